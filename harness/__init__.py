@@ -1,0 +1,3 @@
+"""The bench: plans, runs, stores, judges."""
+
+__version__ = "0.1.0"

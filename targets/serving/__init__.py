@@ -1,0 +1,1 @@
+"""What runs inside a replica or a sandbox: the same core behind a server and behind a function handler."""
