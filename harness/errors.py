@@ -1,10 +1,11 @@
 """Everything that stops Frostline. A failed request is a row, never an exception.
 
-    FrostlineError
-    ├── UsageError          exit 2: a name, value or file that cannot be used; lists every problem at once
-    ├── MissingError        exit 3: the environment lacks something; says the fix
-    ├── TrialError          exit 1: the harness could not carry out a trial
-    └── RecordError         exit 2: a run folder that cannot be read
+FrostlineError
+├── UsageError          exit 2: a name, value or file that cannot be used; lists every problem at once
+├── MissingError        exit 3: the environment lacks something; says the fix
+├── TrialError          exit 1: the harness could not carry out a trial
+├── RecordError         exit 2: a run folder that cannot be read
+└── Interrupted         exit 130: stopped by a signal; what was saved stays
 """
 
 
@@ -38,3 +39,9 @@ class RecordError(FrostlineError):
     """A stored run is not readable as one."""
 
     exit_code = 2
+
+
+class Interrupted(FrostlineError):
+    """Ctrl-C, SIGTERM or SIGHUP: everything is torn down when this is raised."""
+
+    exit_code = 130

@@ -3,6 +3,7 @@
 import array
 import hashlib
 from abc import abstractmethod
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,11 +11,28 @@ from pydantic import BaseModel, ConfigDict, Field
 class LoadProfile(BaseModel):
     """Parameters of one profile. `rate` is the mean over `seconds`; every other time is in uncompressed seconds."""
 
+    seeded: ClassVar[bool] = True
+    """Whether another seed draws other arrivals."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     rate: float = Field(gt=0, le=100_000, description="mean requests per second")
     seconds: float = Field(gt=0, le=31 * 86_400, description="how long arrivals are drawn for")
     compression: float = Field(1.0, ge=1, le=86_400, description="how many seconds of the modelled time pass in one second")
+
+    @classmethod
+    def compressed(cls, compression: float) -> dict[str, float]:
+        """Parameters that an experiment's own compression gives this profile, unless they are written out."""
+        return {"compression": compression}
+
+    @property
+    def time_compression(self) -> float:
+        """How many seconds of modelled time pass in one second, whichever parameter set it."""
+        return 1.0
+
+    def rate_at(self, t: float) -> float | None:
+        """Expected requests per second at second `t`; None where the intensity itself is random."""
+        return None
 
     @abstractmethod
     def arrivals(self, seed: int) -> "array.array[float]":

@@ -1,4 +1,4 @@
-"""Where a model can run. Each file with a TARGET is one target; each file of workloads/ with a WORKLOAD is one model."""
+"""Where a model can run. Each file with a TARGET is a target; each file of workloads/ is a model."""
 
 import pkgutil
 from importlib import import_module

@@ -1,7 +1,6 @@
 """The only file of targets/ that reads time: one monotonic clock, in nanoseconds."""
 
 import time
-from pathlib import Path
 
 now_ns = time.monotonic_ns
 """CLOCK_MONOTONIC in ns: shared by every process and container of one kernel."""
@@ -9,6 +8,8 @@ now_ns = time.monotonic_ns
 
 def clock_id() -> str | None:
     """Names the kernel whose monotonic clock this is: stamps of equal id may be subtracted. None where unknown."""
+    from pathlib import Path  # here, because a sandbox that starts cold pays for every import
+
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

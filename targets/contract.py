@@ -50,7 +50,7 @@ class Wheel:
 
 
 Infer = Callable[[dict[str, Any]], Any]
-"""The loaded model: one request's parsed JSON in, a JSON-serialisable answer out. Called from one thread at a time per vCPU."""
+"""The loaded model: one request's parsed JSON in, an answer fit for JSON out; one thread per vCPU calls it."""
 
 
 @runtime_checkable
@@ -67,13 +67,13 @@ class Workload(Protocol):
     """Files that a user's own model directory must hold; empty when there is no model."""
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
-        """Import, read weights, build the model; `model_dir` replaces the packaged model. Heavy imports only in here."""
+        """Import, read weights, build; `model_dir` replaces the packaged model. Heavy imports only in here."""
 
     def payloads(self) -> Sequence[Payload]:
         """The bodies that are sent in turn: real inputs, the same in every call."""
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when `answer` is right for `payload`, else why not. With a user's own model only its form can be checked."""
+        """None when `answer` is right for `payload`, else why not. Of a user's own model only the form is checked."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,8 @@ class Order:
     replicas: int = 1
     function: FunctionSettings = FunctionSettings()
     environment: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    """Where a function's front listens; 0 takes a free port."""
 
 
 @dataclass(frozen=True)

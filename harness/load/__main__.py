@@ -1,0 +1,146 @@
+"""A load process: reads folders of plans as lines, carries each out, answers with one JSON line each.
+
+`python -m harness.load WORKERS` is the process that a run talks to; with more than one worker it is Locust's master and
+starts the others as `python -m harness.load worker PORT`.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()  # before anything that touches sockets: Locust's rule
+
+import json  # noqa: E402
+import logging  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+from typing import Any  # noqa: E402
+
+import gevent  # noqa: E402
+from gevent.fileobject import FileObjectPosix  # noqa: E402
+from locust.env import Environment  # noqa: E402
+
+from harness.clock import now_ns  # noqa: E402
+from harness.load.plan import LoadPlan  # noqa: E402
+from harness.load.worker import Arrivals, Shift  # noqa: E402
+
+LEAD_NS = 300_000_000
+"""Between the order to start and the first moment of the schedule."""
+READY_LIMIT_S = 60
+
+
+def say(**message: Any) -> None:
+    """One line to whoever drives this process."""
+    print(json.dumps(message), flush=True)
+
+
+class Alone:
+    """One worker in this very process, on Locust's local runner."""
+
+    def __init__(self) -> None:
+        self.environment = Environment(user_classes=[Arrivals])
+        self.runner = self.environment.create_local_runner()
+
+    def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
+        """Run one plan; returns the moment of offset 0 and the worker's report."""
+        shift = Shift(self.environment, plan, 0, 1)
+        self.environment.shift = shift
+        self.runner.start(1, spawn_rate=1)
+        if not shift.armed.wait(READY_LIMIT_S):
+            raise RuntimeError("the worker could not open its connections")
+        begin_ns = now_ns() + LEAD_NS
+        shift.go.set(begin_ns)
+        self._follow(shift)
+        self.runner.stop()
+        return begin_ns, [shift.report]
+
+    def _follow(self, shift: Shift) -> None:
+        while not shift.finished.wait(1):
+            say(ended=shift.dispatcher.ended)
+
+
+class Master:
+    """Locust's master: workers get a stripe of the schedule each and start at one moment of the host's one clock."""
+
+    KINDS = ("frostline_planned", "frostline_armed", "frostline_done")
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self.environment = Environment(user_classes=[Arrivals])
+        self.runner = self.environment.create_master_runner("127.0.0.1", 0)
+        self.inbox: dict[str, list[dict[str, Any]]] = {}
+        for kind in self.KINDS:
+            self.runner.register_message(kind, self._keep)
+        port = str(self.runner.server.port)
+        command = [sys.executable, "-m", "harness.load", "worker", port]
+        self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
+        self._await(lambda: len(self.runner.clients.ready) >= workers, "workers did not report to Locust's master")
+
+    def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
+        """Run one plan; returns the moment of offset 0 and the workers' reports."""
+        self.inbox = {kind: [] for kind in self.KINDS}
+        for rank, client in enumerate(sorted(self.runner.clients)):
+            self.runner.send_message(
+                "frostline_plan", {"folder": plan.folder, "rank": rank, "of": self.workers}, client
+            )
+        self._await(lambda: len(self.inbox["frostline_planned"]) == self.workers, "workers did not take the plan")
+        self.runner.start(self.workers, spawn_rate=self.workers)
+        self._await(lambda: len(self.inbox["frostline_armed"]) == self.workers, "workers did not get ready")
+        begin_ns = now_ns() + LEAD_NS
+        self.runner.send_message("frostline_go", {"begin_ns": begin_ns})
+        limit = plan.seconds + plan.drain_s + READY_LIMIT_S
+        self._await(lambda: len(self.inbox["frostline_done"]) == self.workers, "workers did not finish", limit)
+        self.runner.stop()
+        return begin_ns, sorted(self.inbox["frostline_done"], key=lambda report: int(report["rank"]))
+
+    def _keep(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self.inbox[msg.type].append(msg.data)
+
+    def _await(self, condition: Any, problem: str, limit_s: float = READY_LIMIT_S) -> None:
+        deadline = now_ns() + int(limit_s * 1e9)
+        while not condition():
+            if now_ns() > deadline or any(process.poll() is not None for process in self.processes):
+                raise RuntimeError(problem)
+            gevent.sleep(0.01)
+
+
+def work(port: int) -> None:
+    """One of several workers: takes plans from Locust's master until it goes."""
+    environment = Environment(user_classes=[Arrivals])
+    runner = environment.create_worker_runner("127.0.0.1", port)
+
+    def on_plan(environment: Environment, msg: Any, **_: Any) -> None:
+        shift = Shift(environment, LoadPlan.read(msg.data["folder"]), msg.data["rank"], msg.data["of"])
+        environment.shift = shift
+        runner.send_message("frostline_planned", {"rank": shift.rank})
+        shift.armed.wait()
+        runner.send_message("frostline_armed", {"rank": shift.rank})
+        shift.finished.wait()
+        runner.send_message("frostline_done", shift.report)
+
+    def on_go(environment: Environment, msg: Any, **_: Any) -> None:
+        environment.shift.go.set(msg.data["begin_ns"])
+
+    runner.register_message("frostline_plan", on_plan, concurrent=True)
+    runner.register_message("frostline_go", on_go)
+    FileObjectPosix(sys.stdin.fileno(), "rb").read()  # the master's end: nothing is left to do
+
+
+def main() -> None:
+    """Serve plans until standard input closes."""
+    logging.disable(logging.WARNING)
+    if sys.argv[1] == "worker":
+        work(int(sys.argv[2]))
+        return
+    count = int(sys.argv[1])
+    team = Alone() if count == 1 else Master(count)
+    say(ready=count)
+    for line in FileObjectPosix(sys.stdin.fileno(), "rb"):
+        try:
+            begin_ns, reports = team.carry_out(LoadPlan.read(line.decode().strip()))
+        except Exception as error:  # told to the run, which decides
+            say(error=f"{type(error).__name__}: {error}")
+        else:
+            say(begin_ns=begin_ns, workers=reports)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Locust's side of a load process: one user whose task is its share of the schedule."""
+
+import gc
+import json
+from typing import Any
+
+import gevent.event
+from locust import User, task
+from locust.env import Environment
+from locust.exception import StopUser
+
+from harness.clock import cpu_ns, now_ns
+from harness.load.client import Client, Reply
+from harness.load.dispatch import Dispatcher
+from harness.load.plan import LoadPlan
+from targets.priority import be_punctual
+
+COOL_DOWN = (50_000, 20, 100)
+"""Garbage collection thresholds while a schedule runs: rare, and never of what existed before it."""
+
+
+class Shift:
+    """Worker `rank` of `of` carries out arrivals rank, rank + of, ...: together they are exactly the schedule."""
+
+    def __init__(self, environment: Environment, plan: LoadPlan, rank: int, of: int) -> None:
+        self.plan = plan
+        self.rank = rank
+        self.environment = environment
+        offsets = plan.offsets()
+        self.client = Client(plan, plan.bodies())
+        listener = self._tell_locust if plan.report_to_locust else None
+        self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, listener)
+        self.armed = gevent.event.Event()
+        self.go = gevent.event.AsyncResult()
+        self.finished = gevent.event.Event()
+        self.report: dict[str, Any] = {}
+
+    def run(self) -> None:
+        """First everything that must not happen during the schedule; then wait for the start, run, drain, write."""
+        self.client.prewarm()
+        gc.collect()
+        gc.freeze()
+        before = gc.get_threshold()
+        gc.set_threshold(*COOL_DOWN)
+        priority = be_punctual()
+        self.armed.set()
+        begin_ns = self.go.get()
+        cpu_before, wall_before = cpu_ns(), now_ns()
+        self.dispatcher.start(begin_ns)
+        limit_s = self.plan.seconds + self.plan.drain_s + max(0, begin_ns - now_ns()) / 1e9
+        self.dispatcher.done.wait(limit_s)
+        self.dispatcher.stop()
+        cpu_share = (cpu_ns() - cpu_before) / max(1, now_ns() - wall_before)
+        gc.set_threshold(*before)
+        gc.unfreeze()
+        self._write()
+        self.report = {
+            "rank": self.rank,
+            "cpu_share": cpu_share,
+            "priority": priority,
+            "timer": self.dispatcher.timer_name,
+        }
+        self.client.close()
+        self.finished.set()
+
+    def _write(self) -> None:
+        self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
+        with self.plan.output("replies", self.rank).open("wb") as file:
+            file.writelines(self.dispatcher.replies)
+        self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
+
+    def _tell_locust(self, scheduled_ns: int, reply: Reply, problem: BaseException | None) -> None:
+        """Locust's own statistics count from the schedule, too; published figures never come from them."""
+        if problem is None and reply.status >= 400:
+            problem = RuntimeError(f"HTTP {reply.status}")
+        self.environment.events.request.fire(
+            request_type=self.plan.method,
+            name=self.plan.endpoints[0][2],
+            response_time=(reply.done_ns - scheduled_ns) / 1e6,
+            response_length=reply.size,
+            exception=problem,
+            context={},
+        )
+
+
+class OpenLoopUser(User):  # type: ignore[misc]
+    """Exactly one per worker process; rates are made by the schedule, not by the number of users."""
+
+    abstract = True
+
+    @task  # type: ignore[untyped-decorator]
+    def carry_out(self) -> None:
+        """Locust's task: the whole share, then stop."""
+        self.environment.shift.run()
+        raise StopUser
+
+
+class Arrivals(OpenLoopUser):
+    """The user class that is spawned."""

@@ -1,0 +1,110 @@
+"""A summary for machines and pull requests: JSON, CSV, Markdown."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import fields
+from typing import Any
+
+from harness.estimate import Estimate, plain
+from harness.records import PHASES, StartClass
+from harness.report.text import LEGEND, Cell, Table, clean, footnotes, heading, tables_of
+from harness.summary import NO_TRIAL, Row, Summary
+
+MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
+FORMULA = ("=", "+", "-", "@")
+
+
+def as_json(summary: Summary) -> str:
+    """frostline/summary/1; ASCII only, so that no character of a name can reach a terminal."""
+    return json.dumps(summary.to_json(), indent=2, allow_nan=False)
+
+
+def as_csv(summary: Summary) -> str:
+    """One line per row and the same columns for every run; a number with uncertainty takes four of them."""
+    lines = [flat(row) for row in summary.rows]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, ["run", *columns()], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"run": harmless(summary.run)} | line for line in lines)
+    return stream.getvalue().rstrip("\n")
+
+
+def columns() -> list[str]:
+    """Columns of the CSV after `run`, in the order of the summary's fields."""
+    empty = Row("", "", "", {}, 0, 0, 0, False, 0.0)
+    return list(flat(empty))
+
+
+def flat(row: Row) -> dict[str, Any]:
+    """One row's columns."""
+    line: dict[str, Any] = {}
+    for f in fields(row):
+        value = getattr(row, f.name)
+        if f.default is NO_TRIAL or f.name == "gpu_p50_ms":
+            line |= four(f.name, value)
+        elif f.name == "start_classes":
+            line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}
+        elif f.name == "cold_phases_ms":
+            line |= {f"cold_phase_{phase}_ms": plain(value.get(phase)) for phase in PHASES}
+        elif f.name == "notes":
+            line["notes"] = " ".join(dict.fromkeys(note.code for note in value))
+        elif f.name == "case":
+            line["case"] = json.dumps(plain(value), sort_keys=True)
+        else:
+            line[f.name] = harmless(value) if isinstance(value, str) else plain(value)
+    return line
+
+
+def four(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    """Value, low, high and n of a number with uncertainty."""
+    number = estimate.to_json() if estimate else {}
+    return {
+        name: number.get("value"),
+        f"{name}_low": number.get("low"),
+        f"{name}_high": number.get("high"),
+        f"{name}_n": number.get("n"),
+    }
+
+
+def harmless(text: str) -> str:
+    """A text that a spreadsheet does not take for a formula."""
+    text = clean(text)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def as_markdown(summary: Summary) -> str:
+    """The tables and notes of the terminal, for a pull request."""
+    notes = footnotes(summary)
+    parts = [f"## {escaped(heading(summary))}"]
+    parts += bullets("Problems", summary.problems) + bullets("Notices", summary.notices)
+    parts += [table(item) for item in tables_of(summary, notes)]
+    parts += bullets("Of every row", notes.common)
+    if notes.numbered:
+        parts.append("\n".join(f"{number}. {escaped(text)}" for number, text in enumerate(notes.numbered, 1)))
+    return "\n\n".join([*parts, LEGEND])
+
+
+def bullets(title: str, texts: list[str]) -> list[str]:
+    """A titled list, or nothing."""
+    return ["\n".join([f"**{title}**", "", *(f"- {escaped(text)}" for text in texts)])] if texts else []
+
+
+def table(item: Table) -> str:
+    """One Markdown table under its title; figures are set right."""
+    heads = [head.replace("\n", " ") for head in item.heads]
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    lines += [[together(cell) for cell in row] for row in item.rows]
+    return "\n".join([f"### {escaped(item.title)}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+
+
+def together(cell: Cell) -> str:
+    """Figure and interval on one line."""
+    small = escaped(cell.small.replace("\n", "; "))
+    return f"{escaped(cell.main)} ({small})" if small else escaped(cell.main)
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown and HTML leave as it is, on one line."""
+    return MARKDOWN.sub(r"\\\1", clean(text))

@@ -1,0 +1,64 @@
+"""`frostline run`, from what was asked to the table at the end."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.errors import UsageError
+from harness.experiment import Experiment, parse_experiment, read_experiment
+from harness.report.console import render
+from harness.run import Choice, choose, failed_trials, resume, start
+from harness.store import RunFolder, find_run
+from harness.table import summarise
+from harness.watchers import TerminalWatcher, watcher
+
+
+def run_experiment(name: str | None, rounds: int | None, resumed: str | None, results: Path, console: Console) -> int:
+    """Carry out or resume; returns the exit code: 1 when a trial failed or is INVALID."""
+    shown = watcher(console)
+    try:
+        if resumed is not None:
+            if name is not None or rounds is not None:
+                raise UsageError(["--resume takes neither an experiment nor --rounds: the run's own are used"])
+            folder = resume(find_run(results, resumed), shown)
+        else:
+            choice = choose(_experiment(name, rounds))
+            _announce(choice, console)
+            folder = start(choice, results, shown)
+    finally:
+        if isinstance(shown, TerminalWatcher):
+            shown.close()
+    return _conclude(folder, console)
+
+
+def _experiment(name: str | None, rounds: int | None) -> Experiment:
+    if name is None:
+        raise UsageError(["run: name an experiment (see `frostline list`), a YAML file, or --resume RUN"])
+    experiment = read_experiment(name)
+    if rounds is None:
+        return experiment
+    return parse_experiment({**experiment.model_dump(mode="json"), "rounds": rounds}, "--rounds")
+
+
+def _announce(choice: Choice, console: Console) -> None:
+    """Before anything starts: what will be done, how long it takes, and what is not as asked."""
+    for notice in choice.notices:
+        console.print(notice, markup=False, soft_wrap=True)
+    experiment = choice.experiment
+    console.print(
+        f"{experiment.name}: {len(choice.trials)} trials in {experiment.rounds} rounds on {', '.join(choice.targets)}, "
+        f"about {choice.expected_minutes:.1f} minutes, and a few more when images are not built yet.",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _conclude(folder: RunFolder, console: Console) -> int:
+    console.print()
+    render(summarise(folder), "text", console)
+    bad = failed_trials(folder)
+    if bad:
+        console.print(
+            f"{len(bad)} of {folder.manifest.trials} trials failed or are INVALID: see the lines above", markup=False
+        )
+    return 1 if bad else 0

@@ -1,0 +1,54 @@
+"""When a trial is INVALID: the instrument or the machine failed, so its figures would blame the wrong one."""
+
+from typing import Any
+
+import numpy as np
+
+LEAST_LAG_NS = 1_000_000
+LAG_SHARE = 0.01
+RATE_TOLERANCE = 0.001
+STEAL_LIMIT = 0.05
+Records = "np.ndarray[Any, Any]"
+
+
+def percentile_ns(values: Any, p: float) -> int | None:
+    """The smallest value that at least a share p of all values does not exceed; None of none."""
+    return int(np.percentile(values, p * 100, method="inverted_cdf")) if len(values) else None
+
+
+def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None) -> str | None:
+    """The generator started requests too late, measured by what it was to measure."""
+    if lag_p99_ns is None:
+        return None
+    limit_ns = max(LEAST_LAG_NS, int(LAG_SHARE * (service_median_ns or 0)))
+    if lag_p99_ns <= limit_ns:
+        return None
+    return f"the generator was late: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
+
+
+def rate_problem(scheduled_ns: Any, started_ns: Any) -> str | None:
+    """The achieved rate is the slope of started over scheduled: 1 when the schedule was kept."""
+    kept = started_ns > 0
+    if kept.sum() < 3 or np.ptp(scheduled_ns[kept]) == 0:
+        return None
+    slope = float(np.polyfit(scheduled_ns[kept] - scheduled_ns[0], started_ns[kept] - scheduled_ns[0], 1)[0])
+    if abs(1 / slope - 1) <= RATE_TOLERANCE:
+        return None
+    return f"the achieved rate is off by {100 * (1 / slope - 1):+.2f} %, allowed are {100 * RATE_TOLERANCE} %"
+
+
+def shed_problem(shed: int) -> str | None:
+    """Arrivals that were not sent at all because too many were in flight."""
+    return f"{shed} arrivals were shed: more requests in flight than the generator's cap" if shed else None
+
+
+def steal_problem(steal_share: float | None) -> str | None:
+    """Time that the hypervisor gave to other machines."""
+    if steal_share is None or steal_share <= STEAL_LIMIT:
+        return None
+    return f"{100 * steal_share:.1f} % of the machine's time was stolen, allowed are {100 * STEAL_LIMIT:.0f} %"
+
+
+def throttle_problem(throttled: bool) -> str | None:
+    """The generator's own control group ran into its CPU limit."""
+    return "the generator was CPU-throttled by its control group" if throttled else None

@@ -1,0 +1,57 @@
+"""Lambda on this machine: the image's function entry point behind the emulator, one container per sandbox."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from targets import containers
+from targets.contract import Deployment, DeploymentError, Event, Kind, Order, Package, Workload
+from targets.front_process import FunctionDeployment
+from targets.ownership import Owner, labels
+from targets.packaging.image import build_image
+from targets.resources import Cgroup, Usage
+
+
+class DockerLambda:
+    """Emulated: the pool and its rules are ours, the sandbox is a limited container."""
+
+    name = "docker-lambda"
+    kind: Kind = "function"
+    emulated = True
+    isolated = True
+    local = True
+
+    def missing(self) -> str | None:
+        """An engine must answer."""
+        try:
+            containers.engine().close()
+        except DeploymentError as error:
+            return str(error)
+        return None
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Build the workload's image, unless an identical one is there."""
+        return build_image(containers.engine(), workload, model_dir, say)
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start a front with an empty pool."""
+        settings = {
+            "kind": "docker",
+            "name": package.workload,
+            "image": package.reference,
+            "prefix": f"frostline-{order.run_id}-fn",
+            "sizing": vars(order.sizing),
+            "function": vars(order.function),
+            "environment": containers.serving_environment(package, order),
+            "labels": labels(order.run_id, Owner.current()),
+        }
+        return FunctionDeployment(settings, order, _usage)
+
+
+def _usage(started: Event) -> Usage:
+    try:
+        return Cgroup(started["pid"]).usage()
+    except (OSError, KeyError, TypeError):
+        return Usage()
+
+
+TARGET = DockerLambda()

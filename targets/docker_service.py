@@ -1,0 +1,108 @@
+"""A container service on this machine: the image's HTTP entry point in 1..n limited containers."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from targets import containers
+from targets.clock import now_ns
+from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
+from targets.events import EventLog
+from targets.ownership import Owner, labels
+from targets.packaging.image import SERVICE_COMMAND, build_image
+from targets.resources import Cgroup, Usage
+from targets.service_deployment import Replica, ServiceDeployment
+
+
+class DockerService:
+    """A real container service, on one host."""
+
+    name = "docker-service"
+    kind: Kind = "service"
+    emulated = False
+    isolated = True
+    local = True
+
+    def missing(self) -> str | None:
+        """An engine must answer."""
+        try:
+            containers.engine().close()
+        except DeploymentError as error:
+            return str(error)
+        return None
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Build the workload's image, unless an identical one is there."""
+        return build_image(containers.engine(), workload, model_dir, say)
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start the replicas; returns once each has answered."""
+        client = containers.engine()
+
+        def new(name: str, log: EventLog) -> Replica:
+            return DockerReplica(name, log, client, package, order)
+
+        return ServiceDeployment(new, order, {"limits": vars(order.sizing)})
+
+
+class DockerReplica(Replica):
+    """One container of the service."""
+
+    def __init__(self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order) -> None:
+        super().__init__(name, log)
+        self.client = client
+        self.package = package
+        self.order = order
+        self.container: Container | None = None
+        self._cgroup: Cgroup | None = None
+
+    def start(self) -> int:
+        """Create, listen to its output, start."""
+        environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
+        name = f"frostline-{self.order.run_id}-svc-{self.name}"
+        owned = labels(self.order.run_id, Owner.current())
+        image = self.package.reference
+        try:
+            container = containers.create(
+                self.client, image, SERVICE_COMMAND, name, self.order.sizing, environment, owned
+            )
+            self.container = container
+            self.log.write("created", self.name, container=container.id)
+            output = container.attach(stdout=True, stderr=True, stream=True)
+            threading.Thread(target=containers.listen, args=(output, self.heard), daemon=True).start()
+            self.log.write("start", self.name)
+            container.start()
+            started_ns = now_ns()
+            port = containers.published_port(container)
+            pid = container.attrs["State"]["Pid"]
+            self._cgroup = Cgroup(pid)
+        except (docker.errors.DockerException, OSError) as error:
+            raise DeploymentError(f"replica {self.name}: the engine refused: {error}") from error
+        self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
+        return port
+
+    def ended(self) -> str | None:
+        """Its exit code and last lines."""
+        assert self.container is not None
+        self.container.reload()
+        if self.container.status in ("running", "created"):
+            return None
+        state = self.container.attrs["State"]
+        tail = self.container.logs(tail=5).decode(errors="replace").strip()
+        return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
+
+    def usage(self) -> Usage:
+        """From its control group."""
+        return self._cgroup.usage() if self._cgroup is not None else Usage()
+
+    def remove(self) -> None:
+        """Delete the container."""
+        if self.container is not None:
+            containers.remove(self.container)
+
+
+TARGET = DockerService()

@@ -1,0 +1,55 @@
+"""A deployment's own log of what it started and stopped: one JSON object a line, on the monotonic clock.
+
+Kinds: open (settings), create, created, start, started, init_begin, init_end, init_timeout, died, timed_out, throttled,
+evicted, removed (with the kernel's last figures), close. Every kind but open, throttled and close names its unit.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from targets.clock import now_ns
+from targets.contract import Event
+
+
+class EventLog:
+    """Appends events to a file; each line is flushed, so that another process can follow and a kill loses none."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("a", buffering=1, encoding="utf-8")
+
+    def write(self, kind: str, unit: str | None = None, at_ns: int | None = None, **facts: Any) -> int:
+        """Log one event; returns its stamp."""
+        at_ns = now_ns() if at_ns is None else at_ns
+        event = {"at_ns": at_ns, "kind": kind, **({"unit": unit} if unit else {}), **facts}
+        self._file.write(json.dumps(event) + "\n")
+        return at_ns
+
+
+class EventReader:
+    """Follows an event log that another process writes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events: list[Event] = []
+        self._offset = 0
+
+    def read(self) -> list[Event]:
+        """All events so far, oldest first; a line that is still being written waits for the next call."""
+        if self.path.exists():
+            with self.path.open("rb") as file:
+                file.seek(self._offset)
+                whole, newline, _ = file.read().rpartition(b"\n")
+            self._offset += len(whole) + len(newline)
+            self.events.extend(json.loads(line) for line in whole.splitlines())
+        return self.events
+
+    def living(self) -> dict[str, Event]:
+        """The units that are started and not removed, each with its latest `started` event."""
+        alive: dict[str, Event] = {}
+        for event in self.read():
+            if event["kind"] == "started":
+                alive[event["unit"]] = event
+            elif event["kind"] in ("removed", "died"):
+                alive.pop(event["unit"], None)
+        return alive

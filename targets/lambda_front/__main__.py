@@ -1,0 +1,60 @@
+"""The front's process: reads its settings as one JSON line, serves until its standard input closes, leaves nothing."""
+
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from targets.contract import FunctionSettings, Sizing
+from targets.events import EventLog
+from targets.lambda_front.pool import Pool
+from targets.lambda_front.server import Connection
+from targets.priority import be_punctual
+
+
+def sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLog) -> Any:
+    """What makes the pool's sandboxes: containers, or processes."""
+    if settings["kind"] == "docker":
+        from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
+
+        sizing = Sizing(**settings["sizing"])
+        parts = {key: settings[key] for key in ("image", "prefix", "environment", "labels")}
+        return DockerSandboxes(SandboxOrder(sizing=sizing, settings=function, **parts), log)
+    from targets.lambda_front.process_sandbox import ProcessSandboxes
+
+    return ProcessSandboxes(settings["command"], settings["environment"], log)
+
+
+async def serve(settings: dict[str, Any]) -> None:
+    """Listen on loopback, say where on standard output, and serve until told to stop."""
+    function = FunctionSettings(**settings["function"])
+    log = EventLog(Path(settings["events"]))
+    pool = Pool(function, log, sandboxes(settings, function, log).new)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    leash = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(leash), sys.stdin)
+    server = await loop.create_server(
+        lambda: Connection(pool, settings["name"]), "127.0.0.1", settings["port"], backlog=2048
+    )
+    priority = be_punctual()
+    log.write("open", priority=priority, **vars(function))
+    print(json.dumps({"port": server.sockets[0].getsockname()[1], "priority": priority}), flush=True)
+    await asyncio.wait(
+        {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(leash.read())}, return_when=asyncio.FIRST_COMPLETED
+    )
+    server.close()
+    await pool.close()
+    log.write("close")
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(serve(json.loads(sys.stdin.readline())))
+    except OSError as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        sys.exit(3)

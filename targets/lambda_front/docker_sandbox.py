@@ -1,0 +1,170 @@
+"""A sandbox that is a container: the image's function entry point behind AWS's Runtime Interface Emulator."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from targets import containers
+from targets.clock import now_ns
+from targets.contract import DeploymentError, FunctionSettings, Sizing
+from targets.events import EventLog
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.lambda_front.upstream import HungUp, Upstream
+from targets.packaging.image import FUNCTION_COMMAND
+from targets.resources import Cgroup, Usage
+
+INVOKE_PATH = "/2015-03-31/functions/function/invocations"
+POLL_S = 0.002
+START_LIMIT_S = 60.0
+THREADS = 64
+
+
+@dataclass(frozen=True)
+class SandboxOrder:
+    """What every sandbox of one pool is made from."""
+
+    image: str
+    prefix: str
+    sizing: Sizing
+    settings: FunctionSettings
+    environment: dict[str, str]
+    labels: dict[str, str]
+
+
+class DockerSandboxes:
+    """Makes sandboxes that share one engine connection and one set of threads."""
+
+    def __init__(self, order: SandboxOrder, log: EventLog) -> None:
+        self.order = order
+        self.log = log
+        self.client = containers.engine(pool_size=THREADS)
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
+
+    def new(self, name: str) -> Sandbox:
+        """A sandbox that is not created yet."""
+        return DockerSandbox(name, self.log, self)
+
+
+class DockerSandbox(Sandbox):
+    """One container. The emulator starts the runtime inside the first request."""
+
+    def __init__(self, name: str, log: EventLog, makers: DockerSandboxes) -> None:
+        super().__init__(name, log)
+        self.makers = makers
+        self.container: Container | None = None
+        self.upstream: Upstream | None = None
+        self.said: deque[bytes] = deque(maxlen=5)
+        self._cgroup: Cgroup | None = None
+
+    def facts(self) -> dict[str, object]:
+        """The container's id and main process."""
+        if self.container is None:
+            return {}
+        return {"container": self.container.id, "pid": self.container.attrs.get("State", {}).get("Pid") or None}
+
+    async def create(self) -> None:
+        """Ask the engine for a container."""
+        begun = now_ns()
+        order = self.makers.order
+        environment = {
+            **order.environment,
+            "FROSTLINE_UNIT": self.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(order.sizing.memory_mb),
+            # The front keeps the function's time; the emulator's own limit would count initialisation as well.
+            "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(order.settings.timeout_s + order.settings.init_timeout_s) + 60),
+        }
+        name = f"{order.prefix}-{self.name}"
+        self.container = await self._engine(
+            containers.create,
+            self.makers.client,
+            order.image,
+            FUNCTION_COMMAND,
+            name,
+            order.sizing,
+            environment,
+            order.labels,
+        )
+        self.span("create", begun)
+
+    async def start(self) -> None:
+        """Start the container and wait until the emulator listens."""
+        begun = now_ns()
+        assert self.container is not None
+        output = await self._engine(self.container.attach, stdout=True, stderr=True, stream=True)
+        threading.Thread(target=containers.listen, args=(output, self.heard), daemon=True).start()
+        await self._engine(self.container.start)
+        started_ns = now_ns()
+        port = await self._engine(containers.published_port, self.container)
+        self._cgroup = await self._engine(Cgroup, self.container.attrs["State"]["Pid"])
+        self.span("start", begun)
+        self.spans_ns["start"] = (begun, started_ns)
+        await self._wait_until_listening(port)
+        self.running = True
+
+    async def invoke(self, body: bytes) -> Reply:
+        """Post to the emulator. It answers 200 also for errors, so the body tells."""
+        assert self.upstream is not None
+        try:
+            status, reply = await self.upstream.ask("POST", INVOKE_PATH, body)
+        except HungUp as error:
+            self.running = False
+            raise SandboxDied(f"sandbox {self.name} ended in a request ({error}): {self._last_words()}") from error
+        failed = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
+        return Reply(reply, "Unhandled" if failed else None)
+
+    async def kill(self) -> None:
+        """Kill the container; it stays and can be started again."""
+        self.running = False
+        if self.upstream is not None:
+            self.upstream.close()
+        if self.container is not None:
+            await self._engine(self.container.kill)
+
+    async def remove(self) -> Usage:
+        """Delete the container, after a last look at its control group."""
+        self.running = False
+        usage = self._cgroup.usage() if self._cgroup is not None else Usage()
+        if self.upstream is not None:
+            self.upstream.close()
+        if self.container is not None:
+            await self._engine(containers.remove, self.container)
+        return usage
+
+    async def _wait_until_listening(self, port: int) -> None:
+        """Ask for a path that the emulator does not have: any HTTP answer means that it listens.
+
+        The engine's port proxy accepts at once and hangs up until then. The invocation itself is sent exactly once.
+        """
+        deadline = now_ns() + int(START_LIMIT_S * 1e9)
+        self.upstream = Upstream(port)
+        while now_ns() < deadline:
+            try:
+                await self.upstream.ask("GET", "/")
+            except HungUp:
+                await asyncio.sleep(POLL_S)
+            else:
+                return
+        raise SandboxDied(f"sandbox {self.name} did not listen within {START_LIMIT_S:.0f} s: {self._last_words()}")
+
+    def heard(self, line: bytes) -> None:
+        """Keep the last lines: they say why a sandbox ended."""
+        self.said.append(line)
+        super().heard(line)
+
+    def _last_words(self) -> str:
+        return b" / ".join(self.said).decode(errors="replace")[-500:] or "it printed nothing"
+
+    async def _engine(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self.makers.threads, lambda: call(*args, **options))
+        except (docker.errors.DockerException, DeploymentError, OSError) as error:
+            raise SandboxDied(f"sandbox {self.name}: the engine refused: {error}") from error

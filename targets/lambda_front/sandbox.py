@@ -1,0 +1,77 @@
+"""One sandbox as the pool sees it: whatever runs the function, one request at a time."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from targets.clock import now_ns
+from targets.events import EventLog
+from targets.resources import Usage
+from targets.serving import marks
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the function answered: `error` is Lambda's X-Amz-Function-Error, None for a good answer."""
+
+    body: bytes
+    error: str | None = None
+
+
+class SandboxDied(Exception):
+    """The sandbox ended while it held a request, or could not be started; the message says what is known."""
+
+
+class Sandbox(ABC):
+    """Life of one sandbox: create, start, invoke ..., kill, remove. `name` stays the same through restarts."""
+
+    def __init__(self, name: str, log: EventLog) -> None:
+        self.name = name
+        self.log = log
+        self.requests = 0
+        self.running = False
+        self.spans_ns: dict[str, tuple[int, int]] = {}
+        """Begin and end of the latest create and start."""
+        self.init_ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+
+    @abstractmethod
+    async def create(self) -> None:
+        """Make what `start` starts. SandboxDied when the engine refuses."""
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Start the runtime, also after `kill`; returns when it can take a request. SandboxDied when it cannot."""
+
+    @abstractmethod
+    async def invoke(self, body: bytes) -> Reply:
+        """One request. SandboxDied when it ends before it answers."""
+
+    @abstractmethod
+    async def kill(self) -> None:
+        """End the runtime at once; the sandbox can be started again."""
+
+    @abstractmethod
+    async def remove(self) -> Usage:
+        """End and delete it; returns what the kernel counted until then."""
+
+    def span(self, name: str, begun_ns: int) -> None:
+        """Log that `name` (create, start) is done."""
+        self.spans_ns[name] = (begun_ns, now_ns())
+        self.log.write(
+            {"create": "created", "start": "started"}[name], self.name, self.spans_ns[name][1], **self.facts()
+        )
+
+    def facts(self) -> dict[str, object]:
+        """What identifies it to the engine: a container id, a process id."""
+        return {}
+
+    def heard(self, line: bytes) -> None:
+        """One line of the function's standard output, from any thread; marks are logged, the rest is not ours."""
+        if found := marks.parse(line):
+            self._loop.call_soon_threadsafe(self._marked, *found)
+
+    def _marked(self, kind: str, at_ns: int) -> None:
+        self.log.write(kind, self.name, at_ns)
+        if kind == "init_end":
+            self.init_ended.set()

@@ -1,0 +1,74 @@
+"""Whose a container or process is: marks by which `clean` finds what a killed run left and spares living runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from targets.clock import clock_id, wall_time
+
+RUN_LABEL = "frostline.run"
+OWNER_LABEL = "frostline.owner"
+EXPIRES_LABEL = "frostline.expires"
+IMAGE_LABEL = "frostline.image"
+RUN_VARIABLE = "FROSTLINE_RUN"
+OWNER_VARIABLE = "FROSTLINE_OWNER"
+LIFETIME_S = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The process that answers for a run: alive only while pid, start time and boot all match."""
+
+    pid: int
+    started: str
+    boot: str
+
+    @classmethod
+    def current(cls) -> "Owner":
+        """The calling process."""
+        return cls(os.getpid(), _start_time(os.getpid()), clock_id() or "unknown")
+
+    @classmethod
+    def parse(cls, text: str) -> "Owner | None":
+        """Read str(owner) back; None when it is something else."""
+        parts = text.split("/")
+        return cls(int(parts[0]), parts[1], parts[2]) if len(parts) == 3 and parts[0].isdigit() else None
+
+    def __str__(self) -> str:
+        return f"{self.pid}/{self.started}/{self.boot}"
+
+    @property
+    def alive(self) -> bool:
+        """Whether that very process still runs on this boot."""
+        if self.boot != (clock_id() or "unknown"):
+            return False
+        try:
+            return _start_time(self.pid) == self.started
+        except (psutil.Error, OSError):
+            return False
+
+
+def _start_time(pid: int) -> str:
+    """When the process started, in a form that a stepped wall clock does not change where /proc exists."""
+    stat = Path(f"/proc/{pid}/stat")
+    if stat.exists():
+        state, *fields = stat.read_text().rpartition(")")[2].split()
+        started = fields[18]  # ticks since boot: field 22 of proc_pid_stat(5)
+    else:
+        process = psutil.Process(pid)
+        state, started = process.status()[0].upper(), f"{process.create_time():.2f}"
+    if state == "Z":
+        raise psutil.NoSuchProcess(pid)
+    return started
+
+
+def labels(run_id: str, owner: Owner) -> dict[str, str]:
+    """What every container of a run carries."""
+    return {RUN_LABEL: run_id, OWNER_LABEL: str(owner), EXPIRES_LABEL: str(int(wall_time() + LIFETIME_S))}
+
+
+def variables(run_id: str, owner: Owner) -> dict[str, str]:
+    """What every process of a run carries in its environment."""
+    return {RUN_VARIABLE: run_id, OWNER_VARIABLE: str(owner)}

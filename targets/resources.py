@@ -1,0 +1,102 @@
+"""What a container or a process uses, as the kernel counts it: cgroup v1, cgroup v2 and /proc."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+NS_PER_S = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Figures of one unit; what cannot be read is None. Peaks include the page cache, own memory does not."""
+
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+    own_memory_bytes: int | None = None
+    cpu_ns: int | None = None
+    throttled_ns: int | None = None
+    oom_killed: bool = False
+
+
+class Cgroup:
+    """The control group of a container, found through its main process. FileNotFoundError when that has ended."""
+
+    def __init__(self, pid: int, root: Path = CGROUP_ROOT, proc: Path = Path("/proc")) -> None:
+        self.folders: dict[str, Path] = {}
+        for line in (proc / str(pid) / "cgroup").read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            for controller in controllers.split(","):
+                folder = root / controller / path.lstrip("/") if controller else root / path.lstrip("/")
+                self.folders[controller] = folder
+        self.unified = "memory" not in self.folders
+
+    def usage(self) -> Usage:
+        """Read now; every figure is None once the container has ended."""
+        return self._v2() if self.unified else self._v1()
+
+    def _v1(self) -> Usage:
+        memory, cpuacct, cpu = (self.folders.get(name, Path("/")) for name in ("memory", "cpuacct", "cpu"))
+        return Usage(
+            memory_bytes=_number(memory / "memory.usage_in_bytes"),
+            memory_peak_bytes=_number(memory / "memory.max_usage_in_bytes"),
+            own_memory_bytes=_sum(_table(memory / "memory.stat"), "total_rss", "total_shmem"),
+            cpu_ns=_number(cpuacct / "cpuacct.usage"),
+            throttled_ns=_table(cpu / "cpu.stat").get("throttled_time"),
+            oom_killed=_table(memory / "memory.oom_control").get("oom_kill", 0) > 0,
+        )
+
+    def _v2(self) -> Usage:
+        folder = self.folders[""]
+        cpu = _table(folder / "cpu.stat")
+        throttled_us, cpu_us = cpu.get("throttled_usec"), cpu.get("usage_usec")
+        return Usage(
+            memory_bytes=_number(folder / "memory.current"),
+            memory_peak_bytes=_number(folder / "memory.peak"),
+            own_memory_bytes=_sum(_table(folder / "memory.stat"), "anon", "shmem"),
+            cpu_ns=None if cpu_us is None else cpu_us * 1000,
+            throttled_ns=None if throttled_us is None else throttled_us * 1000,
+            oom_killed=_table(folder / "memory.events").get("oom_kill", 0) > 0,
+        )
+
+
+def process_usage(pid: int) -> Usage:
+    """One process: resident memory, its high-water mark (VmHWM) and CPU time; all None when it has ended."""
+    try:
+        times = psutil.Process(pid).cpu_times()
+        resident = psutil.Process(pid).memory_info().rss
+    except psutil.Error:
+        return Usage()
+    status = _table(Path(f"/proc/{pid}/status"))
+    return Usage(
+        memory_bytes=resident,
+        memory_peak_bytes=_kilobytes(status, "VmHWM:"),
+        own_memory_bytes=_kilobytes(status, "RssAnon:", "RssShmem:"),
+        cpu_ns=int((times.user + times.system) * NS_PER_S),
+    )
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _table(path: Path) -> dict[str, int]:
+    try:
+        rows = [line.split() for line in path.read_text().splitlines()]
+    except OSError:
+        return {}
+    return {row[0]: int(row[1]) for row in rows if len(row) >= 2 and row[1].isdigit()}
+
+
+def _sum(table: dict[str, int], *names: str) -> int | None:
+    return sum(table[name] for name in names) if all(name in table for name in names) else None
+
+
+def _kilobytes(table: dict[str, int], *names: str) -> int | None:
+    total = _sum(table, *names)
+    return None if total is None else total * 1024

@@ -1,0 +1,91 @@
+"""The service's entry point: the model behind HTTP, one inference at a time per vCPU, a FIFO queue before it."""
+
+import asyncio
+import json
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from targets.clock import now_ns
+from targets.serving.core import Core, cpu_limit, error_body
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+MAX_BODY_BYTES = 6 * 1024 * 1024
+"""The same as a synchronous Lambda payload, so that neither side takes what the other refuses."""
+KEEP_ALIVE_S = 3600
+"""Longer than any trial: a server that hangs up on an idle connection would look like a failed request."""
+
+
+class Service:
+    """An ASGI application: POST is an inference, GET says that the model is loaded."""
+
+    def __init__(self, core: Core, workers: int) -> None:
+        self.core = core
+        self.queue = ThreadPoolExecutor(workers, thread_name_prefix="inference")
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """One HTTP request."""
+        if scope["method"] == "GET":
+            await _reply(send, 200, b'{"status": "ready"}')
+            return
+        body = b""
+        more = True
+        while more and len(body) <= MAX_BODY_BYTES:
+            message = await receive()
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+        if len(body) > MAX_BODY_BYTES:
+            await _reply(send, 413, b'{"errorType": "RequestTooLarge", "errorMessage": "a request may have 6 MiB"}')
+            return
+        loop = asyncio.get_running_loop()
+        status, reply = await loop.run_in_executor(self.queue, self._infer, body, now_ns())
+        await _reply(send, status, reply)
+
+    def _infer(self, body: bytes, received_ns: int) -> tuple[int, bytes]:
+        try:
+            return 200, json.dumps(self.core.answer(json.loads(body), received_ns)).encode()
+        except Exception as error:  # a model's error is an answer, and the service goes on
+            return 500, json.dumps(error_body(error)).encode()
+
+
+async def _reply(send: Send, status: int, body: bytes) -> None:
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def main() -> None:
+    """Load, listen, serve: on an inherited socket (FROSTLINE_SOCKET_FD) or on port 8080 of the container."""
+    if leash := os.environ.get("FROSTLINE_LEASH_FD"):
+        from targets.serving.leash import hold
+
+        hold(int(leash))
+    core = Core(threads=1)
+    with core.timeline.phase("imports"):
+        import uvicorn
+    with core.timeline.phase("connections"):
+        descriptor = os.environ.get("FROSTLINE_SOCKET_FD")
+        config = uvicorn.Config(
+            Service(core, cpu_limit()),
+            host="0.0.0.0",  # noqa: S104 - inside the container; it is published on the host's loopback only
+            port=8080,
+            fd=int(descriptor) if descriptor else None,
+            http="httptools",
+            loop="asyncio",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_level="warning",
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
+        server = uvicorn.Server(config)
+        config.load()
+    core.ready()
+    server.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""A sandbox that is a plain process: one request at a time over an inherited socket, as the emulator does over HTTP.
+
+Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with "!" when it is an error, with "." else.
+"""
+
+import json
+import socket
+import sys
+
+from targets.serving.leash import hold
+
+
+def _read(connection: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = connection.recv(size - len(data))
+        if not part:
+            raise SystemExit(0)
+        data += part
+    return data
+
+
+def serve(connection: socket.socket) -> None:
+    """Load the model, then answer until the other side hangs up."""
+    from targets.serving.core import error_body
+    from targets.serving.function import handler
+
+    while True:
+        body = _read(connection, int.from_bytes(_read(connection, 4), "big"))
+        try:
+            reply = b"." + json.dumps(handler(json.loads(body), None)).encode()
+        except Exception as error:  # a function's error is an answer
+            reply = b"!" + json.dumps(error_body(error)).encode()
+        connection.sendall(len(reply).to_bytes(4, "big") + reply)
+
+
+if __name__ == "__main__":
+    hold(int(sys.argv[2]))
+    serve(socket.socket(fileno=int(sys.argv[1])))

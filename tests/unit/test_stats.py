@@ -1,0 +1,129 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as scipy_stats
+
+from harness.stats import (
+    TrialPercentile,
+    floor,
+    percentile,
+    percentile_of_samples,
+    percentile_of_trial,
+    percentile_over_trials,
+    share,
+)
+
+
+@pytest.mark.parametrize(("p", "n"), [(0.5, 6), (0.9, 36), (0.95, 72), (0.99, 368), (0.999, 3688), (0.1, 36)])
+def test_floor_is_the_smallest_sample_with_a_finite_interval(p, n):
+    assert floor(p) == n
+    finite = [scipy_stats.quantile_test(np.arange(float(m)), p=p).confidence_interval(0.95) for m in (n - 1, n)]
+    assert [math.isfinite(low) and math.isfinite(high) for low, high in finite] == [False, True]
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, -0.1, math.nan])
+def test_floor_refuses_what_is_no_percentile(p):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        floor(p)
+
+
+def test_percentile_is_the_nearest_rank():
+    x = np.array([5.0, 1.0, 4.0, 2.0, 3.0, 6.0, 7.0, 8.0, 9.0, 10.0])
+    assert [percentile(x, p) for p in (0.5, 0.51, 0.9, 0.95)] == [5.0, 6.0, 9.0, 10.0]
+
+
+def test_order_statistics_of_forty_cold_starts():
+    """Binomial(40, 0.5): P(K <= 13) = 0.0192 and P(K <= 14) = 0.0403, so the 14th and the 27th bound the median."""
+    estimate = percentile_of_samples(np.arange(1.0, 41.0), 0.5)
+    assert (estimate.value, estimate.low, estimate.high, estimate.n) == (20.0, 14.0, 27.0, 40)
+    assert (estimate.need, estimate.why) == (None, None)
+
+
+def test_below_the_floor_there_is_no_number():
+    estimate = percentile_of_samples(np.arange(35.0), 0.9, noun="cold starts")
+    assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
+    assert (estimate.n, estimate.need, estimate.why) == (35, 36, "needs 36 cold starts, has 35")
+
+
+def test_failures_push_the_upper_end_and_then_the_percentile_out():
+    x = np.arange(1.0, 11.0)
+    x[8:] = np.inf
+    estimate = percentile_of_samples(x, 0.5)
+    assert (estimate.value, estimate.high, estimate.why) == (5.0, None, "upper end falls among failures")
+    x[4:] = np.inf
+    estimate = percentile_of_samples(x, 0.5)
+    assert (estimate.value, estimate.low, estimate.why) == (None, None, "falls among failures")
+
+
+def test_interval_over_trials_by_hand():
+    """Logs of 10, 20, 40: mean log 20, sd log 2, t(0.975, 2) = 4.302653; half width = 4.302653 * log 2 / sqrt 3."""
+    estimate = percentile_over_trials([TrialPercentile(v, 100) for v in (10.0, 20.0, 40.0)], 0.95)
+    factor = math.exp(4.3026527 * math.log(2) / math.sqrt(3))
+    assert estimate.value == pytest.approx(20)
+    assert estimate.low == pytest.approx(20 / factor, rel=1e-6)
+    assert estimate.high == pytest.approx(20 * factor, rel=1e-6)
+    assert estimate.n == 3
+
+
+def test_linear_scale_takes_zero_and_never_falls_below_it():
+    estimate = percentile_over_trials([TrialPercentile(v, 100) for v in (0.0, 0.0, 3.0)], 0.95, scale="linear")
+    assert estimate.value == pytest.approx(1.0)
+    assert estimate.low == 0.0
+    assert estimate.high == pytest.approx(1 + 4.3026527, rel=1e-6)
+
+
+def test_log_scale_refuses_zero():
+    estimate = percentile_over_trials([TrialPercentile(0.0, 100), TrialPercentile(1.0, 100)], 0.5)
+    assert (estimate.value, estimate.why) == (None, "a trial's value is 0 or below")
+
+
+def test_one_trial_has_a_value_but_no_interval():
+    estimate = percentile_over_trials([TrialPercentile(20.0, 100)], 0.5)
+    assert estimate.value == pytest.approx(20.0)
+    assert (estimate.low, estimate.high, estimate.n, estimate.need) == (None, None, 1, 2)
+    assert estimate.why == "one trial: no interval"
+
+
+def test_short_trials_do_not_enter_and_are_told():
+    trials = [TrialPercentile(10.0, 71), TrialPercentile(20.0, 72), TrialPercentile(20.0, 500)]
+    estimate = percentile_over_trials(trials, 0.95)
+    assert estimate.value == pytest.approx(20.0)
+    assert (estimate.n, estimate.warnings) == (2, ("1 of 3 trials have fewer than 72 requests",))
+    estimate = percentile_over_trials(trials[:1], 0.95)
+    assert (estimate.value, estimate.need, estimate.why) == (None, 72, "needs 72 requests per trial, has 71")
+    assert percentile_over_trials([], 0.95).why == "needs 72 requests per trial, has 0"
+
+
+def test_one_trial_among_failures_withholds_the_percentile():
+    late = percentile_of_trial(np.array([1.0] * 90 + [np.inf] * 10), 0.95)
+    assert late == TrialPercentile(math.inf, 100)
+    estimate = percentile_over_trials([late, TrialPercentile(20.0, 100)], 0.95)
+    assert (estimate.value, estimate.why) == (None, "falls among failures in 1 of 2 trials")
+
+
+def test_trials_too_far_apart_have_no_upper_end():
+    estimate = percentile_over_trials([TrialPercentile(1e-150, 100), TrialPercentile(1e150, 100)], 0.5)
+    assert estimate.value == pytest.approx(1.0)
+    assert (estimate.high, estimate.why) == (None, "the trials differ too much for an upper end")
+
+
+def test_wilson_interval_by_hand():
+    """3 of 10: centre (0.3 + z^2/20) / (1 + z^2/10), z = 1.959964: 0.1078 to 0.6032."""
+    estimate = share(3, 10)
+    assert (estimate.value, estimate.n) == (0.3, 10)
+    assert estimate.low == pytest.approx(0.10779, abs=1e-5)
+    assert estimate.high == pytest.approx(0.60322, abs=1e-5)
+    assert (share(0, 0).value, share(0, 0).why) == (None, "no requests")
+
+
+@given(st.lists(st.floats(1e-3, 1e6), min_size=6, max_size=80), st.sampled_from([0.5, 0.9, 0.95]))
+def test_an_interval_holds_its_value(values, p):
+    estimate = percentile_of_samples(np.array(values), p)
+    if estimate.value is None:
+        assert len(values) < floor(p)
+    else:
+        assert estimate.low <= estimate.value <= estimate.high
+        assert estimate.value in values

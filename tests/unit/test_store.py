@@ -1,0 +1,224 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from harness.columns import REQUESTS, SAMPLES
+from harness.errors import RecordError
+from harness.store import RunFolder, find_run
+from tests.synthetic import manifest, requests, samples, trial
+
+
+@pytest.fixture
+def run(tmp_path):
+    return RunFolder.create(tmp_path, manifest())
+
+
+def saved(run, name="r01.docker-lambda", **changes):
+    table = requests([10.0, 20.0, 30.0])
+    return run.save_trial(trial(table, name, **changes), table, samples())
+
+
+def test_a_trial_comes_back_as_it_was_stored(run):
+    record = saved(run)
+    again = RunFolder.open(run.path)
+    assert again.manifest == run.manifest
+    assert again.trials() == [record]
+    assert again.requests(record).equals(requests([10.0, 20.0, 30.0]))
+    assert again.requests(record).schema.equals(REQUESTS)
+    assert again.samples(record).schema.equals(SAMPLES)
+    assert again.requests(record, ["outcome"]).column_names == ["outcome"]
+    assert again.notices == []
+
+
+def test_files_are_named_by_trial_and_attempt_with_their_digests(run):
+    record = saved(run, attempt=2)
+    names = ["requests/r01.docker-lambda.2.parquet", "samples/r01.docker-lambda.2.parquet"]
+    assert sorted(record.files) == names
+    assert run.verify(record) == []
+    (run.path / names[0]).write_bytes(b"changed")
+    (run.path / names[1]).unlink()
+    first, second = run.verify(record)
+    assert names[0] in first
+    assert "missing" in second
+
+
+def test_nothing_temporary_is_left(run):
+    saved(run)
+    assert not list(run.path.rglob("*.partial"))
+
+
+def test_a_failed_write_leaves_neither_line_nor_file(run):
+    table = requests([10.0])
+    with pytest.raises(RecordError) as caught:
+        run.save_trial(trial(table), table.drop_columns(["unit", "error"]).append_column("extra", [[1]]), samples())
+    assert str(caught.value).splitlines() == [
+        "table: column error is missing",
+        "table: column unit is missing",
+        "table: column extra is not of frostline/run/1",
+    ]
+    assert run.trials() == []
+    assert list((run.path / "requests").iterdir()) == []
+
+
+def test_empty_values_in_a_required_column_are_refused(run):
+    table = requests([10.0], outcome=[None])
+    with pytest.raises(RecordError, match="column outcome has 1 empty values"):
+        run.save_trial(trial(requests([10.0])), table, samples())
+
+
+def test_the_same_attempt_is_not_stored_twice(run):
+    saved(run)
+    for folder in (run, RunFolder.open(run.path)):
+        with pytest.raises(RecordError, match="stored already"):
+            saved(folder)
+
+
+def test_a_line_cut_off_by_a_crash_is_dropped_told_and_replaced(run):
+    first = saved(run)
+    with (run.path / "trials.jsonl").open("ab") as file:
+        file.write(b'{"trial": "r02.docker-lam')
+    again = RunFolder.open(run.path)
+    assert again.trials() == [first]
+    assert again.trials() == [first]
+    assert again.notices == ["trials.jsonl: line 2 is cut off (the writer stopped there): left out"]
+    second = saved(again, "r02.docker-lambda")
+    assert RunFolder.open(run.path).trials() == [first, second]
+
+
+def test_every_corrupt_line_in_the_middle_is_named(run):
+    saved(run)
+    file = run.path / "trials.jsonl"
+    line = json.loads(file.read_text())
+    wrong = json.dumps(line | {"trial": "r02", "round": 0, "surprise": 1})
+    file.write_text(f"not json\n{wrong}\n{json.dumps(line)}\n{json.dumps(line)}\n")
+    with pytest.raises(RecordError) as caught:
+        run.trials()
+    text = str(caught.value)
+    for part in ("line 1: all: Invalid JSON", "line 2: round", "line 2: surprise", "line 4", "there twice", "restore"):
+        assert part in text
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "..", ".hidden", "", "a\nb", "a\x00b", "ä", "x" * 201])
+def test_a_hostile_trial_name_never_becomes_a_path(run, tmp_path, name):
+    table = requests([10.0])
+    record = trial(table, name)
+    before = sorted(tmp_path.rglob("*"))
+    for attempt in (
+        lambda: run.save_trial(record, table, samples()),
+        lambda: run.requests(record),
+        lambda: run.samples(record),
+    ):
+        with pytest.raises(RecordError, match="not a safe file name"):
+            attempt()
+    assert sorted(tmp_path.rglob("*")) == before
+    (run.path / "trials.jsonl").write_text(record.model_dump_json() + "\n")
+    with pytest.raises(RecordError, match=r"line 1: trial .*not a safe file name"):
+        run.trials()
+
+
+def test_a_hostile_run_id_is_refused(tmp_path):
+    with pytest.raises(RecordError, match="not a safe file name"):
+        RunFolder.create(tmp_path, manifest(run="../outside"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_symlink_out_of_the_folder_is_refused_for_reading_and_writing(run, tmp_path):
+    record = saved(run)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    file = run.path / "requests" / "r01.docker-lambda.1.parquet"
+    file.rename(outside / file.name)
+    file.symlink_to(outside / file.name)
+    with pytest.raises(RecordError, match="leads out of the run folder"):
+        run.requests(record)
+    (run.path / "samples").rename(tmp_path / "old")
+    (run.path / "samples").symlink_to(outside, target_is_directory=True)
+    with pytest.raises(RecordError, match="leads out of the run folder"):
+        saved(run, "r02.docker-lambda")
+    assert [path.name for path in outside.iterdir()] == [file.name]
+
+
+def test_files_named_by_the_record_are_not_followed(run):
+    record = saved(run).model_copy(update={"files": {"../../secret.parquet": "0"}})
+    assert run.requests(record).num_rows == 3
+
+
+def test_an_unreadable_table_names_the_file(run):
+    record = saved(run)
+    (run.path / "requests" / "r01.docker-lambda.1.parquet").write_bytes(b"PAR1 no")
+    (run.path / "samples" / "r01.docker-lambda.1.parquet").unlink()
+    with pytest.raises(RecordError, match=r"requests/r01.docker-lambda.1.parquet: not readable"):
+        run.requests(record)
+    with pytest.raises(RecordError, match=r"samples/r01.docker-lambda.1.parquet: not readable"):
+        run.samples(record)
+
+
+def test_a_folder_that_looks_like_a_partition_adds_no_column(tmp_path):
+    run = RunFolder.create(tmp_path / "year=2026", manifest())
+    assert run.requests(saved(run)).column_names == REQUESTS.names
+
+
+def test_types_that_can_be_converted_are(run):
+    table = requests([10.0])
+    loose = table.set_column(table.column_names.index("outcome"), "outcome", pa.array(["ok"]))
+    record = run.save_trial(trial(table), loose, samples())
+    assert run.requests(record).schema.equals(REQUESTS)
+
+
+def test_another_version_is_named(run):
+    file = run.path / "manifest.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"schema": "frostline/run/9"}))
+    with pytest.raises(RecordError, match="schema 'frostline/run/9' is not known"):
+        RunFolder.open(run.path)
+
+
+@pytest.mark.parametrize(("text", "why"), [("{", "not JSON"), ("[]", "schema None"), ("{}", "schema None")])
+def test_a_manifest_that_is_none_is_told(run, text, why):
+    (run.path / "manifest.json").write_text(text)
+    with pytest.raises(RecordError, match=why):
+        RunFolder.open(run.path)
+
+
+def test_all_problems_of_a_manifest_come_at_once(run):
+    data = json.loads((run.path / "manifest.json").read_text())
+    (run.path / "manifest.json").write_text(json.dumps(data | {"seed": "x", "rounds": 0}))
+    with pytest.raises(RecordError) as caught:
+        RunFolder.open(run.path)
+    assert "seed: " in str(caught.value)
+    assert "rounds: " in str(caught.value)
+
+
+def test_a_changed_manifest_replaces_the_old_one(run):
+    run.manifest.finished_at = "2026-11-04T00:00:00+00:00"
+    run.write_manifest()
+    assert RunFolder.open(run.path).manifest.finished_at == "2026-11-04T00:00:00+00:00"
+    with pytest.raises(RecordError, match="exists already"):
+        RunFolder.create(run.path.parent.parent, manifest())
+
+
+def test_find_run_by_every_name(tmp_path):
+    for name, at in (("b_first", "2026-01-01"), ("a_second", "2026-02-01"), ("a_sec", "2025-01-01")):
+        RunFolder.create(tmp_path, manifest(run=name, started_at=at))
+    found = {name: find_run(tmp_path, name).manifest.run for name in ("latest", "b", "a_sec", "a_seco")}
+    assert found == {"latest": "a_second", "b": "b_first", "a_sec": "a_sec", "a_seco": "a_second"}
+    assert find_run(tmp_path, str(tmp_path / "runs" / "b_first")).manifest.run == "b_first"
+    with pytest.raises(RecordError, match="may mean any of: a_sec, a_second"):
+        find_run(tmp_path, "a")
+    with pytest.raises(RecordError, match="there are: a_sec, a_second, b_first"):
+        find_run(tmp_path, "zzz")
+
+
+def test_find_run_without_runs_and_with_a_broken_one(tmp_path):
+    with pytest.raises(RecordError, match="there are none yet"):
+        find_run(tmp_path, "x")
+    with pytest.raises(RecordError, match="no readable run"):
+        find_run(tmp_path, "latest")
+    RunFolder.create(tmp_path, manifest(run="good"))
+    broken = tmp_path / "runs" / "broken"
+    broken.mkdir()
+    (broken / "manifest.json").write_text("{")
+    found = find_run(tmp_path, "latest")
+    assert found.manifest.run == "good"
+    assert len(found.notices) == 1
+    assert "broken" in found.notices[0]
