@@ -103,12 +103,13 @@ def summary_of(result: LoadResult, order: LoadOrder) -> dict[str, Any]:
     service = ((records["done_ns"] - records["sent_ns"])[answered]) / 1e6
     started = records["started_ns"] > 0
     lag = (records["started_ns"] - records["scheduled_ns"])[started]
+    pace = validity.pace(records["scheduled_ns"], records["started_ns"])
     shed = int((records["fate"] == Fate.SHED).sum())
     problems = [
         validity.lag_problem(
             validity.percentile_ns(lag, 0.99), int(np.median(service) * 1e6) if len(service) else None
         ),
-        validity.rate_problem(records["scheduled_ns"], records["started_ns"]),
+        validity.rate_problem(pace),
         validity.shed_problem(shed),
     ]
     texts = [text for text in result.errors if text]
@@ -123,6 +124,7 @@ def summary_of(result: LoadResult, order: LoadOrder) -> dict[str, Any]:
         "timer": result.workers[0]["timer"],
         "priority": result.workers[0]["priority"],
         "scheduled": len(records),
+        "achieved_rate": None if pace is None else round(order.rate * pace, 4),
         "good": int(answered.sum()),
         "failed": int(((records["fate"] == Fate.FAILED) | ((records["fate"] == Fate.ANSWERED) & ~answered)).sum()),
         "timed_out": int((records["fate"] == Fate.TIMED_OUT).sum()),

@@ -6,6 +6,7 @@ from typing import Any
 
 from harness.estimate import Estimate
 from harness.records import Outcome, TrialRecord
+from harness.stats import AMONG_FAILURES, ONE_TRIAL
 from harness.usage import Usage
 
 ROUNDS_FOR_VERDICT = 10
@@ -16,13 +17,14 @@ NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency
 
 @dataclass(frozen=True)
 class Note:
-    """`code` is stable and for programs, `text` is for people."""
+    """`code` is stable and for programs, `text` is for people; `about` names the fields in question, if not all."""
 
     code: str
     text: str
+    about: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, str]:
-        """Both fields."""
+        """Code and text."""
         return {"code": self.code, "text": self.text}
 
 
@@ -49,7 +51,7 @@ def notes_of_case(case: Mapping[str, Any]) -> Iterator[Note]:
     """Time compression, which is part of the key."""
     factor = case.get("compression")
     if isinstance(factor, int | float) and factor > 1:
-        text = f"compressed time: {factor:g} s of modelled traffic pass per second, but starts take as long as ever"
+        text = "compressed time: modelled traffic passes faster than the clock, but starts take as long as ever"
         yield Note("compressed_time", text)
 
 
@@ -91,14 +93,28 @@ def notes_of_usage(usage: Usage) -> Iterator[Note]:
         yield Note("usage_unread", text)
 
 
-def notes_of_estimates(estimates: Mapping[str, Estimate]) -> Iterator[Note]:
-    """Every number that may not be told, those with the same reason together, and each number's own warnings."""
-    reasons: dict[str, list[str]] = {}
+def notes_of_estimates(estimates: Mapping[str, Estimate], asked: Mapping[str, str]) -> Iterator[Note]:
+    """Every number that may not be told or only in part; fields with the same reason share a note.
+
+    `asked` says by field which sample sizes its percentile asks for. How many there were stands in each estimate.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
     for name, estimate in estimates.items():
-        label = name.removesuffix("_ms").replace("_", " ")
-        if estimate.value is None and estimate.why not in (None, NOT_TRAFFIC):
-            reasons.setdefault(str(estimate.why), []).append(label)
-        for warning in estimate.warnings:
-            reasons.setdefault(warning, []).append(label)
-    for why, labels in reasons.items():
-        yield Note("too_few_samples" if "needs" in why else "withheld", f"{', '.join(labels)}: {why}")
+        label = name.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
+        for code, text in doubts_of(label, estimate, asked.get(name)):
+            found.setdefault((code, text), []).append(name)
+    for (code, text), names in found.items():
+        yield Note(code, text, tuple(names))
+
+
+def doubts_of(label: str, estimate: Estimate, asked: str | None) -> Iterator[tuple[str, str]]:
+    """Code and sentence of whatever keeps one estimate from being whole."""
+    why = estimate.why
+    if estimate.value is None and estimate.need is not None and asked is not None:
+        yield "too_few_samples", asked
+    elif estimate.value is None and why is not None and why.startswith(AMONG_FAILURES):
+        yield "withheld", "a percentile that falls among failures is withheld"
+    elif why not in (None, NOT_TRAFFIC, ONE_TRIAL):
+        yield "withheld", f"{label}: {why}"
+    for warning in estimate.warnings:
+        yield "too_few_samples", f"{label}: {warning}"

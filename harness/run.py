@@ -76,7 +76,7 @@ def choose(experiment: Experiment) -> Choice:
             f"FALLBACK: {', '.join(chosen)} instead of {', '.join(experiment.targets)}, without isolation: {why}"
         )
     if experiment.rounds < QUICK_ROUNDS:
-        notices.append(f"A quick look: {experiment.rounds} rounds, so no verdicts (they need {QUICK_ROUNDS}).")
+        notices.append(f"A quick look: fewer than {QUICK_ROUNDS} rounds ({experiment.rounds}), so no verdicts.")
     squeezed = {label: load.time_compression for label, load in experiment.load_profiles() if load.time_compression > 1}
     if squeezed:
         told = ", ".join(f"{label} {factor:g}x" for label, factor in squeezed.items())
@@ -184,10 +184,17 @@ def interruptible() -> Iterator[None]:
 def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
     """Everything that is slow and shared by all trials, before the first of them."""
     packages = {}
+    said: set[str] = set()
+
+    def say_once(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            watcher.say(line)
+
     for workload in choice.experiment.workloads:
         for name in choice.targets:
             try:
-                package = targets.target(name).package(targets.workload(workload.name), workload.model_dir, watcher.say)
+                package = targets.target(name).package(targets.workload(workload.name), workload.model_dir, say_once)
             except DeploymentError as error:
                 raise MissingError(f"{workload.name} could not be packaged for {name}: {error}") from error
             packages[workload.name, name] = package

@@ -15,6 +15,10 @@ Floats = NDArray[np.floating]
 Scale = Literal["log", "linear"]
 CONFIDENCE = 0.95
 AMONG_FAILURES = "falls among failures"
+ONE_TRIAL = "one trial: no interval"
+LEAST_PER_TRIAL = 6
+TAIL_ROUNDS = 20
+"""Rounds that a percentile from p99 on asks for: so far out, trials differ too much for fewer."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,15 @@ class TrialPercentile:
 
     value: float
     n: int
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Sample sizes that a percentile over trials asks for; `rounds` is None where none are asked for."""
+
+    per_trial: int
+    over_all: int
+    rounds: int | None
 
 
 def floor(p: float, confidence: float = CONFIDENCE) -> int:
@@ -61,25 +74,49 @@ def percentile_of_trial(x: Floats, p: float) -> TrialPercentile:
     return TrialPercentile(percentile(x, p) if len(x) else math.inf, len(x))
 
 
+def asked_over_trials(p: float, confidence: float = CONFIDENCE) -> Asked:
+    """Per trial 1 / (1 - p) requests, so that one lies beyond the percentile, and 6 at least; over all `floor`."""
+    over_all = floor(p, confidence)
+    # 1 / (1 - 0.9) is a little above 10 in floating point.
+    per_trial = max(LEAST_PER_TRIAL, math.ceil(round(1 / (1 - p), 6)))
+    return Asked(per_trial, over_all, TAIL_ROUNDS if p >= 0.99 else None)
+
+
+def lacking(trials: Sequence[TrialPercentile], asked: Asked) -> list[tuple[int, str]]:
+    """Each sample size that these trials of one key, one per round, fall short of: the size, and words."""
+    enough = [trial.n for trial in trials if trial.n >= asked.per_trial]
+    found = []
+    if not enough:
+        most = max((trial.n for trial in trials), default=0)
+        found.append((asked.per_trial, f"{asked.per_trial} requests per trial, has {most}"))
+    elif sum(enough) < asked.over_all:
+        found.append((asked.over_all, f"{asked.over_all} requests over all trials, has {sum(enough)}"))
+    rounds = len(enough) if enough else len(trials)
+    if asked.rounds is not None and rounds < asked.rounds:
+        found.append((asked.rounds, f"{asked.rounds} rounds, has {rounds}"))
+    return found
+
+
 def percentile_over_trials(
     trials: Sequence[TrialPercentile], p: float, confidence: float = CONFIDENCE, scale: Scale = "log"
 ) -> Estimate:
     """Centre of the trials' percentiles with a t-interval over trials: the trial is the sample.
 
     On the log scale the centre is their geometric mean; `scale="linear"` is for quantities that may be 0.
-    A trial enters when it has enough requests (`floor`).
+    `asked_over_trials` says how much is enough; trials that are too short by themselves stay out.
     """
-    need, method = floor(p, confidence), f"t over trials, {scale} scale"
-    enough = [trial for trial in trials if trial.n >= need]
-    if not enough:
-        most = max((trial.n for trial in trials), default=0)
-        return Estimate(None, need=need, why=f"needs {need} requests per trial, has {most}", method=method)
-    n, infinite = len(enough), sum(math.isinf(trial.value) for trial in enough)
+    asked, method = asked_over_trials(p, confidence), f"t over trials, {scale} scale"
+    enough = [trial for trial in trials if trial.n >= asked.per_trial]
+    n, short = len(enough), lacking(trials, asked)
+    if short:
+        why = f"p{100 * p:g} needs {', and '.join(words for _, words in short)}"
+        return Estimate(None, n=n, need=short[0][0], why=why, method=method)
+    infinite = sum(math.isinf(trial.value) for trial in enough)
     if infinite:
         return Estimate(None, n=n, why=f"{AMONG_FAILURES} in {infinite} of {n} trials", method=method)
-    left_out = len(trials) - n
-    short = (f"{left_out} of {len(trials)} trials have fewer than {need} requests",) if left_out else ()
-    return centre_over_trials([trial.value for trial in enough], confidence, scale, method, short)
+    few = f"{len(trials) - n} of {len(trials)} trials left out, with fewer than {asked.per_trial} requests"
+    warnings = (few,) if n < len(trials) else ()
+    return centre_over_trials([trial.value for trial in enough], confidence, scale, method, warnings)
 
 
 def centre_over_trials(
@@ -93,7 +130,7 @@ def centre_over_trials(
     centre = float(np.mean(x))
     value = math.exp(centre) if scale == "log" else centre
     if n == 1:
-        return Estimate(value, n=1, need=2, why="one trial: no interval", method=method, warnings=warnings)
+        return Estimate(value, n=1, need=2, why=ONE_TRIAL, method=method, warnings=warnings)
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n))
     low, high = bounds(centre, half, scale)
     why = None if high is not None else "the trials differ too much for an upper end"

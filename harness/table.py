@@ -20,7 +20,15 @@ from harness.notes import (
     notes_of_usage,
 )
 from harness.records import PHASES, Outcome, StartClass, TrialRecord
-from harness.stats import Scale, percentile, percentile_of_samples, percentile_over_trials, share
+from harness.stats import (
+    Scale,
+    asked_over_trials,
+    floor,
+    percentile,
+    percentile_of_samples,
+    percentile_over_trials,
+    share,
+)
 from harness.store import RunFolder
 from harness.summary import Row, Summary
 from harness.usage import usage_of
@@ -28,6 +36,7 @@ from harness.usage import usage_of
 __all__ = ["Row", "Summary", "summarise"]
 
 NOT_JUDGED = Estimate(None, why=NOT_TRAFFIC)
+COLD_PERCENTILES = (0.5, 0.9)
 
 
 def summarise(run: RunFolder) -> Summary:
@@ -126,7 +135,8 @@ def fill_figures(
         if f.name not in ("unread", "oom_killed"):
             setattr(row, f.name, getattr(usage, f.name))
     lag_ms = np.concatenate([figure.lag_ms for figure in figures])
-    if len(lag_ms):
+    # Forced cold starts have no schedule that the generator could lag behind.
+    if len(lag_ms) and row.profile != FORCED_COLD:
         row.lag_p50_ms, row.lag_p99_ms = percentile(lag_ms, 0.5), percentile(lag_ms, 0.99)
     row.notes = [
         *notes_of_target(target),
@@ -135,7 +145,7 @@ def fill_figures(
         *notes_of_trials(records, [figure.max_sandboxes for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_usage(usage),
-        *notes_of_estimates(estimates),
+        *notes_of_estimates(estimates, asked_by_field()),
     ]
 
 
@@ -152,9 +162,25 @@ def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
         judged = row.profile != FORCED_COLD
         estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if judged else NOT_JUDGED
     cold_ms = np.concatenate([figure.cold_ms for figure in figures])
-    for p in (0.5, 0.9):
+    for p in COLD_PERCENTILES:
         estimates[percentile_field("cold", p)] = percentile_of_samples(cold_ms, p, noun="cold starts")
     return estimates
+
+
+def asked_by_field() -> dict[str, str]:
+    """By percentile field, the sample sizes that it asks for, in the same words for every row."""
+    asked = {}
+    for name, ps in PERCENTILES.items():
+        for p in ps:
+            size = asked_over_trials(p)
+            words = [f"{size.per_trial} requests in each trial"]
+            words += [f"{size.over_all} over all trials"] if size.over_all > size.per_trial else []
+            words += [f"{size.rounds} rounds"] if size.rounds is not None else []
+            told = f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+            asked[percentile_field(name, p)] = f"any p{100 * p:g} needs {told}"
+    for p in COLD_PERCENTILES:
+        asked[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
+    return asked
 
 
 def phase_medians(figures: list[TrialFigures]) -> dict[str, float]:

@@ -162,7 +162,7 @@ def _generator(
     lag_p99 = validity.percentile_ns(lag, 0.99)
     found = [
         validity.lag_problem(lag_p99, validity.percentile_ns(service, 0.5)),
-        validity.rate_problem(scheduled, started),
+        validity.rate_problem(validity.pace(scheduled, started)),
         validity.shed_problem(int((requests["outcome"].to_pandas() == Outcome.SHED).sum())),
         validity.throttle_problem(throttled),
     ]

@@ -26,15 +26,20 @@ def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None) -> str | 
     return f"the generator was late: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
 
 
-def rate_problem(scheduled_ns: Any, started_ns: Any) -> str | None:
-    """The achieved rate is the slope of started over scheduled: 1 when the schedule was kept."""
+def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
+    """Achieved over planned rate: the inverse slope of started over scheduled. None of fewer than 3 arrivals."""
     kept = started_ns > 0
     if kept.sum() < 3 or np.ptp(scheduled_ns[kept]) == 0:
         return None
     slope = float(np.polyfit(scheduled_ns[kept] - scheduled_ns[0], started_ns[kept] - scheduled_ns[0], 1)[0])
-    if abs(1 / slope - 1) <= RATE_TOLERANCE:
+    return 1 / slope if slope > 0 else None
+
+
+def rate_problem(achieved: float | None) -> str | None:
+    """`achieved` is what `pace` returns."""
+    if achieved is None or abs(achieved - 1) <= RATE_TOLERANCE:
         return None
-    return f"the achieved rate is off by {100 * (1 / slope - 1):+.2f} %, allowed are {100 * RATE_TOLERANCE} %"
+    return f"the achieved rate is off by {100 * (achieved - 1):+.2f} %, allowed are {100 * RATE_TOLERANCE} %"
 
 
 def shed_problem(shed: int) -> str | None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from loadprofiles.contract import LoadProfile
 
+__all__ = ["LoadProfile", "profile", "profile_names"]
+
 HERE = Path(__file__).parent
 
 

@@ -18,7 +18,7 @@ class LoadProfile(BaseModel):
 
     rate: float = Field(gt=0, le=100_000, description="mean requests per second")
     seconds: float = Field(gt=0, le=31 * 86_400, description="how long arrivals are drawn for")
-    compression: float = Field(1.0, ge=1, le=86_400, description="how many seconds of the modelled time pass in one second")
+    compression: float = Field(1.0, ge=1, le=86_400, description="seconds of modelled time per second")
 
     @classmethod
     def compressed(cls, compression: float) -> dict[str, float]:

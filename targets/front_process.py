@@ -45,8 +45,8 @@ class FrontProcess:
         if "error" in ready:
             self.close()
             raise DeploymentError(f"the Lambda front did not start on port {port}: {ready['error']}")
-        self.port: int = ready["port"]
-        self.priority: str = ready["priority"]
+        self.port = int(ready["port"])
+        self.priority = str(ready["priority"])
 
     def post(self, path: str) -> dict[str, Any]:
         """Ask the front itself, not the function."""
@@ -82,7 +82,7 @@ class FunctionDeployment:
         self.order = order
         self.front = FrontProcess(settings, order.run_id, order.port)
         path = f"/2015-03-31/functions/{settings['name']}/invocations"
-        self.endpoints = (Endpoint("127.0.0.1", self.front.port, path),)
+        self.endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", self.front.port, path),)
         self._meter = meter
 
     def wake(self) -> None:

@@ -32,6 +32,9 @@ class Cgroup:
                 folder = root / controller / path.lstrip("/") if controller else root / path.lstrip("/")
                 self.folders[controller] = folder
         self.unified = "memory" not in self.folders
+        if self.folders.get("memory", self.folders.get("")) in (root / "memory", root):
+            # A process that is ending is already back in the root group: its figures are the whole machine's.
+            raise FileNotFoundError(f"process {pid} is in no control group of its own")
 
     def usage(self) -> Usage:
         """Read now; every figure is None once the container has ended."""

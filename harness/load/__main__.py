@@ -42,10 +42,10 @@ class Alone:
     def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
         """Run one plan; returns the moment of offset 0 and the worker's report."""
         shift = Shift(self.environment, plan, 0, 1)
-        self.environment.shift = shift
+        self.environment.shift = shift  # type: ignore[attr-defined]
         self.runner.start(1, spawn_rate=1)
         if not shift.armed.wait(READY_LIMIT_S):
-            raise RuntimeError("the worker could not open its connections")
+            raise RuntimeError("the worker did not get ready")
         begin_ns = now_ns() + LEAD_NS
         shift.go.set(begin_ns)
         self._follow(shift)
@@ -109,7 +109,7 @@ def work(port: int) -> None:
 
     def on_plan(environment: Environment, msg: Any, **_: Any) -> None:
         shift = Shift(environment, LoadPlan.read(msg.data["folder"]), msg.data["rank"], msg.data["of"])
-        environment.shift = shift
+        environment.shift = shift  # type: ignore[attr-defined]
         runner.send_message("frostline_planned", {"rank": shift.rank})
         shift.armed.wait()
         runner.send_message("frostline_armed", {"rank": shift.rank})
@@ -117,7 +117,7 @@ def work(port: int) -> None:
         runner.send_message("frostline_done", shift.report)
 
     def on_go(environment: Environment, msg: Any, **_: Any) -> None:
-        environment.shift.go.set(msg.data["begin_ns"])
+        environment.shift.go.set(msg.data["begin_ns"])  # type: ignore[attr-defined]
 
     runner.register_message("frostline_plan", on_plan, concurrent=True)
     runner.register_message("frostline_go", on_go)
@@ -138,8 +138,9 @@ def main() -> None:
             begin_ns, reports = team.carry_out(LoadPlan.read(line.decode().strip()))
         except Exception as error:  # told to the run, which decides
             say(error=f"{type(error).__name__}: {error}")
-        else:
-            say(begin_ns=begin_ns, workers=reports)
+            continue
+        problems = [report["error"] for report in reports if "error" in report]
+        say(error="; ".join(problems)) if problems else say(begin_ns=begin_ns, workers=reports)
 
 
 if __name__ == "__main__":

@@ -156,13 +156,17 @@ class Client:
         self._idle: list[list[Connection]] = [[] for _ in plan.endpoints]
 
     def prewarm(self) -> None:
-        """Open connections before the start, or the first arrivals would pay for them."""
+        """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
         if self.plan.fresh_connections:
             return
         for idle, address in zip(self._idle, self.addresses, strict=True):
             for _ in range(self.plan.prewarm):
                 connection = Connection(self, address)
-                connection.connect()
+                try:
+                    connection.connect()
+                except OSError:
+                    connection.close()
+                    break
                 connection.idle_since_ns = now_ns()
                 idle.append(connection)
 

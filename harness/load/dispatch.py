@@ -80,7 +80,8 @@ class Dispatcher:
         self.in_flight += 1
         reply = Reply()
         self._record(position, index, scheduled_ns, started_ns, reply, Fate.UNFINISHED, "")
-        in_flight, fate, text, problem = self.in_flight, Fate.ANSWERED, "", None
+        in_flight, fate, text = self.in_flight, Fate.ANSWERED, ""
+        problem: BaseException | None = None
         try:
             self.client.ask(index, reply)
         except TimedOut as error:

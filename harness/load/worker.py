@@ -36,6 +36,16 @@ class Shift:
         self.report: dict[str, Any] = {}
 
     def run(self) -> None:
+        """Carry the share out. A failure of ours goes into `report`, never to Locust, which would start again."""
+        try:
+            self._run()
+        except Exception as error:
+            self.report = {"rank": self.rank, "error": f"{type(error).__name__}: {error}"}
+        finally:
+            self.armed.set()
+            self.finished.set()
+
+    def _run(self) -> None:
         """First everything that must not happen during the schedule; then wait for the start, run, drain, write."""
         self.client.prewarm()
         gc.collect()
@@ -61,7 +71,6 @@ class Shift:
             "timer": self.dispatcher.timer_name,
         }
         self.client.close()
-        self.finished.set()
 
     def _write(self) -> None:
         self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
@@ -73,7 +82,7 @@ class Shift:
         """Locust's own statistics count from the schedule, too; published figures never come from them."""
         if problem is None and reply.status >= 400:
             problem = RuntimeError(f"HTTP {reply.status}")
-        self.environment.events.request.fire(
+        self.environment.events.request.fire(  # type: ignore[no-untyped-call]
             request_type=self.plan.method,
             name=self.plan.endpoints[0][2],
             response_time=(reply.done_ns - scheduled_ns) / 1e6,
@@ -83,15 +92,16 @@ class Shift:
         )
 
 
-class OpenLoopUser(User):  # type: ignore[misc]
+class OpenLoopUser(User):
     """Exactly one per worker process; rates are made by the schedule, not by the number of users."""
 
     abstract = True
 
-    @task  # type: ignore[untyped-decorator]
+    @task
     def carry_out(self) -> None:
         """Locust's task: the whole share, then stop."""
-        self.environment.shift.run()
+        shift: Shift = self.environment.shift
+        shift.run()
         raise StopUser
 
 

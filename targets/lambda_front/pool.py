@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -121,7 +121,7 @@ class Pool:
         if not sandbox.init_ended.is_set():
             reply = await self._first(sandbox, body)
         else:
-            reply = await self._within_timeout(sandbox, asyncio.ensure_future(sandbox.invoke(body)))
+            reply = await self._within_timeout(sandbox, sandbox.invoke(body))
         passage.facts.update(spans_ns=sandbox.spans_ns if sandbox.requests == 1 else {}, answered_ns=now_ns())
         return reply
 
@@ -140,14 +140,14 @@ class Pool:
         initialised.cancel()
         return await self._within_timeout(sandbox, invocation)
 
-    async def _within_timeout(self, sandbox: Sandbox, invocation: "asyncio.Future[Reply]") -> Reply:
+    async def _within_timeout(self, sandbox: Sandbox, invocation: Awaitable[Reply]) -> Reply:
         """The function's own time limit. The handler has not begun before init ended, so it is counted from here."""
-        done, _ = await asyncio.wait({invocation}, timeout=self.settings.timeout_s)
-        if done:
-            return invocation.result()
-        invocation.cancel()
-        self.log.write("timed_out", sandbox.name)
-        await sandbox.kill()
+        try:
+            async with asyncio.timeout(self.settings.timeout_s):
+                return await invocation
+        except TimeoutError:
+            self.log.write("timed_out", sandbox.name)
+            await sandbox.kill()
         message = f"Task timed out after {self.settings.timeout_s:.2f} seconds"
         return Reply(b'{"errorType": "Sandbox.Timedout", "errorMessage": "%b"}' % message.encode(), "Unhandled")
 

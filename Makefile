@@ -1,0 +1,49 @@
+# Everything starts here: `make bench` measures, `make test` tests. Both set up all that they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install install-dev bench test check benchmark engine clean
+
+help:
+	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
+	@echo "make test       set up and run all tests; Docker tests skip without an engine"
+	@echo "make check      ruff, mypy, import-linter"
+	@echo "make benchmark  the load path beside k6, and the local Lambda beside the bare emulator"
+	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
+	@echo "make clean      remove what runs left behind"
+
+install: $(VENV)/core
+install-dev: $(VENV)/dev
+
+$(VENV)/core: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 3; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/dev: $(VENV)/core
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+bench: install
+	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+test: install-dev
+	$(BIN)/python -m pytest
+
+check: install-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+benchmark: install-dev
+	$(BIN)/python -m tests.benchmarks.load_path
+	$(BIN)/python -m tests.benchmarks.lambda_front
+
+engine:
+	./.ci/engine
+
+clean:
+	$(BIN)/frostline clean

@@ -1,0 +1,139 @@
+"""The load path beside k6's constant-arrival-rate, judged by what a server saw, in alternating passes.
+
+Run with `python -m tests.benchmarks.load_path`. Both generators get one core and the same priority, the server gets the
+other core. Ends with 1 when a bound does not hold.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+PASSES = 5
+SECONDS = 10
+CUT_S = 1.0
+LAG_BOUNDS_MS = {1000: 1.0, 4000: 2.0}
+RATE_BOUND = 0.001
+WINS = 4
+STALL_RATE, STALL_S, STALL_BOUND = 1000, 1.0, 0.10
+K6_SCRIPT = """
+import http from 'k6/http';
+export const options = { discardResponseBodies: true, scenarios: { load: {
+  executor: 'constant-arrival-rate', rate: RATE, timeUnit: '1s', duration: 'SECONDSs',
+  preAllocatedVUs: 200, maxVUs: 2000, gracefulStop: '5s' } } };
+export default function () { http.get('http://127.0.0.1:PORT/'); }
+"""
+
+
+class Witness:
+    """The stamping server on its own core; `stamps` after it is closed."""
+
+    def __init__(self, stall_at: int = 0, stall_s: float = 0.0) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.witness", str(stall_at), str(stall_s)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=lambda: placed(1))
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def close(self) -> np.ndarray:
+        out, _ = self.process.communicate(b"")
+        return np.frombuffer(out, dtype=np.float64)
+
+
+def placed(core: int) -> None:
+    """This core, and real-time priority where permitted: the same for both generators."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[core % len(cores)]})
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except OSError:
+        print("note: real-time priority is refused; both generators run at normal priority")
+
+
+def frostline(port: int, rate: int, seconds: int) -> dict:
+    command = [sys.executable, "-c", "from harness.cli import main; main()", "load", f"http://127.0.0.1:{port}/"]
+    command += ["--rate", str(rate), "--seconds", str(seconds), "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: placed(0))
+    return json.loads(done.stdout)
+
+
+def k6(port: int, rate: int, seconds: int) -> dict:
+    binary = shutil.which("k6", path=str(Path(sys.executable).parent)) or shutil.which("k6")
+    if binary is None:
+        sys.exit("k6 is not installed: make install-dev")
+    with tempfile.TemporaryDirectory() as folder:
+        script, summary = Path(folder, "load.js"), Path(folder, "summary.json")
+        text = K6_SCRIPT.replace("RATE", str(rate)).replace("SECONDS", str(seconds)).replace("PORT", str(port))
+        script.write_text(text)
+        command = [binary, "run", "--quiet", "--no-usage-report", "--summary-export", str(summary), str(script)]
+        subprocess.run(command, capture_output=True, preexec_fn=lambda: placed(0), check=True)
+        metrics = json.loads(summary.read_text())["metrics"]
+    return {"dropped": int(metrics.get("dropped_iterations", {}).get("count", 0))}
+
+
+def grid_lag_ms(stamps: np.ndarray, rate: int) -> np.ndarray:
+    """Arrival minus ideal grid. The grid is anchored anew each second, at its earliest arrival, so that an arrival that a
+    tool dropped does not make all later ones look late."""
+    stamps = np.sort(stamps)
+    late = stamps - np.arange(len(stamps)) / rate
+    late = late[stamps > stamps[0] + CUT_S]
+    blocks = [late[at : at + rate] for at in range(0, len(late), rate)]
+    return np.concatenate([block - block.min() for block in blocks]) * 1e3
+
+
+def compare(rate: int) -> list[str]:
+    rows, wins = [], 0
+    print(f"\n{rate}/s: arrivals at the server, ms after the ideal grid")
+    print(f"{'pass':>4} {'frostline p50':>14} {'p99':>8} {'lag p99':>8} {'rate %':>8} {'k6 p50':>10} {'p99':>8} {'dropped':>8}")
+    for number in range(1, PASSES + 1):
+        witness = Witness()
+        ours = frostline(witness.port, rate, SECONDS)
+        seen = grid_lag_ms(witness.close(), rate)
+        other = Witness()
+        theirs = k6(other.port, rate, SECONDS)
+        k6_seen = grid_lag_ms(other.close(), rate)
+        off = 100 * (ours["achieved_rate"] / rate - 1)
+        p99, k6_p99 = np.percentile(seen, 99), np.percentile(k6_seen, 99)
+        wins += p99 < k6_p99
+        rows.append((ours["lag_ms"]["p99"], abs(off), ours["good"] == rate * SECONDS))
+        print(
+            f"{number:>4} {np.median(seen):>14.3f} {p99:>8.3f} {ours['lag_ms']['p99']:>8.3f} {off:>8.4f} "
+            f"{np.median(k6_seen):>10.3f} {k6_p99:>8.3f} {theirs['dropped']:>8}"
+        )
+    lag = statistics.median(row[0] for row in rows)
+    rate_off = statistics.median(row[1] for row in rows)
+    print(f"median lag p99 {lag:.3f} ms, rate off by {rate_off:.4f} %, closer to the grid than k6 in {wins} of {PASSES}")
+    problems = []
+    if lag > LAG_BOUNDS_MS[rate]:
+        problems.append(f"{rate}/s: lag p99 {lag:.3f} ms, bound {LAG_BOUNDS_MS[rate]} ms")
+    if rate_off > 100 * RATE_BOUND:
+        problems.append(f"{rate}/s: achieved rate off by {rate_off:.4f} %")
+    if wins < WINS:
+        problems.append(f"{rate}/s: closer than k6 in {wins} of {PASSES} passes only")
+    if not all(row[2] for row in rows):
+        problems.append(f"{rate}/s: not every arrival was answered")
+    return problems
+
+
+def stall() -> list[str]:
+    """The server stops for 1 s once: a tenth of the arrivals wait between 1 s and nothing, so p99 is 0.9 s."""
+    witness = Witness(stall_at=STALL_RATE * SECONDS // 2, stall_s=STALL_S)
+    ours = frostline(witness.port, STALL_RATE, SECONDS)
+    seen = len(witness.close())
+    truth_ms = 1e3 * STALL_S * (1 - 0.01 * SECONDS / STALL_S)
+    p99 = ours["latency_ms"]["p99"]
+    print(f"\nserver stalls {STALL_S:.0f} s once at {STALL_RATE}/s: p99 {p99:.0f} ms, arithmetic {truth_ms:.0f} ms, "
+          f"{ours['good']} of {STALL_RATE * SECONDS} answered, {seen} seen by the server")  # fmt: skip
+    problems = [] if abs(p99 / truth_ms - 1) <= STALL_BOUND else [f"stall: p99 {p99:.0f} ms, arithmetic {truth_ms:.0f} ms"]
+    return problems + ([] if ours["good"] == seen == STALL_RATE * SECONDS else ["stall: arrivals were lost"])
+
+
+if __name__ == "__main__":
+    found = [problem for rate in LAG_BOUNDS_MS for problem in compare(rate)] + stall()
+    print("\n" + ("all bounds hold" if not found else "\n".join(found)))
+    sys.exit(1 if found else 0)
