@@ -3,7 +3,8 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,24 @@ import docker.errors
 import psutil
 
 from targets import containers
+from targets.clock import clock_id, now_ns, sleep, wall_time
 from targets.contract import DeploymentError
-from targets.ownership import IMAGE_LABEL, OWNER_LABEL, OWNER_VARIABLE, RUN_LABEL, RUN_VARIABLE, Owner
+from targets.ownership import (
+    EXPIRES_LABEL,
+    IMAGE_LABEL,
+    OWNER_FILE,
+    OWNER_LABEL,
+    OWNER_VARIABLE,
+    RUN_LABEL,
+    RUN_VARIABLE,
+    Owner,
+)
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
+DEATH_LIMIT_S = 5.0
+LOOKS = 5
+LOOK_AGAIN_S = 0.2
+"""The engine may still be making a container for a process that was just cut off: it is looked for more than once."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,7 @@ class Remains:
     run: str
     alive: bool
     handle: Any
+    owner: Owner | None = None
 
 
 @dataclass(frozen=True)
@@ -40,25 +56,60 @@ class Cleaning:
 
 def clean(everything: bool, images: bool) -> Cleaning:
     """Remove what no living run owns; with `everything` also what one does, with `images` our images as well."""
-    notices: list[str] = []
-    found = [*_processes(), *_folders()]
+    cleaning = Cleaning([], [], [])
+
+    def settle(found: Iterable[Remains]) -> int:
+        items = list(found)
+        doomed = [item for item in items if everything or not item.alive]
+        cleaning.spared.extend(item for item in items if item not in doomed and item not in cleaning.spared)
+        cleaning.removed.extend(item for item in doomed if _remove(item))
+        return len(doomed)
+
+    killed = settle(_processes())  # first, because a front that lives makes containers
     try:
         client = containers.engine()
     except DeploymentError as error:
-        notices.append(f"containers were not looked at: {error}")
+        cleaning.notices.append(f"containers were not looked at: {error}")
     else:
-        found = [*_containers(client), *found, *(_images(client) if images else [])]
-    doomed = [item for item in found if everything or not item.alive]
-    for item in doomed:
+        _look(lambda: settle(_containers(client)), cut_off=killed > 0)
+        settle(_images(client) if images else [])
+    settle(_folders())
+    return cleaning
+
+
+def sweep(run_id: str, engine: bool, cut_off: bool) -> None:
+    """Remove what is left of a run that this process carried out. `engine`: it may have made containers."""
+    own = Owner.current()
+    for item in (item for item in _processes() if item.run == run_id):
         _remove(item)
-    return Cleaning(doomed, [item for item in found if item not in doomed], notices)
+    if engine:
+        with suppress(DeploymentError, docker.errors.DockerException, OSError):  # it is gone: `clean` does it later
+            client = containers.engine()
+            _look(lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off)
+    for item in (item for item in _folders() if item.owner == own):
+        _remove(item)
+
+
+def _look(remove: Callable[[], int], cut_off: bool) -> None:
+    """Once, and again while there was something; after a kill or an interruption as often as LOOKS says."""
+    for _ in range(LOOKS):
+        if not remove() and not cut_off:
+            return
+        sleep(LOOK_AGAIN_S)
 
 
 def _containers(client: Any) -> Iterator[Remains]:
     for container in client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True):
         owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
-        alive = owner is not None and owner.alive
-        yield Remains("container", container.name, container.labels[RUN_LABEL], alive, container)
+        alive = owner is not None and (owner.alive or _elsewhere(owner, container))
+        yield Remains("container", container.name, container.labels[RUN_LABEL], alive, container, owner)
+
+
+def _elsewhere(owner: Owner, container: Any) -> bool:
+    """Of another machine that uses the same engine, so that its process cannot be seen: trusted until it expires."""
+    expires = container.labels.get(EXPIRES_LABEL, "")
+    fresh = expires.isdigit() and wall_time() < int(expires)
+    return owner.boot != clock_id() and container.status == "running" and fresh
 
 
 def _images(client: Any) -> Iterator[Remains]:
@@ -78,9 +129,8 @@ def _processes() -> Iterator[Remains]:
         except (psutil.Error, OSError):
             continue
         owner = Owner.parse(marks.get(OWNER_VARIABLE, ""))
-        yield Remains(
-            "process", f"{process.pid} {name}", marks[RUN_VARIABLE], owner is not None and owner.alive, process
-        )
+        alive = owner is not None and owner.alive
+        yield Remains("process", f"{process.pid} {name}", marks[RUN_VARIABLE], alive, process, owner)
 
 
 def _folders() -> Iterator[Remains]:
@@ -89,11 +139,21 @@ def _folders() -> Iterator[Remains]:
         for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
             if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
                 continue
-            owner = Owner.parse((path / "owner").read_text()) if (path / "owner").is_file() else None
-            yield Remains("folder", path.name, "", owner is not None and owner.alive, path)
+            mark = path / OWNER_FILE
+            owner = Owner.parse(mark.read_text()) if mark.is_file() else None
+            yield Remains("folder", path.name, "", owner is not None and owner.alive, path, owner)
 
 
-def _remove(item: Remains) -> None:
+def _wait_for_death(process: psutil.Process) -> None:
+    """A zombie is dead: its parent, or a container without an init, may never collect it."""
+    deadline = now_ns() + int(DEATH_LIMIT_S * 1e9)
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE and now_ns() < deadline:
+            sleep(0.005)
+
+
+def _remove(item: Remains) -> bool:
+    """False when it was gone before."""
     if item.kind == "container":
         containers.remove(item.handle)
     elif item.kind == "image":
@@ -101,11 +161,13 @@ def _remove(item: Remains) -> None:
         try:
             client.images.remove(image, force=True)
         except docker.errors.ImageNotFound:
-            return
+            return False
     elif item.kind == "process":
         try:
             item.handle.kill()
         except psutil.NoSuchProcess:
-            return
+            return False
+        _wait_for_death(item.handle)
     else:
         shutil.rmtree(item.handle, ignore_errors=True)
+    return True

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from harness.errors import FrostlineError
+from harness.interruption import interruptible
 from harness.report.text import clean as clean_text
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -144,7 +145,8 @@ def _console() -> Console:
 def main() -> None:
     """Entry point: every error of ours is one message and an exit code, never a traceback."""
     try:
-        app()
+        with interruptible():
+            app()
     except FrostlineError as error:
         for line in str(error).split("\n"):
             print(f"frostline: {clean_text(line)}", file=sys.stderr)

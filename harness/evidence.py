@@ -3,11 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, ValidationError
 
 from harness.records import PHASES, Outcome, StartClass
 from targets.contract import Event
 
+Moment = Annotated[int, Field(strict=True, ge=0, le=2**59)]
+"""ns of a monotonic clock, at most 18 years: sums of a few still fit into 64 bits."""
+Counter = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
+Unit = Annotated[str, Field(min_length=1, max_length=200)]
 INSIDE = ("imports", "weights", "tokenizer", "connections")
 """Phases that the serving code stamps itself."""
 
@@ -23,14 +29,46 @@ class Stamps:
     done_ns: int | None = None
 
 
+class Init(BaseModel):
+    """A start, as the serving code stamped it."""
+
+    entered_ns: Moment
+    phases_ns: dict[str, Moment]
+
+
+class Inside(BaseModel):
+    """What an envelope must look like to be evidence. It comes from whatever answered, so nothing is taken on trust."""
+
+    unit: Unit
+    clock: Annotated[str, Field(max_length=200)] | None = None
+    invocation: Counter
+    begun_ns: Moment
+    ended_ns: Moment
+    init_ended_ns: Moment | None = None
+    received_ns: Moment | None = None
+    gpu_ns: Moment | None = None
+    init: Init | None = None
+
+
+class Outside(BaseModel):
+    """What the front's header must look like to be evidence; it has all of it only when a sandbox was asked."""
+
+    received_ns: Moment
+    unit: Unit | None = None
+    unit_request: Counter | None = None
+    asked_ns: Moment | None = None
+    spans_ns: dict[str, tuple[Moment, Moment]] = {}
+    started_for_request: bool = False
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Everything that a reply and the deployment's log say about one request."""
 
     inside: Mapping[str, Any] = field(default_factory=dict)
-    """From the payload: unit, clock, invocation, begun_ns, ended_ns, init_ended_ns, received_ns, init."""
+    """From the payload: the fields of Inside that it gave, or nothing."""
     outside: Mapping[str, Any] = field(default_factory=dict)
-    """From the front's header: received_ns, unit, unit_request, asked_ns, spans_ns, started_for_request."""
+    """From the front's header: the fields of Outside that it gave, or nothing."""
 
     @property
     def unit(self) -> str | None:
@@ -108,9 +146,7 @@ def phases_ns(evidence: Evidence, stamps: Stamps, log: UnitLog, same_clock: bool
 
 def _platform_phases(evidence: Evidence, stamps: Stamps, log: UnitLog, entered_ns: int) -> dict[str, int]:
     """Queue, create, start and boot: stamps of other processes, comparable because all share one kernel's clock."""
-    unit, spans = evidence.unit, evidence.outside.get("spans_ns", {})
-    create = spans.get("create") or log.span(unit, "create", "created")
-    start = spans.get("start") or log.span(unit, "start", "started")
+    create, start = _steps(evidence, log)
     found: dict[str, int] = {}
     opened = (create or start or (None,))[0]
     asked = evidence.outside.get("received_ns", stamps.scheduled_ns)
@@ -126,12 +162,19 @@ def _platform_phases(evidence: Evidence, stamps: Stamps, log: UnitLog, entered_n
     return found
 
 
+def _steps(evidence: Evidence, log: UnitLog) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+    """When the unit was created and started. A front tells what this request waited for; a replica starts but once."""
+    spans = evidence.outside.get("spans_ns", {})
+    if "unit_request" in evidence.outside:
+        return spans.get("create"), spans.get("start")
+    return log.span(evidence.unit, "create", "created"), log.span(evidence.unit, "start", "started")
+
+
 def read_reply(header: bytes, body: bytes) -> tuple[Evidence, Any, dict[str, Any] | None]:
     """(evidence, answer, error) of one reply. Anything malformed is simply not evidence."""
     outside, inside = _mapping(header), _mapping(body)
-    own = inside.get("frostline")
     error = inside if "errorType" in inside or "errorMessage" in inside else None
-    evidence = Evidence(own if isinstance(own, dict) and _well_formed(own) else {}, outside)
+    evidence = Evidence(_evidence(Inside, inside.get("frostline")), _evidence(Outside, outside))
     return evidence, inside.get("answer"), error
 
 
@@ -144,14 +187,13 @@ def outcome_of(
     if error is not None:
         kind = str(error.get("errorType", "error"))[:100]
         timed_out = kind == "Sandbox.Timedout"
-        return (
-            Outcome.TIMED_OUT if timed_out else Outcome.FAILED
-        ), f"{kind}: {str(error.get('errorMessage', ''))[:160]}"
+        why = _storable(f"{kind}: {str(error.get('errorMessage', ''))[:160]}")
+        return Outcome.TIMED_OUT if timed_out else Outcome.FAILED, why
     if status != 200:
         return Outcome.FAILED, f"HTTP {status}"
     if not evidence.inside:
         return Outcome.WRONG, "the reply carries no envelope"
-    return (Outcome.WRONG, f"wrong answer: {wrong}") if wrong else (Outcome.OK, None)
+    return (Outcome.WRONG, _storable(f"wrong answer: {wrong}")) if wrong else (Outcome.OK, None)
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
@@ -162,6 +204,13 @@ def _mapping(data: bytes) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _well_formed(own: dict[str, Any]) -> bool:
-    numbers = ("invocation", "begun_ns", "ended_ns")
-    return all(isinstance(own.get(name), int) for name in numbers)
+def _evidence(form: type[Inside | Outside], given: Any) -> dict[str, Any]:
+    try:
+        return form.model_validate(given).model_dump(exclude_none=True, exclude_unset=True)
+    except ValidationError:
+        return {}
+
+
+def _storable(text: str) -> str:
+    """A text from a stranger; half a surrogate pair can be written in JSON, but not in UTF-8."""
+    return text.encode(errors="backslashreplace").decode()

@@ -3,19 +3,19 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 import loadprofiles
 import targets
 from harness.errors import UsageError
+from harness.problems import problems_in, shown
+from harness.strict_yaml import is_file, read_mapping
 from loadprofiles import LoadProfile
 from targets.contract import FunctionSettings, Sizing
 
 SHIPPED = Path(__file__).parent / "experiments"
-MOST_BYTES = 1_000_000
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240
 
@@ -109,13 +109,13 @@ class Experiment(Part):
     targets: Annotated[list[str], Field(min_length=1)]
     without_engine: list[str] = []
     """Targets instead, where no Docker engine answers."""
+    compression: float = Field(1, ge=1, le=86_400)
+    """How many modelled seconds pass in one second, for profiles that do not say and for keep-alive."""
     profiles: list[ProfileChoice] = []
     cold_starts: int = Field(2, ge=0, le=100)
     """Forced cold starts per workload, target and round."""
     rounds: int = Field(10, ge=1, le=1000)
     seed: int = Field(1, ge=0, le=2**63 - 1)
-    compression: float = Field(1, ge=1, le=86_400)
-    """How many modelled seconds pass in one second, for profiles that do not say and for keep-alive."""
     replicas: int = Field(1, ge=1, le=64)
     sizing: SizingChoice = SizingChoice()
     function: FunctionChoice = FunctionChoice()
@@ -124,23 +124,38 @@ class Experiment(Part):
     margin: float = Field(0.10, gt=0, lt=1)
     """Ratios within 1 +- margin count as the same; set before the run."""
 
-    @model_validator(mode="after")
-    def _known_names(self) -> Self:
-        problems = [
-            *_unknown("workloads", [choice.name for choice in self.workloads], targets.workload_names()),
-            *_unknown("targets", self.targets, targets.target_names()),
-            *_unknown("without_engine", self.without_engine, targets.target_names()),
-            *_unknown("profiles", [choice.name for choice in self.profiles], loadprofiles.profile_names()),
-        ]
-        if not self.profiles and not self.cold_starts:
-            problems.append("profiles: there is no profile and cold_starts is 0: name at least one profile")
-        for at, choice in enumerate(self.profiles):
-            if choice.name in loadprofiles.profile_names():
-                problems += _profile_problems(f"profiles.{at}.{choice.name}", choice, self.compression)
-        problems += _model_problems(self.workloads)
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+    # Checks are per field, so that a problem of one field does not hide those of another.
+
+    @field_validator("workloads")
+    @classmethod
+    def _usable_workloads(cls, choices: list[WorkloadChoice]) -> list[WorkloadChoice]:
+        names = [choice.name for choice in choices]
+        _refuse([*_name_problems("workloads", names, targets.workload_names()), *_model_problems(choices)])
+        return choices
+
+    @field_validator("targets", "without_engine")
+    @classmethod
+    def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        _refuse(_name_problems(str(info.field_name), names, targets.target_names()))
+        return names
+
+    @field_validator("profiles")
+    @classmethod
+    def _usable_profiles(cls, choices: list[ProfileChoice], info: ValidationInfo) -> list[ProfileChoice]:
+        known, compression = loadprofiles.profile_names(), info.data.get("compression", 1.0)
+        problems = _unknown("profiles", [choice.name for choice in choices], known)
+        for at, choice in enumerate(choices):
+            if choice.name in known:
+                problems += _profile_problems(f"profiles.{at}.{choice.name}", choice, compression)
+        _refuse(problems)
+        return choices
+
+    @field_validator("cold_starts")
+    @classmethod
+    def _something_to_do(cls, count: int, info: ValidationInfo) -> int:
+        if not count and info.data.get("profiles") == []:
+            _refuse(["cold_starts: 0 is not accepted where there is no profile: name one, or raise it"])
+        return count
 
     def load_profiles(self) -> list[tuple[str, LoadProfile]]:
         """The profiles with their parameters, in the order written; a name used twice is numbered."""
@@ -176,54 +191,37 @@ def parse_experiment(fields: dict[str, Any], source: str) -> Experiment:
         raise UsageError([f"{source}: {line}" for line in problems_in(error)]) from None
 
 
-def problems_in(error: ValidationError) -> list[str]:
-    """One line per problem: field, value and what would be accepted."""
-    lines: list[str] = []
-    for problem in error.errors(include_url=False):
-        where = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "value_error":
-            prefix = f"{where}: " if where else ""
-            lines += [prefix + line for line in problem["msg"].removeprefix("Value error, ").splitlines()]
-        elif problem["type"] == "missing":
-            lines.append(f"{where}: is missing: add it")
-        else:
-            lines.append(f"{where}: {_shown(problem['input'])} is not accepted: {problem['msg']}")
-    return lines
-
-
-def _mapping(name: str, depth: int = 0) -> dict[str, Any]:
-    shipped = SHIPPED / f"{name}.yaml"
-    path = shipped if name in experiment_names() else Path(name)
-    if not path.is_file():
+def _mapping(name: str) -> dict[str, Any]:
+    path = SHIPPED / f"{name}.yaml" if name in experiment_names() else Path(name)
+    if not is_file(path):
         known = ", ".join(experiment_names())
-        raise UsageError([f"experiment: {_shown(name)} is neither a file nor one of: {known}"])
-    try:
-        data = path.read_bytes()
-        if len(data) > MOST_BYTES:
-            raise UsageError([f"{path}: has {len(data)} bytes: an experiment may have {MOST_BYTES}"])
-        fields = yaml.safe_load(data)
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        told = " ".join(str(error).split())
-        raise UsageError([f"{path}: is not readable YAML: {told[:300]}"]) from None
-    if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
-        raise UsageError(
-            [f"{path}: is not a mapping of fields: begin with name, question, workloads, targets, profiles"]
-        )
-    return _with_model(fields, path, depth)
+        raise UsageError([f"experiment: {shown(name)} is neither a file nor one of: {known}"])
+    return _with_model(read_mapping(path), path)
 
 
-def _with_model(fields: dict[str, Any], path: Path, depth: int) -> dict[str, Any]:
+def _with_model(fields: dict[str, Any], path: Path) -> dict[str, Any]:
     """`like: NAME` takes every field that is not given from a shipped experiment."""
     if "like" not in fields:
         return fields
     like = fields.pop("like")
-    if depth or like not in experiment_names():
-        raise UsageError([f"{path}: like: {_shown(like)} is not one of: {', '.join(experiment_names())}"])
-    return {**_mapping(str(like), depth + 1), **fields}
+    if like not in experiment_names():
+        raise UsageError([f"{path}: like: {shown(like)} is not one of: {', '.join(experiment_names())}"])
+    return {**_mapping(str(like)), **fields}
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
+    """Unknown names, and names given twice: two trials would be one and the same."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    return [*_unknown(field, names, known), *(f"{field}: {shown(name)} is given twice" for name in repeated)]
 
 
 def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
-    return [f"{field}: {_shown(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
+    return [f"{field}: {shown(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
 
 
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
@@ -240,16 +238,14 @@ def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> 
 
 
 def _model_problems(choices: list[WorkloadChoice]) -> list[str]:
+    known = [choice for choice in choices if choice.name in targets.workload_names()]
+    return [f"workloads.{choice.name}.model_dir: {line}" for choice in known for line in _model_dir_problems(choice)]
+
+
+def _model_dir_problems(choice: WorkloadChoice) -> list[str]:
     from targets.packaging.model_folder import model_dir_problems
 
-    known = [choice for choice in choices if choice.name in targets.workload_names()]
-    return [
-        f"workloads.{choice.name}.model_dir: {problem}"
-        for choice in known
-        for problem in model_dir_problems(targets.workload(choice.name), choice.model_dir)
-    ]
-
-
-def _shown(value: Any) -> str:
-    text = ascii(value) if isinstance(value, str) else ascii(str(value))[1:-1]
-    return text if len(text) <= 80 else text[:77] + "..."
+    try:
+        return model_dir_problems(targets.workload(choice.name), choice.model_dir)
+    except (OSError, ValueError) as error:
+        return [f"{shown(choice.model_dir)} cannot be read: {shown(error)}"]

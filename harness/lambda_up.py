@@ -8,14 +8,18 @@ from typing import Any
 from rich.console import Console
 
 import targets
+from harness.clean import sweep
 from harness.clock import sleep
 from harness.errors import MissingError, UsageError
-from harness.run import interruptible
-from targets.contract import DeploymentError, FunctionSettings, Order, Sizing, Target
+from harness.interruption import interruptible
+from targets.contract import DeploymentError, FunctionSettings, Order, Package, Sizing, Target
 from targets.front_process import FunctionDeployment
+from targets.packaging.model_folder import model_dir_problems
 
 HIGHEST_PORT = 65_535
 LEAST_MEMORY_MB, MOST_MEMORY_MB = 128, 10_240
+LARGEST = 86_400
+"""Of every other number: a day of seconds, more sandboxes than a host can hold."""
 
 
 @dataclass(frozen=True)
@@ -42,35 +46,48 @@ class LambdaOrder:
         if not LEAST_MEMORY_MB <= self.memory_mb <= MOST_MEMORY_MB:
             found.append(f"--memory-mb: {self.memory_mb} is not accepted: {LEAST_MEMORY_MB} to {MOST_MEMORY_MB} are")
         found += [
-            f"--{name.replace('_', '-')}: {value} is not accepted: it must be above 0"
+            f"--{name.replace('_', '-')}: {value} is not accepted: above 0, at most {LARGEST}"
             for name, value in self.function.items()
-            if value <= 0
+            if not 0 < value <= LARGEST
         ]
+        if self.workload in targets.workload_names():
+            found += [f"--model-dir: {line}" for line in self._model_problems()]
         return found
 
+    def _model_problems(self) -> list[str]:
+        return model_dir_problems(targets.workload(self.workload), self.model_dir)
 
+
+@interruptible()
 def lambda_up(order: LambdaOrder, console: Console) -> None:
     """Serve until interrupted; everything is removed then. UsageError or MissingError before anything starts."""
     if problems := order.problems():
         raise UsageError(problems)
     target = _target(order.target)
     workload = targets.workload(order.workload)
-    run_id = f"lambda-{secrets.token_hex(3)}"
     try:
         package = target.package(workload, order.model_dir, lambda line: console.print(line, markup=False))
-        settings = Order(
-            run_id, Sizing.of_function(order.memory_mb), function=FunctionSettings(**order.function), port=order.port
-        )
-        with interruptible():
-            deployment = target.deploy(package, settings)
-            try:
-                _tell(deployment, order, target, console)
-                while True:
-                    sleep(3600)
-            finally:
-                deployment.destroy()
+        _serve(order, target, package, console)
     except DeploymentError as error:
         raise MissingError(str(error)) from error
+
+
+def _serve(order: LambdaOrder, target: Target, package: Package, console: Console) -> None:
+    """Returns by an exception only: a signal, or a front that cannot be started."""
+    function = FunctionSettings(**order.function)
+    run_id = f"lambda-{secrets.token_hex(3)}"
+    try:
+        deployment = target.deploy(
+            package, Order(run_id, Sizing.of_function(order.memory_mb), function=function, port=order.port)
+        )
+        try:
+            _tell(deployment, order, target, console)
+            while True:
+                sleep(3600)
+        finally:
+            deployment.destroy()
+    finally:
+        sweep(run_id, engine=target.isolated, cut_off=True)
 
 
 def _target(name: str) -> Target:

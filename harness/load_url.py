@@ -1,6 +1,7 @@
 """`frostline load`: any HTTP endpoint, our schedules, our clock."""
 
 import json
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,16 @@ from rich.console import Console
 import loadprofiles
 from harness import validity
 from harness.errors import UsageError
-from harness.experiment import problems_in
 from harness.load.plan import LoadPlan
 from harness.load.process import LoadProcess, LoadResult
 from harness.load.records import Fate
+from harness.problems import problems_in, shown
 from loadprofiles import LoadProfile
 
 LOAD_SCHEMA = "frostline/load/1"
 PERCENTILES = (0.5, 0.95, 0.99)
 SHOWN_ERRORS = 5
+LONGEST_TIMEOUT_S = 86_400
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class LoadOrder:
         problems = [*self._url_problems()]
         if self.workers < 1 or self.workers > 16:
             problems.append(f"--workers: {self.workers} is not accepted: 1 to 16")
-        if self.timeout_s <= 0:
-            problems.append(f"--timeout-s: {self.timeout_s} is not accepted: it must be above 0")
+        if not 0 < self.timeout_s <= LONGEST_TIMEOUT_S:
+            problems.append(f"--timeout-s: {self.timeout_s} is not accepted: above 0, at most {LONGEST_TIMEOUT_S}")
         if self.body is not None and not self.body.is_file():
             problems.append(f"--body: {self.body} is not a file: name one that holds the request's body")
         load = None
@@ -65,12 +67,20 @@ class LoadOrder:
         return load
 
     def _url_problems(self) -> list[str]:
+        refusal = f"url: {shown(self.url)} is not accepted: "
         try:
             parts = urlsplit(self.url)
             good = parts.scheme == "http" and bool(parts.hostname) and (parts.port is None or parts.port > 0)
         except ValueError:
             good = False
-        return [] if good else [f"url: {self.url!a} is not accepted: give http://host:port/path (TLS is not supported)"]
+        written = self.url.isascii() and self.url.isprintable() and " " not in self.url
+        if not (good and written) or "[" in parts.netloc:
+            return [refusal + "give http://host:port/path (no TLS, no IPv6)"]
+        try:
+            socket.gethostbyname(parts.hostname or "")
+        except (OSError, UnicodeError) as error:
+            return [refusal + f"its host has no address ({error})"]
+        return []
 
 
 def load_url(order: LoadOrder, format: str, console: Console) -> int:

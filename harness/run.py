@@ -1,7 +1,6 @@
 """Walks the plan: packages once, carries out trial after trial, saves after each, resumes, always tears down."""
 
 import secrets
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,10 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import targets
+from harness.clean import sweep
 from harness.clock import utc_now
-from harness.errors import Interrupted, MissingError, UsageError
+from harness.errors import MissingError, UsageError
 from harness.experiment import Experiment, parse_experiment
 from harness.facts import machine_facts, software_facts
+from harness.interruption import interruptible
 from harness.load.process import LoadProcess
 from harness.plan import Trial, plan
 from harness.records import Manifest, TrialRecord
@@ -84,6 +85,7 @@ def choose(experiment: Experiment) -> Choice:
     return Choice(experiment, chosen, notices)
 
 
+@interruptible()
 def start(choice: Choice, results_dir: Path, watcher: Watcher) -> RunFolder:
     """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running."""
     now = utc_now()
@@ -108,6 +110,7 @@ def start(choice: Choice, results_dir: Path, watcher: Watcher) -> RunFolder:
     return _walk(choice, folder, packages, watcher)
 
 
+@interruptible()
 def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     """Carry out the trials that an interrupted run lacks. UsageError when another process is at it."""
     owner = Owner.parse(str(folder.manifest.owner.get("process", "")))
@@ -142,7 +145,7 @@ def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Pac
     done = {record.trial for record in folder.trials()}
     trials = choice.trials
     owned = variables(folder.manifest.run, Owner.current())
-    with interruptible(), _load_process(choice.experiment.load.workers, owned) as load:
+    with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
         for trial in trials:
             if trial.id in done:
                 continue
@@ -156,29 +159,25 @@ def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Pac
 
 
 @contextmanager
+def _swept(choice: Choice, run_id: str) -> Iterator[None]:
+    """Each trial removes what is its own; a signal at a bad moment may still leave what nobody holds yet."""
+    kinds = [targets.target(name) for name in choice.targets]
+    engine = any(kind.local and kind.isolated for kind in kinds)
+    try:
+        yield
+    except BaseException:
+        sweep(run_id, engine, cut_off=True)
+        raise
+    sweep(run_id, engine, cut_off=False)
+
+
+@contextmanager
 def _load_process(workers: int, owned: dict[str, str]) -> Iterator[LoadProcess]:
     load = LoadProcess(workers, owned)
     try:
         yield load
     finally:
         load.close()
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind like Ctrl-C, so that every `finally` runs. Raises Interrupted once all is torn down."""
-
-    def interrupt(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise Interrupted("interrupted: everything is torn down") from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:

@@ -37,6 +37,13 @@ class Asked:
     over_all: int
     rounds: int | None
 
+    def words(self) -> str:
+        """In one phrase, without what is asked for anyway."""
+        words = [f"{self.per_trial} requests in each trial"]
+        words += [f"{self.over_all} over all trials"] if self.over_all > self.per_trial else []
+        words += [f"{self.rounds} rounds"] if self.rounds is not None else []
+        return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
 
 def floor(p: float, confidence: float = CONFIDENCE) -> int:
     """Smallest n whose order statistics bound percentile `p` on both sides.

@@ -36,6 +36,8 @@ class RunFolder:
             path.mkdir(parents=True)
         except FileExistsError:
             raise RecordError(f"run {manifest.run}: {path} exists already: choose another id or resume it") from None
+        except OSError as error:
+            raise RecordError(f"{path} cannot be made: {error.strerror}: choose another --results") from None
         folder = cls(path, manifest)
         for name in SCHEMAS:
             (path / name).mkdir()
@@ -109,8 +111,9 @@ class RunFolder:
         name, schema = file_name(kind, record), SCHEMAS[kind]
         wanted = list(schema.names if columns is None else columns)
         try:
-            # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns.
-            with inside(self.path, name).open("rb") as file:
+            # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
+            # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
+            with pa.OSFile(str(inside(self.path, name)), "rb") as file:
                 table = pq.ParquetFile(file).read(columns=wanted)
         except (OSError, pa.ArrowException) as error:
             raise RecordError(f"{name}: not readable ({error}): restore it or run the trial again") from None

@@ -172,12 +172,7 @@ def asked_by_field() -> dict[str, str]:
     asked = {}
     for name, ps in PERCENTILES.items():
         for p in ps:
-            size = asked_over_trials(p)
-            words = [f"{size.per_trial} requests in each trial"]
-            words += [f"{size.over_all} over all trials"] if size.over_all > size.per_trial else []
-            words += [f"{size.rounds} rounds"] if size.rounds is not None else []
-            told = f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
-            asked[percentile_field(name, p)] = f"any p{100 * p:g} needs {told}"
+            asked[percentile_field(name, p)] = f"any p{100 * p:g} needs {asked_over_trials(p).words()}"
     for p in COLD_PERCENTILES:
         asked[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
     return asked

@@ -48,10 +48,8 @@ class DockerLambda:
 
 
 def _usage(started: Event) -> Usage:
-    try:
-        return Cgroup(started["pid"]).usage()
-    except (OSError, KeyError, TypeError):
-        return Usage()
+    group = Cgroup.find(started.get("pid"))
+    return group.usage() if group else Usage()
 
 
 TARGET = DockerLambda()

@@ -79,7 +79,7 @@ class DockerReplica(Replica):
             started_ns = now_ns()
             port = containers.published_port(container)
             pid = container.attrs["State"]["Pid"]
-            self._cgroup = Cgroup(pid)
+            self._cgroup = Cgroup.find(pid)
         except (docker.errors.DockerException, OSError) as error:
             raise DeploymentError(f"replica {self.name}: the engine refused: {error}") from error
         self.log.write("started", self.name, started_ns, container=container.id, pid=pid)

@@ -1,10 +1,11 @@
 """A deployment's own log of what it started and stopped: one JSON object a line, on the monotonic clock.
 
-Kinds: open (settings), create, created, start, started, init_begin, init_end, init_timeout, died, timed_out, throttled,
-evicted, removed (with the kernel's last figures), close. Every kind but open, throttled and close names its unit.
+Kinds: open (settings), create, created, start, started, ready, init_begin, init_end, init_timeout, died, timed_out,
+throttled, evicted, removed (with the kernel's last figures), close. All but open, throttled and close name their unit.
 """
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +14,38 @@ from targets.contract import Event
 
 
 class EventLog:
-    """Appends events to a file; each line is flushed, so that another process can follow and a kill loses none."""
+    """Appends events to a file from any thread; each line is one unbuffered write, so that a kill loses none."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("a", buffering=1, encoding="utf-8")
+        self._file = path.open("ab", buffering=0)
 
     def write(self, kind: str, unit: str | None = None, at_ns: int | None = None, **facts: Any) -> int:
         """Log one event; returns its stamp."""
         at_ns = now_ns() if at_ns is None else at_ns
         event = {"at_ns": at_ns, "kind": kind, **({"unit": unit} if unit else {}), **facts}
-        self._file.write(json.dumps(event) + "\n")
+        self._file.write(json.dumps(event).encode() + b"\n")
         return at_ns
 
 
 class EventReader:
-    """Follows an event log that another process writes."""
+    """Follows an event log that another process writes; the sampler's thread and the trial's may both ask."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.events: list[Event] = []
         self._offset = 0
+        self._lock = threading.Lock()
 
     def read(self) -> list[Event]:
         """All events so far, oldest first; a line that is still being written waits for the next call."""
-        if self.path.exists():
-            with self.path.open("rb") as file:
-                file.seek(self._offset)
-                whole, newline, _ = file.read().rpartition(b"\n")
-            self._offset += len(whole) + len(newline)
-            self.events.extend(json.loads(line) for line in whole.splitlines())
-        return self.events
+        with self._lock:
+            if self.path.exists():
+                with self.path.open("rb") as file:
+                    file.seek(self._offset)
+                    whole, newline, _ = file.read().rpartition(b"\n")
+                self._offset += len(whole) + len(newline)
+                self.events.extend(json.loads(line) for line in whole.splitlines())
+            return list(self.events)
 
     def living(self) -> dict[str, Event]:
         """The units that are started and not removed, each with its latest `started` event."""

@@ -1,20 +1,19 @@
 """Starts and ends the local Lambda's process, and is a deployment of a function behind it."""
 
+import contextlib
 import http.client
 import json
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
 from targets.events import EventReader
-from targets.ownership import Owner, variables
+from targets.ownership import Owner, variables, work_folder
 from targets.resources import Usage
 
 READY_LIMIT_S = 30.0
@@ -27,7 +26,7 @@ class FrontProcess:
     """One running front. `settings` is what targets.lambda_front reads; `port` 0 takes a free one."""
 
     def __init__(self, settings: dict[str, Any], run_id: str, port: int = 0) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="frostline-front-"))
+        self.folder = work_folder("front")
         self.reader = EventReader(self.folder / "events.jsonl")
         order = {**settings, "port": port, "events": str(self.reader.path)}
         self._process = subprocess.Popen(
@@ -37,16 +36,27 @@ class FrontProcess:
             env={**os.environ, **variables(run_id, Owner.current())},
             start_new_session=True,
         )
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps(order).encode() + b"\n")
-        self._process.stdin.flush()
-        said = self._process.stdout.readline()
-        ready = json.loads(said) if said else {"error": "it ended at once"}
-        if "error" in ready:
+        try:
+            ready = self._begin(order)
+            if "error" in ready:
+                raise DeploymentError(f"the Lambda front did not start on port {port}: {ready['error']}")
+        except BaseException:
             self.close()
-            raise DeploymentError(f"the Lambda front did not start on port {port}: {ready['error']}")
+            raise
         self.port = int(ready["port"])
         self.priority = str(ready["priority"])
+
+    def _begin(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Hand over the settings; returns what the front says of itself, "error" when it cannot serve."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            return {"error": f"it ended at once ({error})"}
+        said = self._process.stdout.readline()
+        found: dict[str, Any] = json.loads(said) if said else {"error": "it ended at once"}
+        return found
 
     def post(self, path: str) -> dict[str, Any]:
         """Ask the front itself, not the function."""
@@ -62,8 +72,9 @@ class FrontProcess:
 
     def close(self) -> None:
         """Let it remove its sandboxes and end; kill it when it does not. Safe to call twice."""
-        if self._process.stdin is not None and not self._process.stdin.closed:
-            self._process.stdin.close()
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # settings that it ended without reading
+                self._process.stdin.close()
         try:
             self._process.wait(CLOSE_LIMIT_S)
         except subprocess.TimeoutExpired:

@@ -1,6 +1,8 @@
 """Whose a container or process is: marks by which `clean` finds what a killed run left and spares living runs."""
 
 import os
+import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +17,9 @@ IMAGE_LABEL = "frostline.image"
 RUN_VARIABLE = "FROSTLINE_RUN"
 OWNER_VARIABLE = "FROSTLINE_OWNER"
 LIFETIME_S = 24 * 3600
+WRITTEN = re.compile(r"([0-9]{1,10})/([^/\s]+)/([^/\s]+)")
+OWNER_FILE = "owner"
+"""In a work folder: whose it is."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ class Owner:
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
         """Read str(owner) back; None when it is something else."""
-        parts = text.split("/")
-        return cls(int(parts[0]), parts[1], parts[2]) if len(parts) == 3 and parts[0].isdigit() else None
+        found = WRITTEN.fullmatch(text)
+        return cls(int(found[1]), found[2], found[3]) if found else None
 
     def __str__(self) -> str:
         return f"{self.pid}/{self.started}/{self.boot}"
@@ -62,6 +67,13 @@ def _start_time(pid: int) -> str:
     if state == "Z":
         raise psutil.NoSuchProcess(pid)
     return started
+
+
+def work_folder(kind: str) -> Path:
+    """A new folder frostline-<kind>-* among the temporary ones, which says whose it is."""
+    folder = Path(tempfile.mkdtemp(prefix=f"frostline-{kind}-"))
+    (folder / OWNER_FILE).write_text(str(Owner.current()))
+    return folder
 
 
 def labels(run_id: str, owner: Owner) -> dict[str, str]:

@@ -15,6 +15,9 @@ CODE = Path(__file__).parent.parent
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+"""ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
+
 
 def interpreter() -> str:
     """The Python that made our virtual environment, so that only the workload's packages are on its path."""
@@ -28,6 +31,7 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
         "FROSTLINE_WORKLOAD": workload,
         "FROSTLINE_CPUS": str(cpus),
         **dict.fromkeys(THREAD_VARIABLES, threads),
+        **NO_TELEMETRY,
         **order.environment,
     }
 

@@ -31,10 +31,18 @@ class Cgroup:
             for controller in controllers.split(","):
                 folder = root / controller / path.lstrip("/") if controller else root / path.lstrip("/")
                 self.folders[controller] = folder
-        self.unified = "memory" not in self.folders
+        self.unified = "" in self.folders and "memory" not in self.folders
         if self.folders.get("memory", self.folders.get("")) in (root / "memory", root):
             # A process that is ending is already back in the root group: its figures are the whole machine's.
             raise FileNotFoundError(f"process {pid} is in no control group of its own")
+
+    @classmethod
+    def find(cls, pid: int | None) -> "Cgroup | None":
+        """The same, but None where it cannot be seen: an ended container, an engine in a virtual machine."""
+        try:
+            return cls(pid) if pid else None
+        except OSError:
+            return None
 
     def usage(self) -> Usage:
         """Read now; every figure is None once the container has ended."""

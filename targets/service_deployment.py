@@ -2,15 +2,14 @@
 
 import http.client
 import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
 from targets.events import EventLog, EventReader
+from targets.ownership import work_folder
 from targets.resources import Usage
 from targets.serving import marks
 
@@ -67,7 +66,7 @@ class ServiceDeployment:
         self.endpoints: tuple[Endpoint, ...] = ()
         self._new = new
         self._facts = facts
-        self._folder = Path(tempfile.mkdtemp(prefix="frostline-service-"))
+        self._folder = work_folder("service")
         self._log = EventLog(self._folder / "events.jsonl")
         self._reader = EventReader(self._folder / "events.jsonl")
         self._replicas: list[Replica] = []

@@ -1,7 +1,7 @@
 """A load process: reads folders of plans as lines, carries each out, answers with one JSON line each.
 
-`python -m harness.load WORKERS` is the process that a run talks to; with more than one worker it is Locust's master and
-starts the others as `python -m harness.load worker PORT`.
+`python -m harness.load WORKERS LEASH_FD` is the process that a run talks to; with more than one worker it is Locust's
+master and starts the others as `python -m harness.load worker PORT`.
 """
 
 from gevent import monkey
@@ -21,6 +21,7 @@ from locust.env import Environment  # noqa: E402
 from harness.clock import now_ns  # noqa: E402
 from harness.load.plan import LoadPlan  # noqa: E402
 from harness.load.worker import Arrivals, Shift  # noqa: E402
+from targets.serving.leash import hold  # noqa: E402
 
 LEAD_NS = 300_000_000
 """Between the order to start and the first moment of the schedule."""
@@ -60,19 +61,22 @@ class Alone:
 class Master:
     """Locust's master: workers get a stripe of the schedule each and start at one moment of the host's one clock."""
 
-    KINDS = ("frostline_planned", "frostline_armed", "frostline_done")
+    KINDS = ("frostline_waiting", "frostline_planned", "frostline_armed", "frostline_done")
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.environment = Environment(user_classes=[Arrivals])
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
-        self.inbox: dict[str, list[dict[str, Any]]] = {}
+        self.inbox: dict[str, list[dict[str, Any]]] = {kind: [] for kind in self.KINDS}
         for kind in self.KINDS:
             self.runner.register_message(kind, self._keep)
         port = str(self.runner.server.port)
         command = [sys.executable, "-m", "harness.load", "worker", port]
         self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
-        self._await(lambda: len(self.runner.clients.ready) >= workers, "workers did not report to Locust's master")
+        # Locust knows a worker before that listens for our messages, and drops what comes too early.
+        self._await(
+            lambda: len(self.inbox["frostline_waiting"]) == workers, "workers did not report to Locust's master"
+        )
 
     def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
         """Run one plan; returns the moment of offset 0 and the workers' reports."""
@@ -121,6 +125,7 @@ def work(port: int) -> None:
 
     runner.register_message("frostline_plan", on_plan, concurrent=True)
     runner.register_message("frostline_go", on_go)
+    runner.send_message("frostline_waiting", {})
     FileObjectPosix(sys.stdin.fileno(), "rb").read()  # the master's end: nothing is left to do
 
 
@@ -130,6 +135,7 @@ def main() -> None:
     if sys.argv[1] == "worker":
         work(int(sys.argv[2]))
         return
+    hold(int(sys.argv[2]))  # a run that is killed in the midst of a schedule takes its load with it
     count = int(sys.argv[1])
     team = Alone() if count == 1 else Master(count)
     say(ready=count)

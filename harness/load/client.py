@@ -1,5 +1,7 @@
 """HTTP/1.1 for an open loop: no pool limit, no retry, no redirect, stamps at each step. Runs in a gevent hub."""
 
+import errno
+import os
 import select
 import socket
 from typing import Any
@@ -67,10 +69,12 @@ class Connection:
 
     def connect(self) -> None:
         """Open; OSError when refused."""
-        if self.socket.connect_ex(self.address):
+        error = self.socket.connect_ex(self.address)
+        if error == errno.EINPROGRESS:
             self._wait_writable()
-            if error := self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(error, f"connect to port {self.address[1]} failed")
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            raise OSError(error, f"connect to port {self.address[1]}: {os.strerror(error)}")
 
     def send(self, data: bytes) -> None:
         """Send all; waits only when the kernel's buffer is full."""
@@ -174,8 +178,8 @@ class Client:
         """One request and its reply. Raises RequestFailed, TimedOut or OSError; `reply` then holds what was reached."""
         turn = index % len(self.requests)
         data = self.requests[turn][index % len(self.requests[turn])]
-        timer = gevent.Timeout.start_new(self.timeout, TimedOut("no reply in time"))
         connection = self._connection(turn, reply)
+        timer = gevent.Timeout.start_new(self.timeout, TimedOut("no reply in time"))
         try:
             if reply.fresh:
                 connection.connect()
@@ -183,8 +187,8 @@ class Client:
             reply.sent_ns = now_ns()
             connection.receive(reply)
             reply.done_ns = now_ns()
-        except httptools.HttpParserError as error:
-            raise RequestFailed(f"not HTTP: {error}") from error
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            raise RequestFailed(f"not HTTP/1.1: {error}") from error
         finally:
             timer.close()
             if reply.complete and reply.reusable and not self.plan.fresh_connections:
@@ -213,7 +217,7 @@ class Client:
 def _request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> bytes:
     host, port, path = endpoint
     lines = [f"{plan.method} {path} HTTP/1.1", f"Host: {host}:{port}"]
-    if body:
+    if body or plan.method == "POST":
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     if plan.fresh_connections:
         lines.append("Connection: close")

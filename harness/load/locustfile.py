@@ -1,7 +1,7 @@
 """For people who run Locust by hand: `locust -f harness/load/locustfile.py --profile bursty --rate 20 --host http://...`.
 
-Web UI, --headless and --csv work. Locust's own charts then count from the schedule, but round as Locust does; `frostline
-load` prints exact figures. One process only: `frostline load --workers N` stripes a schedule over several.
+Web UI, --headless and --csv work. Locust's own charts then count from the schedule, but round as Locust does;
+`frostline load` prints exact figures. One process only: `frostline load --workers N` stripes a schedule over several.
 """
 
 import tempfile
@@ -23,7 +23,7 @@ from loadprofiles.contract import fingerprint
 LEAD_NS = 300_000_000
 
 
-@events.init_command_line_parser.add_listener
+@events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: Any) -> None:
     """Ours, beside Locust's own `--profile` (a free text that groups test runs), which here names the load profile."""
     parser.add_argument("--rate", type=float, default=10.0, help="mean requests per second")
@@ -35,10 +35,11 @@ def add_options(parser: Any) -> None:
     parser.add_argument("--timeout-s", type=float, default=60.0, help="for each request")
 
 
-@events.init.add_listener
+@events.init.add_listener  # type: ignore[untyped-decorator]
 def check(environment: Environment, **_: Any) -> None:
     """Refuse what would not do as asked: an unknown profile, or workers that would each send the whole schedule."""
-    profile = environment.parsed_options.profile or "steady"
+    options: Any = environment.parsed_options
+    profile = options.profile or "steady"
     if profile not in loadprofiles.profile_names():
         raise SystemExit(f"--profile: {profile!a} is not one of: {', '.join(loadprofiles.profile_names())}")
     if environment.runner is not None and not isinstance(environment.runner, LocalRunner):
@@ -85,6 +86,3 @@ class Arrivals(OpenLoopUser):
     def on_stop(self) -> None:
         """Stopped by hand: the arrivals that are left are not sent."""
         self.environment.shift.dispatcher.stop()
-
-
-

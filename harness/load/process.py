@@ -1,6 +1,8 @@
 """The run's side of the load process: starts it, hands it plans, reads what it left. Imports no locust."""
 
+import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from harness.errors import TrialError
 from harness.load.plan import LoadPlan
 from harness.load.records import FIELDS, REPLY
 from loadprofiles.contract import fingerprint
+from targets.ownership import work_folder
 
 Progress = Callable[[int], None]
 
@@ -45,15 +48,18 @@ class LoadProcess:
 
     def __init__(self, workers: int = 1, environment: dict[str, str] | None = None) -> None:
         self.workers = workers
-        self.folder = Path(tempfile.mkdtemp(prefix="frostline-load-"))
+        self.folder = work_folder("load")
+        held, self._leash = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load", str(workers)],
+            [sys.executable, "-m", "harness.load", str(workers), str(held)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env=environment,
+            env={**os.environ, **(environment or {})},
+            pass_fds=(held,),
             text=True,
             start_new_session=True,
         )
+        os.close(held)
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> LoadResult:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError."""
@@ -67,10 +73,14 @@ class LoadProcess:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End it. Safe to call twice."""
+        """End it at once, also in the midst of a schedule. Safe to call twice."""
+        if self._leash >= 0:
+            os.close(self._leash)
+            self._leash = -1
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                stream.close()
+                with contextlib.suppress(BrokenPipeError):  # an order that it ended without reading
+                    stream.close()
         try:
             self._process.wait(5)
         except subprocess.TimeoutExpired:

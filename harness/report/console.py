@@ -10,21 +10,28 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from harness.errors import UsageError
+from harness.report.blocks import Column, Table, page
 from harness.report.export import as_csv, as_json, as_markdown
-from harness.report.text import LEGEND, Cell, Footnotes, Table, clean, footnotes, heading, tables_of
+from harness.report.footnotes import Footnotes
+from harness.report.heading import LEGEND, heading
+from harness.report.text import Cell, clean
 from harness.summary import Summary
 
 Format = Literal["text", "md", "csv", "json"]
 PLAIN_WIDTH = 120
-"""Columns where there is no terminal to ask."""
+"""Least columns where there is no terminal to ask."""
 UNBOUNDED_WIDTH = 10_000
+NOTES_WIDTH = 9
+"""Columns for the numbers of a row's notes, which are broken between numbers."""
+GAPS = (2, 1)
+"""Columns between two columns, the better one first."""
 MOST_PROBLEMS = 20
 
 
 def render(summary: Summary, format: Format, console: Console) -> None:
     """Write `summary` to `console`; UsageError for a format that does not exist."""
     if format == "text":
-        render_text(summary, console)
+        render_text(summary, console if console.is_terminal else page_wide(console))
         return
     written = {"md": as_markdown, "csv": as_csv, "json": as_json}.get(format)
     if written is None:
@@ -33,59 +40,92 @@ def render(summary: Summary, format: Format, console: Console) -> None:
     console.file.write(written(summary) + "\n")
 
 
+def page_wide(console: Console) -> Console:
+    """The same file with at least PLAIN_WIDTH columns: rich never prints wider than its console is."""
+    width = max(console.width, PLAIN_WIDTH)
+    return Console(file=console.file, width=width, force_terminal=False, no_color=True, highlight=False)
+
+
 def render_text(summary: Summary, console: Console) -> None:
     """Heading, problems, tables, notes."""
-    width = console.width if console.is_terminal else max(console.width, PLAIN_WIDTH)
-    notes = footnotes(summary)
-    say(console, heading(summary), width, "bold" if summary.valid else "bold red")
+    shown = page(summary)
+    say(console, heading(summary), "bold" if summary.valid else "bold red")
+    for line in (clean(summary.run), *shown.sizing):
+        say(console, line, "dim")
     for problem in summary.problems[:MOST_PROBLEMS]:
-        say(console, f"problem: {clean(problem)}", width, "red")
+        say(console, f"problem: {clean(problem)}", "red")
     if len(summary.problems) > MOST_PROBLEMS:
-        say(console, f"and {len(summary.problems) - MOST_PROBLEMS} more: see --format json", width, "red")
+        say(console, f"and {len(summary.problems) - MOST_PROBLEMS} more: see --format json", "red")
     for notice in summary.notices:
-        say(console, f"notice: {clean(notice)}", width, "yellow")
-    for table in tables_of(summary, notes):
-        say(console, "", width)
-        say(console, table.title, width, "bold")
-        for part in fitting(table, width, console):
-            console.print(part, width=width, crop=False)
-    say_notes(notes, console, width)
+        say(console, f"notice: {clean(notice)}", "yellow")
+    for table in shown.tables:
+        say_table(console, table)
+    say_notes(console, shown.notes)
 
 
-def say_notes(notes: Footnotes, console: Console, width: int) -> None:
+def say_table(console: Console, table: Table) -> None:
+    """Title, table, and what is to be said about it."""
+    drawn, left_out = fitting(table, console)
+    console.print()
+    console.print(Text.assemble((table.title, "bold"), "   ", (table.about, "dim")))
+    console.print(drawn)
+    for remark in table.remarks:
+        say(console, remark, "dim")
+    if left_out:
+        say(console, f"left out at this width: {', '.join(left_out)}", "dim")
+
+
+def say_notes(console: Console, notes: Footnotes) -> None:
     """Each sentence once, then how to read the figures."""
+    grid = RichTable.grid(padding=(0, 1, 0, 0))
+    grid.add_column(justify="right", no_wrap=True)
+    grid.add_column()
     for text in notes.common:
-        say(console, f"  *  {text}", width)
+        grid.add_row("*", Text(text))
     for number, text in enumerate(notes.numbered, 1):
-        say(console, f"{number:>3}  {text}", width)
-    say(console, LEGEND, width, "dim")
+        grid.add_row(str(number), Text(text))
+    console.print()
+    if grid.row_count:
+        console.print(grid)
+    say(console, f"* holds for every row that it can apply to. {LEGEND}" if notes.common else LEGEND, "dim")
 
 
-def say(console: Console, text: str, width: int, style: str = "") -> None:
+def say(console: Console, text: str, style: str = "") -> None:
     """One paragraph, never read as markup."""
-    console.print(Text(text, style=style), width=width, crop=False, highlight=False)
+    console.print(Text(text, style=style))
 
 
-def fitting(table: Table, width: int, console: Console) -> list[RichTable]:
-    """The table, cut between columns where it is too wide; the first column stands in each part."""
+def fitting(table: Table, console: Console) -> tuple[RichTable, list[str]]:
+    """The table as wide as the console takes it, and the names of the columns left out for that."""
     unbounded = console.options.update(width=UNBOUNDED_WIDTH)
-    parts: list[list[int]] = [[0]]
-    for column in range(1, len(table.heads)):
-        wider = rich_table(table, [*parts[-1], column])
-        if len(parts[-1]) > 1 and Measurement.get(console, unbounded, wider).maximum > width:
-            parts.append([0, column])
-        else:
-            parts[-1].append(column)
-    return [rich_table(table, part) for part in parts]
+    columns = list(table.columns)
+    left_out: list[str] = []
+    while True:
+        drawn = [rich_table(columns, gap) for gap in GAPS]
+        for candidate in drawn:
+            if Measurement.get(console, unbounded, candidate).maximum <= console.width:
+                return candidate, left_out
+        spare = max(columns, key=lambda column: column.rank)
+        if not spare.rank:
+            return drawn[-1], left_out
+        columns.remove(spare)
+        left_out.append(spare.quantity)
 
 
-def rich_table(table: Table, columns: Sequence[int]) -> RichTable:
-    """Some columns of a table; intervals stand below their figures."""
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-    for column in columns:
-        drawn.add_column(Text(table.heads[column]), justify="right" if column else "left", vertical="top")
-    for row in table.rows:
-        drawn.add_row(*(stacked(row[column]) for column in columns))
+def rich_table(columns: Sequence[Column], gap: int) -> RichTable:
+    """Columns beside each other; intervals stand below their figures."""
+    # The box itself puts one column between two.
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 1, 0, 0), show_edge=False)
+    for place, column in enumerate(columns):
+        notes = column.name == "notes"
+        drawn.add_column(
+            Text(column.head),
+            justify="left" if notes or not place else "right",
+            vertical="top",
+            max_width=NOTES_WIDTH if notes else None,
+        )
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        drawn.add_row(*map(stacked, cells))
     return drawn
 
 

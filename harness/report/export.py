@@ -9,7 +9,9 @@ from typing import Any
 
 from harness.estimate import Estimate, plain
 from harness.records import PHASES, StartClass
-from harness.report.text import LEGEND, Cell, Table, clean, footnotes, heading, tables_of
+from harness.report.blocks import Table, page
+from harness.report.heading import LEGEND, heading
+from harness.report.text import Cell, clean
 from harness.summary import NO_TRIAL, Row, Summary
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
@@ -76,13 +78,14 @@ def harmless(text: str) -> str:
 
 def as_markdown(summary: Summary) -> str:
     """The tables and notes of the terminal, for a pull request."""
-    notes = footnotes(summary)
-    parts = [f"## {escaped(heading(summary))}"]
+    shown = page(summary)
+    parts = [f"## {escaped(heading(summary))}", f"Run {escaped(summary.run)}"]
     parts += bullets("Problems", summary.problems) + bullets("Notices", summary.notices)
-    parts += [table(item) for item in tables_of(summary, notes)]
-    parts += bullets("Of every row", notes.common)
-    if notes.numbered:
-        parts.append("\n".join(f"{number}. {escaped(text)}" for number, text in enumerate(notes.numbered, 1)))
+    parts += bullets("Targets", shown.sizing)
+    parts += [block(table) for table in shown.tables]
+    parts += bullets("Of every row that it can apply to", shown.notes.common)
+    if shown.notes.numbered:
+        parts.append("\n".join(f"{number}. {escaped(text)}" for number, text in enumerate(shown.notes.numbered, 1)))
     return "\n\n".join([*parts, LEGEND])
 
 
@@ -91,17 +94,20 @@ def bullets(title: str, texts: list[str]) -> list[str]:
     return ["\n".join([f"**{title}**", "", *(f"- {escaped(text)}" for text in texts)])] if texts else []
 
 
-def table(item: Table) -> str:
-    """One Markdown table under its title; figures are set right."""
-    heads = [head.replace("\n", " ") for head in item.heads]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
-    lines += [[together(cell) for cell in row] for row in item.rows]
-    return "\n".join([f"### {escaped(item.title)}", "", *(f"| {' | '.join(line)} |" for line in lines)])
+def block(table: Table) -> str:
+    """One Markdown table between its title and its remarks; figures are set right."""
+    names = [column.name for column in table.columns]
+    rule = ["---" if name in ("target", "notes") else "---:" for name in names]
+    rows = zip(*(column.cells for column in table.columns), strict=True)
+    lines = [names, rule, *([together(cell) for cell in row] for row in rows)]
+    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    paragraphs = [f"### {escaped(table.title)}", escaped(table.about), drawn, *map(escaped, table.remarks)]
+    return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
 def together(cell: Cell) -> str:
     """Figure and interval on one line."""
-    small = escaped(cell.small.replace("\n", "; "))
+    small = escaped(cell.small)
     return f"{escaped(cell.main)} ({small})" if small else escaped(cell.main)
 
 

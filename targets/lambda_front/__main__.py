@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from targets.contract import FunctionSettings, Sizing
+from targets.contract import DeploymentError, FunctionSettings, Sizing
 from targets.events import EventLog
 from targets.lambda_front.pool import Pool
 from targets.lambda_front.server import Connection
@@ -55,6 +55,6 @@ async def serve(settings: dict[str, Any]) -> None:
 if __name__ == "__main__":
     try:
         asyncio.run(serve(json.loads(sys.stdin.readline())))
-    except OSError as error:
+    except (OSError, DeploymentError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         sys.exit(3)

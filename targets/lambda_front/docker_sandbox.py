@@ -60,6 +60,7 @@ class DockerSandbox(Sandbox):
         super().__init__(name, log)
         self.makers = makers
         self.container: Container | None = None
+        self._creation: asyncio.Task[Any] | None = None
         self.upstream: Upstream | None = None
         self.said: deque[bytes] = deque(maxlen=5)
         self._cgroup: Cgroup | None = None
@@ -82,16 +83,9 @@ class DockerSandbox(Sandbox):
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(order.settings.timeout_s + order.settings.init_timeout_s) + 60),
         }
         name = f"{order.prefix}-{self.name}"
-        self.container = await self._engine(
-            containers.create,
-            self.makers.client,
-            order.image,
-            FUNCTION_COMMAND,
-            name,
-            order.sizing,
-            environment,
-            order.labels,
-        )
+        parts = (order.image, FUNCTION_COMMAND, name, order.sizing, environment, order.labels)
+        self._creation = asyncio.ensure_future(self._engine(containers.create, self.makers.client, *parts))
+        self.container = await asyncio.shield(self._creation)
         self.span("create", begun)
 
     async def start(self) -> None:
@@ -103,7 +97,7 @@ class DockerSandbox(Sandbox):
         await self._engine(self.container.start)
         started_ns = now_ns()
         port = await self._engine(containers.published_port, self.container)
-        self._cgroup = await self._engine(Cgroup, self.container.attrs["State"]["Pid"])
+        self._cgroup = Cgroup.find(self.container.attrs["State"]["Pid"])
         self.span("start", begun)
         self.spans_ns["start"] = (begun, started_ns)
         await self._wait_until_listening(port)
@@ -134,8 +128,10 @@ class DockerSandbox(Sandbox):
         usage = self._cgroup.usage() if self._cgroup is not None else Usage()
         if self.upstream is not None:
             self.upstream.close()
-        if self.container is not None:
-            await self._engine(containers.remove, self.container)
+        if self._creation is not None:  # the engine makes a container even when nobody waits for it any more
+            await asyncio.wait({self._creation})
+            if self._creation.exception() is None:
+                await self._engine(containers.remove, self._creation.result())
         return usage
 
     async def _wait_until_listening(self, port: int) -> None:

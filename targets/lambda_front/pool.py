@@ -39,6 +39,7 @@ class Pool:
         self._starts: deque[int] = deque()
         self._numbered = 0
         self._removals: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     @property
     def size(self) -> int:
@@ -47,6 +48,8 @@ class Pool:
 
     async def invoke(self, body: bytes, passage: Passage) -> Reply:
         """Carry one request. Throttled when no sandbox is free and none may be started; SandboxDied when it is lost."""
+        if self._closed:  # a client's open connection still brings requests, and each would start a sandbox
+            raise SandboxDied("the front is ending")
         sandbox = self._take() or await self._scale_out(passage)
         try:
             reply = await self._ask(sandbox, body, passage)
@@ -66,7 +69,8 @@ class Pool:
         return count
 
     async def close(self) -> None:
-        """Remove everything, busy or not."""
+        """Remove everything, busy or not, and start nothing more."""
+        self._closed = True
         for sandbox in list(self._all.values()):
             self._drop(sandbox, "evicted")
         while self._removals:
@@ -109,20 +113,24 @@ class Pool:
         raise Throttled(reason)
 
     async def _start(self, sandbox: Sandbox) -> None:
+        if sandbox.name not in self._all:  # the pool was closed meanwhile: nobody would remove what starts now
+            raise SandboxDied("the front is ending")
         sandbox.init_ended.clear()
         self.log.write("start", sandbox.name)
         await sandbox.start()
 
     async def _ask(self, sandbox: Sandbox, body: bytes, passage: Passage) -> Reply:
+        waited_for = sandbox.spans_ns if sandbox.requests == 0 else {}
         if not sandbox.running:  # the runtime ended with the request before: a reset, in the same sandbox
             await self._start(sandbox)
+            waited_for = {"start": sandbox.spans_ns["start"]}
         sandbox.requests += 1
         passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=now_ns())
         if not sandbox.init_ended.is_set():
             reply = await self._first(sandbox, body)
         else:
             reply = await self._within_timeout(sandbox, sandbox.invoke(body))
-        passage.facts.update(spans_ns=sandbox.spans_ns if sandbox.requests == 1 else {}, answered_ns=now_ns())
+        passage.facts.update(spans_ns=waited_for, answered_ns=now_ns())
         return reply
 
     async def _first(self, sandbox: Sandbox, body: bytes) -> Reply:

@@ -37,7 +37,7 @@ class ProcessSandbox(Sandbox):
         self.makers = makers
         self.process: subprocess.Popen[bytes] | None = None
         self._reader: asyncio.StreamReader
-        self._writer: asyncio.StreamWriter
+        self._writer: asyncio.StreamWriter | None = None
         self._leash = -1
 
     def facts(self) -> dict[str, object]:
@@ -76,6 +76,7 @@ class ProcessSandbox(Sandbox):
 
     async def invoke(self, body: bytes) -> Reply:
         """One frame there, one frame back; a process that ends instead is a function error, as Lambda has it."""
+        assert self._writer is not None
         try:
             self._writer.write(len(body).to_bytes(4, "big") + body)
             size = int.from_bytes(await self._reader.readexactly(4), "big")
@@ -91,11 +92,13 @@ class ProcessSandbox(Sandbox):
         self.running = False
         if self.process is None or self._leash < 0:
             return
-        self._writer.close()
+        if self._writer is not None:  # a start that is cut off has none yet
+            self._writer.close()
         self.process.kill()
         await asyncio.get_running_loop().run_in_executor(None, self.process.wait)
-        os.close(self._leash)
-        self._leash = -1
+        if self._leash >= 0:  # a request that was lost by this kill comes here as well
+            os.close(self._leash)
+            self._leash = -1
 
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""

@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import uuid
-from typing import Any
+from collections import deque
+from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import httptools
@@ -23,21 +24,34 @@ REASONS = {
     404: "Not Found",
     413: "Payload Too Large",
     429: "Too Many Requests",
-    502: "Bad Gateway",
+    500: "Internal Server Error",
 }
+Answer = tuple[int, bytes, dict[str, str]]
+"""Status, body, headers."""
+
+
+@dataclass
+class Request:
+    """One request as it is parsed; `passage` begins when it is whole."""
+
+    method: bytes = b""
+    path: bytes = b""
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytearray = field(default_factory=bytearray)
+    keep_alive: bool = True
+    passage: Passage = field(default_factory=lambda: Passage(0))
 
 
 class Connection(asyncio.Protocol):
-    """One client connection; requests on it are answered in turn."""
+    """One client connection; requests on it are answered one after the other, also when they came all at once."""
 
     def __init__(self, pool: Pool, function: str) -> None:
         self.pool = pool
         self.function = function
         self._parser = httptools.HttpRequestParser(self)
-        self._keep_alive = True
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._path, self._body = b"", bytearray()
-        self._headers: dict[bytes, bytes] = {}
+        self._request = Request()
+        self._waiting: deque[Request] = deque()
+        self._answering: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a client connected."""
@@ -49,57 +63,64 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._send(400, _error("InvalidRequest", "this is not an HTTP/1.1 request"), close=True)
+            self._send((400, _error("InvalidRequest", "this is not an HTTP/1.1 request"), {}), keep_alive=False)
 
     def on_message_begin(self) -> None:
         """httptools: a request begins."""
-        self._path, self._body, self._headers = b"", bytearray(), {}
+        self._request = Request()
 
     def on_url(self, url: bytes) -> None:
         """httptools: the request's target."""
-        self._path += url
+        self._request.path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: one header."""
-        self._headers[name.lower()] = value
+        self._request.headers[name.lower()] = value
 
     def on_body(self, body: bytes) -> None:
         """httptools: a piece of the body."""
-        if len(self._body) <= MAX_PAYLOAD_BYTES:
-            self._body += body
+        if len(self._request.body) <= MAX_PAYLOAD_BYTES:
+            self._request.body += body
 
     def on_message_complete(self) -> None:
         """httptools: the request is whole."""
-        passage = Passage(now_ns())
-        self._keep_alive = self._parser.should_keep_alive()
-        task = asyncio.ensure_future(self._answer(self._parser.get_method(), self._path, bytes(self._body), passage))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        request = self._request
+        request.passage = Passage(now_ns())
+        request.method, request.keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
+        self._waiting.append(request)
+        if self._answering is None:
+            self._answering = asyncio.ensure_future(self._answer_all())
 
-    async def _answer(self, method: bytes, path: bytes, body: bytes, passage: Passage) -> None:
-        target = unquote(path.split(b"?")[0].decode("latin-1"))
+    async def _answer_all(self) -> None:
+        while self._waiting:
+            request = self._waiting.popleft()
+            try:
+                answer = await self._answer(request)
+            except Exception as error:  # a fault of the front itself: the client must hear of it, not wait
+                answer = _refuse(500, "ServiceException", f"the front failed: {type(error).__name__}: {error}")
+            self._send(answer, request.keep_alive)
+        self._answering = None
+
+    async def _answer(self, request: Request) -> Answer:
+        target = unquote(request.path.split(b"?")[0].decode("latin-1"))
         if found := INVOKE.match(target):
-            status, reply, headers = await self._invoke(method, found.group(1), body, passage)
-        elif (method, target) == (b"POST", "/frostline/drop"):
-            status, reply, headers = 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
-        elif (method, target) == (b"GET", "/frostline/pool"):
-            status, reply, headers = 200, json.dumps({"size": self.pool.size}).encode(), {}
-        else:
-            status, headers = 404, {"x-amzn-errortype": "UnknownOperationException"}
-            reply = _error("UnknownOperationException", "this front has the Invoke operation only")
-        self._send(status, reply, headers)
+            return await self._invoke(request, found.group(1))
+        if (request.method, target) == (b"POST", "/frostline/drop"):
+            return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
+        if (request.method, target) == (b"GET", "/frostline/pool"):
+            return 200, json.dumps({"size": self.pool.size}).encode(), {}
+        return _refuse(404, "UnknownOperationException", "this front has the Invoke operation only")
 
-    async def _invoke(
-        self, method: bytes, name: str, body: bytes, passage: Passage
-    ) -> tuple[int, bytes, dict[str, str]]:
-        refusal = self._refusal(method, name, body)
+    async def _invoke(self, request: Request, name: str) -> Answer:
+        refusal = self._refusal(request, name)
         if refusal is not None:
             return refusal
-        if self._headers.get(b"x-amz-invocation-type") == b"DryRun":
+        if request.headers.get(b"x-amz-invocation-type") == b"DryRun":
             return 204, b"", {}
         headers = {"x-amz-executed-version": "$LATEST", "x-amzn-requestid": str(uuid.uuid4())}
+        passage = request.passage
         try:
-            reply = await self.pool.invoke(body or b"{}", passage)
+            reply = await self.pool.invoke(bytes(request.body) or b"{}", passage)
         except Throttled as reason:
             return _refuse(429, "TooManyRequestsException", f"Rate Exceeded: {reason}")
         except SandboxDied as error:
@@ -112,33 +133,34 @@ class Connection(asyncio.Protocol):
         headers[TIMELINE_HEADER] = json.dumps({"received_ns": passage.received_ns, **passage.facts})
         return 200, answer, headers
 
-    def _refusal(self, method: bytes, name: str, body: bytes) -> tuple[int, bytes, dict[str, str]] | None:
-        if method != b"POST":
+    def _refusal(self, request: Request, name: str) -> Answer | None:
+        if request.method != b"POST":
             return _refuse(404, "UnknownOperationException", "Invoke is a POST")
         if name != self.function:
             return _refuse(
                 404, "ResourceNotFoundException", f"Function not found: {name}; this front serves {self.function}"
             )
-        if len(body) > MAX_PAYLOAD_BYTES:
+        if len(request.body) > MAX_PAYLOAD_BYTES:
             return _refuse(413, "RequestTooLargeException", f"a synchronous payload may have {MAX_PAYLOAD_BYTES} bytes")
-        kind = self._headers.get(b"x-amz-invocation-type", b"RequestResponse")
+        kind = request.headers.get(b"x-amz-invocation-type", b"RequestResponse")
         if kind not in (b"RequestResponse", b"DryRun"):
             return _refuse(
                 400, "InvalidParameterValueException", "this front invokes synchronously only (RequestResponse)"
             )
         return None
 
-    def _send(self, status: int, body: bytes, headers: dict[str, str] | None = None, close: bool = False) -> None:
+    def _send(self, answer: Answer, keep_alive: bool) -> None:
         if self._transport.is_closing():
             return
+        status, body, headers = answer
         lines = [
             f"HTTP/1.1 {status} {REASONS[status]}",
             "content-type: application/json",
             f"content-length: {len(body)}",
         ]
-        lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-        if close or not self._keep_alive:
+        if not keep_alive:
             self._transport.close()
 
 
@@ -146,5 +168,5 @@ def _error(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 
-def _refuse(status: int, kind: str, message: str) -> tuple[int, bytes, dict[str, Any]]:
+def _refuse(status: int, kind: str, message: str) -> Answer:
     return status, json.dumps({"Type": "User", "Message": message}).encode(), {"x-amzn-errortype": kind}

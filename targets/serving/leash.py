@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import select
 
 
 def hold(descriptor: int) -> None:
@@ -12,3 +13,5 @@ def hold(descriptor: int) -> None:
     fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
+    if select.select([descriptor], [], [], 0)[0]:  # it closed before anybody listened: nothing is ever written to it
+        raise SystemExit(0)

@@ -97,7 +97,10 @@ def main() -> int:
     try:
         first_answer(port, body)
         warm_pass(deployment.endpoints[0].port, "echo", body)
-        warm = [(warm_pass(deployment.endpoints[0].port, "echo", body), warm_pass(port, "function", body)) for _ in range(PASSES)]
+        warm = [
+            (warm_pass(deployment.endpoints[0].port, "echo", body), warm_pass(port, "function", body))
+            for _ in range(PASSES)
+        ]
         cold = [(front_cold(deployment, "echo", body), bare_cold(package, order, n, body)) for n in range(COLD_STARTS)]
     finally:
         deployment.destroy()

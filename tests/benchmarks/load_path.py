@@ -36,7 +36,9 @@ class Witness:
 
     def __init__(self, stall_at: int = 0, stall_s: float = 0.0) -> None:
         command = [sys.executable, "-m", "tests.benchmarks.witness", str(stall_at), str(stall_s)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=lambda: placed(1))
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=lambda: placed(1)
+        )
         assert self.process.stdout is not None
         self.port = int(self.process.stdout.readline())
 
@@ -77,8 +79,8 @@ def k6(port: int, rate: int, seconds: int) -> dict:
 
 
 def grid_lag_ms(stamps: np.ndarray, rate: int) -> np.ndarray:
-    """Arrival minus ideal grid. The grid is anchored anew each second, at its earliest arrival, so that an arrival that a
-    tool dropped does not make all later ones look late."""
+    """Arrival minus ideal grid, ms. The grid is anchored anew each second, at its earliest arrival, so that an arrival
+    that a tool dropped does not make all later ones look late."""
     stamps = np.sort(stamps)
     late = stamps - np.arange(len(stamps)) / rate
     late = late[stamps > stamps[0] + CUT_S]
@@ -89,7 +91,8 @@ def grid_lag_ms(stamps: np.ndarray, rate: int) -> np.ndarray:
 def compare(rate: int) -> list[str]:
     rows, wins = [], 0
     print(f"\n{rate}/s: arrivals at the server, ms after the ideal grid")
-    print(f"{'pass':>4} {'frostline p50':>14} {'p99':>8} {'lag p99':>8} {'rate %':>8} {'k6 p50':>10} {'p99':>8} {'dropped':>8}")
+    print(f"{'pass':>4} {'frostline p50':>14} {'p99':>8} {'lag p99':>8} {'rate %':>8}", end="")
+    print(f" {'k6 p50':>10} {'p99':>8} {'dropped':>8}")
     for number in range(1, PASSES + 1):
         witness = Witness()
         ours = frostline(witness.port, rate, SECONDS)
@@ -107,7 +110,9 @@ def compare(rate: int) -> list[str]:
         )
     lag = statistics.median(row[0] for row in rows)
     rate_off = statistics.median(row[1] for row in rows)
-    print(f"median lag p99 {lag:.3f} ms, rate off by {rate_off:.4f} %, closer to the grid than k6 in {wins} of {PASSES}")
+    print(
+        f"median lag p99 {lag:.3f} ms, rate off by {rate_off:.4f} %, closer to the grid than k6 in {wins} of {PASSES}"
+    )
     problems = []
     if lag > LAG_BOUNDS_MS[rate]:
         problems.append(f"{rate}/s: lag p99 {lag:.3f} ms, bound {LAG_BOUNDS_MS[rate]} ms")
@@ -129,7 +134,9 @@ def stall() -> list[str]:
     p99 = ours["latency_ms"]["p99"]
     print(f"\nserver stalls {STALL_S:.0f} s once at {STALL_RATE}/s: p99 {p99:.0f} ms, arithmetic {truth_ms:.0f} ms, "
           f"{ours['good']} of {STALL_RATE * SECONDS} answered, {seen} seen by the server")  # fmt: skip
-    problems = [] if abs(p99 / truth_ms - 1) <= STALL_BOUND else [f"stall: p99 {p99:.0f} ms, arithmetic {truth_ms:.0f} ms"]
+    problems = (
+        [] if abs(p99 / truth_ms - 1) <= STALL_BOUND else [f"stall: p99 {p99:.0f} ms, arithmetic {truth_ms:.0f} ms"]
+    )
     return problems + ([] if ours["good"] == seen == STALL_RATE * SECONDS else ["stall: arrivals were lost"])
 
 

@@ -1,4 +1,4 @@
-"""A fast loopback server that stamps each request as it arrives: an independent witness of what a generator really sent.
+"""A fast loopback server that stamps each request as it arrives: an independent witness of what was really sent.
 
 Run as a process; prints its port, answers until standard input closes, then prints the stamps as float64 seconds.
 """

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from harness.stats import (
+    Asked,
     TrialPercentile,
+    asked_over_trials,
     floor,
     percentile,
     percentile_of_samples,
@@ -87,14 +89,67 @@ def test_one_trial_has_a_value_but_no_interval():
     assert estimate.why == "one trial: no interval"
 
 
-def test_short_trials_do_not_enter_and_are_told():
-    trials = [TrialPercentile(10.0, 71), TrialPercentile(20.0, 72), TrialPercentile(20.0, 500)]
+@pytest.mark.parametrize(
+    ("p", "asked"),
+    [
+        (0.5, Asked(6, 6, None)),
+        (0.9, Asked(10, 36, None)),
+        (0.95, Asked(20, 72, None)),
+        (0.99, Asked(100, 368, 20)),
+        (0.999, Asked(1000, 3688, 20)),
+    ],
+)
+def test_what_is_asked_of_trials(p, asked):
+    """1 / (1 - p) in each, log(0.025) / log(p) over all: 3.69 / 0.0513 = 71.9, 3.69 / 0.01005 = 367.04."""
+    assert asked_over_trials(p) == asked
+
+
+def test_what_is_asked_in_words():
+    assert asked_over_trials(0.5).words() == "6 requests in each trial"
+    assert asked_over_trials(0.95).words() == "20 requests in each trial and 72 over all trials"
+    assert asked_over_trials(0.99).words() == "100 requests in each trial, 368 over all trials and 20 rounds"
+
+
+def of_sizes(*sizes):
+    return [TrialPercentile(20.0, n) for n in sizes]
+
+
+@pytest.mark.parametrize(
+    ("p", "sizes", "need", "why"),
+    [
+        (0.95, [], 20, "p95 needs 20 requests per trial, has 0"),
+        (0.95, [19] * 10, 20, "p95 needs 20 requests per trial, has 19"),
+        (0.95, [71], 72, "p95 needs 72 requests over all trials, has 71"),
+        (0.95, [24, 24, 23], 72, "p95 needs 72 requests over all trials, has 71"),
+        (0.95, [24, 24, 19, 19], 72, "p95 needs 72 requests over all trials, has 48"),
+        (0.99, [400] * 3, 20, "p99 needs 20 rounds, has 3"),
+        (0.99, [99] * 3, 100, "p99 needs 100 requests per trial, has 99, and 20 rounds, has 3"),
+        (0.99, [100] * 3, 368, "p99 needs 368 requests over all trials, has 300, and 20 rounds, has 3"),
+        (0.99, [100] * 19 + [99], 20, "p99 needs 20 rounds, has 19"),
+        (0.5, [5, 5], 6, "p50 needs 6 requests per trial, has 5"),
+    ],
+)
+def test_too_little_over_trials_says_what_is_lacking(p, sizes, need, why):
+    estimate = percentile_over_trials(of_sizes(*sizes), p)
+    assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
+    assert (estimate.need, estimate.why) == (need, why)
+
+
+@pytest.mark.parametrize(
+    ("p", "sizes"), [(0.95, [24] * 3), (0.95, [20, 52]), (0.95, [72]), (0.99, [100] * 20), (0.5, [6])]
+)
+def test_enough_over_trials_gives_a_value(p, sizes):
+    estimate = percentile_over_trials(of_sizes(*sizes), p)
+    assert estimate.value == pytest.approx(20.0)
+    assert (estimate.n, estimate.warnings) == (len(sizes), ())
+
+
+def test_short_trials_stay_out_and_are_counted():
+    """The 1000 ms of a trial of 19 must not enter: the geometric mean of 10 and 40 is 20."""
+    trials = [TrialPercentile(1000.0, 19), TrialPercentile(10.0, 20), TrialPercentile(40.0, 52)]
     estimate = percentile_over_trials(trials, 0.95)
     assert estimate.value == pytest.approx(20.0)
-    assert (estimate.n, estimate.warnings) == (2, ("1 of 3 trials have fewer than 72 requests",))
-    estimate = percentile_over_trials(trials[:1], 0.95)
-    assert (estimate.value, estimate.need, estimate.why) == (None, 72, "needs 72 requests per trial, has 71")
-    assert percentile_over_trials([], 0.95).why == "needs 72 requests per trial, has 0"
+    assert (estimate.n, estimate.warnings) == (2, ("1 of 3 trials left out, with fewer than 20 requests",))
 
 
 def test_one_trial_among_failures_withholds_the_percentile():

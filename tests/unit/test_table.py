@@ -75,7 +75,10 @@ def test_latency_counts_from_scheduled_over_all_arrivals(tmp_path):
     row = one(tmp_path, table)
     assert row.latency_p50_ms.value == pytest.approx(50)
     assert row.latency_p95_ms.value == pytest.approx(95)
-    assert (row.latency_p99_ms.value, row.latency_p99_ms.need) == (None, 368)
+    assert (row.latency_p99_ms.value, row.latency_p99_ms.why) == (
+        None,
+        "p99 needs 368 requests over all trials, has 100, and 20 rounds, has 1",
+    )
     assert row.service_p95_ms.value == pytest.approx(92 - 0.02)
     assert (row.ok, row.failed, row.wrong, row.timed_out, row.shed, row.scheduled) == (96, 1, 1, 1, 1, 100)
     assert "of 100 requests: 1 wrong, 1 failed, 1 timed out, 1 shed" in [note.text for note in row.notes]
@@ -107,6 +110,14 @@ def test_an_unproven_start_is_in_neither_share_nor_percentile(tmp_path):
     assert "2 forced cold starts are not proven cold: not counted as such" in [note.text for note in row.notes]
     assert row.latency_p50_ms.why.startswith("forced cold starts")
     assert row.throughput_rps is None
+
+
+@pytest.mark.parametrize("started", [None, 10 * MS])
+def test_forced_cold_starts_have_no_lag_and_need_no_start_of_the_generator(tmp_path, started):
+    table = requests([1000.0] * 6, start_class=["cold"] * 6, started_ns=[started] * 6)
+    row = one(tmp_path, table, profile="cold")
+    assert (row.lag_p50_ms, row.lag_p99_ms) == (None, None)
+    assert (row.cold_p50_ms.value, row.ok) == (pytest.approx(1000), 6)
 
 
 def test_phases_are_medians_over_cold_starts_that_stamped_them(tmp_path):
@@ -227,7 +238,11 @@ def test_a_row_per_case_and_missing_trials_are_a_problem(tmp_path):
     summary = summarise(stored(tmp_path, *trials, trials=5))
     assert [row.case for row in summary.rows] == [{"memory_mb": 1769}, {"memory_mb": 512}]
     assert summary.problems[0].startswith("unfinished: 2 of 5 planned trials are stored: continue with")
-    assert "memory_mb=512" in shown(summary, "text")
+    text = shown(summary, "text")
+    assert [line.split()[:3] for line in text.splitlines() if line.startswith("docker-lambda, ")] == [
+        ["docker-lambda,", "1769", "MB"],
+        ["docker-lambda,", "512", "MB"],
+    ]
 
 
 def test_a_run_without_trials_has_a_problem_and_no_rows(tmp_path):
@@ -261,8 +276,12 @@ def test_notes_say_what_is_doubtful(tmp_path):
     }
     assert "host_bound" not in codes(row)
     texts = [note.text for note in row.notes]
-    assert "latency p95, service p95, warm p95, queue p95: needs 72 requests per trial, has 8" in texts
-    assert "cold p50: needs 6 cold starts, has 0" in texts
+    assert "any p95 needs 20 requests in each trial and 72 over all trials" in texts
+    assert "cold p50 needs 6 cold starts" in texts
+    assert (row.latency_p95_ms.why, row.cold_p50_ms.why) == (
+        "p95 needs 20 requests per trial, has 8",
+        "needs 6 cold starts, has 0",
+    )
     silent = summarise(stored(tmp_path / "silent", (record, table, samples()), targets={})).rows[0]
     assert "unknown_target" in codes(silent)
 
@@ -281,8 +300,10 @@ def test_untrusted_text_is_harmless_in_every_format(tmp_path):
     assert "[bold]x[/bold] \\x1b[31m" in shown(summary, "text")
     markdown = shown(summary, "md")
     assert "<b>" not in markdown.replace("\\<b", "")
-    cells = [line.replace("\\|", "").count("|") for line in markdown.splitlines() if line.startswith("| ")]
-    assert set(cells) == {13}
+    tables = [part for part in markdown.split("\n\n") if part.startswith("| ")]
+    assert len(tables) == 2
+    for part in tables:
+        assert len({line.replace("\\|", "").count("|") for line in part.splitlines()}) == 1
     targets = {row["target"] for row in csv.DictReader(io.StringIO(shown(summary, "csv")))}
     assert targets == {"docker-lambda", "'=cmd()"}
 
@@ -298,8 +319,8 @@ def test_formats_have_their_shapes(tmp_path):
     assert (steady["latency_p99_ms"], steady["latency_p99_ms_low"]) == ("", "")
     assert all(None not in row and None not in row.values() for row in rows)
     markdown = shown(summary, "md")
-    assert "| target | requests | not good | cold % | p50 ms |" in markdown
-    assert "### echo: forced cold starts" in markdown
+    assert "| target | requests | not ok | cold % | p50 ms | p95 ms | warm p50 ms |" in markdown
+    assert "### echo · forced cold starts" in markdown
     with pytest.raises(UsageError, match="choose one of text, md, csv, json"):
         shown(summary, "xml")
 
@@ -310,9 +331,81 @@ def test_the_terminal_shows_whole_words_at_every_width(tmp_path, width):
     text = shown(summary, "text", width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
-    for part in ("docker-lambda", "p95", "lag p99", "unaccounted", "p99: needs 368 requests per trial, has 80"):
+    for part in ("docker-lambda, forced", "docker-service, steady", "p95", "any p99 needs 100 requests in each trial"):
         assert part in text
     assert text.count("emulated: ") == 1
+    assert ("left out at this width: lag p99" in text) == (width < 120)
+
+
+def test_without_a_terminal_there_are_120_columns(tmp_path):
+    summary = summarise(make_run(tmp_path, rounds=2, requests_per_trial=80))
+    console = Console(file=io.StringIO(), width=80)
+    render(summary, "text", console)
+    assert 100 < max(map(len, console.file.getvalue().splitlines())) <= 120
+    assert "left out at this width" not in console.file.getvalue()
+
+
+def test_the_heading_and_the_titles(tmp_path):
+    table = requests([10.0] * 8)
+    case = {"memory_mb": 2048, "cpus": 1.0, "replicas": 2, "rate": 5.0, "seconds": 8.0, "compression": 60.0, "x": "y"}
+    sandbox = {"memory_mb": 512, "cpus": 0.3, "keep_alive_s": 5.0, "concurrency": 1}
+    run = stored(
+        tmp_path,
+        (trial(table, "r01.a", target="docker-service", case=case), table, samples()),
+        (trial(table, "r01.b", case={k: v for k, v in case.items() if k != "replicas"} | sandbox), table, samples()),
+        (trial(table, "r01.c", profile="cold", case=sandbox | {"cold_starts": 8}), table, samples()),
+        rounds=1,
+    )
+    lines = [line.rstrip() for line in shown(summarise(run), "text").splitlines()]
+    assert lines[:4] == [
+        "quickstart · 1 round · seed 1 · 2026-11-03 10:12 UTC · valid",
+        "2026-11-03T10-12-05Z_quickstart_7f3a",
+        "docker-lambda: 512 MB, 0.3 vCPU per sandbox, keep-alive 5 s, at most 1 sandbox",
+        "docker-service: 2048 MB, 1 vCPU each, 2 replicas",
+    ]
+    assert "echo · steady   5 req/s for 8 s · 1 round · time compressed 60x · x y" in lines
+    assert "echo · forced cold starts   8 per trial · 1 round" in lines
+
+
+def test_a_size_that_changes_between_profiles_stands_below_each_table(tmp_path):
+    table = requests([10.0] * 8)
+    trials = [
+        (trial(table, f"r01.{profile}", profile=profile, case={"memory_mb": mb}), table, samples())
+        for profile, mb in (("steady", 512), ("bursty", 1769))
+    ]
+    text = shown(summarise(stored(tmp_path, *trials)), "text")
+    assert text.index("echo · bursty") < text.index("docker-lambda: 1769 MB") < text.index("echo · steady")
+    assert text.index("echo · steady") < text.index("docker-lambda: 512 MB")
+
+
+def test_columns_without_a_value_are_left_out_and_named(tmp_path):
+    """p95 is told for the first target only, so its column stays; p99 and the cold starts are told for none."""
+    tables = [requests([10.0] * 72), requests([10.0] * 8)]
+    trials = [
+        (trial(table, target, target=target), table, samples())
+        for table, target in zip(tables, ("docker-lambda", "docker-service"), strict=True)
+    ]
+    markdown = shown(summarise(stored(tmp_path, *trials)), "md")
+    head = next(line for line in markdown.splitlines() if line.startswith("| target"))
+    assert "| p95 ms |" in head
+    assert not {"p99 ms", "cold p50 ms"} & set(head.split(" | "))
+    assert "no value in any row: p99, cold p50" in markdown
+
+
+def test_a_reason_is_told_once_for_all_rows_and_only_where_its_column_is(tmp_path):
+    """Two profiles with different numbers of requests: one note each on p95 and p99, none on the service's p95."""
+    sizes = {("docker-lambda", "steady"): 38, ("docker-lambda", "bursty"): 72, ("docker-service", "steady"): 40}
+    trials = []
+    for (target, profile), n in sizes.items():
+        table = requests([10.0] * n)
+        trials.append((trial(table, f"{target}.{profile}", target=target, profile=profile), table, samples()))
+    text = shown(summarise(stored(tmp_path, *trials)), "text")
+    assert (text.count("any p95 needs"), text.count("any p99 needs"), text.count("cold p50 needs")) == (1, 1, 1)
+    assert "service p95" not in text
+    assert "* any p99 needs" in text
+    assert "2 any p95 needs" in text
+    marks = {line.partition(" ")[0]: line.split()[-1] for line in text.splitlines() if line.startswith("docker-")}
+    assert marks["docker-service"] == "2"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,35 @@
+"""Signals that end a run: Ctrl-C, SIGTERM and SIGHUP unwind alike, so that every `finally` runs, and only once."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from harness.errors import Interrupted
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """The first signal ends the block, later ones are ignored, for they would cut the tearing down short.
+
+    A signal that is ignored already (nohup, a shell's background job) stays so. Raises Interrupted.
+    """
+    before = {number: signal.getsignal(number) for number in ENDING}
+    taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+
+    def interrupt(*_: Any) -> None:
+        for number in taken:
+            signal.signal(number, lambda *_: None)  # not SIG_IGN, which every process started from now on would inherit
+        raise KeyboardInterrupt
+
+    for number in taken:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Interrupted("interrupted: everything is torn down") from None
+    finally:
+        for number in taken:
+            signal.signal(number, before[number])

@@ -1,0 +1,182 @@
+"""The tables that terminal and Markdown show: one per workload and profile, and where its cold starts spend time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from harness.notes import FORCED_COLD
+from harness.records import PHASES
+from harness.report.cases import labels, sizes, traffic
+from harness.report.footnotes import Footnotes, footnotes
+from harness.report.text import MISSING, Cell, cell, clean, count, counted, figure, milliseconds, percent
+from harness.summary import Row, Summary
+
+
+@dataclass(frozen=True)
+class Column:
+    """`head` may break at a newline; the highest `rank` goes first where room is short, 0 never goes."""
+
+    head: str
+    rank: int
+    cells: list[Cell]
+
+    @property
+    def name(self) -> str:
+        """The head on one line."""
+        return self.head.replace("\n", " ")
+
+    @property
+    def quantity(self) -> str:
+        """The head without its unit."""
+        return self.name.removesuffix(" ms").removesuffix(" MB").removesuffix(" %")
+
+
+@dataclass(frozen=True)
+class Table:
+    """The first column says what each row is about, and `remarks` what else is to be said below."""
+
+    title: str
+    about: str
+    columns: list[Column]
+    remarks: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Page:
+    """All that is shown of the rows. `sizing` holds one line per target that has the same in all of them."""
+
+    sizing: list[str]
+    tables: list[Table]
+    notes: Footnotes
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A column to be: the summary's field that it shows, and how."""
+
+    field: str
+    head: str
+    rank: int
+    cell_of: Callable[[Row], Cell]
+
+
+def not_ok(row: Row) -> Cell:
+    """Arrivals without a good answer, and their part of all."""
+    if row.scheduled is None or row.ok is None:
+        return Cell(MISSING)
+    bad = row.scheduled - row.ok
+    return Cell(f"{bad:,}", f"{figure(100 * bad / row.scheduled)} %" if bad else "")
+
+
+TRAFFIC = [
+    Measure("scheduled", "requests", 0, lambda row: count(row.scheduled)),
+    Measure("ok", "not\nok", 0, not_ok),
+    Measure("cold_share", "cold\n%", 1, lambda row: percent(row.cold_share)),
+    Measure("latency_p50_ms", "p50\nms", 0, lambda row: cell(row.latency_p50_ms)),
+    Measure("latency_p95_ms", "p95\nms", 0, lambda row: cell(row.latency_p95_ms)),
+    Measure("latency_p99_ms", "p99\nms", 4, lambda row: cell(row.latency_p99_ms)),
+    Measure("warm_p50_ms", "warm\np50 ms", 3, lambda row: cell(row.warm_p50_ms)),
+    Measure("warm_p95_ms", "warm\np95 ms", 6, lambda row: cell(row.warm_p95_ms)),
+    Measure("cold_p50_ms", "cold\np50 ms", 2, lambda row: cell(row.cold_p50_ms)),
+    Measure("memory_peak_mb", "peak\nMB", 5, lambda row: Cell(figure(row.memory_peak_mb))),
+    Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
+    Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),
+]
+FORCED = [
+    Measure("cold_starts", "cold\nstarts", 0, lambda row: count(row.cold_starts)),
+    Measure("ok", "not\nok", 0, not_ok),
+    Measure("cold_p50_ms", "cold\np50 ms", 0, lambda row: cell(row.cold_p50_ms)),
+    Measure("cold_p90_ms", "cold\np90 ms", 0, lambda row: cell(row.cold_p90_ms)),
+    Measure("memory_peak_mb", "peak\nMB", 1, lambda row: Cell(figure(row.memory_peak_mb))),
+    Measure("memory_own_peak_mb", "own peak\nMB", 2, lambda row: Cell(figure(row.memory_own_peak_mb))),
+]
+
+
+def measures(profile: str) -> list[Measure]:
+    """What a table of this profile can show."""
+    return FORCED if profile == FORCED_COLD else TRAFFIC
+
+
+def page(summary: Summary) -> Page:
+    """Blocks workload by workload, forced cold starts after the traffic, then the parts of the cold starts."""
+    rows = sorted(summary.rows, key=lambda row: (row.workload, row.profile == FORCED_COLD, row.profile))
+    shown = {row.profile: frozenset(measure.field for measure in measures(row.profile)) for row in rows}
+    notes = footnotes(rows, shown)
+    blocks: dict[tuple[str, str], list[int]] = {}
+    for place, row in enumerate(rows):
+        blocks.setdefault((row.workload, row.profile), []).append(place)
+    found: dict[str, dict[str, None]] = {}
+    for places in blocks.values():
+        for label, size in sizes_of([rows[place] for place in places]):
+            found.setdefault(label, {})[size] = None
+    same = {target: next(iter(told)) for target, told in found.items() if len(told) == 1}
+    tables = [
+        block([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same) for places in blocks.values()
+    ]
+    return Page([f"{target}: {size}" for target, size in same.items() if size], [*tables, *phase_tables(rows)], notes)
+
+
+def sizes_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    """Label and sizing of each row of a block."""
+    return list(zip(labels(rows), sizes(rows), strict=True))
+
+
+def block(rows: Sequence[Row], marks: Sequence[list[int]], said: dict[str, str]) -> Table:
+    """One workload under one profile; the sizing of rows in `said` stands elsewhere."""
+    first = rows[0]
+    name = "forced cold starts" if first.profile == FORCED_COLD else first.profile
+    targets = [
+        Cell(label, f"INVALID: {row.invalid_trials} of {counted(row.trials, 'trial')}" if row.invalid_trials else "")
+        for label, row in zip(labels(rows), rows, strict=True)
+    ]
+    measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in measures(first.profile)]
+    columns = [Column("target", 0, targets), *filled(measured)]
+    if any(marks):
+        columns.append(Column("notes", 0, [Cell(" ".join(map(str, numbers))) for numbers in marks]))
+    remarks = [f"{label}: {size}" for label, size in sizes_of(rows) if size and label not in said]
+    empty = [column.quantity for column in measured if column not in filled(measured)]
+    if empty:
+        remarks.append(f"no value in any row: {', '.join(empty)}")
+    return Table(clean(f"{first.workload} · {name}"), traffic(rows), columns, remarks)
+
+
+def filled(columns: Sequence[Column]) -> list[Column]:
+    """Those with a value in any row."""
+    return [column for column in columns if not all(shown.empty for shown in column.cells)]
+
+
+def phase_tables(rows: Sequence[Row]) -> list[Table]:
+    """Per workload the median ms of each part of a cold start; nothing where no part was stamped."""
+    stamped = [row for row in rows if row.cold_phases_ms]
+    workloads = list(dict.fromkeys(row.workload for row in stamped))
+    title = "Where cold starts spend their time (median ms)"
+    return [
+        phase_table(
+            title if len(workloads) == 1 else clean(f"{workload} · {title}"),
+            [row for row in stamped if row.workload == workload],
+        )
+        for workload in workloads
+    ]
+
+
+def phase_table(title: str, rows: Sequence[Row]) -> Table:
+    """One row per target and profile; where room is short the shortest parts go first. Intervals stand elsewhere."""
+    by_profile = {profile: [row for row in rows if row.profile == profile] for profile in {row.profile for row in rows}}
+    names = {id(row): label for same in by_profile.values() for row, label in zip(same, labels(same), strict=True)}
+    longest = {phase: max((row.cold_phases_ms.get(phase, 0.0) for row in rows), default=0.0) for phase in PHASES}
+    ranks = {phase: rank for rank, phase in enumerate(sorted(PHASES, key=lambda phase: -longest[phase]), 1)}
+    parts = [
+        Column(
+            phase.replace("_", "\n"),
+            ranks[phase],
+            [milliseconds(row.cold_phases_ms.get(phase)) for row in rows],
+        )
+        for phase in PHASES
+    ]
+    kinds = ["forced" if row.profile == FORCED_COLD else clean(row.profile) for row in rows]
+    columns = [
+        Column("target", 0, [Cell(f"{names[id(row)]}, {kind}") for row, kind in zip(rows, kinds, strict=True)]),
+        Column("starts", 0, [count(row.cold_p50_ms.n) for row in rows]),
+        *parts,
+        Column("whole", 0, [Cell(cell(row.cold_p50_ms).main) for row in rows]),
+    ]
+    return Table(title, "the parts' medians do not add up to the whole's", filled(columns))

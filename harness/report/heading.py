@@ -1,0 +1,28 @@
+"""What stands above and below the tables of a run."""
+
+from datetime import UTC, datetime
+
+from harness.report.text import clean, counted
+from harness.summary import Summary
+
+LEGEND = (
+    "p50, p95, p99 count from the scheduled moment over all requests, with failures as infinitely late; below a figure "
+    "its 95 % interval; peak is the kernel's, of one unit; units are the most at once; 1 MB is 1,048,576 bytes."
+)
+
+
+def heading(summary: Summary) -> str:
+    """What was run, when, and whether it holds, e.g. quickstart · 3 rounds · seed 1 · 2026-11-22 00:52 UTC · valid."""
+    name = summary.experiment or "unnamed experiment"
+    state = "valid" if summary.valid else f"INVALID: {counted(len(summary.problems), 'problem')}"
+    parts = [name, counted(summary.rounds, "round"), f"seed {summary.seed}", minute(summary.started_at), state]
+    return clean(" · ".join(parts))
+
+
+def minute(moment: str) -> str:
+    """An ISO 8601 time to the minute in UTC; any other text, or a time without a zone, as it is."""
+    try:
+        when = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if when.tzinfo else moment

@@ -1,0 +1,35 @@
+"""What all tests share: those marked `docker` need an engine, whose lack FROSTLINE_REQUIRE_DOCKER=1 makes a failure."""
+
+import os
+from functools import cache
+
+import docker
+import pytest
+
+from targets.processes import NO_TELEMETRY
+
+os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
+
+
+@cache
+def engine_refusal() -> str | None:
+    """Why no Docker engine answers; None when one does."""
+    try:
+        client = docker.from_env(timeout=20)
+        client.ping()
+        client.close()
+    except (docker.errors.DockerException, OSError) as error:
+        return str(error)
+    return None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture of a Docker test is made."""
+    if item.get_closest_marker("docker") is None:
+        return
+    why = engine_refusal()
+    if why is None:
+        return
+    if os.environ.get("FROSTLINE_REQUIRE_DOCKER") == "1":
+        pytest.fail(f"FROSTLINE_REQUIRE_DOCKER=1, but no Docker engine answers: {why}", pytrace=False)
+    pytest.skip(f"no Docker engine answers: {why}")

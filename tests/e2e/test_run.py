@@ -1,0 +1,220 @@
+"""Whole runs from the command line, on processes always and on containers where an engine answers."""
+
+import pandas as pd
+import pytest
+
+import targets
+from harness.records import PHASES, Outcome, StartClass
+from loadprofiles.contract import fingerprint
+from tests.conftest import engine_refusal
+from tests.e2e.bench import assert_done, summary
+from tests.e2e.conftest import open_bench
+
+PROCESS = ("process-service", "process-lambda")
+DOCKER = ("docker-service", "docker-lambda")
+SEED = 5
+PROFILES = [{"bursty": {"rate": 6, "seconds": 3, "compression": 20}}, {"constant": {"rate": 8, "seconds": 2}}]
+COUNTS = ("ok", "wrong", "failed", "throttled", "timed_out", "shed", "unfinished")
+STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED}
+
+
+@pytest.fixture(
+    scope="module", params=[PROCESS, pytest.param(DOCKER, marks=pytest.mark.docker)], ids=lambda p: p[0][:6]
+)
+def finished(request, tmp_path_factory, engine, packages):
+    """One run of two workloads on both targets, shared by the tests that look at it: (bench, run folder)."""
+    with open_bench(tmp_path_factory.mktemp("run"), engine) as bench:
+        experiment = bench.experiment(
+            workloads=["echo", "filetype"],
+            targets=list(request.param),
+            profiles=PROFILES,
+            cold_starts=1,
+            seed=SEED,
+            compression=60,
+            function={"keep_alive_s": 30},
+        )
+        yield bench, assert_done(bench, bench.measure(experiment))
+
+
+def rows_of(folder):
+    """(trial record, its requests) of every trial."""
+    return [(record, folder.requests(record).to_pandas()) for record in folder.trials()]
+
+
+def test_every_scheduled_arrival_has_exactly_one_row(finished):
+    _, folder = finished
+    for record, rows in rows_of(folder):
+        assert sorted(rows["index"]) == list(range(record.scheduled))
+        assert sum(record.counts.values()) == record.scheduled == len(rows) > 0
+        found = rows["outcome"].astype(str).value_counts().to_dict()
+        assert {name: count for name, count in record.counts.items() if count} == found
+        assert folder.verify(record) == []
+
+
+def test_every_answer_is_right(finished):
+    for record, rows in rows_of(finished[1]):
+        assert set(rows["outcome"].astype(str)) == {Outcome.OK}, (record.trial, rows["error"].dropna().unique())
+
+
+def test_both_targets_get_the_same_schedule(finished):
+    hashes: dict[tuple[int, str, str], set[str]] = {}
+    experiment_profiles = {record.profile for record in finished[1].trials()}
+    assert experiment_profiles == {"bursty", "constant", "cold"}
+    for record in finished[1].trials():
+        if record.profile == "cold":
+            assert record.schedule_sha256 is None
+            continue
+        hashes.setdefault((record.round, record.workload, record.profile), set()).add(record.schedule_sha256)
+    assert len(hashes) == 4 and all(len(found) == 1 for found in hashes.values())
+    assert len(set.union(*hashes.values())) >= 3, "bursty draws differ by workload"
+
+
+def test_the_recorded_schedule_is_the_one_that_was_sent(finished):
+    """The hash alone could be of anything: the rows' own moments must give it."""
+    for record, rows in rows_of(finished[1]):
+        if record.schedule_sha256 is not None:
+            offsets = rows.sort_values("index")["scheduled_ns"] / 1e9
+            planned = planned_offsets(finished[1], record)
+            assert fingerprint(planned) == record.schedule_sha256
+            assert abs(offsets.to_numpy() - list(planned)).max() < 1e-6
+
+
+def planned_offsets(folder, record):
+    from harness.experiment import parse_experiment
+    from harness.plan import plan
+
+    trials = plan(parse_experiment(folder.manifest.experiment, "manifest"), list(folder.manifest.targets))
+    trial = next(trial for trial in trials if trial.id == record.trial)
+    return trial.load.arrivals(trial.arrival_seed)
+
+
+def test_phases_add_up_to_the_wall_time_of_every_start(finished):
+    columns = [f"phase_{name}_ns" for name in PHASES]
+    seen = 0
+    for record, rows in rows_of(finished[1]):
+        starts = rows[rows["start_class"].astype(str).isin(STARTED)]
+        seen += len(starts)
+        wall = starts["done_ns"] - starts["scheduled_ns"]
+        assert (starts[columns].sum(axis=1) == wall).all()
+        assert (starts[columns].fillna(0) >= 0).all(axis=None), (record.trial, starts[columns].min())
+        assert starts[["phase_start_ns", "phase_boot_ns", "phase_imports_ns"]].notna().all(axis=None)
+        assert rows[~rows.index.isin(starts.index)][columns].isna().all(axis=None)
+    assert seen >= 4
+
+
+def test_start_classes_are_told_apart(finished):
+    for record, rows in rows_of(finished[1]):
+        classes = rows["start_class"].astype(str)
+        kind = targets.target(record.target).kind
+        assert classes.isin([StartClass.COLD, StartClass.WARM, StartClass.PROACTIVE]).all()
+        assert (classes == StartClass.COLD).sum() == record.starts
+        if record.profile == "cold":
+            assert set(classes) == {StartClass.COLD}
+        elif kind == "service":
+            assert (classes == StartClass.PROACTIVE).sum() == 1, "the replica's first request, started for nobody"
+        else:
+            assert (classes == StartClass.COLD).sum() >= 1, "a function begins with an empty pool"
+
+
+def test_the_summary_conserves_requests_and_names_its_schema(finished):
+    bench, folder = finished
+    shown = summary(bench, folder.manifest.run)
+    assert shown["schema"] == "frostline/summary/1" and shown["run"] == folder.manifest.run
+    keys = {(row["workload"], row["target"], row["profile"]) for row in shown["rows"]}
+    assert len(keys) == len(shown["rows"]) == 2 * 2 * 3
+    for row in shown["rows"]:
+        if row["valid"]:
+            assert row["scheduled"] == sum(row[name] for name in COUNTS) == row["ok"] > 0
+        assert "gpu_p50_ms" not in row
+
+
+def test_memory_and_cpu_are_measured_for_every_unit(finished):
+    for record in finished[1].trials():
+        assert record.units
+        for unit in record.units:
+            assert unit.memory_peak_bytes and unit.memory_peak_bytes > 1_000_000, (record.trial, unit)
+            assert unit.cpu_ns and unit.cpu_ns > 1_000_000, (record.trial, unit)
+            assert not unit.oom_killed
+
+
+def test_one_seed_gives_one_schedule_on_any_target_and_beside_any_workload(bench, tmp_path_factory, finished):
+    """Another run with the same seed, of fewer cells and on other targets, has byte-identical schedules."""
+    experiment = bench.experiment(workloads=["echo"], targets=["process-service"], profiles=PROFILES, seed=SEED)
+    folder = assert_done(bench, bench.measure(experiment))
+    earlier = {(r.round, r.workload, r.profile): r.schedule_sha256 for r in finished[1].trials()}
+    again = {(r.round, r.workload, r.profile): r.schedule_sha256 for r in folder.trials()}
+    assert len(again) == 2 and again == {key: earlier[key] for key in again}
+
+
+EMBED = [pytest.param(PROCESS, id="process"), pytest.param(("docker-lambda",), id="docker", marks=pytest.mark.docker)]
+
+
+@pytest.mark.parametrize("names", EMBED)
+def test_a_real_model_answers_rightly(bench, names):
+    """embed-onnx checks each vector against the reference that PyTorch computed."""
+    profiles = [{"constant": {"rate": 2, "seconds": 3}}]
+    experiment = bench.experiment(workloads=["embed-onnx"], targets=list(names), profiles=profiles)
+    for record, rows in rows_of(assert_done(bench, bench.measure(experiment))):
+        assert set(rows["outcome"].astype(str)) == {Outcome.OK}, rows["error"].dropna().unique()
+        started = rows[rows["start_class"].astype(str).isin(STARTED)]
+        if targets.target(record.target).kind == "function":
+            assert (started["phase_weights_ns"] > 0).all() and len(started) >= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["process-service", pytest.param("docker-service", marks=pytest.mark.docker)], ids=["process", "docker"]
+)
+def test_replicas_share_the_requests_evenly(bench, name):
+    profiles = [{"constant": {"rate": 10, "seconds": 3}}]
+    experiment = bench.experiment(workloads=["echo"], targets=[name], profiles=profiles, replicas=2)
+    ((record, rows),) = rows_of(assert_done(bench, bench.measure(experiment)))
+    served = pd.Series(rows["unit"].astype(str)).value_counts()
+    assert len(served) == 2 and served.sum() == 30 and served.max() - served.min() <= 1
+    assert record.deployment["replicas"] == 2 and len(record.units) == 2
+
+
+DEAD_ENGINE = "unix:///nonexistent/docker.sock"
+
+
+def test_without_an_engine_processes_stand_in_and_it_is_said_first(bench):
+    experiment = bench.experiment(
+        workloads=["echo"],
+        targets=list(DOCKER),
+        without_engine=list(PROCESS),
+        profiles=[{"constant": {"rate": 5, "seconds": 1}}],
+    )
+    finished = bench.measure(experiment, DOCKER_HOST=DEAD_ENGINE)
+    folder = assert_done(bench, finished)
+    assert finished.out.splitlines()[0].startswith(
+        "FALLBACK: process-service, process-lambda instead of docker-service"
+    )
+    assert folder.manifest.notices[0].startswith("FALLBACK")
+    assert {record.target for record in folder.trials()} == set(PROCESS) == set(folder.manifest.targets)
+    assert summary(bench, folder.manifest.run)["notices"][0].startswith("FALLBACK")
+
+
+def test_without_an_engine_and_without_stand_ins_it_says_what_is_missing(bench):
+    experiment = bench.experiment(
+        workloads=["echo"], targets=list(DOCKER), profiles=[{"constant": {"rate": 5, "seconds": 1}}]
+    )
+    finished = bench.measure(experiment, DOCKER_HOST=DEAD_ENGINE)
+    assert finished.code == 3 and not bench.results.exists()
+    assert "no Docker engine answers" in finished.err and "make engine" in finished.err
+    assert "Traceback" not in finished.err
+
+
+def test_a_target_that_cannot_start_is_an_invalid_trial_and_the_run_goes_on(bench, tmp_path):
+    """A model of the user's own that is no model: no exception, no silence, nothing left."""
+    for name in targets.workload("embed-onnx").model_files:
+        (tmp_path / name).write_text("not a model")
+    experiment = bench.experiment(
+        workloads=[{"name": "embed-onnx", "model_dir": str(tmp_path)}, "echo"],
+        targets=["process-service"],
+        profiles=[{"constant": {"rate": 5, "seconds": 1}}],
+    )
+    finished = bench.measure(experiment)
+    assert finished.code == 1 and bench.leftovers() == [], finished.err
+    records = {record.workload: record for record in bench.folders()[-1].trials()}
+    assert records["embed-onnx"].scheduled == 0 and "ended before it answered" in records["embed-onnx"].problems[0]
+    assert records["echo"].counts[Outcome.OK] == 5
+    assert engine_refusal() is None or "docker" not in finished.out

@@ -1,0 +1,172 @@
+"""What a person sees who asks for something that cannot be done: one message, an exit code, never a traceback."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+import targets
+from harness.errors import RecordError, UsageError
+from harness.experiment import experiment_names
+from harness.load_url import LoadOrder
+from harness.store import RunFolder
+from targets.contract import DeploymentError, FunctionSettings
+from targets.front_process import FrontProcess
+from tests.synthetic import manifest
+
+FROSTLINE = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+@pytest.fixture
+def frostline(tmp_path):
+    """Run a command in an empty folder; returns (exit code, all that was printed)."""
+
+    def run(*arguments):
+        environment = {**os.environ, "COLUMNS": "200"}
+        done = subprocess.run(
+            [*FROSTLINE, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            cwd=tmp_path,
+            env=environment,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        (["run"], ["name an experiment", "frostline list"]),
+        (["run", "nothing"], ["'nothing' is neither a file nor one of", *experiment_names()]),
+        (["run", "x" * 5000], ["is neither a file"]),
+        (["run", "quickstart", "--rounds", "0"], ["rounds: 0 is not accepted"]),
+        (["run", "quickstart", "--rounds", "few"], ["--rounds"]),
+        (["run", "quickstart", "--resume", "latest"], ["--resume takes neither"]),
+        (["run", "--resume", "latest"], ["no readable run"]),
+        (["show"], ["no readable run", "frostline run"]),
+        (["show", "2026"], ["'2026'", "there are none yet"]),
+        (["load"], ["Missing argument"]),
+        (["nothing"], ["nothing"]),
+    ],
+)
+def test_bad_usage_is_2_and_says_what_is_wrong(frostline, arguments, parts):
+    code, told = frostline(*arguments)
+    assert code == 2
+    assert [part for part in parts if part not in told] == []
+    assert len(told) < 3000
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://localhost/",
+        "https://localhost/",
+        "localhost:80",
+        "http://",
+        "http://localhost:99999/",
+        "http://[/",
+        "http://x:0",
+        "http://[::1]:80/",
+        "http://localhost/a b",
+        "http://localhost/\u2744",
+        "http://localhost/\r\nX: y",
+    ],
+)
+def test_a_bad_url_is_refused(url):
+    with pytest.raises(UsageError, match="give http://host:port/path"):
+        LoadOrder(url, "constant", 1, 1, 1, 1, None, 1).checked()
+
+
+def test_load_reports_everything_at_once(frostline):
+    code, told = frostline(
+        *("load", "ftp://x", "--rate", "-1", "--seconds", "0", "--workers", "99"),
+        *("--timeout-s", "nan", "--body", "/no/such/file"),
+    )
+    assert code == 2
+    for part in ("url: ", "--rate: -1", "--seconds: 0", "--workers: 99", "--timeout-s: nan", "--body: /no/such/file"):
+        assert part in told
+    code, told = frostline("load", "http://localhost/", "--profile", "spiky", "--workers", "0")
+    assert code == 2
+    assert "--profile: 'spiky' is not one of: bursty" in told
+    assert "--workers: 0" in told
+
+
+@pytest.mark.parametrize("host", ["x" * 70, "a..b"])
+def test_a_host_without_an_address_is_refused(host):
+    with pytest.raises(UsageError, match="its host has no address"):
+        LoadOrder(f"http://{host}/", "constant", 1, 1, 1, 1, None, 1).checked()
+
+
+def test_lambda_up_reports_everything_at_once(frostline):
+    code, told = frostline(
+        *("lambda", "up", "resnet", "--port", "99999", "--memory-mb", "5", "--timeout-s", "0"),
+        *("--keep-alive-s", "nan", "--concurrency-limit", "-3", "--target", "ec2"),
+    )
+    assert code == 2
+    for part in (
+        f"workload: 'resnet' is not one of: {', '.join(targets.workload_names())}",
+        "--port: 99999",
+        "--memory-mb: 5",
+        "--timeout-s: 0",
+        "--keep-alive-s: nan",
+        "--concurrency-limit: -3",
+        "--target: 'ec2' is not one of: docker-lambda, process-lambda",
+    ):
+        assert part in told
+
+
+def test_lambda_up_looks_at_the_model_first(frostline):
+    code, told = frostline("lambda", "up", "filetype", "--model-dir", "nowhere", "--port", "-1")
+    assert code == 2
+    assert "--model-dir: model directory nowhere does not exist" in told
+    assert "--port: -1" in told
+
+
+def test_a_port_in_use_is_a_message():
+    settings = {"kind": "process", "name": "echo", "command": [], "environment": {}}
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(DeploymentError, match=rf"did not start on port {port}: .*address already in use"):
+            FrontProcess({**settings, "function": vars(FunctionSettings())}, "test-run", port)
+
+
+@pytest.mark.parametrize("results", ["taken", "taken/inside", "/proc/nothing", "x" * 300])
+def test_results_that_cannot_be_written_are_a_message(tmp_path, results):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(RecordError, match="choose another --results"):
+        RunFolder.create(tmp_path / results, manifest())
+
+
+def test_the_lists_name_everything(frostline):
+    code, told = frostline("list")
+    assert code == 0
+    for name in [*experiment_names(), *targets.workload_names(), *targets.target_names(), "bursty"]:
+        assert f"  {name} " in told
+    assert "cannot be read" not in told
+
+
+def test_an_interrupted_load_ends_with_130_and_leaves_nothing(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        process = subprocess.Popen(
+            [*FROSTLINE, "load", url, "--seconds", "30", "--rate", "5"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "TMPDIR": str(tmp_path)},
+        )
+        silent.settimeout(30)
+        silent.accept()[0].close()
+        process.send_signal(signal.SIGINT)
+        told, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []

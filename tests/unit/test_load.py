@@ -1,0 +1,442 @@
+"""The load path against a server of our own: whatever that does, every arrival has exactly one record."""
+
+import array
+import asyncio
+import itertools
+import json
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from harness.errors import TrialError
+from harness.load.plan import SCHEDULE, LoadPlan
+from harness.load.process import KeptReply, LoadProcess, _read
+from harness.load.records import FIELDS, RECORD, REPLY, ErrorTexts, Fate
+from harness.load_url import LoadOrder, summary_of
+from loadprofiles.contract import fingerprint
+
+JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Timeline: kept\r\n"
+
+
+class Server:
+    """Answers each path in its own way, in a thread; counts connections and the bodies that arrived."""
+
+    def __init__(self):
+        self.bodies, self.connections = Counter(), 0
+        self.loop = asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1000))
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread.start()
+
+    def close(self):
+        async def end():
+            self.server.close()
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in others:
+                task.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    async def serve(self, reader, writer):
+        self.connections += 1
+        try:
+            while True:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+                fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])
+                body = await reader.readexactly(int(fields.get("content-length", 0)))
+                self.bodies[body] += 1
+                path = head.split(" ", 2)[1].strip("/").split("?")[0]
+                await getattr(self, path or "plain")(body, writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def plain(self, body, writer):
+        writer.write(JSON_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    async def closing(self, body, writer):
+        writer.write(JSON_HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        raise ConnectionError
+
+    async def chunked(self, body, writer):
+        writer.write(JSON_HEAD + b"Transfer-Encoding: chunked\r\n\r\n")
+        for at in range(0, len(body), 3):
+            part = body[at : at + 3]
+            writer.write(b"%x\r\n" % len(part) + part + b"\r\n")
+            await writer.drain()
+        writer.write(b"0\r\n\r\n")
+
+    async def lengthless(self, body, writer):
+        writer.write(JSON_HEAD + b"\r\n" + body)
+        raise ConnectionError
+
+    async def bytewise(self, body, writer):
+        for byte in JSON_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body:
+            writer.write(bytes([byte]))
+            await writer.drain()
+            await asyncio.sleep(0)
+
+    async def interim(self, body, writer):
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await self.plain(body, writer)
+
+    async def hangup(self, body, writer):
+        raise ConnectionError
+
+    async def cut(self, body, writer):
+        writer.write(JSON_HEAD + b"Content-Length: %d\r\n\r\n" % (len(body) + 1) + body)
+        raise ConnectionError
+
+    async def garbage(self, body, writer):
+        writer.write(b"SSH-2.0-OpenSSH\r\n")
+
+    async def upgrade(self, body, writer):
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+
+    async def failing(self, body, writer):
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+
+    async def hang(self, body, writer):
+        await asyncio.Event().wait()
+
+
+@pytest.fixture(scope="module")
+def process():
+    load = LoadProcess()
+    yield load
+    load.close()
+
+
+@pytest.fixture
+def server():
+    found = Server()
+    yield found
+    found.close()
+
+
+def offsets(count, rate=500):
+    return array.array("d", [n / rate for n in range(count)])
+
+
+def bodies(count):
+    return [b'{"n": %d}' % n for n in range(count)]
+
+
+def send(process, port, path="/", count=50, rate=500, **changes):
+    """`count` arrivals, each with a body of its own."""
+    fields = {"timeout_s": 10, "prewarm": 2, "kept_header": "x-timeline", **changes}
+    plan = LoadPlan("", [("127.0.0.1", port, path)], "", count / rate, **fields)
+    result = process.carry_out(plan, offsets(count, rate), bodies(count), lambda ended: None)
+    records = result.records
+    assert records["index"].tolist() == list(range(count))
+    assert (records["scheduled_ns"] - result.begin_ns).tolist() == [int(t * 1e9) for t in offsets(count, rate)]
+    assert len(result.errors) == count
+    return result
+
+
+def fates(result):
+    return Counter(Fate(fate).name for fate in result.records["fate"].tolist())
+
+
+def test_the_record_is_the_same_to_both_its_readers():
+    dtype = np.dtype(list(FIELDS))
+    assert dtype.itemsize == RECORD.size
+    values = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+    (record,) = np.frombuffer(RECORD.pack(*values), dtype)
+    assert tuple(record[name] for name in dtype.names if name != "padding") == values
+    assert Fate.UNFINISHED == 0
+
+
+def test_error_texts_are_numbered_once():
+    texts = ErrorTexts()
+    assert [texts.number(text) for text in ("a", "b", "a", "", "b")] == [1, 2, 1, 0, 2]
+    assert texts.texts == ["", "a", "b"]
+    assert texts.number("x" * 500) == texts.number("x" * 200) == 3
+
+
+def test_error_texts_past_the_limit_share_a_number():
+    texts = ErrorTexts()
+    numbers = [texts.number(f"error {n}") for n in range(ErrorTexts.MOST + 50)]
+    assert len(texts.texts) == ErrorTexts.MOST
+    assert set(numbers[ErrorTexts.MOST - 1 :]) == {ErrorTexts.MOST - 1}
+    assert texts.number("error 5") == 6
+
+
+def written(folder, count=5):
+    schedule = offsets(count)
+    plan = LoadPlan(str(folder), [("127.0.0.1", 1, "/a"), ("localhost", 2, "/b")], fingerprint(schedule), 1.0)
+    plan.write(schedule, [b"", b"{}", b"\x00" * 300])
+    return plan
+
+
+def test_a_plan_is_read_as_it_was_written(tmp_path):
+    plan = written(tmp_path)
+    found = LoadPlan.read(str(tmp_path))
+    assert found == plan
+    assert found.offsets().tobytes() == offsets(5).tobytes()
+    assert found.bodies() == [b"", b"{}", b"\x00" * 300]
+    assert found.drain_s > found.timeout_s
+
+
+def test_without_bodies_there_is_an_empty_one(tmp_path):
+    plan = written(tmp_path)
+    plan.write(offsets(5), [])
+    assert plan.bodies() == [b""]
+
+
+@pytest.mark.parametrize("change", [lambda data: data[:-8], lambda data: data + data[:8], lambda data: data[::-1]])
+def test_a_tampered_schedule_is_refused(tmp_path, change):
+    plan = written(tmp_path)
+    (tmp_path / SCHEDULE).write_bytes(change((tmp_path / SCHEDULE).read_bytes()))
+    with pytest.raises(TrialError, match="not the one that was planned"):
+        plan.offsets()
+
+
+def left(folder, *stripes):
+    """Files as two workers leave them; returns the plan and the message that names the workers."""
+    for rank, indexes in enumerate(stripes):
+        (folder / f"records.{rank}").write_bytes(
+            b"".join(RECORD.pack(index, 5, 6, 7, 8, 9, 2, 1, 200, index % 2, Fate.ANSWERED, 0) for index in indexes)
+        )
+        (folder / f"errors.{rank}").write_text(json.dumps(["", f"error of {rank}"]))
+        (folder / f"replies.{rank}").write_bytes(
+            b"".join(REPLY.pack(index, 1, 2) + b"h" + b"%02d" % index for index in indexes)
+        )
+    return written(folder), {"begin_ns": 1, "workers": [{"rank": rank} for rank in range(len(stripes))]}
+
+
+def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
+    result = _read(*left(tmp_path, [0, 2, 4], [1, 3]), 5)
+    assert result.records["index"].tolist() == [0, 1, 2, 3, 4]
+    assert result.errors == ["", "error of 1", "", "error of 1", ""]
+    assert result.replies == {n: KeptReply(b"h", b"%02d" % n) for n in range(5)}
+
+
+@pytest.mark.parametrize(
+    "stripes", [([0, 2, 4], [1]), ([0, 2, 4], [1, 3, 3]), ([0, 2, 4], [1, 2]), ([0, 2, 4], [1, 5]), ([], [])]
+)
+def test_a_missing_or_double_arrival_is_refused(tmp_path, stripes):
+    with pytest.raises(TrialError, match="coverage is not exact"):
+        _read(*left(tmp_path, *stripes), 5)
+
+
+def test_every_arrival_is_sent_once_and_its_reply_kept(process, server):
+    result = send(process, server.port, count=300)
+    assert fates(result) == {"ANSWERED": 300}
+    assert server.bodies == dict.fromkeys(bodies(300), 1)
+    assert result.replies == {n: KeptReply(b"kept", body) for n, body in enumerate(bodies(300))}
+    records = result.records
+    stamps = [records[f"{name}_ns"] for name in ("scheduled", "started", "sent", "first_byte", "done")]
+    assert all((later >= earlier).all() for earlier, later in itertools.pairwise(stamps))
+    assert set(records["status"].tolist()) == {200}
+    assert records["reply_bytes"].tolist() == [len(body) for body in bodies(300)]
+    assert server.connections - 2 == records["fresh"].sum()
+    (worker,) = result.workers
+    assert worker["rank"] == 0
+    assert worker["cpu_share"] > 0
+    assert {"timer", "priority"} <= set(worker)
+
+
+def test_two_workers_share_a_schedule(server):
+    process = LoadProcess(2)
+    try:
+        for _ in range(2):
+            result = send(process, server.port, count=301)
+            assert fates(result) == {"ANSWERED": 301}
+            assert len(result.replies) == 301
+            assert sorted(worker["rank"] for worker in result.workers) == [0, 1]
+        assert server.bodies == dict.fromkeys(bodies(301), 2)
+        assert fates(send(process, server.port, count=1)) == {"ANSWERED": 1}
+    finally:
+        process.close()
+        process.close()
+    assert not process.folder.exists()
+
+
+@pytest.mark.parametrize("path", ["/chunked", "/lengthless", "/bytewise", "/interim", "/closing"])
+def test_every_form_of_a_whole_reply_is_understood(process, server, path):
+    result = send(process, server.port, path)
+    assert fates(result) == {"ANSWERED": 50}
+    assert {n: reply.body for n, reply in result.replies.items()} == dict(enumerate(bodies(50)))
+    assert {reply.header for reply in result.replies.values()} == {b"kept"}
+    assert set(result.records["status"].tolist()) == {200}
+    assert max(server.bodies.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/hangup", "closed before the reply"),
+        ("/cut", "closed in mid-reply"),
+        ("/garbage", "not HTTP/1.1"),
+        ("/upgrade", "not HTTP/1.1"),
+    ],
+)
+def test_what_is_not_a_whole_reply_has_failed_and_is_never_sent_again(process, server, path, text):
+    result = send(process, server.port, path)
+    assert fates(result) == {"FAILED": 50}
+    assert all(text in error or "reset" in error for error in result.errors)
+    assert any(text in error for error in result.errors)
+    assert max(server.bodies.values()) == 1
+    assert fates(send(process, server.port)) == {"ANSWERED": 50}
+
+
+def test_an_error_status_is_an_answer(process, server):
+    result = send(process, server.port, "/failing")
+    assert fates(result) == {"ANSWERED": 50}
+    assert set(result.records["status"].tolist()) == {503}
+    assert result.replies == {}
+
+
+def test_a_hung_request_times_out_and_is_counted(process, server):
+    result = send(process, server.port, "/hang", count=20, timeout_s=0.3)
+    assert fates(result) == {"TIMED_OUT": 20}
+    assert set(result.errors) == {"no reply in time"}
+    assert not result.records["first_byte_ns"].any()
+    assert result.records["in_flight"].max() == 20
+    assert max(server.bodies.values()) == 1
+
+
+def test_beyond_the_cap_arrivals_are_shed(process, server):
+    result = send(process, server.port, "/hang", count=6, timeout_s=0.5, cap=1)
+    assert [Fate(fate).name for fate in result.records["fate"].tolist()] == ["TIMED_OUT", *["SHED"] * 5]
+    assert not result.records["sent_ns"][1:].any()
+    assert server.bodies == {bodies(1)[0]: 1}
+
+
+def test_a_refused_connection_is_a_failed_row(process):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        result = send(process, unused.getsockname()[1])
+    assert fates(result) == {"FAILED": 50}
+    assert all("Connection refused" in error for error in result.errors)
+    assert not result.records["sent_ns"].any()
+
+
+def test_connections_can_be_made_anew_for_every_request(process, server):
+    result = send(process, server.port, fresh_connections=True)
+    assert fates(result) == {"ANSWERED": 50}
+    assert result.records["fresh"].all()
+    assert server.connections == 50
+
+
+def test_a_schedule_may_be_empty(process, server):
+    assert len(send(process, server.port, count=0).records) == 0
+
+
+def test_replies_are_dropped_where_nobody_needs_them(process, server):
+    result = send(process, server.port, keep_replies=False, kept_header="")
+    assert fates(result) == {"ANSWERED": 50}
+    assert result.replies == {}
+
+
+def test_endpoints_are_taken_in_turn(process, server):
+    other = Server()
+    try:
+        plan = LoadPlan("", [("127.0.0.1", server.port, "/"), ("127.0.0.1", other.port, "/")], "", 0.1)
+        process.carry_out(plan, offsets(10), bodies(10), lambda ended: None)
+        assert sorted(server.bodies) == bodies(10)[::2]
+        assert sorted(other.bodies) == bodies(10)[1::2]
+    finally:
+        other.close()
+
+
+def test_a_plan_that_cannot_be_carried_out_is_a_trial_error_and_the_next_one_goes_on(process, server):
+    plan = LoadPlan("", [("x" * 70, 80, "/")], "", 0.1)
+    with pytest.raises(TrialError, match="the load process failed"):
+        process.carry_out(plan, offsets(3), bodies(3), lambda ended: None)
+    assert fates(send(process, server.port)) == {"ANSWERED": 50}
+
+
+def test_progress_is_told_while_requests_run(process, server):
+    told = []
+    plan = LoadPlan("", [("127.0.0.1", server.port, "/")], "", 1.2)
+    process.carry_out(plan, offsets(12, 10), bodies(12), told.append)
+    assert told
+    assert told == sorted(told)
+    assert max(told) <= 12
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are set on Linux only")
+def test_without_descriptors_arrivals_fail_and_none_is_lost(server):
+    process = LoadProcess()
+    try:
+        send(process, server.port, count=3)
+        pid = process._process.pid
+        most = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 12
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
+        result = send(process, server.port, "/hang", count=40, timeout_s=0.4, prewarm=0)
+        assert set(fates(result)) == {"FAILED", "TIMED_OUT"}
+        assert "Too many open files" in " ".join(result.errors)
+        assert fates(send(process, server.port, count=3)) == {"ANSWERED": 3}
+    finally:
+        process.close()
+
+
+def test_a_load_process_that_ended_is_a_trial_error(server):
+    process = LoadProcess()
+    process._process.kill()
+    process._process.wait()
+    with pytest.raises(TrialError, match="ended"):
+        send(process, server.port)
+    process.close()
+    assert not process.folder.exists()
+
+
+COUNTS = ("good", "failed", "timed_out", "shed", "unfinished")
+
+
+def command(*arguments):
+    """`frostline load` in a process of its own: (exit code, its JSON)."""
+    done = subprocess.run(
+        [sys.executable, "-c", "from harness.cli import main; main()", "load", *arguments, "--format", "json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_the_summary_of_frostline_load(server, tmp_path):
+    body = tmp_path / "body.json"
+    body.write_bytes(b'{"a": 1}')
+    code, told = command(
+        f"http://127.0.0.1:{server.port}/plain?x=1",
+        *("--rate", "100", "--seconds", "0.5", "--seed", "9", "--body", str(body)),
+    )
+    assert told["schema"] == "frostline/load/1"
+    assert (told["scheduled"], told["good"]) == (50, 50)
+    assert sum(told[name] for name in COUNTS) == 50
+    assert server.bodies == {b'{"a": 1}': 50}
+    for name in ("latency_ms", "service_ms", "lag_ms"):
+        assert list(told[name]) == ["p50", "p95", "p99", "max"]
+        assert told[name]["p50"] <= told[name]["p99"] <= told[name]["max"]
+    assert told["latency_ms"]["p50"] >= told["service_ms"]["p50"]
+    assert told["errors"] == {}
+    assert code == (1 if told["problems"] else 0)
+
+
+def test_failures_are_infinitely_late_in_the_summary(process, server):
+    order = LoadOrder("http://x/", "constant", 500, 0.1, 1, 1, None, 10)
+    told = summary_of(send(process, server.port, "/failing"), order)
+    assert (told["scheduled"], told["good"], told["failed"]) == (50, 0, 50)
+    assert set(told["latency_ms"].values()) == {None}
+    assert set(told["service_ms"].values()) == {None}
+    assert told["lag_ms"]["p99"] is not None
+    json.dumps(told, allow_nan=False)

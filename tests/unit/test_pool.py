@@ -1,0 +1,415 @@
+"""Lambda's rules over sandboxes, on sandboxes that do as they are told."""
+
+import asyncio
+import json
+from dataclasses import replace
+
+import pytest
+
+from targets.contract import FunctionSettings
+from targets.events import EventLog, EventReader
+from targets.lambda_front.pool import Passage, Pool, Throttled
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.resources import Usage
+
+SETTINGS = FunctionSettings(keep_alive_s=60, timeout_s=30, init_timeout_s=30, concurrency_limit=10, starts_per_10_s=100)
+LIMIT_S = 10
+"""Far above what any test takes: without it, a pool that hangs would hang the tests."""
+
+
+class Script(Sandbox):
+    """Waits where the bench says; a request is answered with its own body, the sandbox's name and its count."""
+
+    def __init__(self, name, log, bench):
+        super().__init__(name, log)
+        self.bench = bench
+        self.starts = self.kills = self.removals = 0
+        self.answered = 0
+
+    async def create(self):
+        await self.bench.created.wait()
+        if self.name in self.bench.refused:
+            raise SandboxDied("the engine refused")
+        self.span("create", 0)
+
+    async def start(self):
+        await self.bench.started.wait()
+        self.starts += 1
+        self.running = True
+        self.span("start", 0)
+        if self.starts > self.bench.slow_inits:
+            self._marked("init_end", 5)
+
+    async def invoke(self, body):
+        if not self.init_ended.is_set():
+            await asyncio.Event().wait()
+        if body == b"hang":
+            await asyncio.Event().wait()
+        if body == b"die":
+            self.running = False
+            raise SandboxDied("it ended")
+        if body == b"crash":
+            self.running = False
+            return Reply(b"crashed", "Unhandled")
+        if body == b"wait":
+            await self.bench.answer.wait()
+        if body == b"break":
+            raise RuntimeError("a fault of ours")
+        self.answered += 1
+        return Reply(f"{self.name} {self.answered}".encode())
+
+    async def kill(self):
+        self.kills += 1
+        self.running = False
+
+    async def remove(self):
+        self.removals += 1
+        self.running = False
+        if self.name in self.bench.sticky:
+            raise SandboxDied("the engine does not answer")
+        return Usage(memory_peak_bytes=7)
+
+
+class Bench:
+    """A pool, its sandboxes by name, its log, and the gates that hold sandboxes back."""
+
+    def __init__(self, folder, **settings):
+        self.created, self.started, self.answer = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self.created.set()
+        self.started.set()
+        self.refused, self.sticky, self.slow_inits = set(), set(), 0
+        self.sandboxes = {}
+        log = EventLog(folder / "events.jsonl")
+        self.reader = EventReader(folder / "events.jsonl")
+        self.pool = Pool(replace(SETTINGS, **settings), log, lambda name: self.new(name, log))
+
+    def new(self, name, log):
+        self.sandboxes[name] = Script(name, log, self)
+        return self.sandboxes[name]
+
+    async def ask(self, body=b"x"):
+        """(what was answered, what the timeline header would say)."""
+        passage = Passage(1)
+        reply = await self.pool.invoke(body, passage)
+        json.dumps(passage.facts)
+        return reply.body.decode(), passage.facts
+
+    def begin(self, body=b"x"):
+        return asyncio.ensure_future(self.ask(body))
+
+    async def settle(self):
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    def events(self, unit=None):
+        return [event["kind"] for event in self.reader.read() if unit is None or event.get("unit") == unit]
+
+
+@pytest.fixture
+def play(tmp_path):
+    """Run a scene with a bench of its own."""
+
+    def run(scene, **settings):
+        async def whole():
+            bench = Bench(tmp_path, **settings)
+            async with asyncio.timeout(LIMIT_S):
+                await scene(bench)
+                await bench.pool.close()
+            assert bench.pool.size == 0
+            assert all(sandbox.removals == 1 for sandbox in bench.sandboxes.values())
+
+        asyncio.run(whole())
+
+    return run
+
+
+def test_a_sandbox_is_reused_and_counts_its_requests(play):
+    async def scene(bench):
+        answers = [await bench.ask() for _ in range(3)]
+        assert [body for body, _ in answers] == ["0001 1", "0001 2", "0001 3"]
+        first, second, _ = (facts for _, facts in answers)
+        assert (first["unit"], first["unit_request"], first["started_for_request"]) == ("0001", 1, True)
+        assert set(first["spans_ns"]) == {"create", "start"}
+        assert second["unit_request"] == 2
+        assert second["spans_ns"] == {}
+        assert "started_for_request" not in second
+        assert bench.events() == ["create", "created", "start", "started", "init_end"]
+        assert bench.reader.read()[0]["for_request"] is True
+
+    play(scene)
+
+
+def test_one_request_per_sandbox(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait") for _ in range(3)]
+        await bench.settle()
+        assert bench.pool.size == 3
+        bench.answer.set()
+        assert {body for body, _ in await asyncio.gather(*held)} == {"0001 1", "0002 1", "0003 1"}
+
+    play(scene)
+
+
+def test_the_most_recently_used_is_taken(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait") for _ in range(3)]
+        await bench.settle()
+        bench.answer.set()
+        await asyncio.gather(*held)
+        last = (await bench.ask())[1]["unit"]
+        assert [(await bench.ask())[1]["unit"] for _ in range(5)] == [last] * 5
+
+    play(scene)
+
+
+def test_a_request_that_starts_a_sandbox_waits_for_that_one(play):
+    async def scene(bench):
+        first = bench.begin(b"wait")
+        await bench.settle()
+        bench.started.clear()
+        second = bench.begin()
+        await bench.settle()
+        bench.answer.set()
+        await first
+        await bench.settle()
+        assert not second.done()
+        assert (await bench.ask())[1]["unit"] == "0001"
+        bench.started.set()
+        body, facts = await second
+        assert body == "0002 1"
+        assert facts["started_for_request"] is True
+
+    play(scene)
+
+
+def test_the_concurrency_limit_throttles(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait") for _ in range(2)]
+        await bench.settle()
+        with pytest.raises(Throttled, match="all 2 sandboxes are busy"):
+            await bench.ask()
+        assert bench.events().count("throttled") == 1
+        bench.answer.set()
+        await asyncio.gather(*held)
+        assert (await bench.ask())[1]["unit_request"] == 2
+
+    play(scene, concurrency_limit=2)
+
+
+def test_sandboxes_that_start_count_towards_the_limit(play):
+    async def scene(bench):
+        bench.created.clear()
+        first = bench.begin()
+        await bench.settle()
+        with pytest.raises(Throttled):
+            await bench.ask()
+        bench.created.set()
+        await first
+
+    play(scene, concurrency_limit=1)
+
+
+def test_the_start_rate_throttles(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait") for _ in range(2)]
+        await bench.settle()
+        with pytest.raises(Throttled, match="2 sandboxes were started in the last 10 s"):
+            await bench.ask()
+        bench.answer.set()
+        await asyncio.gather(*held)
+        assert (await bench.ask())[1]["unit_request"] == 2
+        await bench.pool.drop_all()
+        with pytest.raises(Throttled):
+            await bench.ask()
+
+    play(scene, starts_per_10_s=2)
+
+
+def test_an_idle_sandbox_is_evicted_and_the_next_is_new(play):
+    async def scene(bench):
+        await bench.ask()
+        while bench.sandboxes["0001"].removals == 0:
+            await asyncio.sleep(0.005)
+        await bench.settle()
+        assert bench.pool.size == 0
+        assert bench.events("0001")[-2:] == ["evicted", "removed"]
+        assert bench.reader.read()[-1]["memory_peak_bytes"] == 7
+        _, facts = await bench.ask()
+        assert (facts["unit"], facts["unit_request"]) == ("0002", 1)
+
+    play(scene, keep_alive_s=0.02)
+
+
+def test_a_busy_sandbox_is_not_evicted(play):
+    async def scene(bench):
+        await bench.ask()
+        held = bench.begin(b"wait")
+        await asyncio.sleep(0.1)
+        assert bench.pool.size == 1
+        bench.answer.set()
+        assert (await held)[0] == "0001 2"
+
+    play(scene, keep_alive_s=0.05)
+
+
+def test_dropping_the_pool_makes_the_next_request_cold(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait") for _ in range(3)]
+        await bench.settle()
+        bench.answer.set()
+        await asyncio.gather(*held)
+        assert await bench.pool.drop_all() == 3
+        assert bench.pool.size == 0
+        assert bench.events().count("removed") == 3
+        assert bench.reader.living() == {}
+        assert (await bench.ask())[1]["started_for_request"] is True
+        assert await bench.pool.drop_all() == 1
+        assert await bench.pool.drop_all() == 0
+
+    play(scene)
+
+
+def test_an_init_that_overruns_is_cut_off_and_repeated_once(play):
+    async def scene(bench):
+        bench.slow_inits = 1
+        body, facts = await bench.ask()
+        assert body == "0001 1"
+        assert (facts["unit_request"], facts["started_for_request"]) == (1, True)
+        sandbox = bench.sandboxes["0001"]
+        assert (sandbox.starts, sandbox.kills) == (2, 1)
+        kinds = bench.events("0001")
+        assert kinds.count("init_timeout") == 1
+        assert kinds.count("start") == 2
+        assert (await bench.ask())[0] == "0001 2"
+
+    play(scene, init_timeout_s=0.02)
+
+
+def test_an_init_that_overruns_twice_ends_at_the_functions_own_limit(play):
+    async def scene(bench):
+        bench.slow_inits = 2
+        body, _ = await bench.ask()
+        assert json.loads(body)["errorType"] == "Sandbox.Timedout"
+        assert bench.sandboxes["0001"].starts == 2
+        assert bench.events("0001").count("init_timeout") == 1
+
+    play(scene, init_timeout_s=0.02, timeout_s=0.02)
+
+
+def test_a_timeout_kills_and_the_next_request_restarts_the_same_sandbox(play):
+    async def scene(bench):
+        body, facts = await bench.ask(b"hang")
+        assert json.loads(body) == {
+            "errorType": "Sandbox.Timedout",
+            "errorMessage": "Task timed out after 0.02 seconds",
+        }
+        assert facts["unit_request"] == 1
+        assert bench.sandboxes["0001"].kills == 1
+        assert "timed_out" in bench.events("0001")
+        _, facts = await bench.ask()
+        assert (facts["unit"], facts["unit_request"]) == ("0001", 2)
+        assert "started_for_request" not in facts
+        assert set(facts["spans_ns"]) == {"start"}
+        assert bench.sandboxes["0001"].starts == 2
+        assert (await bench.ask())[1]["spans_ns"] == {}
+
+    play(scene, timeout_s=0.02)
+
+
+def test_a_crash_in_a_request_is_a_reset_of_the_same_sandbox(play):
+    async def scene(bench):
+        await bench.ask()
+        assert (await bench.ask(b"crash"))[0] == "crashed"
+        _, facts = await bench.ask()
+        assert (facts["unit"], facts["unit_request"]) == ("0001", 3)
+        assert set(facts["spans_ns"]) == {"start"}
+
+    play(scene)
+
+
+@pytest.mark.parametrize(("body", "kind"), [(b"die", SandboxDied), (b"break", RuntimeError)])
+def test_a_sandbox_that_fails_is_removed_and_the_pool_recovers(play, body, kind):
+    async def scene(bench):
+        await bench.ask()
+        with pytest.raises(kind):
+            await bench.ask(body)
+        assert bench.pool.size == 0
+        await bench.settle()
+        assert bench.events("0001")[-2:] == ["died", "removed"]
+        assert (await bench.ask())[0] == "0002 1"
+
+    play(scene)
+
+
+def test_a_sandbox_that_cannot_be_made_is_removed(play):
+    async def scene(bench):
+        bench.refused.add("0001")
+        with pytest.raises(SandboxDied, match="refused"):
+            await bench.ask()
+        assert bench.pool.size == 0
+        assert (await bench.ask())[0] == "0002 1"
+
+    play(scene)
+
+
+def test_a_removal_that_fails_is_on_record(play):
+    async def scene(bench):
+        bench.sticky.add("0001")
+        await bench.ask()
+        await bench.pool.drop_all()
+        removed = bench.reader.read()[-1]
+        assert (removed["kind"], removed["error"]) == ("removed", "the engine does not answer")
+
+    play(scene)
+
+
+def test_a_caller_that_goes_away_takes_its_sandbox_with_it(play):
+    async def scene(bench):
+        held = bench.begin(b"wait")
+        await bench.settle()
+        held.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await held
+        assert bench.pool.size == 0
+        assert (await bench.ask())[0] == "0002 1"
+
+    play(scene)
+
+
+def test_closing_removes_busy_and_idle_alike(play):
+    async def scene(bench):
+        held = [bench.begin(b"wait"), bench.begin()]
+        await bench.settle()
+        await bench.pool.close()
+        assert bench.pool.size == 0
+        assert bench.events().count("removed") == 2
+        bench.answer.set()
+        await asyncio.gather(*held, return_exceptions=True)
+        assert bench.pool.size == 0
+
+    play(scene)
+
+
+def test_a_closed_pool_starts_nothing(play):
+    async def scene(bench):
+        await bench.ask()
+        await bench.pool.close()
+        with pytest.raises(SandboxDied):
+            await bench.ask()
+        assert list(bench.sandboxes) == ["0001"]
+
+    play(scene)
+
+
+def test_closing_lets_nothing_start_that_is_still_being_made(play):
+    async def scene(bench):
+        bench.created.clear()
+        held = bench.begin()
+        await bench.settle()
+        await bench.pool.close()
+        bench.created.set()
+        with pytest.raises(SandboxDied, match="ending"):
+            await held
+        assert bench.sandboxes["0001"].starts == 0
+
+    play(scene)
