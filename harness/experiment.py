@@ -5,7 +5,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 import loadprofiles
 import targets
@@ -28,12 +37,19 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_switches(cls, value: Any) -> Any:
+        if isinstance(value, bool):  # YAML's yes and no; they would count as 1 and 0
+            raise ValueError(f"{value} is not accepted: no field is a switch; write a number or a name")
+        return value
+
 
 class WorkloadChoice(Part):
     """A workload, with a model of the user's own if `model_dir` is given."""
 
     name: str
-    model_dir: Path | None = None
+    model_dir: Annotated[Path, AfterValidator(Path.absolute)] | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from harness.facts import machine_facts, software_facts
 from harness.interruption import interruptible
 from harness.load.process import LoadProcess
 from harness.plan import Trial, plan
+from harness.problems import shown
 from harness.records import Manifest, TrialRecord
 from harness.store import RunFolder
 from harness.trial import Visit, carry_out
@@ -120,6 +121,10 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
         )
     experiment = parse_experiment(folder.manifest.experiment, "manifest.json: experiment")
     choice = Choice(experiment, list(folder.manifest.targets), folder.manifest.notices)
+    unknown = [name for name in choice.targets if name not in targets.target_names()]
+    if unknown:
+        known = ", ".join(targets.target_names())
+        raise UsageError([f"manifest.json: targets: {shown(name)} is not one of: {known}" for name in unknown])
     lacking = {name: why for name in choice.targets if (why := targets.target(name).missing())}
     if lacking:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
@@ -128,7 +133,7 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     changed = [
         key
         for key, facts in _facts_of(packages).items()
-        if _identity(facts) != _identity(folder.manifest.packages[key])
+        if _identity(facts) != _identity(folder.manifest.packages.get(key, {}))
     ]
     if changed:
         raise UsageError(

@@ -8,7 +8,7 @@ LEAST_LAG_NS = 1_000_000
 LAG_SHARE = 0.01
 RATE_TOLERANCE = 0.001
 STEAL_LIMIT = 0.05
-Records = "np.ndarray[Any, Any]"
+PACE_SPAN_NS = 1_000_000_000
 
 
 def percentile_ns(values: Any, p: float) -> int | None:
@@ -27,9 +27,10 @@ def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None) -> str | 
 
 
 def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
-    """Achieved over planned rate: the inverse slope of started over scheduled. None of fewer than 3 arrivals."""
+    """Achieved over planned rate: the inverse slope of started over scheduled. None of fewer than 3 arrivals, and over
+    less than PACE_SPAN_NS, where the lag of one arrival already is a thousandth of the whole."""
     kept = started_ns > 0
-    if kept.sum() < 3 or np.ptp(scheduled_ns[kept]) == 0:
+    if kept.sum() < 3 or np.ptp(scheduled_ns[kept]) < PACE_SPAN_NS:
         return None
     slope = float(np.polyfit(scheduled_ns[kept] - scheduled_ns[0], started_ns[kept] - scheduled_ns[0], 1)[0])
     return 1 / slope if slope > 0 else None

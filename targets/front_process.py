@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -54,6 +55,8 @@ class FrontProcess:
             self._process.stdin.flush()
         except OSError as error:
             return {"error": f"it ended at once ({error})"}
+        if not select.select([self._process.stdout], [], [], READY_LIMIT_S)[0]:
+            return {"error": f"it said nothing for {READY_LIMIT_S:.0f} s"}
         said = self._process.stdout.readline()
         found: dict[str, Any] = json.loads(said) if said else {"error": "it ended at once"}
         return found

@@ -116,7 +116,7 @@ class Pool:
         if sandbox.name not in self._all:  # the pool was closed meanwhile: nobody would remove what starts now
             raise SandboxDied("the front is ending")
         sandbox.init_ended.clear()
-        self.log.write("start", sandbox.name)
+        sandbox.begun_ns = self.log.write("start", sandbox.name)
         await sandbox.start()
 
     async def _ask(self, sandbox: Sandbox, body: bytes, passage: Passage) -> Reply:

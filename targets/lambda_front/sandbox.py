@@ -29,6 +29,8 @@ class Sandbox(ABC):
         self.name = name
         self.log = log
         self.requests = 0
+        self.begun_ns = 0
+        """When the present runtime was asked to start."""
         self.running = False
         self.spans_ns: dict[str, tuple[int, int]] = {}
         """Begin and end of the latest create and start."""
@@ -73,5 +75,5 @@ class Sandbox(ABC):
 
     def _marked(self, kind: str, at_ns: int) -> None:
         self.log.write(kind, self.name, at_ns)
-        if kind == "init_end":
+        if kind == "init_end" and at_ns >= self.begun_ns:  # not the last word of a runtime that was killed
             self.init_ended.set()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import socket
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -72,7 +73,6 @@ def main() -> None:
             Service(core, cpu_limit()),
             host="0.0.0.0",  # noqa: S104 - inside the container; it is published on the host's loopback only
             port=8080,
-            fd=int(descriptor) if descriptor else None,
             http="httptools",
             loop="asyncio",
             ws="none",
@@ -81,10 +81,12 @@ def main() -> None:
             log_level="warning",
             timeout_keep_alive=KEEP_ALIVE_S,
         )
+        # Given as a number, uvicorn would take it for a Unix socket, leave Nagle's delay on, and answer 40 ms late.
+        sockets = [socket.socket(fileno=int(descriptor))] if descriptor else None
         server = uvicorn.Server(config)
         config.load()
     core.ready()
-    server.run()
+    server.run(sockets)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ pytest.register_assert_rewrite("tests.e2e.bench")
 
 from tests.e2e.bench import Bench  # noqa: E402 - its assertions are to be explained as well
 
-PACKAGED = ("echo", "filetype")
+PACKAGED = ("echo", "filetype", "embed-onnx")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def engine() -> Iterator[docker.DockerClient | None]:
 
 @pytest.fixture(scope="session")
 def packages(engine: docker.DockerClient | None) -> dict[tuple[str, str], Package]:
-    """Small workloads made ready once, so that no test's time goes into fetching and building."""
+    """Every workload that these tests use, made ready once, so that no test's time goes into fetching and building."""
     names = ["process-service", *(["docker-service"] if engine else [])]
     return {
         (workload, name): targets.target(name).package(targets.workload(workload), None, print)

@@ -192,6 +192,26 @@ def test_after_kill_9_all_that_runs_ends_by_itself_and_clean_takes_the_rest(benc
     assert "frostline-" not in bench.run("clean").out
 
 
+@pytest.mark.parametrize("closed_before", [True, False])
+def test_a_leash_ends_a_process_whenever_its_other_end_closes(closed_before):
+    """Also when the holder was killed before the process had begun to listen for it."""
+    held, other = os.pipe()
+    if closed_before:
+        os.close(other)
+    code = (
+        f"from targets.serving.leash import hold; hold({held}); print('held', flush=True); import time; time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], pass_fds=(held,), stdout=subprocess.PIPE)
+    os.close(held)
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    if not closed_before:
+        os.close(other)
+    with process.stdout:
+        assert process.wait(10) == (0 if closed_before else -signal.SIGIO)
+    assert said == (b"" if closed_before else b"held\n")
+
+
 @pytest.mark.docker
 @pytest.mark.parametrize("name", DOCKER)
 def test_after_kill_9_clean_removes_containers(bench, name):

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from targets.clock import now_ns
 from targets.contract import FunctionSettings
 from targets.events import EventLog, EventReader
 from targets.lambda_front.pool import Passage, Pool, Throttled
@@ -38,7 +39,7 @@ class Script(Sandbox):
         self.running = True
         self.span("start", 0)
         if self.starts > self.bench.slow_inits:
-            self._marked("init_end", 5)
+            self._marked("init_end", now_ns())
 
     async def invoke(self, body):
         if not self.init_ended.is_set():
@@ -413,3 +414,16 @@ def test_closing_lets_nothing_start_that_is_still_being_made(play):
         assert bench.sandboxes["0001"].starts == 0
 
     play(scene)
+
+
+def test_the_last_word_of_a_killed_runtime_does_not_end_the_next_ones_init(tmp_path):
+    async def play():
+        bench = Bench(tmp_path)
+        sandbox = bench.new("0001", EventLog(tmp_path / "other.jsonl"))
+        sandbox.begun_ns = now_ns()
+        sandbox._marked("init_end", sandbox.begun_ns - 1)
+        assert not sandbox.init_ended.is_set()
+        sandbox._marked("init_end", sandbox.begun_ns + 1)
+        assert sandbox.init_ended.is_set()
+
+    asyncio.run(play())
