@@ -28,6 +28,15 @@ def engine(pool_size: int = 10) -> docker.DockerClient:
     return client
 
 
+def missing() -> str | None:
+    """Why no container can be run here, and the fix; None when one can."""
+    try:
+        engine().close()
+    except DeploymentError as error:
+        return str(error)
+    return None
+
+
 def create(
     client: docker.DockerClient,
     image: str,

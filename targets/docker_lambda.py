@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from targets import containers
-from targets.contract import Deployment, DeploymentError, Event, Kind, Order, Package, Workload
+from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.front_process import FunctionDeployment
 from targets.ownership import Owner, labels
 from targets.packaging.image import build_image
@@ -22,11 +22,7 @@ class DockerLambda:
 
     def missing(self) -> str | None:
         """An engine must answer."""
-        try:
-            containers.engine().close()
-        except DeploymentError as error:
-            return str(error)
-        return None
+        return containers.missing()
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""

@@ -29,11 +29,7 @@ class DockerService:
 
     def missing(self) -> str | None:
         """An engine must answer."""
-        try:
-            containers.engine().close()
-        except DeploymentError as error:
-            return str(error)
-        return None
+        return containers.missing()
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""

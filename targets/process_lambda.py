@@ -31,7 +31,6 @@ class ProcessLambda:
         settings = {
             "kind": "process",
             "name": package.workload,
-            "command": [processes.interpreter(), "-s", "-m", "targets.serving.process_loop"],
             "function": vars(order.function),
             "environment": processes.serving_environment(package, order),
         }

@@ -1,9 +1,6 @@
 """A service without an engine: each replica is a process of the same serving code. No limits, no isolation."""
 
-import os
 import socket
-import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +9,9 @@ from targets.contract import Deployment, DeploymentError, Kind, Order, Package, 
 from targets.events import EventLog
 from targets.resources import Usage, process_usage
 from targets.service_deployment import Replica, ServiceDeployment
+from targets.serving_process import ServingProcess
+
+SERVER = "targets.serving.http_app"
 
 
 class ProcessService:
@@ -45,44 +45,24 @@ class ProcessReplica(Replica):
 
     def __init__(self, name: str, log: EventLog, package: Package, order: Order) -> None:
         super().__init__(name, log)
-        self.package = package
-        self.order = order
-        self._process: subprocess.Popen[bytes] | None = None
-        self._leash = -1
+        self.environment = processes.serving_environment(package, order) | {"FROSTLINE_UNIT": name}
+        self._process: ServingProcess | None = None
 
     def start(self) -> int:
         """Open the socket, start the process on it."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
-        held, self._leash = os.pipe()
-        environment = {
-            **processes.serving_environment(self.package, self.order),
-            "FROSTLINE_UNIT": self.name,
-            "FROSTLINE_SOCKET_FD": str(listener.fileno()),
-            "FROSTLINE_LEASH_FD": str(held),
-        }
+        port: int = listener.getsockname()[1]
         self.log.write("start", self.name)
         try:
-            self._process = subprocess.Popen(
-                [processes.interpreter(), "-s", "-m", "targets.serving.http_app"],
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                pass_fds=(listener.fileno(), held),
-                start_new_session=True,
-            )
+            self._process = ServingProcess(SERVER, self.environment, listener, self.heard)
         except OSError as error:
             raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
-        finally:
-            port: int = listener.getsockname()[1]
-            listener.close()
-            os.close(held)
         self.log.write("started", self.name, pid=self._process.pid)
-        threading.Thread(target=self._listen, daemon=True).start()
         return port
 
     def ended(self) -> str | None:
         """Its exit status."""
-        status = self._process.poll() if self._process else None
+        status = self._process.status if self._process else None
         return None if status is None else f"exit status {status}"
 
     def usage(self) -> Usage:
@@ -93,16 +73,6 @@ class ProcessReplica(Replica):
         """Kill and reap."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
-        if self._leash >= 0:
-            os.close(self._leash)
-            self._leash = -1
-
-    def _listen(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        with self._process.stdout as output:
-            for line in output:
-                self.heard(line)
 
 
 TARGET = ProcessService()

@@ -24,7 +24,7 @@ def sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLo
         return DockerSandboxes(SandboxOrder(sizing=sizing, settings=function, **parts), log)
     from targets.lambda_front.process_sandbox import ProcessSandboxes
 
-    return ProcessSandboxes(settings["command"], settings["environment"], log)
+    return ProcessSandboxes(settings["environment"], log)
 
 
 async def serve(settings: dict[str, Any]) -> None:
@@ -53,8 +53,11 @@ async def serve(settings: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
+    line = sys.stdin.readline()
+    if not line:  # whoever wanted a front was interrupted before saying which
+        sys.exit(0)
     try:
-        asyncio.run(serve(json.loads(sys.stdin.readline())))
+        asyncio.run(serve(json.loads(line)))
     except (OSError, DeploymentError) as error:
         print(json.dumps({"error": str(error)}), flush=True)
         sys.exit(3)

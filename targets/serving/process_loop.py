@@ -4,8 +4,8 @@ Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with 
 """
 
 import json
+import os
 import socket
-import sys
 
 from targets.serving.leash import hold
 
@@ -35,5 +35,5 @@ def serve(connection: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    hold(int(sys.argv[2]))
-    serve(socket.socket(fileno=int(sys.argv[1])))
+    hold(int(os.environ["FROSTLINE_LEASH_FD"]))
+    serve(socket.socket(fileno=int(os.environ["FROSTLINE_SOCKET_FD"])))
