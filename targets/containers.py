@@ -104,13 +104,14 @@ def serving_environment(package: Package, order: Order) -> dict[str, str]:
     return model_environment(package.workload, order.sizing.cpus, order)
 
 
-def listen(output: Any, heard: Callable[[bytes], None]) -> None:
-    """Hand over what an attached container prints, line by line, until its end; runs in a thread of its own."""
+def listen(output: Any, heard: Callable[[bytes], object]) -> None:
+    """Hand over what an attached container prints, line by line, in a thread of its own, until `heard` says True."""
     rest = b""
     try:
         for piece in output:
             *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                heard(line)
+            if True in [heard(line) for line in lines]:
+                output.close()
+                return
     except Exception as error:  # the stream breaks in many ways when its container is removed
         heard(f"output ended: {error!r}".encode())

@@ -15,7 +15,7 @@ class ServingProcess:
     """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started."""
 
     def __init__(
-        self, module: str, environment: dict[str, str], connection: socket.socket, heard: Callable[[bytes], None]
+        self, module: str, environment: dict[str, str], connection: socket.socket, heard: Callable[[bytes], object]
     ) -> None:
         held, leash = os.pipe()
         self._leash = FileIO(
@@ -57,7 +57,7 @@ class ServingProcess:
         self._leash.close()
 
 
-def _listen(output: IO[bytes], heard: Callable[[bytes], None]) -> None:
+def _listen(output: IO[bytes], heard: Callable[[bytes], object]) -> None:
     with output:
         for line in output:
             heard(line)

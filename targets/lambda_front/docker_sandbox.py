@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -62,7 +61,6 @@ class DockerSandbox(Sandbox):
         self.container: Container | None = None
         self._creation: asyncio.Task[Any] | None = None
         self.upstream: Upstream | None = None
-        self.said: deque[bytes] = deque(maxlen=5)
         self._cgroup: Cgroup | None = None
 
     def facts(self) -> dict[str, object]:
@@ -110,7 +108,9 @@ class DockerSandbox(Sandbox):
             status, reply = await self.upstream.ask("POST", INVOKE_PATH, body)
         except HungUp as error:
             self.running = False
-            raise SandboxDied(f"sandbox {self.name} ended in a request ({error}): {self._last_words()}") from error
+            raise SandboxDied(
+                f"sandbox {self.name} ended in a request ({error}): {await self._last_words()}"
+            ) from error
         failed = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
         return Reply(reply, "Unhandled" if failed else None)
 
@@ -148,15 +148,19 @@ class DockerSandbox(Sandbox):
                 await asyncio.sleep(POLL_S)
             else:
                 return
-        raise SandboxDied(f"sandbox {self.name} did not listen within {START_LIMIT_S:.0f} s: {self._last_words()}")
+        raise SandboxDied(
+            f"sandbox {self.name} did not listen within {START_LIMIT_S:.0f} s: {await self._last_words()}"
+        )
 
-    def heard(self, line: bytes) -> None:
-        """Keep the last lines: they say why a sandbox ended."""
-        self.said.append(line)
-        super().heard(line)
-
-    def _last_words(self) -> str:
-        return b" / ".join(self.said).decode(errors="replace")[-500:] or "it printed nothing"
+    async def _last_words(self) -> str:
+        """What the container printed last. Its output is followed until init ends only: the emulator prints three lines
+        for each request, and reading them as they come would delay the requests."""
+        assert self.container is not None
+        try:
+            said: bytes = await self._engine(self.container.logs, tail=5)
+        except SandboxDied:
+            return "its output is gone"
+        return " / ".join(said.decode(errors="replace").split("\n"))[-500:] or "it printed nothing"
 
     async def _engine(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()

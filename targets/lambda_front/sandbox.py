@@ -68,10 +68,12 @@ class Sandbox(ABC):
         """What identifies it to the engine: a container id, a process id."""
         return {}
 
-    def heard(self, line: bytes) -> None:
-        """One line of the function's standard output, from any thread; marks are logged, the rest is not ours."""
-        if found := marks.parse(line):
+    def heard(self, line: bytes) -> bool:
+        """One line of the function's standard output, from any thread; marks are logged. True when init has ended."""
+        found = marks.parse(line)
+        if found:
             self._loop.call_soon_threadsafe(self._marked, *found)
+        return found is not None and found[0] == "init_end"
 
     def _marked(self, kind: str, at_ns: int) -> None:
         self.log.write(kind, self.name, at_ns)
