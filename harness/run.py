@@ -26,6 +26,8 @@ from targets.ownership import Owner, variables
 QUICK_ROUNDS = 10
 """Fewer rounds are a quick look: no verdicts."""
 START_UP_S = 5.0
+MOST_ATTEMPTS = 3
+"""An INVALID trial is carried out again at most twice; every attempt is kept."""
 
 
 class Watcher(Protocol):
@@ -147,20 +149,32 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
 
 
 def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Package], watcher: Watcher) -> RunFolder:
-    done = {record.trial for record in folder.trials()}
     trials = choice.trials
+    attempts: dict[str, list[TrialRecord]] = {trial.id: [] for trial in trials}
+    for record in folder.trials():
+        attempts.setdefault(record.trial, []).append(record)
     owned = variables(folder.manifest.run, Owner.current())
     with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
         for trial in trials:
-            if trial.id in done:
-                continue
-            watcher.begin(trial, trial.order + 1, len(trials))
-            visit = Visit(choice.experiment, trial, packages[trial.workload.name, trial.target], folder.manifest.run)
-            left = carry_out(visit, load, watcher.advance)
-            watcher.end(trial, folder.save_trial(left.record, left.requests, left.samples))
+            package = packages[trial.workload.name, trial.target]
+            while not settled(attempts[trial.id]):
+                watcher.begin(trial, trial.order + 1, len(trials))
+                attempt = len(attempts[trial.id]) + 1
+                left = carry_out(
+                    Visit(choice.experiment, trial, package, folder.manifest.run, attempt), load, watcher.advance
+                )
+                attempts[trial.id].append(folder.save_trial(left.record, left.requests, left.samples))
+                watcher.end(trial, attempts[trial.id][-1])
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
     folder.write_manifest()
     return folder
+
+
+def settled(attempts: list[TrialRecord]) -> bool:
+    """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it was tried often enough."""
+    if not attempts:
+        return False
+    return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= MOST_ATTEMPTS
 
 
 @contextmanager
@@ -217,8 +231,3 @@ def _identity(facts: dict[str, Any]) -> Any:
 def _target_facts(name: str) -> dict[str, Any]:
     target = targets.target(name)
     return {"kind": target.kind, "emulated": target.emulated, "isolated": target.isolated, "local": target.local}
-
-
-def failed_trials(folder: RunFolder) -> list[TrialRecord]:
-    """Trials that are INVALID or could not be carried out."""
-    return [record for record in folder.trials() if not record.valid]

@@ -7,9 +7,9 @@ from rich.console import Console
 from harness.errors import UsageError
 from harness.experiment import Experiment, parse_experiment, read_experiment
 from harness.report.console import render
-from harness.run import Choice, choose, failed_trials, resume, start
+from harness.run import Choice, choose, resume, start
 from harness.store import RunFolder, find_run
-from harness.table import summarise
+from harness.table import latest_attempts, summarise
 from harness.watchers import TerminalWatcher, watcher
 
 
@@ -56,7 +56,7 @@ def _announce(choice: Choice, console: Console) -> None:
 def _conclude(folder: RunFolder, console: Console) -> int:
     console.print()
     render(summarise(folder), "text", console)
-    bad = failed_trials(folder)
+    bad = [record for record in latest_attempts(folder.trials()) if not record.valid]
     if bad:
         console.print(
             f"{len(bad)} of {folder.manifest.trials} trials failed or are INVALID: see the lines above", markup=False

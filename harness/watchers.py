@@ -19,6 +19,7 @@ def closing_line(record: TrialRecord) -> str:
     line = f"{record.counts.get(Outcome.OK, 0)} of {record.scheduled} ok"
     line += f", {', '.join(others)}" if others else ""
     line += f", {record.starts} started for requests" if record.starts else ""
+    line += f" (attempt {record.attempt})" if record.attempt > 1 else ""
     return line + "".join(f"\n    INVALID: {problem}" for problem in record.problems)
 
 

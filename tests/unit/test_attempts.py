@@ -1,0 +1,33 @@
+"""When a trial is carried out again."""
+
+import pytest
+
+from harness.run import MOST_ATTEMPTS, settled
+from tests import synthetic
+
+DISTURBED = {"problems": ["the generator was late"]}
+
+
+def attempts(*changes):
+    table = synthetic.requests([1.0, 2.0])
+    return [synthetic.trial(table, attempt=number, **change) for number, change in enumerate(changes, 1)]
+
+
+@pytest.mark.parametrize(
+    ("records", "done"),
+    [
+        ([], False),
+        (attempts({}), True),
+        (attempts(DISTURBED), False),
+        (attempts(DISTURBED, {}), True),
+        (attempts(DISTURBED, DISTURBED), False),
+        (attempts(*[DISTURBED] * MOST_ATTEMPTS), True),
+    ],
+)
+def test_an_invalid_trial_is_tried_again_at_most_twice(records, done):
+    assert settled(records) is done
+
+
+def test_what_could_not_be_deployed_is_not_tried_again():
+    [record] = attempts(DISTURBED)
+    assert settled([record.model_copy(update={"scheduled": 0})])
