@@ -131,6 +131,8 @@ class Experiment(Part):
     cold_starts: int = Field(2, ge=0, le=100)
     """Forced cold starts per workload, target and round."""
     rounds: int = Field(10, ge=1, le=1000)
+    attempts: int = Field(3, ge=1, le=3)
+    """Most attempts at a trial that turns out INVALID; every one is kept, the last one counts."""
     seed: int = Field(1, ge=0, le=2**63 - 1)
     replicas: int = Field(1, ge=1, le=64)
     sizing: SizingChoice = SizingChoice()

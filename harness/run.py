@@ -26,8 +26,6 @@ from targets.ownership import Owner, variables
 QUICK_ROUNDS = 10
 """Fewer rounds are a quick look: no verdicts."""
 START_UP_S = 5.0
-MOST_ATTEMPTS = 3
-"""An INVALID trial is carried out again at most twice; every attempt is kept."""
 
 
 class Watcher(Protocol):
@@ -157,7 +155,7 @@ def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Pac
     with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
         for trial in trials:
             package = packages[trial.workload.name, trial.target]
-            while not settled(attempts[trial.id]):
+            while not settled(attempts[trial.id], choice.experiment.attempts):
                 watcher.begin(trial, trial.order + 1, len(trials))
                 attempt = len(attempts[trial.id]) + 1
                 left = carry_out(
@@ -170,11 +168,11 @@ def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Pac
     return folder
 
 
-def settled(attempts: list[TrialRecord]) -> bool:
-    """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it was tried often enough."""
+def settled(attempts: list[TrialRecord], most: int) -> bool:
+    """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it had `most` attempts."""
     if not attempts:
         return False
-    return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= MOST_ATTEMPTS
+    return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= most
 
 
 @contextmanager

@@ -72,7 +72,7 @@ class EngineWitness:
 def judged(bench: Bench, started: Started, keeper: EventKeeper):
     """(trial record, its rows, number of units started for requests, the log's events)."""
     folder = assert_done(bench, started.finish())
-    (record,) = folder.trials()
+    record = folder.trials()[-1]
     rows = folder.requests(record).to_pandas()
     events = keeper.events()
     for_request = [event["unit"] for event in events if event["kind"] == "create" and event["for_request"]]
