@@ -17,7 +17,7 @@ from harness.interruption import interruptible
 from harness.load.process import LoadProcess
 from harness.plan import Trial, plan
 from harness.problems import shown
-from harness.records import Manifest, TrialRecord
+from harness.records import PHASES_VERSION, Manifest, TrialRecord
 from harness.store import RunFolder
 from harness.trial import Visit, carry_out
 from targets.contract import DeploymentError, Package
@@ -103,7 +103,7 @@ def start(choice: Choice, results_dir: Path, watcher: Watcher) -> RunFolder:
         notices=choice.notices,
         targets={name: _target_facts(name) for name in choice.targets},
         packages=_facts_of(packages),
-        facts={"machine": machine_facts(), "software": software_facts()},
+        facts={"machine": machine_facts(), "software": software_facts(), "phases_version": PHASES_VERSION},
         owner={"process": str(Owner.current())},
     )
     folder = RunFolder.create(results_dir, manifest)

@@ -47,7 +47,7 @@ def _announce(choice: Choice, console: Console) -> None:
     experiment = choice.experiment
     console.print(
         f"{experiment.name}: {len(choice.trials)} trials in {experiment.rounds} rounds on {', '.join(choice.targets)}, "
-        f"about {choice.expected_minutes:.1f} minutes, and a few more when images are not built yet.",
+        f"about {choice.expected_minutes:.1f} minutes, and a few more the first time.",
         markup=False,
         soft_wrap=True,
     )
