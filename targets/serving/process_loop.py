@@ -6,22 +6,24 @@ Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with 
 import json
 import os
 import socket
+from contextlib import suppress
 
 from targets.serving.leash import hold
 
 
 def _read(connection: socket.socket, size: int) -> bytes:
+    """Raises ConnectionError when the other side has hung up."""
     data = b""
     while len(data) < size:
         part = connection.recv(size - len(data))
         if not part:
-            raise SystemExit(0)
+            raise ConnectionResetError
         data += part
     return data
 
 
 def serve(connection: socket.socket) -> None:
-    """Load the model, then answer until the other side hangs up."""
+    """Load the model, then answer until the other side hangs up, which raises ConnectionError."""
     from targets.serving.core import error_body
     from targets.serving.function import handler
 
@@ -36,4 +38,5 @@ def serve(connection: socket.socket) -> None:
 
 if __name__ == "__main__":
     hold(int(os.environ["FROSTLINE_LEASH_FD"]))
-    serve(socket.socket(fileno=int(os.environ["FROSTLINE_SOCKET_FD"])))
+    with suppress(ConnectionError):  # however the other side hung up, in a request or between two, there is no more to do
+        serve(socket.socket(fileno=int(os.environ["FROSTLINE_SOCKET_FD"])))
