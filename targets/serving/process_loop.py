@@ -38,5 +38,5 @@ def serve(connection: socket.socket) -> None:
 
 if __name__ == "__main__":
     hold(int(os.environ["FROSTLINE_LEASH_FD"]))
-    with suppress(ConnectionError):  # however the other side hung up, in a request or between two, there is no more to do
+    with suppress(ConnectionError):  # hung up in a request, or between two: no more to do
         serve(socket.socket(fileno=int(os.environ["FROSTLINE_SOCKET_FD"])))
