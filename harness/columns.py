@@ -1,11 +1,17 @@
 """Columns of the two Parquet files that each trial leaves; every time is in ns since the trial began."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from harness.errors import RecordError
 from harness.records import PHASES, RUN_SCHEMA
 
 NAME = pa.dictionary(pa.int32(), pa.string())
+
+
+NEWER = ("phase_image_ns",)
+"""Columns of `requests` that the first version of the phase list did not have."""
 
 
 def phase_column(phase: str) -> str:
@@ -51,6 +57,13 @@ SAMPLES: pa.Schema = pa.schema(
     ]
 )
 """One row per living unit and moment: samples/<trial>.<attempt>.parquet."""
+
+
+def upgraded(table: pa.Table, wanted: Sequence[str]) -> pa.Table:
+    """A table of an older list of phases, with the parts that it did not know left empty."""
+    for name in (name for name in NEWER if name in wanted and name not in table.column_names):
+        table = table.append_column(REQUESTS.field(name), pa.nulls(table.num_rows, pa.int64()))
+    return table
 
 
 def fitted(table: pa.Table, schema: pa.Schema, place: str = "table") -> pa.Table:

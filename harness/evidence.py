@@ -14,6 +14,7 @@ Moment = Annotated[int, Field(strict=True, ge=0, le=2**59)]
 """ns of a monotonic clock, at most 18 years: sums of a few still fit into 64 bits."""
 Counter = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
 Unit = Annotated[str, Field(min_length=1, max_length=200)]
+STEPS = {"load": "loaded", "create": "created", "start": "started"}
 INSIDE = ("imports", "weights", "tokenizer", "connections")
 """Phases that the serving code stamps itself."""
 
@@ -145,29 +146,30 @@ def phases_ns(evidence: Evidence, stamps: Stamps, log: UnitLog, same_clock: bool
 
 
 def _platform_phases(evidence: Evidence, stamps: Stamps, log: UnitLog, entered_ns: int) -> dict[str, int]:
-    """Queue, create, start and boot: stamps of other processes, comparable because all share one kernel's clock."""
-    create, start = _steps(evidence, log)
+    """Queue, image, create, start, boot: stamps of other processes, comparable since all share one kernel's clock."""
+    steps = _steps(evidence, log)
     found: dict[str, int] = {}
-    opened = (create or start or (None,))[0]
     asked = evidence.outside.get("received_ns", stamps.scheduled_ns)
-    if opened is not None:
-        found["queue"] = opened - asked
-    if create is not None:
-        found["create"] = create[1] - create[0]
-    if start is not None:
-        begun, ended = start
+    if steps:
+        found["queue"] = min(begun for begun, _ in steps.values()) - asked
+    for step, phase in (("load", "image"), ("create", "create")):
+        if step in steps:
+            found[phase] = steps[step][1] - steps[step][0]
+    if "start" in steps:
+        begun, ended = steps["start"]
         ended = min(ended, entered_ns)  # the engine's answer may come after the runtime's first step
         found["start"] = ended - begun
         found["boot"] = entered_ns - ended
     return found
 
 
-def _steps(evidence: Evidence, log: UnitLog) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
+def _steps(evidence: Evidence, log: UnitLog) -> Mapping[str, tuple[int, int]]:
     """When the unit was created and started. A front tells what this request waited for; a replica starts but once."""
-    spans = evidence.outside.get("spans_ns", {})
     if "unit_request" in evidence.outside:
-        return spans.get("create"), spans.get("start")
-    return log.span(evidence.unit, "create", "created"), log.span(evidence.unit, "start", "started")
+        spans: dict[str, tuple[int, int]] = evidence.outside.get("spans_ns", {})
+        return spans
+    steps = {begin: log.span(evidence.unit, begin, end) for begin, end in STEPS.items()}
+    return {name: span for name, span in steps.items() if span is not None}
 
 
 def read_reply(header: bytes, body: bytes) -> tuple[Evidence, Any, dict[str, Any] | None]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,7 @@ from harness.errors import UsageError
 from harness.problems import problems_in, shown
 from harness.strict_yaml import is_file, read_mapping
 from loadprofiles import LoadProfile
-from targets.contract import FunctionSettings, Sizing
+from targets.contract import FunctionSettings, Sizing, Workload
 
 SHIPPED = Path(__file__).parent / "experiments"
 LEAST_MEMORY_MB = 128
@@ -30,6 +30,8 @@ MOST_MEMORY_MB = 10_240
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Regime = TypeVar("Regime", bound=str)
+Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda found: list(dict.fromkeys(found)))]
 
 
 class Part(BaseModel):
@@ -46,15 +48,26 @@ class Part(BaseModel):
 
 
 class WorkloadChoice(Part):
-    """A workload, with a model of the user's own if `model_dir` is given."""
+    """A workload, with a model of the user's own or settings of its own; `label` tells two of one name apart."""
 
     name: str
+    label: Name | None = None
     model_dir: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    settings: dict[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def key(self) -> str:
+        """What its rows are called."""
+        return self.label or self.name
+
+    def resolve(self) -> Workload:
+        """The workload itself, with its settings."""
+        return targets.workload(self.name, self.settings)
 
 
 class ProfileChoice(Part):
@@ -109,6 +122,14 @@ class LoadChoice(Part):
     timeout_s: Annotated[float, Field(gt=0, le=960)] = 90
 
 
+class ScaleOutChoice(Part):
+    """A service gets `starts` more replicas, one after the other, while steady traffic goes on at the first ones."""
+
+    starts: int = Field(2, ge=1, le=20)
+    rate: float = Field(gt=0, le=10_000)
+    seconds: Seconds
+
+
 class Objective(Part):
     """A service level objective: this percentile of latency, counted from the schedule, is at most this long."""
 
@@ -129,7 +150,12 @@ class Experiment(Part):
     """How many modelled seconds pass in one second, for profiles that do not say and for keep-alive."""
     profiles: list[ProfileChoice] = []
     cold_starts: int = Field(2, ge=0, le=100)
-    """Forced cold starts per workload, target and round."""
+    """Forced cold starts per workload, target, regime and round."""
+    page_cache: Regimes[Literal["kept", "dropped"]] = ["kept"]
+    """Each is a regime of its own; dropped, where this machine permits it, before every forced cold start."""
+    images: Regimes[Literal["present", "absent"]] = ["present"]
+    """Absent: the image is removed before every forced cold start, and loading it again is a part of the start."""
+    scale_out: ScaleOutChoice | None = None
     rounds: int = Field(10, ge=1, le=1000)
     attempts: int = Field(3, ge=1, le=3)
     """Most attempts at a trial that turns out INVALID; every one is kept, the last one counts."""
@@ -147,8 +173,9 @@ class Experiment(Part):
     @field_validator("workloads")
     @classmethod
     def _usable_workloads(cls, choices: list[WorkloadChoice]) -> list[WorkloadChoice]:
-        names = [choice.name for choice in choices]
-        _refuse([*_name_problems("workloads", names, targets.workload_names()), *_model_problems(choices)])
+        names, keys = [choice.name for choice in choices], [choice.key for choice in choices]
+        problems = _unknown("workloads", names, targets.workload_names()) + _repeated("workloads", keys)
+        _refuse([*problems, *_model_problems(choices), *_settings_problems(choices)])
         return choices
 
     @field_validator("targets", "without_engine")
@@ -233,9 +260,14 @@ def _refuse(problems: list[str]) -> None:
 
 
 def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
-    """Unknown names, and names given twice: two trials would be one and the same."""
+    """Unknown names, and names given twice."""
+    return _unknown(field, names, known) + _repeated(field, names)
+
+
+def _repeated(field: str, names: list[str]) -> list[str]:
+    """Two trials would be one and the same."""
     repeated = sorted({name for name in names if names.count(name) > 1})
-    return [*_unknown(field, names, known), *(f"{field}: {shown(name)} is given twice" for name in repeated)]
+    return [f"{field}: {shown(name)} is given twice" for name in repeated]
 
 
 def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
@@ -258,6 +290,16 @@ def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> 
 def _model_problems(choices: list[WorkloadChoice]) -> list[str]:
     known = [choice for choice in choices if choice.name in targets.workload_names()]
     return [f"workloads.{choice.name}.model_dir: {line}" for choice in known for line in _model_dir_problems(choice)]
+
+
+def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
+    found = []
+    for choice in (choice for choice in choices if choice.name in targets.workload_names()):
+        try:
+            choice.resolve()
+        except ValueError as error:
+            found += [f"workloads.{choice.key}.settings: {line}" for line in str(error).split("\n")]
+    return found
 
 
 def _model_dir_problems(choice: WorkloadChoice) -> list[str]:

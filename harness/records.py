@@ -31,9 +31,11 @@ class StartClass(StrEnum):
     WARM = "warm"
 
 
-PHASES_VERSION = 1
+PHASES_VERSION = 2
+"""2: `image`, the time that an absent image takes to load. Runs of version 1 have no such part."""
 PHASES = (
     "queue",
+    "image",
     "create",
     "start",
     "boot",

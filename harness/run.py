@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import targets
+from harness import page_cache
 from harness.clean import sweep
 from harness.clock import utc_now
 from harness.errors import MissingError, UsageError
@@ -68,6 +69,7 @@ def choose(experiment: Experiment) -> Choice:
     missing = {name: targets.target(name).missing() for name in experiment.targets}
     lacking = {name: why for name, why in missing.items() if why}
     notices: list[str] = []
+    experiment = _permitted(experiment, notices)
     chosen = experiment.targets
     if lacking:
         if not experiment.without_engine:
@@ -86,9 +88,24 @@ def choose(experiment: Experiment) -> Choice:
     return Choice(experiment, chosen, notices)
 
 
+def _permitted(experiment: Experiment, notices: list[str]) -> Experiment:
+    """Without the regime that this machine does not permit. MissingError when nothing else was asked for."""
+    why = page_cache.refusal() if experiment.cold_starts and "dropped" in experiment.page_cache else None
+    if why is None:
+        return experiment
+    kept = [regime for regime in experiment.page_cache if regime != "dropped"]
+    if not kept:
+        raise MissingError(f"page_cache: dropped: the page cache cannot be dropped here: {why}")
+    notices.append(f"NOT MEASURED: cold starts with the page cache dropped, which this machine does not permit: {why}")
+    return experiment.model_copy(update={"page_cache": kept})
+
+
 @interruptible()
-def start(choice: Choice, results_dir: Path, watcher: Watcher) -> RunFolder:
-    """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running."""
+def start(choice: Choice, results_dir: Path, watcher: Watcher, witness: Path | None = None) -> RunFolder:
+    """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
+
+    `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
+    """
     now = utc_now()
     run_id = f"{now:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
     packages = _package(choice, watcher)
@@ -108,7 +125,7 @@ def start(choice: Choice, results_dir: Path, watcher: Watcher) -> RunFolder:
     )
     folder = RunFolder.create(results_dir, manifest)
     watcher.say(f"Run {run_id} in {folder.path}")
-    return _walk(choice, folder, packages, watcher)
+    return _walk(choice, folder, packages, watcher, witness)
 
 
 @interruptible()
@@ -146,7 +163,13 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     return _walk(choice, folder, packages, watcher)
 
 
-def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Package], watcher: Watcher) -> RunFolder:
+def _walk(
+    choice: Choice,
+    folder: RunFolder,
+    packages: dict[tuple[str, str], Package],
+    watcher: Watcher,
+    witness: Path | None = None,
+) -> RunFolder:
     trials = choice.trials
     attempts: dict[str, list[TrialRecord]] = {trial.id: [] for trial in trials}
     for record in folder.trials():
@@ -154,18 +177,26 @@ def _walk(choice: Choice, folder: RunFolder, packages: dict[tuple[str, str], Pac
     owned = variables(folder.manifest.run, Owner.current())
     with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
         for trial in trials:
-            package = packages[trial.workload.name, trial.target]
+            package = packages[trial.workload.key, trial.target]
             while not settled(attempts[trial.id], choice.experiment.attempts):
                 watcher.begin(trial, trial.order + 1, len(trials))
                 attempt = len(attempts[trial.id]) + 1
-                left = carry_out(
-                    Visit(choice.experiment, trial, package, folder.manifest.run, attempt), load, watcher.advance
-                )
+                place = witness_folder(witness, trial.id, attempt) if witness else None
+                visit = Visit(choice.experiment, trial, package, folder.manifest.run, attempt, place)
+                left = carry_out(visit, load, watcher.advance)
                 attempts[trial.id].append(folder.save_trial(left.record, left.requests, left.samples))
                 watcher.end(trial, attempts[trial.id][-1])
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
     folder.write_manifest()
     return folder
+
+
+def witness_folder(witness: Path, trial: str, attempt: int) -> Path:
+    """A new folder for one attempt; containers write into it as nobody."""
+    place = witness / f"{trial}.{attempt}"
+    place.mkdir(parents=True)
+    place.chmod(0o777)
+    return place
 
 
 def settled(attempts: list[TrialRecord], most: int) -> bool:
@@ -210,10 +241,10 @@ def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]
     for workload in choice.experiment.workloads:
         for name in choice.targets:
             try:
-                package = targets.target(name).package(targets.workload(workload.name), workload.model_dir, say_once)
+                package = targets.target(name).package(workload.resolve(), workload.model_dir, say_once)
             except DeploymentError as error:
-                raise MissingError(f"{workload.name} could not be packaged for {name}: {error}") from error
-            packages[workload.name, name] = package
+                raise MissingError(f"{workload.key} could not be packaged for {name}: {error}") from error
+            packages[workload.key, name] = package
     return packages
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from harness.columns import REQUESTS, SAMPLES, fitted
+from harness.columns import REQUESTS, SAMPLES, fitted, upgraded
 from harness.errors import RecordError
 from harness.files import inside, replacing, safe_name, sha256
 from harness.records import RUN_SCHEMA, Manifest, TrialRecord
@@ -114,7 +114,7 @@ class RunFolder:
             # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
             # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
             with pa.OSFile(str(inside(self.path, name)), "rb") as file:
-                table = pq.ParquetFile(file).read(columns=wanted)
+                table = upgraded(pq.ParquetFile(file).read(columns=wanted), wanted)
         except (OSError, pa.ArrowException) as error:
             raise RecordError(f"{name}: not readable ({error}): restore it or run the trial again") from None
         return fitted(table, pa.schema([schema.field(column) for column in wanted]), name)

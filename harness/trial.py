@@ -1,7 +1,9 @@
 """One trial: deploy, send the schedule or force cold starts, watch, remove, and put it all on record."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ import pyarrow as pa
 import targets
 from harness import validity
 from harness.clock import now_ns, utc_now
-from harness.cold import force_cold_starts
+from harness.cold import Question, discarded, force_cold_starts
 from harness.columns import REQUESTS, SAMPLES
 from harness.experiment import Experiment
 from harness.facts import HostTimes, usable_cpus
@@ -20,6 +22,7 @@ from harness.plan import Trial
 from harness.records import GeneratorRecord, Outcome, TrialRecord
 from harness.requests import Exchange, Judge, exchanges_of
 from harness.sampler import Sampler
+from harness.scale_out import scale_out_under
 from harness.units import unit_records
 from loadprofiles.contract import fingerprint
 from targets.contract import Deployment, DeploymentError, Order, Package, Target
@@ -27,6 +30,8 @@ from targets.lambda_front.server import TIMELINE_HEADER
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
+EVENTS = "events.jsonl"
+"""In a witness folder: the deployment's own log."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,8 @@ class Visit:
     package: Package
     run_id: str
     attempt: int = 1
+    witness: Path | None = None
+    """A folder for what the workload and the deployment themselves say of this trial; None where nobody asks."""
 
     @property
     def target(self) -> Target:
@@ -61,7 +68,15 @@ class Visit:
             sizing=choice.sizing.of(self.target.kind),
             replicas=choice.replicas,
             function=choice.function.settings(choice.compression),
+            environment=settings_variable(self.trial.workload.settings),
+            ledger=self.witness,
+            images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",
         )
+
+
+def settings_variable(settings: dict[str, Any]) -> dict[str, str]:
+    """How a workload's settings reach the serving code."""
+    return {"FROSTLINE_SETTINGS": json.dumps(settings)} if settings else {}
 
 
 def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
@@ -89,25 +104,35 @@ def _send(
     visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress
 ) -> tuple[list[Exchange], int, LoadResult | None]:
     """Either the load profile's schedule through the load process, or forced cold starts one by one."""
-    payloads = list(targets.workload(visit.trial.workload.name).payloads())
-    timeout_s = visit.experiment.load.timeout_s
-    if visit.trial.load is None:
+    trial, timeout_s = visit.trial, visit.experiment.load.timeout_s
+    question = Question(list(trial.workload.resolve().payloads()), TIMELINE_HEADER, timeout_s)
+    if trial.regime is not None:
         begin_ns, count = now_ns(), visit.experiment.cold_starts
+        dropped = trial.regime.page_cache == "dropped"
         tell = lambda ended: progress(ended, count)  # noqa: E731
-        return force_cold_starts(deployment, payloads, count, TIMELINE_HEADER, timeout_s, tell), begin_ns, None
-    offsets = visit.trial.load.arrivals(visit.trial.arrival_seed)
+        return force_cold_starts(deployment, question, count, dropped, tell), begin_ns, None
+    assert trial.load is not None
+    offsets = trial.load.arrivals(trial.arrival_seed)
     plan = LoadPlan(
         folder="",
         endpoints=[(endpoint.host, endpoint.port, endpoint.path) for endpoint in deployment.endpoints],
         sha256="",
-        seconds=visit.trial.load.seconds,
+        seconds=trial.load.seconds,
         timeout_s=timeout_s,
         cap=visit.experiment.load.cap,
         prewarm=visit.experiment.load.prewarm,
         kept_header=TIMELINE_HEADER,
     )
-    bodies = [payload.body for payload in payloads]
-    result = load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))
+    bodies = [payload.body for payload in question.payloads]
+
+    def send() -> LoadResult:
+        return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))
+
+    if trial.scale_out:
+        seconds = trial.load.seconds
+        exchanges, result = scale_out_under(send, deployment, question, trial.scale_out, len(offsets), seconds)
+        return exchanges, result.begin_ns, result
+    result = send()
     return exchanges_of(result), result.begin_ns, result
 
 
@@ -121,7 +146,9 @@ def _record(
 ) -> Outcomes:
     started_at, begin_ns, end_ns, before = moments
     trial, events = visit.trial, deployment.events()
-    workload, own_model = targets.workload(trial.workload.name), trial.workload.model_dir is not None
+    if visit.witness is not None:
+        (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in events))
+    workload, own_model = trial.workload.resolve(), trial.workload.model_dir is not None
     requests = Judge(workload, own_model, events).table(exchanges, begin_ns)
     now = HostTimes.now()
     steal, throttled = now.steal_share(before), now.throttled_since(before)
@@ -143,10 +170,20 @@ def _record(
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator,
         problems=problems,
-        warnings=["answers are unchecked but for their form: the model is the user's own"] if own_model else [],
+        warnings=_warnings(visit, requests),
         deployment=deployment.describe(),
     )
     return Outcomes(record, requests, samples)
+
+
+def _warnings(visit: Visit, requests: pa.Table) -> list[str]:
+    """What makes the trial's rows doubtful."""
+    found = []
+    if visit.trial.workload.model_dir is not None:
+        found.append("answers are unchecked but for their form: the model is the user's own")
+    if visit.trial.regime is not None:
+        found += discarded(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
+    return found
 
 
 def _generator(
@@ -195,7 +232,7 @@ def _key(visit: Visit, started_at: str) -> dict[str, Any]:
         "attempt": visit.attempt,
         "round": trial.round,
         "order": trial.order,
-        "workload": trial.workload.name,
+        "workload": trial.workload.key,
         "target": trial.target,
         "profile": trial.profile,
         "case": trial.case,

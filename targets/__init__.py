@@ -1,9 +1,10 @@
 """Where a model can run. Each file with a TARGET is a target; each file of workloads/ is a model."""
 
 import pkgutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from targets.contract import Target, Workload
@@ -31,9 +32,14 @@ def workload_names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in modules if not module.ispkg)
 
 
-def workload(name: str) -> "Workload":
-    """The workload of this name. KeyError when there is none."""
+def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload":
+    """The workload of this name. KeyError when there is none, ValueError when it does not take these settings."""
     if name not in workload_names():
         raise KeyError(name)
     found: Workload = import_module(f"targets.workloads.{name.replace('-', '_')}").WORKLOAD
-    return found
+    if not settings:
+        return found
+    if not hasattr(found, "configured"):
+        raise ValueError(f"workload {name} has no settings: leave them out")
+    configured: Workload = found.configured(settings)
+    return configured

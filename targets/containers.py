@@ -12,6 +12,7 @@ from targets.processes import model_environment
 
 PORT = "8080/tcp"
 USER = "65534:65534"
+LEDGER_DIR = "/var/lib/frostline/ledger"
 MINIMUM_MEMORY_MB = 6
 """The engine refuses less."""
 
@@ -45,8 +46,12 @@ def create(
     sizing: Sizing,
     environment: dict[str, str],
     labels: dict[str, str],
+    ledger: str | None = None,
 ) -> Container:
-    """Create, not start. Root is read-only, /tmp is memory, swap is off, so the memory limit is the limit."""
+    """Create, not start. Root is read-only, /tmp is memory, swap is off, so the memory limit is the limit.
+
+    `ledger` is a folder of this machine that the container may write into.
+    """
     memory_bytes = sizing.memory_mb * 1024 * 1024
     return client.containers.create(
         image,
@@ -60,6 +65,7 @@ def create(
         nano_cpus=int(sizing.cpus * 1e9),
         user=USER,
         read_only=True,
+        volumes={ledger: {"bind": LEDGER_DIR, "mode": "rw"}} if ledger else {},
         tmpfs={"/tmp": "size=64m"},  # noqa: S108 - a path in the container
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
@@ -76,6 +82,15 @@ def published_port(container: Container) -> int:
         tail = container.logs(tail=5).decode(errors="replace").strip()
         raise DeploymentError(f"container {container.name} ended as it started: {tail or 'it printed nothing'}")
     return int(bindings[0]["HostPort"])
+
+
+def gone(client: docker.DockerClient, container: str) -> bool:
+    """Whether the engine has no container of this id."""
+    try:
+        client.containers.get(container)
+    except docker.errors.NotFound:
+        return True
+    return False
 
 
 def remove(container: Container) -> None:
@@ -101,7 +116,8 @@ def engine_facts(client: docker.DockerClient) -> dict[str, Any]:
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """What the serving code reads in a container; paths and model folder are the image's own."""
-    return model_environment(package.workload, order.sizing.cpus, order)
+    ledger = {"FROSTLINE_LEDGER": LEDGER_DIR} if order.ledger else {}
+    return model_environment(package.workload, order.sizing.cpus, order) | ledger
 
 
 def listen(output: Any, heard: Callable[[bytes], object]) -> None:

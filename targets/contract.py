@@ -1,6 +1,6 @@
 """What a workload, a target and a deployment are. Standard library only: this file also runs inside the sandbox."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +76,14 @@ class Workload(Protocol):
         """None when `answer` is right for `payload`, else why not. Of a user's own model only the form is checked."""
 
 
+@runtime_checkable
+class Configurable(Protocol):
+    """A workload that takes settings of its own from the experiment."""
+
+    def configured(self, settings: Mapping[str, Any]) -> Workload:
+        """The workload with these settings. ValueError with every problem, one a line."""
+
+
 @dataclass(frozen=True)
 class Package:
     """One workload made ready for one way of deploying: an image, or a folder of installed packages."""
@@ -110,6 +118,10 @@ class Order:
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     """Where a function's front listens; 0 takes a free port."""
+    ledger: Path | None = None
+    """A folder that the workload may write into while it runs; it is handed into each unit."""
+    images_absent: bool = False
+    """make_cold removes the image as well, and the next start loads it again from a file."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +159,9 @@ class Deployment(Protocol):
 
     def make_cold(self) -> None:
         """Remove every unit and prove it gone; the next answer comes from a fresh start. Raises DeploymentError."""
+
+    def scale_out(self) -> Endpoint:
+        """Start one more unit of a service while the others serve; where it answers. Raises DeploymentError."""
 
     def usage(self) -> list[UnitUsage]:
         """What each living unit uses now."""

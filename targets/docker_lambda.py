@@ -7,6 +7,7 @@ from targets import containers
 from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.front_process import FunctionDeployment
 from targets.ownership import Owner, labels
+from targets.packaging.archive import archive_of
 from targets.packaging.image import build_image
 from targets.resources import Cgroup, Usage
 
@@ -30,6 +31,8 @@ class DockerLambda:
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool."""
+        client = containers.engine()
+        archive = archive_of(client, package.reference) if order.images_absent else None
         settings = {
             "kind": "docker",
             "name": package.workload,
@@ -39,8 +42,14 @@ class DockerLambda:
             "function": vars(order.function),
             "environment": containers.serving_environment(package, order),
             "labels": labels(order.run_id, Owner.current()),
+            "ledger": str(order.ledger) if order.ledger else None,
+            "archive": str(archive.path) if archive else None,
         }
-        return FunctionDeployment(settings, order, _usage)
+
+        def gone(started: Event) -> bool:
+            return containers.gone(client, started["container"])
+
+        return FunctionDeployment(settings, order, _usage, gone, archive)
 
 
 def _usage(started: Event) -> Usage:

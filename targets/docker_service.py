@@ -13,6 +13,7 @@ from targets.clock import now_ns
 from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
 from targets.events import EventLog
 from targets.ownership import Owner, labels
+from targets.packaging.archive import archive_of
 from targets.packaging.image import SERVICE_COMMAND, build_image
 from targets.resources import Cgroup, Usage
 from targets.service_deployment import Replica, ServiceDeployment
@@ -42,7 +43,8 @@ class DockerService:
         def new(name: str, log: EventLog) -> Replica:
             return DockerReplica(name, log, client, package, order)
 
-        return ServiceDeployment(new, order, {"limits": vars(order.sizing)})
+        archive = archive_of(client, package.reference) if order.images_absent else None
+        return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive)
 
 
 class DockerReplica(Replica):
@@ -63,9 +65,9 @@ class DockerReplica(Replica):
         owned = labels(self.order.run_id, Owner.current())
         image = self.package.reference
         try:
-            container = containers.create(
-                self.client, image, SERVICE_COMMAND, name, self.order.sizing, environment, owned
-            )
+            ledger = str(self.order.ledger) if self.order.ledger else None
+            parts = (image, SERVICE_COMMAND, name, self.order.sizing, environment, owned, ledger)
+            container = containers.create(self.client, *parts)
             self.container = container
             self.log.write("created", self.name, container=container.id)
             output = container.attach(stdout=True, stderr=True, stream=True)
@@ -99,6 +101,10 @@ class DockerReplica(Replica):
         """Delete the container."""
         if self.container is not None:
             containers.remove(self.container)
+
+    def gone(self) -> bool:
+        """Whether the engine knows no such container any more."""
+        return self.container is None or containers.gone(self.client, str(self.container.id))
 
 
 TARGET = DockerService()

@@ -1,7 +1,8 @@
 """A deployment's own log of what it started and stopped: one JSON object a line, on the monotonic clock.
 
-Kinds: open (settings), create, created, start, started, ready, init_begin, init_end, init_timeout, died, timed_out,
-throttled, evicted, removed (with the kernel's last figures), close. All but open, throttled and close name their unit.
+Kinds: open (settings), load, loaded (an absent image), create, created, start, started, ready, init_begin, init_end,
+init_timeout, died, timed_out, throttled, evicted, removed (with the kernel's last figures), close. All but open,
+throttled and close name their unit.
 """
 
 import json

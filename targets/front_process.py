@@ -15,12 +15,15 @@ from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
 from targets.events import EventReader
 from targets.ownership import Owner, variables, work_folder
+from targets.packaging.archive import ImageArchive
 from targets.resources import Usage
 
 READY_LIMIT_S = 30.0
 CLOSE_LIMIT_S = 60.0
 Meter = Callable[[Event], Usage]
 """From a unit's `started` event to what it uses now."""
+Proof = Callable[[Event], bool]
+"""From a unit's `started` event to whether nothing of it is left, by the word of whoever ran it."""
 
 
 class FrontProcess:
@@ -92,8 +95,12 @@ class FrontProcess:
 class FunctionDeployment:
     """A function behind a front of its own. Cold means an empty pool."""
 
-    def __init__(self, settings: dict[str, Any], order: Order, meter: Meter) -> None:
+    def __init__(
+        self, settings: dict[str, Any], order: Order, meter: Meter, gone: Proof, archive: ImageArchive | None = None
+    ) -> None:
         self.order = order
+        self._gone = gone
+        self._archive = archive
         self.front = FrontProcess(settings, order.run_id, order.port)
         path = f"/2015-03-31/functions/{settings['name']}/invocations"
         self.endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", self.front.port, path),)
@@ -103,15 +110,20 @@ class FunctionDeployment:
         """A request starts what it needs."""
 
     def make_cold(self) -> None:
-        """Drop the pool and see in the event log that no sandbox is left."""
+        """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees."""
+        started = self.front.reader.living()
         self.front.post("/frostline/drop")
         deadline = now_ns() + 5_000_000_000
-        while self.front.reader.living():
+        while left := self.front.reader.living().keys() | {unit for unit, it in started.items() if not self._gone(it)}:
             if now_ns() > deadline:
-                raise DeploymentError(
-                    f"sandboxes are left after the pool was dropped: {sorted(self.front.reader.living())}"
-                )
+                raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(left)}")
             sleep(0.005)
+        if self._archive is not None:
+            self._archive.forget()
+
+    def scale_out(self) -> Endpoint:
+        """Never: a request does that."""
+        raise DeploymentError("a function scales out by itself, request by request")
 
     def usage(self) -> list[UnitUsage]:
         """From the kernel, for each sandbox that the event log says is alive."""
@@ -131,3 +143,5 @@ class FunctionDeployment:
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""
         self.front.close()
+        if self._archive is not None:
+            self._archive.load()

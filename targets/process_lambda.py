@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from targets import processes
 from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.front_process import FunctionDeployment
@@ -34,11 +36,15 @@ class ProcessLambda:
             "function": vars(order.function),
             "environment": processes.serving_environment(package, order),
         }
-        return FunctionDeployment(settings, order, _usage)
+        return FunctionDeployment(settings, order, _usage, _gone)
 
 
 def _usage(started: Event) -> Usage:
     return process_usage(started["pid"])
+
+
+def _gone(started: Event) -> bool:
+    return not psutil.pid_exists(started["pid"])
 
 
 TARGET = ProcessLambda()

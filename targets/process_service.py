@@ -74,5 +74,9 @@ class ProcessReplica(Replica):
         if self._process is not None:
             self._process.kill()
 
+    def gone(self) -> bool:
+        """Whether it was reaped: then the kernel has no such process any more."""
+        return self._process is None or self._process.status is not None
+
 
 TARGET = ProcessService()

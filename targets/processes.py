@@ -41,8 +41,10 @@ def serving_environment(package: Package, order: Order) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     paths = {"PYTHONPATH": os.pathsep.join([str(CODE), package.reference]), "PYTHONUNBUFFERED": "1"}
     model = {"FROSTLINE_MODEL_DIR": str(package.model_dir)} if package.model_dir else {}
+    ledger = {"FROSTLINE_LEDGER": str(order.ledger)} if order.ledger else {}
     marks = variables(order.run_id, Owner.current())
-    return {**inherited, **paths, **model_environment(package.workload, order.sizing.cpus, order), **model, **marks}
+    served = model_environment(package.workload, order.sizing.cpus, order)
+    return {**inherited, **paths, **served, **model, **ledger, **marks}
 
 
 def package(workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:

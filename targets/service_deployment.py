@@ -10,6 +10,7 @@ from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
 from targets.events import EventLog, EventReader
 from targets.ownership import work_folder
+from targets.packaging.archive import ImageArchive
 from targets.resources import Usage
 from targets.serving import marks
 
@@ -41,6 +42,10 @@ class Replica(ABC):
     def remove(self) -> None:
         """End and delete it."""
 
+    @abstractmethod
+    def gone(self) -> bool:
+        """After remove: whether nothing of it is left, by the word of whoever ran it."""
+
     def heard(self, line: bytes) -> None:
         """One line of its standard output, from any thread."""
         if found := marks.parse(line):
@@ -61,8 +66,15 @@ class Replica(ABC):
 class ServiceDeployment:
     """Replicas of one service. Cold means from nothing: every replica is removed and one is started anew."""
 
-    def __init__(self, new: Callable[[str, EventLog], Replica], order: Order, facts: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        new: Callable[[str, EventLog], Replica],
+        order: Order,
+        facts: dict[str, Any],
+        archive: ImageArchive | None = None,
+    ) -> None:
         self.order = order
+        self._archive = archive
         self.endpoints: tuple[Endpoint, ...] = ()
         self._new = new
         self._facts = facts
@@ -83,11 +95,24 @@ class ServiceDeployment:
         """Start one replica after make_cold, because a request is coming."""
         self._add(for_request=True)
 
+    def scale_out(self) -> Endpoint:
+        """One more replica beside the others."""
+        self._add(for_request=True)
+        return self.endpoints[-1]
+
     def make_cold(self) -> None:
-        """Remove every replica."""
+        """Remove every replica, and the image where it is to be absent. DeploymentError when one is still there."""
+        self._empty()
+        if self._archive is not None:
+            self._archive.forget()
+
+    def _empty(self) -> None:
         self.endpoints = ()
+        removed = list(self._replicas)
         while self._replicas:
             self._remove(self._replicas.pop())
+        if left := [replica.name for replica in removed if not replica.gone()]:
+            raise DeploymentError(f"replicas are left after they were removed: {left}")
 
     def usage(self) -> list[UnitUsage]:
         """From the kernel, for each replica."""
@@ -106,13 +131,19 @@ class ServiceDeployment:
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""
-        self.make_cold()
+        self._empty()
+        if self._archive is not None:
+            self._archive.load()
         self._reader.read()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _add(self, for_request: bool) -> None:
         self._numbered += 1
         replica = self._new(f"{self._numbered:04d}", self._log)
+        if self._archive is not None:
+            self._log.write("load", replica.name)
+            self._archive.load()
+            self._log.write("loaded", replica.name)
         self._log.write("create", replica.name, for_request=for_request)
         self._replicas.append(replica)
         port = replica.start()

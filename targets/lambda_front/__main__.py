@@ -20,7 +20,7 @@ def sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLo
         from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
 
         sizing = Sizing(**settings["sizing"])
-        parts = {key: settings[key] for key in ("image", "prefix", "environment", "labels")}
+        parts = {key: settings[key] for key in ("image", "prefix", "environment", "labels", "ledger", "archive")}
         return DockerSandboxes(SandboxOrder(sizing=sizing, settings=function, **parts), log)
     from targets.lambda_front.process_sandbox import ProcessSandboxes
 

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -17,6 +18,7 @@ from targets.contract import DeploymentError, FunctionSettings, Sizing
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.lambda_front.upstream import HungUp, Upstream
+from targets.packaging.archive import ImageArchive
 from targets.packaging.image import FUNCTION_COMMAND
 from targets.resources import Cgroup, Usage
 
@@ -36,6 +38,9 @@ class SandboxOrder:
     settings: FunctionSettings
     environment: dict[str, str]
     labels: dict[str, str]
+    ledger: str | None = None
+    archive: str | None = None
+    """The image may be absent: it is then loaded from this file first."""
 
 
 class DockerSandboxes:
@@ -70,9 +75,13 @@ class DockerSandbox(Sandbox):
         return {"container": self.container.id, "pid": self.container.attrs.get("State", {}).get("Pid") or None}
 
     async def create(self) -> None:
-        """Ask the engine for a container."""
-        begun = now_ns()
+        """Ask the engine for a container, after loading its image where that may be absent."""
         order = self.makers.order
+        if order.archive is not None:
+            begun = now_ns()
+            await self._engine(ImageArchive(self.makers.client, order.image, Path(order.archive)).load)
+            self.span("load", begun)
+        begun = now_ns()
         environment = {
             **order.environment,
             "FROSTLINE_UNIT": self.name,
@@ -81,7 +90,7 @@ class DockerSandbox(Sandbox):
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(order.settings.timeout_s + order.settings.init_timeout_s) + 60),
         }
         name = f"{order.prefix}-{self.name}"
-        parts = (order.image, FUNCTION_COMMAND, name, order.sizing, environment, order.labels)
+        parts = (order.image, FUNCTION_COMMAND, name, order.sizing, environment, order.labels, order.ledger)
         self._creation = asyncio.ensure_future(self._engine(containers.create, self.makers.client, *parts))
         self.container = await asyncio.shield(self._creation)
         self.span("create", begun)

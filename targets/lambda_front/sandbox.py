@@ -18,6 +18,10 @@ class Reply:
     error: str | None = None
 
 
+DONE = {"load": "loaded", "create": "created", "start": "started"}
+"""The event that ends a step, by the one that begins it."""
+
+
 class SandboxDied(Exception):
     """The sandbox ended while it held a request, or could not be started; the message says what is known."""
 
@@ -33,7 +37,7 @@ class Sandbox(ABC):
         """When the present runtime was asked to start."""
         self.running = False
         self.spans_ns: dict[str, tuple[int, int]] = {}
-        """Begin and end of the latest create and start."""
+        """Begin and end of the latest load of an image, create and start."""
         self.init_ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -58,11 +62,9 @@ class Sandbox(ABC):
         """End and delete it; returns what the kernel counted until then."""
 
     def span(self, name: str, begun_ns: int) -> None:
-        """Log that `name` (create, start) is done."""
+        """Log that `name` (load, create, start) is done."""
         self.spans_ns[name] = (begun_ns, now_ns())
-        self.log.write(
-            {"create": "created", "start": "started"}[name], self.name, self.spans_ns[name][1], **self.facts()
-        )
+        self.log.write(DONE[name], self.name, self.spans_ns[name][1], **self.facts())
 
     def facts(self) -> dict[str, object]:
         """What identifies it to the engine: a container id, a process id."""

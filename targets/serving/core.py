@@ -1,6 +1,7 @@
 """The loaded model, its counters and the envelope of its answers: the same for a service and for a function."""
 
 import itertools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ class Core:
         with self.timeline.phase("imports"):
             from targets import workload
 
-            model = workload(os.environ["FROSTLINE_WORKLOAD"])
+            settings = json.loads(os.environ.get("FROSTLINE_SETTINGS", "{}"))
+            model = workload(os.environ["FROSTLINE_WORKLOAD"], settings)
         own_model = os.environ.get("FROSTLINE_MODEL_DIR")
         return model.load(self.timeline.phase, Path(own_model) if own_model else None, threads)
 

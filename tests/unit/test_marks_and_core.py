@@ -86,7 +86,7 @@ def test_an_empty_model_directory_is_none(unit, given, expected):
             return lambda event: event
 
     unit.setenv("FROSTLINE_MODEL_DIR", given)
-    unit.setattr(targets, "workload", {"echo": Model()}.__getitem__)
+    unit.setattr(targets, "workload", lambda name, settings: {"echo": Model()}[name])
     core = Core(threads=3)
     assert seen == [(expected, 3)]
     assert set(core.answer({})["frostline"]["init"]["phases_ns"]) == {"imports", "weights"}

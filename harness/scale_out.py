@@ -1,0 +1,42 @@
+"""Scale-out of a service: one more replica while the others carry traffic, from asking for it to its first answer."""
+
+import threading
+from collections.abc import Callable
+
+from harness.clock import now_ns, sleep
+from harness.cold import Question
+from harness.load.process import LoadResult
+from harness.requests import Exchange, exchanges_of
+from targets.contract import Deployment
+
+
+def scale_out_under(
+    send: Callable[[], LoadResult], deployment: Deployment, question: Question, count: int, first: int, seconds: float
+) -> tuple[list[Exchange], LoadResult]:
+    """Carry out the schedule with `send`, and meanwhile add `count` replicas, spread evenly over `seconds`.
+
+    The replicas' rows come after those of the schedule, from index `first` on, each scheduled when its replica was
+    asked for. The generator goes on sending to the first replicas: what a new one takes on later is no question here.
+    """
+    results: list[LoadResult] = []
+    failures: list[BaseException] = []
+
+    def carry() -> None:
+        try:
+            results.append(send())
+        except BaseException as error:  # raised again in the caller's thread
+            failures.append(error)
+
+    thread = threading.Thread(target=carry, name="schedule", daemon=True)
+    begun_ns = now_ns()
+    thread.start()
+    added: list[Exchange] = []
+    for at in range(count):
+        due_ns = begun_ns + int(seconds * 1e9 * (at + 1) / (count + 1))
+        sleep(max(0.0, (due_ns - now_ns()) / 1e9))
+        scheduled_ns = now_ns()
+        added.append(question.ask(deployment.scale_out(), first + at, scheduled_ns))
+    thread.join()
+    if failures:
+        raise failures[0]
+    return [*exchanges_of(results[0]), *added], results[0]

@@ -1,0 +1,35 @@
+"""One claim of the self-test: the truth beside what was measured."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+SELFTEST_SCHEMA = "frostline/selftest/1"
+SHARE = 0.03
+LEAST_MS = 5.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """`truth` and `measured` are numbers in the unit that the name gives, or words."""
+
+    name: str
+    target: str
+    truth: float | str
+    measured: float | str | None
+    ok: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """The five fields; numbers to a thousandth."""
+        told = asdict(self)
+        return {key: round(value, 3) if isinstance(value, float) else value for key, value in told.items()}
+
+
+def same(name: str, target: str, truth: int, measured: int | None) -> Check:
+    """Counts are exact."""
+    return Check(name, target, truth, measured, truth == measured)
+
+
+def near(name: str, target: str, truth: float, measured: float | None, least: float = LEAST_MS) -> Check:
+    """Within 3 % of the truth or within `least`, whichever is more."""
+    ok = measured is not None and abs(measured - truth) <= max(SHARE * truth, least)
+    return Check(name, target, truth, measured, ok)

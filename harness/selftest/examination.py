@@ -1,0 +1,72 @@
+"""Carries out the scenarios on the targets that can run here, and has every trial judged."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+
+import targets
+from harness.errors import MissingError, UsageError
+from harness.experiment import parse_experiment
+from harness.problems import shown
+from harness.run import Watcher, choose, start
+from harness.selftest.agreement import disagreements
+from harness.selftest.check import Check, same
+from harness.selftest.engine import EngineWitness
+from harness.selftest.scenarios import Scenario, scenarios
+from harness.selftest.testimony import Examined, testimonies
+from harness.table import summarise
+
+Say = Callable[[str], None]
+
+
+def able(names: list[str], say: Say) -> list[str]:
+    """Targets to examine: those asked for, else every local one that can run here. MissingError when one cannot."""
+    if unknown := [name for name in names if name not in targets.target_names()]:
+        known = ", ".join(targets.target_names())
+        raise UsageError([f"target: {shown(name)} is not one of: {known}" for name in unknown])
+    found = []
+    for name in names or [name for name in targets.target_names() if targets.target(name).local]:
+        why = targets.target(name).missing()
+        if why is None:
+            found.append(name)
+        elif names:
+            raise MissingError(f"{name}: {why}")
+        else:
+            say(f"NOT EXAMINED: {name}: {why}")
+    return found
+
+
+def examine(names: list[str], results: Path, watcher: Watcher) -> Iterator[Check]:
+    """Every check of every scenario, target by target, as soon as it is known. Runs are kept in `results`."""
+    for name in able(names, watcher.say):
+        target = targets.target(name)
+        for scenario in scenarios(target.kind, target.isolated):
+            for check in _judged(scenario, name, results, watcher):
+                yield replace(check, name=f"{scenario.name}: {check.name}")
+
+
+def _judged(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> Iterator[Check]:
+    with tempfile.TemporaryDirectory(prefix="frostline-selftest-") as place:
+        examined = _carried_out(scenario, target, results, Path(place), watcher)
+    problems = [problem for one in examined.trials for problem in one.record.problems]
+    yield same("INVALID trials", target, 0, len(problems))
+    told = [line for one in examined.trials for line in disagreements(one)]
+    for line in [*problems, *told]:
+        watcher.say(f"    {target}, {scenario.name}: {line}")
+    yield same("contradictions between command, engine and ledger", target, 0, len(told))
+    if not problems:
+        for judge in scenario.judges:
+            yield from judge(examined)
+
+
+def _carried_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Examined:
+    choice = choose(parse_experiment(scenario.experiment(target), f"selftest {scenario.name}"))
+    engine: Mapping[str, list[str]] | None = None
+    listening = EngineWitness() if targets.target(target).isolated else None
+    with listening or nullcontext():
+        run = start(choice, results, watcher, witness)
+    if listening is not None:
+        engine = listening.actions
+    return Examined(target, run, testimonies(choice, run, witness, engine), summarise(run))

@@ -1,0 +1,76 @@
+"""`frostline selftest`: the checks as they come, then truth beside measurement, and the exit code."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from harness.errors import UsageError
+from harness.report.text import clean, figure
+from harness.selftest.check import SELFTEST_SCHEMA, Check
+from harness.selftest.examination import examine
+from harness.watchers import LogWatcher, TerminalWatcher, watcher
+
+FORMATS = ("text", "json")
+
+
+def selftest(names: list[str], results: Path, format_: str, console: Console) -> int:
+    """Returns 0 when every check holds, else 1. JSON goes to standard output, progress to standard error."""
+    if format_ not in FORMATS:
+        raise UsageError([f"--format: {format_!a} is not one of: {', '.join(FORMATS)}"])
+    progress = Console(stderr=True, highlight=False) if format_ == "json" else console
+    shown = watcher(progress)
+    checks: list[Check] = []
+    try:
+        for check in examine(names, results, shown):
+            checks.append(check)
+            shown.say(line(check))
+    finally:
+        if isinstance(shown, TerminalWatcher):
+            shown.close()
+    return conclude(checks, format_, console, shown)
+
+
+def conclude(checks: list[Check], format_: str, console: Console, shown: LogWatcher) -> int:
+    """Print everything once more, together."""
+    if format_ == "json":
+        print(json.dumps({"schema": SELFTEST_SCHEMA, "checks": [check.to_json() for check in checks]}, indent=2))
+    else:
+        console.print(table(checks))
+    failed = [check for check in checks if not check.ok]
+    shown.say(f"{len(checks) - len(failed)} of {len(checks)} checks hold")
+    return 1 if failed or not checks else 0
+
+
+def line(check: Check) -> str:
+    """One check in a log."""
+    verdict = "ok  " if check.ok else "FAIL"
+    return f"{verdict} {check.target}: {check.name}: truth {told(check.truth)}, measured {told(check.measured)}"
+
+
+def table(checks: list[Check]) -> Table:
+    """Truth beside measurement: a row for each check, a pair of columns for each target."""
+    names = list(dict.fromkeys(check.target for check in checks))
+    found = {(check.name, check.target): check for check in checks}
+    grid = Table(title="truth | measured", title_justify="left", box=None, pad_edge=False)
+    grid.add_column("check")
+    for name in names:
+        grid.add_column(clean(name), justify="right")
+    for label in dict.fromkeys(check.name for check in checks):
+        grid.add_row(clean(label), *(beside(found.get((label, name))) for name in names))
+    return grid
+
+
+def beside(check: Check | None) -> str:
+    """Both numbers in one cell; a check that does not hold is marked."""
+    if check is None:
+        return "–"  # noqa: RUF001
+    return f"{told(check.truth)} | {told(check.measured)}{'' if check.ok else ' FAIL'}"
+
+
+def told(value: float | str | None) -> str:
+    """A whole number as it is, others to three digits."""
+    if value is None or isinstance(value, str):
+        return clean(value or "nothing")
+    return f"{value:,}" if isinstance(value, int) else figure(value)

@@ -1,0 +1,134 @@
+"""What the self-test carries out on a target of each kind, and which checks judge it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from harness.selftest.check import Check
+from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service
+from harness.selftest.starts import BARE, TIMED, classes, enough, memory, phases, starts, sums
+from harness.selftest.testimony import Examined
+from harness.selftest.traffic import conservation, handler_times, out_of_memory, outcomes
+from harness.selftest.verdicts import HANDLER_MS, ONE, OTHER, PLANTED, PLANTED_RATIO, verdicts
+from targets.contract import Kind
+
+Judge = Callable[[Examined], Iterator[Check]]
+MODEL = "known-truth"
+LEAST_REQUESTS = 2000
+HANG_MS = {"function": 8000, "service": 1300}
+"""On a service every later request waits for it, so it is short, and so is the client's patience."""
+TIMED_SETTINGS = {"imports_ms": 400, "weights_ms": 250, "tokenizer_ms": 120, "connections_ms": 100, "memory_mb": 192}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An experiment of known-truth workloads with the checks that are made on it."""
+
+    name: str
+    fields: dict[str, Any]
+    judges: tuple[Judge, ...]
+
+    def experiment(self, target: str) -> dict[str, Any]:
+        """The whole experiment for one target."""
+        usual = {
+            "name": f"selftest-{self.name}",
+            "question": "Does Frostline measure what is known beforehand?",
+            "targets": [target],
+            "rounds": 1,
+            "cold_starts": 0,
+            "seed": 7,
+        }
+        return usual | self.fields
+
+
+def scenarios(kind: Kind, isolated: bool) -> list[Scenario]:
+    """In the order in which they are carried out."""
+    if kind == "function":
+        return [_starts(), _mix(isolated), _crowd_of_function(), _verdicts()]
+    return [_starts(), _steady(), _hangs(), _crowd_of_service(), _verdicts()]
+
+
+def workload(label: str, **settings: Any) -> dict[str, Any]:
+    """One known-truth workload of an experiment."""
+    return {"name": MODEL, "label": label, "settings": settings}
+
+
+def _starts() -> Scenario:
+    """Forced cold starts with and without commanded time and memory."""
+    timed = workload(TIMED, handler_ms=60, **TIMED_SETTINGS)
+    fields = {"workloads": [workload(BARE, handler_ms=60), timed], "cold_starts": 11}
+    return Scenario("starts", fields, (classes, starts, sums, phases, memory))
+
+
+def _mix(isolated: bool) -> Scenario:
+    """Bursts with everything that can go wrong in a sandbox, then requests so rare that each one finds it evicted."""
+    faults = {
+        "crash": list(range(37, 6000, 97)),
+        "hang": list(range(150, 6000, 600)),
+        "hang_ms": HANG_MS["function"],
+        "overrun": [700, 1300, 2500] if isolated else [],
+        "fail_share": 0.02,
+        "wrong_share": 0.02,
+        "slow_starts": [2, 6],
+        "slow_start_ms": 6000,
+    }
+    mixed = workload("mix", requests=6000, handler_ms=8, handler_sigma=0.5, **faults)
+    bursts = {"rate": 60, "seconds": 64, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
+    fields = {
+        "workloads": [mixed],
+        "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 30}}],
+        "function": {"keep_alive_s": 0.5, "concurrency_limit": 3, "timeout_s": 4, "init_timeout_s": 4},
+    }
+    judges = (classes, partial(enough, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
+    return Scenario("mix", fields, (*judges, conservation, handler_times))
+
+
+def _steady() -> Scenario:
+    """A service under bursts: failures, wrong answers and log-normal times."""
+    mixed = workload("mix", requests=2000, handler_ms=8, handler_sigma=0.5, fail_share=0.03, wrong_share=0.03)
+    bursts = {"rate": 30, "seconds": 20, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
+    judges = (classes, sums, outcomes, conservation, handler_times)
+    return Scenario("mix", {"workloads": [mixed], "profiles": [{"bursty": bursts}]}, judges)
+
+
+def _hangs() -> Scenario:
+    """A service's requests that take longer than the client waits."""
+    hanging = workload("hang", requests=100, handler_ms=5, hang=[4, 12, 20], hang_ms=HANG_MS["service"])
+    fields = {
+        "workloads": [hanging],
+        "profiles": [{"constant": {"rate": 2, "seconds": 13}}],
+        "load": {"timeout_s": 1.0},
+    }
+    return Scenario("hang", fields, (classes, outcomes, conservation))
+
+
+def _crowd_of_function() -> Scenario:
+    """Six requests within 0.3 s, each long enough to meet all the others, where four sandboxes are allowed."""
+    fields = {
+        "workloads": [workload(CROWD, handler_ms=5000)],
+        "profiles": [{"constant": {"rate": 20, "seconds": 0.3}}],
+        "function": {"concurrency_limit": 4, "init_timeout_s": 60},
+    }
+    return Scenario("crowd", fields, (crowd_of_function, classes, conservation))
+
+
+def _crowd_of_service() -> Scenario:
+    """Six requests within 0.15 s before one replica."""
+    fields = {
+        "workloads": [workload(CROWD, handler_ms=250)],
+        "profiles": [{"constant": {"rate": 40, "seconds": 0.15}}],
+    }
+    return Scenario("crowd", fields, (crowd_of_service, classes, conservation))
+
+
+def _verdicts() -> Scenario:
+    """The rounds that a verdict needs, of a workload, of itself again, and of itself with a fifth added."""
+    slower = workload(PLANTED, handler_ms=HANDLER_MS * PLANTED_RATIO)
+    fields = {
+        "workloads": [workload(ONE, handler_ms=HANDLER_MS), workload(OTHER, handler_ms=HANDLER_MS), slower],
+        "profiles": [{"constant": {"rate": 14, "seconds": 1.8}}],
+        "function": {"concurrency_limit": 1},
+        "rounds": 10,
+    }
+    return Scenario("verdicts", fields, (verdicts,))

@@ -1,0 +1,106 @@
+"""One trial as each of its witnesses saw it: the rows that Frostline stored, the ledger, the deployment's own log."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from harness.plan import Trial
+from harness.records import StartClass, TrialRecord
+from harness.run import Choice
+from harness.selftest.ledger import Handled, Life, read_ledger
+from harness.store import RunFolder
+from harness.summary import Row, Summary
+from harness.table import latest_attempts
+from harness.trial import EVENTS
+from targets.contract import Event
+from targets.workloads.known_truth import Command, Settings, command, settings_of
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """A trial's last attempt. Requests are known by their number, which is the row's index."""
+
+    record: TrialRecord
+    trial: Trial
+    rows: pd.DataFrame
+    lives: list[Life]
+    events: list[Event]
+    engine: Mapping[str, list[str]] | None
+    """By container id; None where no engine runs the units."""
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What was commanded."""
+        return settings_of(self.trial.workload.settings)
+
+    @cached_property
+    def handled(self) -> dict[int, tuple[Life, Handled]]:
+        """By request, the last time that a handler began it."""
+        return {one.request: (life, one) for life in self.lives for one in life.handled}
+
+    @cached_property
+    def commands(self) -> dict[int, Command]:
+        """What each request that reached a handler was told to do."""
+        return {request: command(self.settings, request) for request in self.handled}
+
+    def told_to(self, fault: str) -> set[int]:
+        """Requests that reached a handler with this fault."""
+        return {request for request, told in self.commands.items() if told.fault == fault}
+
+    @cached_property
+    def answered(self) -> set[int]:
+        """Requests that their handler ended."""
+        return {request for request, (_, one) in self.handled.items() if one.ended_ns is not None}
+
+    @cached_property
+    def for_request(self) -> set[str]:
+        """Units that the deployment's log says were started for a request."""
+        return {event["unit"] for event in self.events if event["kind"] == "create" and event["for_request"]}
+
+    def true_class(self, request: int) -> StartClass:
+        """What the request met, by the ledger: which life of its unit, and what that unit had done before."""
+        life, one = self.handled[request]
+        if one.invocation > 1:
+            return StartClass.WARM
+        own = [other for other in self.lives if other.unit == life.unit]
+        if any(earlier.handled for earlier in own[: life.number]):
+            return StartClass.RESET
+        if life.number > 0:
+            return StartClass.COLD_REINIT
+        return StartClass.COLD if life.unit in self.for_request else StartClass.PROACTIVE
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A scenario that was carried out on one target."""
+
+    target: str
+    run: RunFolder
+    trials: list[Testimony]
+    summary: Summary
+
+    def row(self, workload: str) -> Row:
+        """The summary's row of one label."""
+        return next(row for row in self.summary.rows if row.workload == workload)
+
+    def settings(self, workload: str) -> Settings:
+        """What was commanded under one label."""
+        return next(one.settings for one in self.trials if one.record.workload == workload)
+
+
+def testimonies(
+    choice: Choice, run: RunFolder, witness: Path, engine: Mapping[str, list[str]] | None
+) -> list[Testimony]:
+    """Every trial of a run, in order."""
+    trials = {trial.id: trial for trial in choice.trials}
+    found = []
+    for record in latest_attempts(run.trials()):
+        place = witness / f"{record.trial}.{record.attempt}"
+        events = [json.loads(line) for line in (place / EVENTS).read_text().splitlines()]
+        rows = run.requests(record).to_pandas()
+        found.append(Testimony(record, trials[record.trial], rows, read_ledger(place), events, engine))
+    return found

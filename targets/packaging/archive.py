@@ -1,0 +1,51 @@
+"""An image that can be absent: kept in a file, removed before a cold start, loaded again as a part of that start."""
+
+from pathlib import Path
+from typing import Any
+
+from targets.contract import DeploymentError
+from targets.packaging.cache import assembled, cache_root
+from targets.packaging.engine import engine_errors, find_image
+
+ARCHIVE = "image.tar"
+SAVE_CHUNK_BYTES = 1 << 21
+
+
+class ImageArchive:
+    """A local stand-in for a registry. Layers that other images share, such as the base's, stay with the engine."""
+
+    def __init__(self, client: Any, reference: str, path: Path) -> None:
+        self.client = client
+        self.reference = reference
+        self.path = path
+
+    def forget(self) -> None:
+        """Remove the image. DeploymentError when it is still there."""
+        with engine_errors(f"removing image {self.reference}"):
+            if find_image(self.client, self.reference) is not None:
+                self.client.images.remove(self.reference, force=True)
+        if find_image(self.client, self.reference) is not None:
+            raise DeploymentError(f"image {self.reference} is still there after it was removed")
+
+    def load(self) -> None:
+        """Bring the image back, unless it is there."""
+        if find_image(self.client, self.reference) is not None:
+            return
+        with engine_errors(f"loading image {self.reference} from {self.path}"), self.path.open("rb") as file:
+            self.client.images.load(file)
+
+
+def archive_of(client: Any, reference: str) -> ImageArchive:
+    """Save an image into the cache, unless one of the same id is there."""
+    image = find_image(client, reference)
+    if image is None:
+        raise DeploymentError(f"image {reference} is not there: package the workload first")
+    entry = cache_root() / "archives" / str(image.id).replace(":", "-")
+    if not entry.is_dir():
+        with (
+            engine_errors(f"saving image {reference}"),
+            assembled(entry) as draft,
+            (draft / ARCHIVE).open("wb") as file,
+        ):
+            file.writelines(image.save(chunk_size=SAVE_CHUNK_BYTES, named=True))
+    return ImageArchive(client, reference, entry / ARCHIVE)
