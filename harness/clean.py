@@ -65,7 +65,7 @@ def clean(everything: bool, images: bool) -> Cleaning:
         cleaning.removed.extend(item for item in doomed if _remove(item))
         return len(doomed)
 
-    killed = settle(_processes())  # first, because a front that lives makes containers
+    killed = settle(marked_processes())  # first, because a front that lives makes containers
     try:
         client = containers.engine()
     except DeploymentError as error:
@@ -77,10 +77,11 @@ def clean(everything: bool, images: bool) -> Cleaning:
     return cleaning
 
 
-def sweep(run_id: str, engine: bool, cut_off: bool) -> None:
-    """Remove what is left of a run that this process carried out. `engine`: it may have made containers."""
-    own = Owner.current()
-    for item in (item for item in _processes() if item.run == run_id):
+def sweep(run_id: str, engine: bool, cut_off: bool, owner: Owner | None = None) -> None:
+    """Remove what is left of a run. `engine`: it may have made containers. `owner` carried it out: this process, or
+    one that is dead."""
+    own = owner or Owner.current()
+    for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
     if engine:
         with suppress(DeploymentError, docker.errors.DockerException, OSError):  # it is gone: `clean` does it later
@@ -117,7 +118,7 @@ def _images(client: Any) -> Iterator[Remains]:
         yield Remains("image", (image.tags or [image.short_id])[0], "", False, (client, image.id))
 
 
-def _processes() -> Iterator[Remains]:
+def marked_processes() -> Iterator[Remains]:
     """Processes that carry our mark in their environment, the one that asks and its ancestors excepted."""
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter():

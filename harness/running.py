@@ -4,10 +4,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.choice import Choice, choose
 from harness.errors import UsageError
 from harness.experiment import Experiment, parse_experiment, read_experiment
 from harness.report.console import render
-from harness.run import Choice, choose, resume, start
+from harness.run import resume, start
 from harness.store import RunFolder, find_run
 from harness.table import latest_attempts, summarise
 from harness.watchers import TerminalWatcher, watcher

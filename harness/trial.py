@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from harness import validity
 from harness.clock import now_ns, utc_now
 from harness.cold import Question, discarded, force_cold_starts
 from harness.columns import REQUESTS, SAMPLES
+from harness.constancy import Circumstances
 from harness.experiment import Experiment
 from harness.facts import HostTimes, usable_cpus
 from harness.load.plan import LoadPlan
@@ -25,7 +26,7 @@ from harness.sampler import Sampler
 from harness.scale_out import scale_out_under
 from harness.units import unit_records
 from loadprofiles.contract import fingerprint
-from targets.contract import Deployment, DeploymentError, Order, Package, Target
+from targets.contract import Deployment, DeploymentError, Event, Order, Package, Target
 from targets.lambda_front.server import TIMELINE_HEADER
 
 Progress = Callable[[int, int], None]
@@ -41,6 +42,8 @@ class Outcomes:
     record: TrialRecord
     requests: pa.Table
     samples: pa.Table
+    repeatable: bool = False
+    """It may end otherwise when it is tried again, although nothing could be sent."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Visit:
     package: Package
     run_id: str
     attempt: int = 1
+    lasting: dict[str, Any] = field(default_factory=dict)
+    """Facts at the begin of the run, which must still hold."""
     witness: Path | None = None
     """A folder for what the workload and the deployment themselves say of this trial; None where nobody asks."""
 
@@ -59,6 +64,11 @@ class Visit:
     def target(self) -> Target:
         """Where it goes."""
         return targets.target(self.trial.target)
+
+    @property
+    def engine(self) -> bool:
+        """Whether an engine of this machine runs its units."""
+        return self.target.local and self.target.isolated
 
     def order(self) -> Order:
         """What the deployment is asked for."""
@@ -80,7 +90,17 @@ def settings_variable(settings: dict[str, Any]) -> dict[str, str]:
 
 
 def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
-    """Visit one deployment. A target that cannot be deployed leaves an INVALID record, not an exception."""
+    """Visit one deployment, and see that nothing changed meanwhile that should not have."""
+    before = Circumstances.now(visit.engine)
+    found = _visited(visit, load, progress)
+    later = Circumstances.now(visit.engine)
+    problems = [*found.record.problems, *before.problems(later, visit.lasting)]
+    record = found.record.model_copy(update={"problems": [problem[:2000] for problem in problems]})
+    return replace(found, record=record, repeatable=before.restarted(later))
+
+
+def _visited(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
+    """A target that cannot be deployed leaves an INVALID record, not an exception."""
     started_at = utc_now().isoformat(timespec="seconds")
     before = HostTimes.now()
     try:
@@ -94,10 +114,20 @@ def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
     except DeploymentError as error:
         return _not_deployed(visit, started_at, str(error))
     finally:
-        deployment.destroy()
-    return _record(
+        kept = _destroyed(deployment)
+    found = _record(
         visit, deployment, exchanges, result, sampler.table(begin_ns), (started_at, begin_ns, end_ns, before)
     )
+    return replace(found, record=found.record.model_copy(update={"problems": [*found.record.problems, *kept]}))
+
+
+def _destroyed(deployment: Deployment) -> list[str]:
+    """What could not be removed: the run's sweep, or `clean`, finds it again."""
+    try:
+        deployment.destroy()
+    except DeploymentError as error:
+        return [f"the deployment could not be removed: {error}"]
+    return []
 
 
 def _send(
@@ -170,17 +200,22 @@ def _record(
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator,
         problems=problems,
-        warnings=_warnings(visit, requests),
+        warnings=_warnings(visit, requests, events),
         deployment=deployment.describe(),
     )
     return Outcomes(record, requests, samples)
 
 
-def _warnings(visit: Visit, requests: pa.Table) -> list[str]:
+def _warnings(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
     """What makes the trial's rows doubtful."""
     found = []
     if visit.trial.workload.model_dir is not None:
         found.append("answers are unchecked but for their form: the model is the user's own")
+    found += [
+        f"replica {event['unit']} ended in the trial and nothing restarts it: {event['why']}"[:2000]
+        for event in events
+        if event["kind"] == "died" and "why" in event
+    ]
     if visit.trial.regime is not None:
         found += discarded(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return found

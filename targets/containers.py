@@ -1,13 +1,18 @@
 """Containers as Frostline runs them: labelled, limited, without privileges, published on loopback only."""
 
+import os
+import socket
+import struct
 from collections.abc import Callable
 from typing import Any
 
 import docker
 import docker.errors
+import psutil
 from docker.models.containers import Container
 
 from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.ownership import start_time
 from targets.processes import model_environment
 
 PORT = "8080/tcp"
@@ -112,6 +117,20 @@ def engine_facts(client: docker.DockerClient) -> dict[str, Any]:
         "cpus": info.get("NCPU"),
         "memory_bytes": info.get("MemTotal"),
     }
+
+
+def engine_process() -> str | None:
+    """Which process the engine is now, as pid/start time; None where it is not behind a Unix socket of this machine."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://") or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(host.removeprefix("unix://"))
+            pid = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            return f"{pid}/{start_time(pid)}"
+        except (OSError, psutil.Error) as error:
+            return f"does not answer: {type(error).__name__}"
 
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:

@@ -8,6 +8,7 @@ from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.front_process import FunctionDeployment
 from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_of
+from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 from targets.resources import Cgroup, Usage
 
@@ -47,7 +48,8 @@ class DockerLambda:
         }
 
         def gone(started: Event) -> bool:
-            return containers.gone(client, started["container"])
+            with engine_errors(f"looking for sandbox {started['unit']}"):
+                return containers.gone(client, started["container"])
 
         return FunctionDeployment(settings, order, _usage, gone, archive)
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import docker
@@ -14,6 +15,7 @@ from targets.contract import Deployment, DeploymentError, Kind, Order, Package, 
 from targets.events import EventLog
 from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_of
+from targets.packaging.engine import engine_errors
 from targets.packaging.image import SERVICE_COMMAND, build_image
 from targets.resources import Cgroup, Usage
 from targets.service_deployment import Replica, ServiceDeployment
@@ -57,6 +59,7 @@ class DockerReplica(Replica):
         self.order = order
         self.container: Container | None = None
         self._cgroup: Cgroup | None = None
+        self._oom_killed = False
 
     def start(self) -> int:
         """Create, listen to its output, start."""
@@ -85,26 +88,32 @@ class DockerReplica(Replica):
 
     def ended(self) -> str | None:
         """Its exit code and last lines."""
-        assert self.container is not None
-        self.container.reload()
-        if self.container.status in ("running", "created"):
+        if self.container is None:
             return None
-        state = self.container.attrs["State"]
-        tail = self.container.logs(tail=5).decode(errors="replace").strip()
+        with engine_errors(f"looking at replica {self.name}"):
+            self.container.reload()
+            if self.container.status in ("running", "created"):
+                return None
+            state = self.container.attrs["State"]
+            self._oom_killed = state["OOMKilled"]
+            tail = self.container.logs(tail=5).decode(errors="replace").strip()
         return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
 
     def usage(self) -> Usage:
-        """From its control group."""
-        return self._cgroup.usage() if self._cgroup is not None else Usage()
+        """From its control group, which goes with the container; that memory ran out the engine still knows."""
+        usage = self._cgroup.usage() if self._cgroup is not None else Usage()
+        return replace(usage, oom_killed=usage.oom_killed or self._oom_killed)
 
     def remove(self) -> None:
         """Delete the container."""
         if self.container is not None:
-            containers.remove(self.container)
+            with engine_errors(f"removing replica {self.name}"):
+                containers.remove(self.container)
 
     def gone(self) -> bool:
         """Whether the engine knows no such container any more."""
-        return self.container is None or containers.gone(self.client, str(self.container.id))
+        with engine_errors(f"looking for replica {self.name}"):
+            return self.container is None or containers.gone(self.client, str(self.container.id))
 
 
 TARGET = DockerService()

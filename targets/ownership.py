@@ -33,7 +33,7 @@ class Owner:
     @classmethod
     def current(cls) -> "Owner":
         """The calling process."""
-        return cls(os.getpid(), _start_time(os.getpid()), clock_id() or "unknown")
+        return cls(os.getpid(), start_time(os.getpid()), clock_id() or "unknown")
 
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
@@ -50,12 +50,12 @@ class Owner:
         if self.boot != (clock_id() or "unknown"):
             return False
         try:
-            return _start_time(self.pid) == self.started
+            return start_time(self.pid) == self.started
         except (psutil.Error, OSError):
             return False
 
 
-def _start_time(pid: int) -> str:
+def start_time(pid: int) -> str:
     """When the process started, in a form that a stepped wall clock does not change where /proc exists."""
     stat = Path(f"/proc/{pid}/stat")
     if stat.exists():

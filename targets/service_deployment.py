@@ -151,6 +151,8 @@ class ServiceDeployment:
         self.endpoints += (Endpoint("127.0.0.1", port, PATH),)
 
     def _remove(self, replica: Replica) -> None:
+        if why := replica.ended():
+            self._log.write("died", replica.name, why=why)
         usage = replica.usage()
         replica.remove()
         self._log.write("removed", replica.name, **vars(usage))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from harness.choice import Choice
 from harness.plan import Trial
 from harness.records import StartClass, TrialRecord
-from harness.run import Choice
 from harness.selftest.ledger import Handled, Life, read_ledger
 from harness.store import RunFolder
 from harness.summary import Row, Summary

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.run import settled
+from harness.walk import settled
 from tests import synthetic
 
 DISTURBED = {"problems": ["the generator was late"]}

@@ -1,0 +1,49 @@
+"""What every fault test asks for afterwards, and how it makes its faults."""
+
+from pathlib import Path
+from typing import Any
+
+from harness.records import Outcome
+from harness.store import RunFolder
+from harness.table import latest_attempts, summarise
+from targets.workloads.known_truth import command, settings_of
+from tests.e2e.bench import Bench, undisturbed
+
+PROCESS = ("process-service", "process-lambda")
+DOCKER = ("docker-service", "docker-lambda")
+
+
+def truth(**settings: Any) -> list[dict[str, Any]]:
+    """The workloads of an experiment."""
+    return [{"name": "known-truth", "settings": settings}]
+
+
+def told(fault: str, n: int, **settings: Any) -> set[int]:
+    """Which of the first `n` requests were told to go wrong in this way."""
+    known = settings_of(settings)
+    return {request for request in range(n) if command(known, request).fault == fault}
+
+
+def with_outcome(folder: RunFolder, record: Any, outcome: Outcome) -> set[int]:
+    rows = folder.requests(record).to_pandas()
+    return set(rows[rows["outcome"].astype(str) == outcome]["index"])
+
+
+def assert_whole(bench: Bench, folder: RunFolder) -> None:
+    """No row lost, one outcome each, files as they were saved, nothing left behind, and the table can be read."""
+    records = folder.trials()
+    for record in records:
+        assert sum(record.counts.values()) == record.scheduled
+        assert folder.verify(record) == []
+        assert sorted(folder.requests(record).column("index").to_pylist()) == list(range(record.scheduled))
+    undisturbed(latest_attempts(records))
+    assert len({record.trial for record in records}) == folder.manifest.trials
+    assert folder.manifest.finished_at is not None
+    assert all(row.scheduled is None or row.scheduled >= (row.ok or 0) for row in summarise(folder).rows)
+    assert bench.leftovers() == []
+
+
+def only(path: Path, pattern: str) -> Path:
+    """The one file of this form."""
+    (found,) = path.glob(pattern)
+    return found
