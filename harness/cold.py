@@ -74,8 +74,7 @@ def discarded(classes: list[str | None], count: int) -> list[str]:
 
 
 def ask_once(endpoint: Endpoint, body: bytes, index: int, scheduled_ns: int, header: str, timeout_s: float) -> Exchange:
-    """One POST on a connection of its own, never repeated."""
-    started_ns = now_ns()
+    """One POST on a connection of its own, never repeated. No generator began on it, so there is no such stamp."""
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
     sent_ns = first_byte_ns = None
     try:
@@ -84,11 +83,11 @@ def ask_once(endpoint: Endpoint, body: bytes, index: int, scheduled_ns: int, hea
         response = connection.getresponse()
         first_byte_ns = now_ns()
         reply = KeptReply(response.headers.get(header, "").encode(), response.read())
-        stamps = Stamps(scheduled_ns, started_ns, sent_ns, first_byte_ns, now_ns())
+        stamps = Stamps(scheduled_ns, None, sent_ns, first_byte_ns, now_ns())
         return Exchange(index, stamps, Fate.ANSWERED, response.status, "", True, 1, len(reply.body), reply)
     except (OSError, http.client.HTTPException) as error:
         fate = Fate.TIMED_OUT if isinstance(error, TimeoutError) else Fate.FAILED
-        stamps = Stamps(scheduled_ns, started_ns, sent_ns, first_byte_ns, now_ns())
+        stamps = Stamps(scheduled_ns, None, sent_ns, first_byte_ns, now_ns())
         return Exchange(index, stamps, fate, error=str(error) or type(error).__name__, fresh=True, in_flight=1)
     finally:
         connection.close()

@@ -9,10 +9,11 @@ import targets
 from harness.choice import Choice
 from harness.clean import sweep
 from harness.clock import now_ns, sleep, utc_now
-from harness.errors import MissingError
+from harness.constancy import changes, lasting_facts
+from harness.errors import MissingError, TrialError
 from harness.load.process import LoadProcess
 from harness.plan import Trial
-from harness.records import TrialRecord
+from harness.records import Manifest, TrialRecord
 from harness.store import RunFolder
 from harness.trial import Visit, carry_out
 from targets.contract import Package
@@ -88,6 +89,7 @@ def walk(
         for trial in trials:
             while attempts.due(trial):
                 _await_engine(trial.target, folder.manifest.run, watcher)
+                _unchanged(folder.manifest, choice)
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _visit(choice, folder, packages, trial, attempts.number(trial), witness)
                 left = carry_out(visit, load, watcher.advance)
@@ -144,6 +146,13 @@ def _await_engine(target: str, run: str, watcher: Watcher) -> None:
             watcher.say(f"waiting at most {PATIENCE_S:.0f} s: {why}")
             told = True
         sleep(0.5)
+
+
+def _unchanged(manifest: Manifest, choice: Choice) -> None:
+    """TrialError once a lasting fact has changed: every trial from now on would be INVALID."""
+    if found := changes(manifest.facts.get("lasting") or {}, lasting_facts(choice.engine)):
+        told = "\n".join(f"facts changed since the run began: {line}" for line in found)
+        raise TrialError(f"{told}\nthe run ends here, for its trials could not be compared: start a new one")
 
 
 @contextmanager

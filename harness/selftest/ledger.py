@@ -65,4 +65,4 @@ def most_at_once(lives: list[Life]) -> int:
     if not spans:
         return 0
     begins, ends = np.sort(np.array(spans), axis=0).T
-    return int(np.max(np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")))
+    return int(np.max(np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="right")))

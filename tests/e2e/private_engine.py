@@ -77,9 +77,11 @@ class PrivateEngine:
             "--exec-root": self.folder / "exec",
             "--pidfile": self.folder / "pid",
             "--bridge": BRIDGE,
+            # Starting with rules of its own, it would flush those of the usual engine; loopback needs none.
+            "--iptables": "false",
         }
         log = (self.folder / "log").open("ab")
-        words = [str(word) for option in options.items() for word in option]
+        words = [f"{name}={value}" for name, value in options.items()]
         self._process = subprocess.Popen(["dockerd", *words], stdout=log, stderr=log, start_new_session=True)
         deadline = time.monotonic() + LIMIT_S
         while not self._answers():

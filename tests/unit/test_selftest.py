@@ -1,0 +1,190 @@
+"""The self-test's judges find what they look for: true figures pass, each false one fails its check."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from harness.choice import Choice
+from harness.errors import UsageError
+from harness.experiment import parse_experiment
+from harness.records import Outcome
+from harness.selftest import testimony as seen
+from harness.selftest.agreement import disagreements
+from harness.selftest.check import Check, near, same
+from harness.selftest.crowd import implied_queue_ms
+from harness.selftest.ledger import Handled, Life
+from harness.selftest.running import conclude, selftest
+from harness.selftest.scenarios import scenarios
+from harness.selftest.starts import classes, sums
+from harness.selftest.traffic import conservation, outcomes
+from harness.watchers import LogWatcher
+from tests import synthetic
+
+MS = 1_000_000
+FIELDS = {
+    "name": "selftest-unit",
+    "question": "?",
+    "workloads": [{"name": "known-truth", "settings": {"handler_ms": 4, "crash": [3], "fail_share": 0.0}}],
+    "targets": ["process-lambda"],
+    "profiles": [{"constant": {"rate": 10, "seconds": 0.6}}],
+    "cold_starts": 0,
+}
+
+
+def handled(request, invocation, begun_ms, ended_ms):
+    return Handled(request, invocation, begun_ms * MS, None if ended_ms is None else ended_ms * MS)
+
+
+def lives():
+    """Unit 1: cut off in its first start, then requests 0 and 1. Unit 2: 2, then a crash in 3, then 4 and 5."""
+    return [
+        Life("0001", 0, 11, 0),
+        Life("0001", 1, 12, 50 * MS, ready=True, handled=[handled(0, 1, 60, 64), handled(1, 2, 100, 104)]),
+        Life("0002", 0, 21, 0, ready=True, handled=[handled(2, 1, 200, 204), handled(3, 2, 300, None)]),
+        Life("0002", 1, 22, 350 * MS, ready=True, handled=[handled(4, 1, 400, 404), handled(5, 2, 500, 504)]),
+    ]
+
+
+def events():
+    found = []
+    for unit, pids in (("0001", (11, 12)), ("0002", (21, 22))):
+        found.append({"at_ns": 0, "kind": "create", "unit": unit, "for_request": True})
+        found += [{"at_ns": 1, "kind": "started", "unit": unit, "pid": pid} for pid in pids]
+        found.append({"at_ns": 9, "kind": "removed", "unit": unit})
+    return found
+
+
+TRUE_CLASSES = ["cold_reinit", "warm", "cold", None, "reset", "warm"]
+TRUE_OUTCOMES = ["ok", "ok", "ok", "failed", "ok", "ok"]
+
+
+def trial_as_seen(starts=TRUE_CLASSES, kinds=TRUE_OUTCOMES, **changes):
+    table = synthetic.requests(
+        [5.0] * 6, start_class=starts, outcome=kinds, error=[None] * 3 + ["Runtime.ExitError"] + [None] * 2
+    )
+    trial = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
+    record = synthetic.trial(table, trial.id)
+    given = {"rows": table.to_pandas(), "lives": lives(), "events": events(), "engine": None, **changes}
+    return seen.Testimony(record, trial, **given)
+
+
+def verdicts(judge, one):
+    examined = seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
+    return {check.name: check.ok for check in judge(examined)}
+
+
+def test_true_start_classes_pass():
+    assert all(verdicts(classes, trial_as_seen()).values())
+    assert list(disagreements(trial_as_seen())) == []
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 4, 5])
+@pytest.mark.parametrize("told", ["cold", "cold_reinit", "reset", "warm", "proactive"])
+def test_any_wrong_start_class_is_found(at, told):
+    if told == TRUE_CLASSES[at]:
+        return
+    wrong = [told if index == at else kind for index, kind in enumerate(TRUE_CLASSES)]
+    assert not verdicts(classes, trial_as_seen(wrong))["requests whose start class is wrong"]
+
+
+def test_a_class_for_a_request_that_reached_no_handler_is_wrong():
+    ghost = trial_as_seen(lives=lives()[:2])
+    assert not verdicts(classes, ghost)["requests whose start class is wrong"]
+
+
+def test_an_answer_without_a_class_is_found():
+    assert not verdicts(classes, trial_as_seen([None, *TRUE_CLASSES[1:]]))["answers without a start class"]
+
+
+def test_faults_are_compared_request_by_request():
+    assert all(verdicts(outcomes, trial_as_seen()).values())
+    elsewhere = ["ok", "failed", "ok", "ok", "ok", "ok"]
+    assert not verdicts(outcomes, trial_as_seen(kinds=elsewhere))["crashes and memory overruns"]
+    throttled = [*TRUE_OUTCOMES[:5], Outcome.THROTTLED]
+    assert not verdicts(outcomes, trial_as_seen(kinds=throttled))["requests that reached no handler"]
+
+
+def test_a_lost_row_is_found():
+    whole = trial_as_seen()
+    assert all(verdicts(conservation, whole).values())
+    lost = trial_as_seen(rows=whole.rows.iloc[:-1])
+    assert not verdicts(conservation, lost)["scheduled arrivals with a row"]
+
+
+def test_parts_that_do_not_add_up_are_found():
+    rows = trial_as_seen().rows.assign(phase_boot_ns=pd.array([5 * MS] + [None] * 5, dtype="Int64"))
+    rows["phase_unaccounted_ns"] = pd.array([0] + [None] * 5, dtype="Int64")
+    found = verdicts(sums, trial_as_seen(rows=rows))
+    assert list(found.values()) == [True]
+    rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
+    assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"lives": [*lives(), Life("0009", 0, 99, 0)]}, "unit 0009 has a ledger, but was never started"),
+        ({"lives": [Life("0001", 0, 77, 0), *lives()[1:]]}, "process 77 of unit 0001"),
+        ({"lives": [*lives(), Life("0002", 2, 22, 0, handled=[handled(44, 1, 600, 604)])]}, "not scheduled: [44]"),
+        ({"lives": [*lives()[:3], Life("0002", 1, 22, 0, handled=[handled(4, 1, 400, 401)])]}, "3.0 ms less"),
+    ],
+)
+def test_witnesses_that_contradict_each_other_are_told(changes, words):
+    assert any(words in line for line in disagreements(trial_as_seen(**changes)))
+
+
+def test_an_engine_that_saw_other_containers_contradicts_the_log():
+    logged = [*events(), {"at_ns": 0, "kind": "created", "unit": "0001", "container": "c1"}]
+    agreed = {"c1": ["create", "start", "start", "destroy"]}
+    assert list(disagreements(trial_as_seen(events=logged, engine=agreed))) == []
+    for actions in ([], ["create", "start", "destroy"], ["create", "start", "start"]):
+        assert list(disagreements(trial_as_seen(events=logged, engine={"c1": actions})))
+
+
+def test_queue_delay_is_implied_by_the_ends_before():
+    first = [handled(0, 1, 1000, 1250), handled(1, 2, 1250, 1500), handled(2, 3, 1500, 1750)]
+    one = trial_as_seen(
+        lives=[Life("0001", 0, 11, 0, handled=[*first, *(handled(n, n, 2000, 2001) for n in (3, 4, 5))])]
+    )
+    assert implied_queue_ms(one)[:3] == pytest.approx([0, 150, 300])
+
+
+def test_nearness_is_three_percent_or_the_least():
+    assert near("a", "t", 1000, 1029).ok and not near("a", "t", 1000, 1031).ok
+    assert near("a", "t", 10, 14.9).ok and not near("a", "t", 10, 15.1).ok
+    assert not near("a", "t", 10, None).ok and not near("a", "t", float("nan"), 10).ok
+    assert same("a", "t", 3, 3).ok and not same("a", "t", 3, None).ok
+
+
+def test_the_json_has_its_five_fields_and_a_failed_check_its_exit_code(capsys):
+    checks = [Check("one", "t", 1, 1, True), Check("two", "t", 0.12345, None, False)]
+    watcher = LogWatcher(Console(file=io.StringIO()))
+    assert conclude(checks, "json", Console(), watcher) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told == {
+        "schema": "frostline/selftest/1",
+        "checks": [
+            {"name": "one", "target": "t", "truth": 1, "measured": 1, "ok": True},
+            {"name": "two", "target": "t", "truth": 0.123, "measured": None, "ok": False},
+        ],
+    }
+    assert conclude(checks[:1], "json", Console(), watcher) == 0
+    assert conclude([], "json", Console(), watcher) == 1, "no check is no proof"
+
+
+def test_unknown_targets_and_formats_are_refused_before_anything_starts(tmp_path):
+    for names, format_, words in (["x"], "text", "not one of: docker-lambda"), ([], "xml", "not one of: text, json"):
+        with pytest.raises(UsageError, match=words):
+            selftest(names, tmp_path, format_, Console())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["service", "function"])
+@pytest.mark.parametrize("isolated", [True, False])
+def test_every_scenario_is_an_experiment(kind, isolated):
+    target = ("docker" if isolated else "process") + ("-service" if kind == "service" else "-lambda")
+    for scenario in scenarios(kind, isolated):
+        parse_experiment(scenario.experiment(target), scenario.name)
