@@ -54,7 +54,7 @@ class Circumstances:
     others: list[str]
 
     @classmethod
-    def now(cls, engine: bool) -> "Circumstances":
+    def seen(cls, engine: bool) -> "Circumstances":
         """Look."""
         return cls(lasting_facts(engine), containers.engine_process() if engine else None, other_runs())
 

@@ -15,7 +15,8 @@ from harness.load.process import LoadProcess
 from harness.plan import Trial
 from harness.records import Manifest, TrialRecord
 from harness.store import RunFolder
-from harness.trial import Visit, carry_out
+from harness.trial import carry_out
+from harness.visit import Visit
 from targets.contract import Package
 from targets.ownership import Owner, variables
 
@@ -48,7 +49,7 @@ class Attempts:
         self._numbers: dict[str, int] = {}
         for record in folder.trials():
             self._numbers[record.trial] = max(record.attempt, self._numbers.get(record.trial, 0))
-            damage = folder.verify(record) if record.files else []
+            damage = folder.damaged(record)
             for line in damage:
                 watcher.say(f"{record.trial} is carried out again, its attempt {record.attempt} is damaged: {line}")
             if not damage:

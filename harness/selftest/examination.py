@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import targets
-from harness.choice import choose
+from harness.choice import Choice, choose
 from harness.errors import MissingError, UsageError
 from harness.experiment import parse_experiment
 from harness.problems import shown
@@ -42,11 +42,22 @@ def able(names: list[str], say: Say) -> list[str]:
 
 def examine(names: list[str], results: Path, watcher: Watcher) -> Iterator[Check]:
     """Every check of every scenario, target by target, as soon as it is known. Runs are kept in `results`."""
-    for name in able(names, watcher.say):
-        target = targets.target(name)
-        for scenario in scenarios(target.kind, target.isolated):
-            for check in _judged(scenario, name, results, watcher):
-                yield replace(check, name=f"{scenario.name}: {check.name}")
+    chosen = able(names, watcher.say)
+    planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name)]
+    minutes = sum(_choice(scenario, name).expected_minutes for scenario, name in planned)
+    watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
+    for scenario, name in planned:
+        for check in _judged(scenario, name, results, watcher):
+            yield replace(check, name=f"{scenario.name}: {check.name}")
+
+
+def _scenarios_of(name: str) -> list[Scenario]:
+    target = targets.target(name)
+    return scenarios(target.kind, target.isolated)
+
+
+def _choice(scenario: Scenario, name: str) -> Choice:
+    return choose(parse_experiment(scenario.experiment(name), f"selftest {scenario.name}"))
 
 
 def _judged(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> Iterator[Check]:
@@ -64,7 +75,7 @@ def _judged(scenario: Scenario, target: str, results: Path, watcher: Watcher) ->
 
 
 def _carried_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Examined:
-    choice = choose(parse_experiment(scenario.experiment(target), f"selftest {scenario.name}"))
+    choice = _choice(scenario, target)
     engine: Mapping[str, list[str]] | None = None
     listening = EngineWitness() if targets.target(target).isolated else None
     with listening or nullcontext():

@@ -10,12 +10,12 @@ import pandas as pd
 
 from harness.choice import Choice
 from harness.plan import Trial
+from harness.recording import EVENTS
 from harness.records import StartClass, TrialRecord
 from harness.selftest.ledger import Handled, Life, read_ledger
 from harness.store import RunFolder
 from harness.summary import Row, Summary
 from harness.table import latest_attempts
-from harness.trial import EVENTS
 from targets.contract import Event
 from targets.workloads.known_truth import Command, Settings, command, settings_of
 

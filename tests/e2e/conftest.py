@@ -15,7 +15,7 @@ pytest.register_assert_rewrite("tests.e2e.bench")
 
 from tests.e2e.bench import Bench  # noqa: E402 - its assertions are to be explained as well
 
-PACKAGED = ("echo", "filetype", "embed-onnx")
+PACKAGED = ("echo", "filetype", "embed-onnx", "known-truth")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from harness.experiment import parse_experiment
-from harness.plan import COLD, arrival_seed, plan
+from harness.plan import COLD, SCALE_OUT, arrival_seed, plan
 from loadprofiles.contract import fingerprint
 
 TARGETS = ["process-service", "process-lambda"]
@@ -135,3 +135,30 @@ def test_forced_cold_starts_carry_no_load_and_can_be_left_out():
 def test_the_expected_length_counts_the_load(fields):
     for trial in trials(**fields):
         assert trial.expected_s > (trial.load.seconds if trial.load else trial.case["cold_starts"])
+
+
+def test_each_regime_of_forced_cold_starts_is_a_cell_of_its_own():
+    fields = {"page_cache": ["kept", "dropped"], "images": ["present", "absent"], "rounds": 1, "workloads": ["echo"]}
+    names = ["docker-service", "process-lambda"]
+    planned = plan(parse_experiment({**FIELDS, **fields, "profiles": []}, "test"), names)
+    found = {(trial.target, trial.case["page_cache"], trial.case["images"]) for trial in planned}
+    regimes = set(itertools.product(["kept", "dropped"], ["present", "absent"]))
+    assert {(cache, images) for target, cache, images in found if target == "docker-service"} == regimes
+    assert {images for target, _, images in found if target == "process-lambda"} == {"present"}, "it has no image"
+    assert len({trial.id for trial in planned}) == len(planned) and {trial.profile for trial in planned} == {COLD}
+
+
+def test_only_services_are_scaled_out():
+    fields = {"scale_out": {"starts": 2, "rate": 5, "seconds": 4}, "rounds": 1, "workloads": ["echo"], "profiles": []}
+    found = [trial for trial in trials(**fields) if trial.profile == SCALE_OUT]
+    assert [trial.target for trial in found] == ["process-service"]
+    assert found[0].scale_out == 2 == found[0].case["scale_out"] and found[0].load is not None
+
+
+def test_two_labels_of_one_workload_meet_the_same_traffic():
+    twice = [{"name": "known-truth", "label": "one"}, {"name": "known-truth", "label": "other"}]
+    planned = [trial for trial in trials(workloads=twice, rounds=2) if trial.load is not None]
+    by_label: dict[str, list[tuple[object, ...]]] = {"one": [], "other": []}
+    for trial in planned:
+        by_label[trial.workload.key].append((trial.round, trial.profile, trial.target, trial.arrival_seed))
+    assert sorted(by_label["one"]) == sorted(by_label["other"]) != []

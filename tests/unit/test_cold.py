@@ -1,0 +1,110 @@
+"""Forced cold starts are tried until enough are proven, and what is not proven is counted."""
+
+import json
+
+import pytest
+
+from harness import cold, page_cache
+from harness.clock import now_ns
+from harness.cold import MOST_TRIES, Question, discarded, force_cold_starts
+from harness.errors import TrialError
+from harness.evidence import Stamps
+from harness.load.process import KeptReply
+from harness.load.records import Fate
+from harness.records import StartClass
+from harness.requests import Exchange
+from targets.contract import Endpoint
+from targets.workloads.echo import WORKLOAD
+
+
+class FakeDeployment:
+    """Answers as a front would: `answers` says for each request whether its sandbox was started for it."""
+
+    endpoints = (Endpoint("127.0.0.1", 1, "/"),)
+
+    def __init__(self, answers):
+        self.answers = iter(answers)
+        self.done: list[str] = []
+
+    def make_cold(self):
+        self.done.append("cold")
+
+    def wake(self):
+        self.done.append("wake")
+
+    def events(self):
+        return []
+
+
+def exchange(index, started):
+    """A reply that proves a start, one that proves none, or none at all."""
+    if started is None:
+        return Exchange(index, Stamps(0, None, 1, None, 2), Fate.FAILED, error="reset")
+    inside = {"unit": "1", "invocation": 1 if started else 2, "begun_ns": 1, "ended_ns": 2}
+    outside = {"received_ns": 0, "unit": "1", "unit_request": 1 if started else 2, "started_for_request": started}
+    reply = KeptReply(json.dumps(outside).encode(), json.dumps({"answer": {}, "frostline": inside}).encode())
+    return Exchange(index, Stamps(0, None, 1, 2, 3), Fate.ANSWERED, 200, reply=reply)
+
+
+def forced(monkeypatch, answers, count, dropped=False):
+    deployment = FakeDeployment(answers)
+    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: exchange(index, next(deployment.answers)))
+    told: list[int] = []
+    question = Question(list(WORKLOAD.payloads()), "x", 1)
+    found = force_cold_starts(deployment, question, count, dropped, told.append)  # type: ignore[arg-type]
+    return found, deployment, told
+
+
+def test_it_stops_at_enough_proven_starts(monkeypatch):
+    found, deployment, told = forced(monkeypatch, [True] * 9, 3)
+    assert [one.index for one in found] == [0, 1, 2] and told == [1, 2, 3]
+    assert deployment.done == ["cold", "wake"] * 3, "each from nothing"
+
+
+def test_what_was_not_cold_is_kept_and_tried_again(monkeypatch):
+    found, _, told = forced(monkeypatch, [True, False, None, True, True], 3)
+    assert [one.index for one in found] == [0, 1, 2, 3, 4] and told == [1, 1, 1, 2, 3]
+
+
+def test_it_gives_up_after_three_times_as_many(monkeypatch):
+    found, _, told = forced(monkeypatch, [False] * 100, 4)
+    assert len(found) == MOST_TRIES * 4 and told[-1] == 0
+
+
+def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeypatch):
+    dropped: list[int] = []
+    monkeypatch.setattr(page_cache, "drop", lambda: dropped.append(now_ns()))
+    forced(monkeypatch, [True] * 3, 3)
+    assert dropped == []
+    forced(monkeypatch, [True] * 3, 3, dropped=True)
+    assert len(dropped) == 3
+
+
+@pytest.mark.parametrize(
+    ("classes", "count", "told"),
+    [
+        ([StartClass.COLD, StartClass.COLD_REINIT], 2, []),
+        ([StartClass.COLD, None, StartClass.WARM], 1, ["2 of 3 forced starts were not proven cold"]),
+        ([StartClass.WARM], 1, ["1 of 1 forced starts", "0 cold starts instead of 1"]),
+    ],
+)
+def test_what_was_discarded_is_counted(classes, count, told):
+    found = discarded(classes, count)
+    assert len(found) == len(told) and all(words in line for words, line in zip(told, found, strict=True))
+
+
+def test_a_page_cache_that_may_not_be_dropped_says_why(monkeypatch, tmp_path):
+    monkeypatch.setattr(page_cache, "CONTROL", tmp_path / "absent")
+    assert "only Linux" in str(page_cache.refusal())
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    monkeypatch.setattr(page_cache, "CONTROL", folder)
+    assert "run as root" in str(page_cache.refusal())
+    with pytest.raises(TrialError, match="could not be dropped"):
+        page_cache.drop()
+    control = tmp_path / "drop_caches"
+    control.write_text("0")
+    monkeypatch.setattr(page_cache, "CONTROL", control)
+    assert page_cache.refusal() is None
+    page_cache.drop()
+    assert control.read_text() == "1"
