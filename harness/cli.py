@@ -73,6 +73,21 @@ def show(
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="the baseline: a target or workload of one run, or a run")],
+    b: Annotated[str, typer.Argument(help="what is judged beside it")],
+    run: Annotated[str | None, typer.Option(help="the run that holds both; default: latest")] = None,
+    format: Annotated[str, typer.Option(help="text, md, csv or json")] = "text",
+    results: Results = RESULTS,
+) -> None:
+    """Is B FASTER, SLOWER or the SAME as A, by the margin set before the run; UNCLEAR says how many rounds to add."""
+    from harness.compare import compare as compared
+    from harness.report.comparison import render
+
+    render(compared(results, a, b, run), format, _console())
+
+
+@app.command()
 def selftest(
     target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,
     format: Annotated[str, typer.Option(help="text or json")] = "text",

@@ -18,6 +18,7 @@ from harness.table import latest_attempts, missing_trials
 __all__ = ["Comparison", "Comparisons", "Verdict", "compare"]
 
 DEFAULT_MARGIN = 0.10
+USUAL_REGIME = {"images": "present", "page_cache": "kept"}
 NOT_INTERLEAVED = "different runs: not interleaved, so drift between them is part of the ratio"
 Sides = dict[Key, Side]
 
@@ -71,8 +72,8 @@ def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[s
 
     def key(record: TrialRecord) -> Key:
         if mode == "targets":
-            return record.workload, None, record.profile
-        return None, record.target, record.profile
+            return record.workload, None, profile_of(record)
+        return None, record.target, profile_of(record)
 
     def is_of(record: TrialRecord, name: str) -> bool:
         return name == (record.target if mode == "targets" else record.workload)
@@ -93,19 +94,25 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
     warnings = [NOT_INTERLEAVED, *differences(a.manifest, b.manifest)]
     for name, folder in (("A", a), ("B", b)):
         records = latest_attempts(folder.trials())
-        sides.append(grouped(folder, records, name, lambda r: (r.workload, r.target, r.profile)))
+        sides.append(grouped(folder, records, name, lambda r: (r.workload, r.target, profile_of(r))))
         warnings += [f"{name}: {text}" for text in [*folder.notices, *missing_trials(folder, records)]]
-    margin, told = margin_of(a.manifest)
+    margin, doubts = margin_of(a.manifest)
     other, _ = margin_of(b.manifest)
     if other != margin:
-        told = [*told, f"different margins: {margin:g} in A, {other:g} in B: A's is used"]
+        doubts = [*doubts, f"different margins: {margin:g} in A, {other:g} in B: A's is used"]
     names = a.manifest.run, b.manifest.run
-    return put_together((sides[0], sides[1]), names, "runs", [a, b], margin, [*warnings, *told])
+    return put_together((sides[0], sides[1]), names, "runs", [a, b], margin, [*warnings, *doubts])
 
 
-def grouped(
-    folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]
-) -> Sides:
+def profile_of(record: TrialRecord) -> str:
+    """The profile; of forced cold starts with the regime, where that is not the usual one."""
+    if record.profile != FORCED_COLD:
+        return record.profile
+    unusual = [name for name, usual in USUAL_REGIME.items() if record.case.get(name, usual) != usual]
+    return ", ".join([record.profile, *(f"{name.replace('_', ' ')} {record.case[name]}" for name in unusual)])
+
+
+def grouped(folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]) -> Sides:
     """One side's trials by what they are compared under; their rows are not read yet."""
     sides: Sides = {}
     for record in records:
@@ -125,7 +132,7 @@ def put_together(
     a, b = sides
     rows: list[Comparison] = []
     read: list[Side] = []
-    for key in sorted(a.keys() | b.keys(), key=lambda k: (k[0] or "", k[1] or "", k[2] == FORCED_COLD, k[2])):
+    for key in sorted(a.keys() | b.keys(), key=lambda k: (k[0] or "", k[1] or "", k[2].startswith(FORCED_COLD), k[2])):
         why = lone(a, b, key, mode) or incomparable(a[key], b[key], mode)
         if why:
             warnings.append(f"{', '.join(shown(part)[1:-1] for part in key if part)}: not compared: {why}")

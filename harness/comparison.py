@@ -73,14 +73,14 @@ def rows_of(key: Key, a: Side, b: Side, mode: Mode, margin: float) -> list[Compa
     unequal = differing_arrivals(a, b) if mode != "runs" else 0
     if unequal:
         doubts.append(f"rounds in which A and B did not meet the same arrivals: {unequal}")
-    return [compared(key, (a, b), field, doubts, mode, margin) for field in fields_of(key[2])]
+    return [compared(key, (a, b), field, doubts, mode, margin) for field in fields_of(a.profile)]
 
 
 def compared(
     key: Key, sides: tuple[Side, Side], field: str, doubts: list[str], mode: Mode, margin: float
 ) -> Comparison:
     """One figure."""
-    least = fields_of(key[2])[field]
+    least = fields_of(sides[0].profile)[field]
     a, b = (usable(side, field, least) for side in sides)
     noun = asked_of_trial(field, least)
     told = [text for side, used in zip(sides, (a, b), strict=True) for text in used.left_out(side.name, noun)]

@@ -48,6 +48,11 @@ class Side:
         return sum(not record.valid for record in self.records) + self.broken
 
     @property
+    def profile(self) -> str:
+        """Its trials' profile."""
+        return self.records[0].profile
+
+    @property
     def cases(self) -> list[dict[str, Any]]:
         """Each setting that its trials had."""
         found: list[dict[str, Any]] = []

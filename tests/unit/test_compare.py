@@ -1,0 +1,243 @@
+"""Verdicts come from paired rounds and a margin that was set before, and from nothing else."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.compare import Verdict, compare
+from harness.comparison import Comparison, Comparisons
+from harness.errors import RecordError, UsageError
+from harness.ratio import judge, paired_ratio, unpaired_ratio
+from harness.report.comparison import render
+from harness.store import RunFolder
+from tests import synthetic
+
+A, B = "docker-service", "docker-lambda"
+
+
+def make(
+    results: Path,
+    ratio: float = 1.0,
+    rounds: int = 12,
+    seed: int = 1,
+    spread: float = 0.02,
+    profile: str = "steady",
+    **changes: object,
+) -> RunFolder:
+    """A run in which B's latencies are `ratio` times A's, round by round."""
+    rng = np.random.default_rng(seed)
+    given = {"experiment": {"name": "planted", "margin": 0.1}, **changes}
+    run = RunFolder.create(results, synthetic.manifest(rounds=rounds, trials=2 * rounds, **given))
+    for number in range(1, rounds + 1):
+        for order, (name, factor) in enumerate(((A, 1.0), (B, ratio))):
+            latency = 20 * factor * np.exp(rng.normal(0, spread)) * rng.lognormal(0, 0.05, 60)
+            table = synthetic.requests(latency)
+            key = {"target": name, "round": number, "order": 2 * number + order, "profile": profile}
+            run.save_trial(synthetic.trial(table, f"r{number:02}.{name}", **key), table, synthetic.samples())
+    return run
+
+
+def row(compared: Comparisons, field: str = "latency_p50_ms") -> Comparison:
+    return next(row for row in compared.rows if row.field == field)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "verdict"),
+    [(1.0, Verdict.SAME), (1.5, Verdict.SLOWER), (0.6, Verdict.FASTER), (1.1, Verdict.UNCLEAR)],
+)
+def test_a_planted_ratio_gets_its_verdict(tmp_path, ratio, verdict):
+    make(tmp_path, ratio)
+    found = row(compare(tmp_path, A, B))
+    assert found.verdict is verdict
+    assert found.ratio.value == pytest.approx(ratio, rel=0.03) and found.ratio.n == 12
+    assert found.ratio.low < found.ratio.value < found.ratio.high
+    assert (found.rounds_needed is not None) == (verdict is Verdict.UNCLEAR)
+
+
+def test_the_other_way_round_is_the_inverse(tmp_path):
+    make(tmp_path, 1.5)
+    one, other = row(compare(tmp_path, A, B)), row(compare(tmp_path, B, A))
+    assert one.ratio.value * other.ratio.value == pytest.approx(1)
+    assert (one.verdict, other.verdict) == (Verdict.SLOWER, Verdict.FASTER)
+
+
+def test_fewer_than_ten_rounds_give_no_verdict(tmp_path):
+    make(tmp_path, 3.0, rounds=9)
+    found = row(compare(tmp_path, A, B))
+    assert found.verdict is None and found.why == "fewer than 10 rounds" and found.ratio.value is not None
+
+
+def test_rounds_with_one_side_only_are_left_out_and_said(tmp_path):
+    run = make(tmp_path, 1.0)
+    lines = (run.path / "trials.jsonl").read_text().splitlines(keepends=True)
+    kept = [line for line in lines if f'"r03.{B}"' not in line]
+    (run.path / "trials.jsonl").write_text("".join(kept))
+    found = row(compare(tmp_path, A, B))
+    assert found.ratio.n == 11 and any("one side only, left out: 1" in text for text in found.warnings)
+
+
+def test_invalid_trials_never_enter_and_are_counted(tmp_path):
+    run = make(tmp_path, 1.0)
+    lines = (run.path / "trials.jsonl").read_text().splitlines(keepends=True)
+    spoilt = [line.replace('"problems":[]', '"problems":["late"]') if f'"r05.{B}"' in line else line for line in lines]
+    assert spoilt != lines
+    (run.path / "trials.jsonl").write_text("".join(spoilt))
+    compared = compare(tmp_path, A, B)
+    assert row(compared).ratio.n == 11 and (compared.invalid_a, compared.invalid_b) == (0, 1)
+
+
+def test_a_percentile_among_failures_has_no_ratio(tmp_path):
+    rng = np.random.default_rng(1)
+    run = RunFolder.create(tmp_path, synthetic.manifest(rounds=12, trials=24))
+    for number in range(1, 13):
+        for order, name in enumerate((A, B)):
+            failed = ["failed" if name == B and at % 2 else "ok" for at in range(60)]
+            table = synthetic.requests(rng.lognormal(3, 0.05, 60), outcome=failed)
+            key = {"target": name, "round": number, "order": 2 * number + order}
+            run.save_trial(synthetic.trial(table, f"r{number:02}.{name}", **key), table, synthetic.samples())
+    found = row(compare(tmp_path, A, B), "latency_p95_ms")
+    assert found.verdict is None and found.ratio.value is None
+
+
+def test_regimes_of_cold_starts_are_compared_each_with_its_like(tmp_path):
+    rng = np.random.default_rng(3)
+    run = RunFolder.create(tmp_path, synthetic.manifest(rounds=10, trials=40))
+    for number in range(1, 11):
+        for order, (name, regime) in enumerate((name, r) for name in (A, B) for r in ("kept", "dropped")):
+            factor = (2 if name == B else 1) * (3 if regime == "dropped" and name == B else 1)
+            table = synthetic.requests(500 * factor * rng.lognormal(0, 0.02, 4), start_class=["cold"] * 4)
+            case = {**synthetic.CASES[name], "page_cache": regime, "images": "present"}
+            key = {"target": name, "round": number, "order": 4 * number + order, "profile": "cold", "case": case}
+            record = synthetic.trial(table, f"r{number:02}.{name}.{regime}", **key)
+            run.save_trial(record, table, synthetic.samples())
+    found = {row.profile: row.ratio.value for row in compare(tmp_path, A, B).rows}
+    assert found["cold"] == pytest.approx(2, rel=0.05)
+    assert found["cold, page cache dropped"] == pytest.approx(6, rel=0.05)
+
+
+def two_runs(tmp_path, **changes):
+    make(tmp_path, 1.0, run="2026-01-01T00-00-00Z_planted_aaaa")
+    make(tmp_path, 1.0, seed=2, run="2026-04-01T00-00-00Z_planted_bbbb", **changes)
+    return compare(tmp_path, "2026-01", "2026-04")
+
+
+def test_two_runs_are_compared_with_the_warning_that_nothing_was_interleaved(tmp_path):
+    compared = two_runs(tmp_path)
+    assert compared.mode == "runs" and any("not interleaved" in text for text in compared.warnings)
+    found = row(compared)
+    assert found.verdict is Verdict.SAME and found.target in (A, B)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"facts": {"machine": {"cpus": 4}}}, ["cpus", "4 in B"]),
+        ({"packages": {"echo/docker-lambda": {"image_id": "sha256:2"}}}, ["echo/docker-lambda", "sha256:2"]),
+        ({"facts": {"software": {"source_sha256": "f00"}}}, ["source_sha256", "f00"]),
+        ({"experiment_sha256": "1" * 64}, ["definition changed"]),
+    ],
+)
+def test_what_sets_two_runs_apart_is_named_with_both_values(tmp_path, changes, words):
+    make(
+        tmp_path,
+        run="2026-01-01T00-00-00Z_planted_aaaa",
+        facts={"machine": {"cpus": 2}, "software": {"source_sha256": "bar"}},
+        packages={"echo/docker-lambda": {"image_id": "sha256:1"}},
+    )
+    given = {
+        "facts": {"machine": {"cpus": 2}, "software": {"source_sha256": "bar"}},
+        "packages": {"echo/docker-lambda": {"image_id": "sha256:1"}},
+        **changes,
+    }
+    make(tmp_path, seed=2, run="2026-04-01T00-00-00Z_planted_bbbb", **given)
+    told = compare(tmp_path, "2026-01", "2026-04").warnings
+    assert any(all(word in text for word in words) for text in told), told
+
+
+def test_runs_of_two_experiments_are_refused(tmp_path):
+    with pytest.raises(UsageError, match="two runs of one experiment"):
+        two_runs(tmp_path, experiment={"name": "another", "margin": 0.1})
+
+
+@pytest.mark.parametrize("names", [("a", "b"), (A, "no-such-run"), (A, A)])
+def test_names_that_mean_nothing_are_told_with_what_there_is(tmp_path, names):
+    make(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        compare(tmp_path, *names)
+    told = "\n".join(refused.value.problems)
+    assert names[0] in told and (names[0] == names[1] or f"docker-lambda, {A}" in told)
+
+
+@pytest.mark.parametrize("margin", [0, 1, -0.1, True, "wide", [0.1]])
+def test_a_margin_that_is_none_is_refused(tmp_path, margin):
+    make(tmp_path, experiment={"name": "planted", "margin": margin})
+    with pytest.raises(RecordError, match="margin"):
+        compare(tmp_path, A, B)
+
+
+def test_every_format_can_be_read_and_json_is_strict(tmp_path):
+    make(tmp_path, 1.5)
+    compared = compare(tmp_path, A, B)
+    told = {}
+    for format_ in ("text", "md", "csv", "json"):
+        console = Console(file=io.StringIO(), width=100)
+        render(compared, format_, console)
+        told[format_] = console.file.getvalue()
+    data = json.loads(told["json"])
+    assert data["schema"] == "frostline/compare/1" and data["margin"] == 0.1
+    assert {"verdict", "ratio", "rounds_needed"} <= data["rows"][0].keys()
+    assert "docker-lambda p50 is 1." in told["md"] and "12 rounds: SLOWER" in told["md"]
+    assert "p50" in told["text"] and "SLOWER" in told["text"]
+    assert len(told["csv"].splitlines()) == 1 + len(compared.rows)
+
+
+def test_hostile_names_are_shown_not_rendered(tmp_path):
+    hostile = "<script>alert(1)</script>|\x1b[31m[x](http://y)"
+    run = RunFolder.create(tmp_path, synthetic.manifest(rounds=10, trials=20))
+    for number in range(1, 11):
+        for order, name in enumerate((hostile, B)):
+            table = synthetic.requests([20.0] * 30)
+            key = {"target": name, "round": number, "order": 2 * number + order}
+            run.save_trial(synthetic.trial(table, f"r{number:02}.{order}", **key), table, synthetic.samples())
+    compared = compare(tmp_path, hostile, B)
+    for format_ in ("text", "md", "csv", "json"):
+        console = Console(file=io.StringIO(), width=100)
+        render(compared, format_, console)
+        assert "\x1b[31m" not in console.file.getvalue()
+        assert format_ != "md" or "<script>" not in console.file.getvalue()
+
+
+def test_the_command_exits_0_for_a_verdict_and_2_for_names_that_mean_nothing(tmp_path):
+    make(tmp_path, 1.1)
+    runner = CliRunner()
+    good = runner.invoke(app, ["compare", A, B, "--results", str(tmp_path)])
+    assert good.exit_code == 0 and "UNCLEAR" in good.stdout
+    bad = runner.invoke(app, ["compare", A, "nothing", "--results", str(tmp_path)])
+    assert isinstance(bad.exception, UsageError) and bad.exception.exit_code == 2
+
+
+def test_more_spread_asks_for_more_rounds():
+    rng = np.random.default_rng(1)
+    asked = []
+    for spread in (0.2, 0.5):
+        a, b = np.exp(rng.normal(0, spread, (2, 10)))
+        judgement = judge(paired_ratio(a, b), 0.1)
+        assert judgement.verdict is Verdict.UNCLEAR and judgement.rounds_needed is not None
+        asked.append(judgement.rounds_needed)
+    assert asked[0] < asked[1]
+
+
+def test_unpaired_ratios_are_welch_s():
+    from scipy import stats
+
+    rng = np.random.default_rng(2)
+    a, b = np.exp(rng.normal(0, 0.1, 12)), np.exp(rng.normal(0.3, 0.2, 15))
+    found = unpaired_ratio(a, b)
+    known = stats.ttest_ind(np.log(b), np.log(a), equal_var=False).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
