@@ -9,7 +9,7 @@ help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
 	@echo "make check      ruff, mypy, import-linter"
-	@echo "make benchmark  the load path beside k6, and the local Lambda beside the bare emulator"
+	@echo "make benchmark  the load path beside k6, the local Lambda beside the bare emulator, 10 million requests shown"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
 	@echo "make clean      remove what runs left behind"
 
@@ -41,6 +41,7 @@ check: install-dev
 benchmark: install-dev
 	$(BIN)/python -m tests.benchmarks.load_path
 	$(BIN)/python -m tests.benchmarks.lambda_front
+	$(BIN)/python -m tests.benchmarks.scale
 
 engine:
 	./.ci/engine

@@ -19,7 +19,9 @@ from pydantic import (
 import loadprofiles
 import targets
 from harness.errors import UsageError
-from harness.problems import problems_in, shown
+from harness.files import one_line
+from harness.problems import has_more_values, problems_in, shown
+from harness.report.text import clean
 from harness.strict_yaml import is_file, read_mapping
 from loadprofiles import LoadProfile
 from targets.contract import FunctionSettings, Sizing, Workload
@@ -27,6 +29,7 @@ from targets.contract import FunctionSettings, Sizing, Workload
 SHIPPED = Path(__file__).parent / "experiments"
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240
+MOST_SETTINGS = 10_000
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -59,6 +62,13 @@ class WorkloadChoice(Part):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _finite(cls, value: Any) -> Any:
+        if has_more_values(value, MOST_SETTINGS):
+            raise ValueError(f"{shown(value)} is not accepted: it holds more than {MOST_SETTINGS} values")
+        return value
 
     @property
     def key(self) -> str:
@@ -298,7 +308,7 @@ def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
         try:
             choice.resolve()
         except ValueError as error:
-            found += [f"workloads.{choice.key}.settings: {line}" for line in str(error).split("\n")]
+            found += [f"workloads.{choice.key}.settings: {one_line(clean(line))}" for line in str(error).split("\n")]
     return found
 
 

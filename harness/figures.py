@@ -9,6 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.columns import phase_column
+from harness.errors import RecordError
+from harness.problems import shown
 from harness.records import PHASES, Outcome, StartClass, TrialRecord
 from harness.stats import Floats, TrialPercentile, percentile_of_trial
 from harness.store import RunFolder
@@ -30,6 +32,9 @@ PERCENTILES = {
 }
 OK = list(Outcome).index(Outcome.OK)
 WARM = list(StartClass).index(StartClass.WARM)
+MOST_DAMAGE = 5
+MOST_STRANGE = 5
+"""Of each kind of problem so many are told; a file can hold millions."""
 
 
 @dataclass
@@ -50,15 +55,26 @@ class TrialFigures:
 
 
 def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
-    """Read one trial. An INVALID trial without files is only checked by its line."""
+    """Read one trial. An INVALID trial without files is only checked by its line; damaged files are a problem."""
     problems = [] if sum(record.counts.values()) == record.scheduled else [miscounted(record)]
     if not record.valid and not record.files:
         return TrialFigures(problems)
+    damage = run.damaged(record)
+    if not damage:
+        try:
+            return figures_of(run, record, problems)
+        except RecordError as error:
+            damage = str(error).split("\n")
+    return TrialFigures([*problems, f"{'; '.join(damage[:MOST_DAMAGE])}: {run.remedy}"])
+
+
+def figures_of(run: RunFolder, record: TrialRecord, problems: list[str]) -> TrialFigures:
+    """From its files; what does not add up is added to `problems`. RecordError when they are not readable."""
     requests = run.requests(record, COLUMNS)
     outcomes, strange = codes(requests["outcome"], Outcome)
     starts, strange_starts = codes(requests["start_class"], StartClass)
-    problems += [f"unknown outcome {name!r}" for name in strange]
-    problems += [f"unknown start_class {name!r}" for name in strange_starts]
+    problems += [f"unknown outcome {shown(name)}" for name in strange[:MOST_STRANGE]]
+    problems += [f"unknown start_class {shown(name)}" for name in strange_starts[:MOST_STRANGE]]
     problems += breaches(record, requests, outcomes)
     figures = TrialFigures(problems, start_classes=counted(starts, StartClass))
     if not problems:
@@ -127,11 +143,16 @@ def met_start(starts: NDArray[np.int8]) -> NDArray[np.bool_]:
 
 
 def add_phases(figures: TrialFigures, run: RunFolder, record: TrialRecord, cold: NDArray[np.bool_]) -> None:
-    """Parts of the cold starts; read apart, since few rows have them."""
+    """Parts of the cold starts, which must add up to the whole; read apart, since few rows have them."""
     if not cold.any():
         return
     columns = {phase: phase_column(phase) for phase in PHASES}
-    rows = run.requests(record, list(columns.values())).filter(pa.array(cold))
+    rows = run.requests(record, [*columns.values(), "scheduled_ns", "done_ns"]).filter(pa.array(cold))
+    parts = np.array([np.nan_to_num(numbers(rows[column])) for column in columns.values()])
+    split = ~np.isnan(numbers(rows[columns["unaccounted"]]))
+    wall = numbers(rows["done_ns"]) - numbers(rows["scheduled_ns"])
+    if broken := int(np.sum(split & (parts.sum(axis=0) != wall))):
+        figures.problems.append(f"{broken} starts have parts that do not add up to their time from scheduled to done")
     for phase, column in columns.items():
         values = known(numbers(rows[column])) * MS_PER_NS
         if len(values):

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,7 +36,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def ordinary(file: Path) -> Iterator[BinaryIO]:
+def ordinary(file: Path) -> Iterator[BufferedReader]:
     """A file to read. OSError for anything else: a pipe or a device might never end."""
     if not stat.S_ISREG(file.stat().st_mode):
         raise OSError(errno.EINVAL, "not an ordinary file", str(file))

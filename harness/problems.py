@@ -36,3 +36,16 @@ def shown(value: Any) -> str:
     text = ascii(text[: MOST_SHOWN + 1])
     text = text if isinstance(value, str) else text[1:-1]
     return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+
+
+def has_more_values(value: Any, most: int) -> bool:
+    """Whether a structure unfolds to more than `most` values: YAML's aliases can make it endless."""
+    waiting, seen = [value], 0
+    while waiting and seen <= most:
+        inner = waiting.pop()
+        seen += 1
+        if isinstance(inner, dict):
+            waiting += inner.values()
+        elif isinstance(inner, list | tuple | set):
+            waiting += inner
+    return seen > most

@@ -1,22 +1,26 @@
 """A run folder: manifest.json, trials.jsonl, requests/*.parquet, samples/*.parquet; nothing outside it is touched."""
 
-import json
+import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
-from harness.columns import REQUESTS, SAMPLES, fitted, upgraded
+from harness.columns import REQUESTS, SAMPLES, fitted
 from harness.errors import RecordError
-from harness.files import inside, replacing, safe_name, sha256
-from harness.records import RUN_SCHEMA, Manifest, TrialRecord
+from harness.files import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
+from harness.parquet import read_table
+from harness.problems import shown
+from harness.records import Manifest, TrialRecord
+from harness.stored import read_manifest, read_trials, trial_key
 
 __all__ = ["REQUESTS", "SAMPLES", "RunFolder", "find_run", "trial_key"]
 
 SCHEMAS = {"requests": REQUESTS, "samples": SAMPLES}
+MOST_BYTES = 64 * 2**20
+"""Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
 
 
 class RunFolder:
@@ -47,18 +51,17 @@ class RunFolder:
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
         """Read a folder's manifest; RecordError when it is missing, of another version or not readable."""
-        file = inside(path.resolve(), "manifest.json")
         try:
-            text = file.read_bytes()
-        except OSError as error:
-            raise RecordError(
-                f"{path} is not a run folder: {error.strerror}: name a folder with manifest.json"
-            ) from None
+            file = inside(path.resolve(), "manifest.json")
+            text = read_file(file, MOST_BYTES)
+        except (OSError, RuntimeError, ValueError) as error:  # the latter two: symlinks in a circle, no name at all
+            told = getattr(error, "strerror", None) or one_line(str(error))
+            raise RecordError(f"{path} is not a run folder: {told}: name a folder with manifest.json") from None
         return cls(path, read_manifest(text, file))
 
     def write_manifest(self) -> None:
         """Replace manifest.json by the current `manifest`, atomically."""
-        with replacing(inside(self.path, "manifest.json")) as file:
+        with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
             file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
 
     def save_trial(self, record: TrialRecord, requests: pa.Table, samples: pa.Table) -> TrialRecord:
@@ -69,23 +72,24 @@ class RunFolder:
             raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
         tables = {"requests": fitted(requests, REQUESTS), "samples": fitted(samples, SAMPLES)}
         files = {}
-        for kind, table in tables.items():
-            name = file_name(kind, record)
-            with replacing(inside(self.path, name)) as file:
-                pq.write_table(table, file, compression="zstd")
-            files[name] = sha256(self.path / name)
-        saved = record.model_copy(update={"files": files})
-        self._append(saved.model_dump_json().encode() + b"\n")
+        with saving(self.manifest.run, self.path):
+            for kind, table in tables.items():
+                name = file_name(kind, record)
+                with replacing(inside(self.path, name)) as file:
+                    pq.write_table(table, file, compression="zstd")
+                files[name] = sha256(self.path / name)
+            saved = record.model_copy(update={"files": files})
+            self._append(saved.model_dump_json().encode() + b"\n")
         self._saved.add(trial_key(saved))
         return saved
 
     def trials(self) -> list[TrialRecord]:
         """Every stored attempt in order; a last line that a crash cut off is dropped and told in `notices`."""
         file = inside(self.path, "trials.jsonl")
-        lines = file.read_bytes().split(b"\n") if file.exists() else [b""]
-        if lines.pop():
-            self._notice(f"trials.jsonl: line {len(lines) + 1} is cut off (the writer stopped there): left out")
-        return read_trials(lines, file)
+        try:
+            return read_trials(self._lines(file), file) if file.exists() else []
+        except OSError as error:
+            raise RecordError(f"{file}: not readable ({error.strerror}): restore it") from None
 
     def requests(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per scheduled arrival (REQUESTS); `columns` keeps memory small."""
@@ -95,29 +99,48 @@ class RunFolder:
         """One row per unit and moment (SAMPLES)."""
         return self._read("samples", record, columns)
 
+    @property
+    def remedy(self) -> str:
+        """What helps against damaged files."""
+        return f"restore it or run the trial again: `frostline run --resume {self.manifest.run}`"
+
+    def damaged(self, record: TrialRecord) -> list[str]:
+        """What keeps a trial's files from being used, a line per file. An INVALID trial may well have left none."""
+        return self.verify(record) if record.valid or record.files else []
+
     def verify(self, record: TrialRecord) -> list[str]:
         """What differs from the sha256 that the trial's line gives; empty when nothing does."""
-        problems = []
-        for kind in SCHEMAS:
-            name = file_name(kind, record)
-            file, wanted = inside(self.path, name), record.files.get(name)
-            if not file.is_file():
-                problems.append(f"{name}: missing: restore it or run the trial again")
-            elif sha256(file) != wanted:
-                problems.append(f"{name}: sha256 is not {wanted}: the file was changed after the run")
-        return problems
+        found = {name: self._difference(name, record.files.get(name)) for name in file_names(record)}
+        return [f"{name}: {difference}" for name, difference in found.items() if difference]
+
+    def _difference(self, name: str, wanted: str | None) -> str | None:
+        try:
+            found = sha256(inside(self.path, name))
+        except FileNotFoundError:
+            return "missing"
+        except OSError as error:
+            return f"not readable ({error.strerror})"
+        except RecordError:
+            return "a symlink that leads out of the run folder"
+        return None if found == wanted else "changed or cut off after the run: its sha256 is not the trial's"
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
         name, schema = file_name(kind, record), SCHEMAS[kind]
-        wanted = list(schema.names if columns is None else columns)
-        try:
-            # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
-            # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
-            with pa.OSFile(str(inside(self.path, name)), "rb") as file:
-                table = upgraded(pq.ParquetFile(file).read(columns=wanted), wanted)
-        except (OSError, pa.ArrowException) as error:
-            raise RecordError(f"{name}: not readable ({error}): restore it or run the trial again") from None
-        return fitted(table, pa.schema([schema.field(column) for column in wanted]), name)
+        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+        return read_table(inside(self.path, name), name, wanted)
+
+    def _lines(self, file: Path) -> Iterator[bytes]:
+        with ordinary(file) as stream:
+            for number in itertools.count(1):
+                line = stream.readline(MOST_BYTES)
+                if line.endswith(b"\n"):
+                    yield line
+                elif len(line) == MOST_BYTES:
+                    raise RecordError(f"{file}: line {number} is longer than {MOST_BYTES:,} bytes: restore it")
+                else:
+                    if line:
+                        self._notice(f"trials.jsonl: line {number} is cut off (the writer stopped there): left out")
+                    return
 
     def _append(self, line: bytes) -> None:
         file = inside(self.path, "trials.jsonl")
@@ -142,15 +165,15 @@ def find_run(results_dir: Path, name: str) -> RunFolder:
         return latest(runs, there)
     if name in there:
         return RunFolder.open(runs / name)
-    if Path(name).is_dir():
+    if is_folder(Path(name)):
         return RunFolder.open(Path(name))
     fitting = [run for run in there if run.startswith(name)]
     if len(fitting) == 1:
         return RunFolder.open(runs / fitting[0])
     if fitting:
-        raise RecordError(f"run {name!r} may mean any of: {', '.join(fitting)}: give more of the id")
+        raise RecordError(f"run {shown(name)} may mean any of: {', '.join(fitting)}: give more of the id")
     known = f"there are: {', '.join(there)}" if there else "there are none yet: `frostline run` makes one"
-    raise RecordError(f"run {name!r} is not in {runs}: {known}")
+    raise RecordError(f"run {shown(name)} is not in {runs}: {known}")
 
 
 def latest(runs: Path, there: list[str]) -> RunFolder:
@@ -168,9 +191,12 @@ def latest(runs: Path, there: list[str]) -> RunFolder:
     return newest
 
 
-def trial_key(record: TrialRecord) -> tuple[str, int]:
-    """What no two lines of trials.jsonl share."""
-    return record.trial, record.attempt
+def is_folder(path: Path) -> bool:
+    """Whether there is such a folder; False also for a name that no folder can have."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def file_name(kind: str, record: TrialRecord) -> str:
@@ -178,47 +204,6 @@ def file_name(kind: str, record: TrialRecord) -> str:
     return f"{kind}/{safe_name(record.trial, 'trial')}.{record.attempt}.parquet"
 
 
-def read_manifest(text: bytes, file: Path) -> Manifest:
-    """A manifest of a version that this reader knows."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise RecordError(f"{file}: not JSON ({error}): restore it") from None
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != RUN_SCHEMA:
-        raise RecordError(f"{file}: schema {schema!r} is not known, this reader knows {RUN_SCHEMA!r}: use its version")
-    try:
-        return Manifest.model_validate(data)
-    except ValidationError as error:
-        raise RecordError("\n".join(problems_of(error, str(file)))) from None
-
-
-def read_trials(lines: list[bytes], file: Path) -> list[TrialRecord]:
-    """Every line, or one RecordError with all problems."""
-    records: dict[tuple[str, int], TrialRecord] = {}
-    problems = []
-    for number, line in enumerate(lines, 1):
-        place = f"{file}: line {number}"
-        try:
-            record = TrialRecord.model_validate_json(line)
-            safe_name(record.trial, "trial")
-        except ValidationError as error:
-            problems += problems_of(error, place)
-        except RecordError as error:
-            problems.append(f"{place}: {error}")
-        else:
-            if trial_key(record) in records:
-                problems.append(f"{place}: trial {record.trial!r} attempt {record.attempt} is there twice: delete one")
-            records[trial_key(record)] = record
-    if problems:
-        raise RecordError("\n".join([*problems, "restore the lines named, or delete them and resume the run"]))
-    return list(records.values())
-
-
-def problems_of(error: ValidationError, place: str) -> list[str]:
-    """One line per problem: field, value, what is wrong."""
-    problems = []
-    for problem in error.errors(include_url=False):
-        field = ascii(".".join(map(str, problem["loc"])) or "all")[1:-1]
-        problems.append(f"{place}: {field}: {problem['msg']} (got {str(problem['input'])[:80]!a})")
-    return problems
+def file_names(record: TrialRecord) -> list[str]:
+    """Paths of a trial's files in the run folder."""
+    return [file_name(kind, record) for kind in SCHEMAS]

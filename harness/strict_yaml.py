@@ -6,9 +6,12 @@ from typing import Any
 import yaml
 
 from harness.errors import UsageError
+from harness.files import one_line
 from harness.problems import shown
 
 MOST_BYTES = 1_000_000
+MOST_DIGITS = 10_000
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 
 
 class Loader(yaml.SafeLoader):
@@ -26,17 +29,35 @@ class Loader(yaml.SafeLoader):
                 seen.add(known)
         return node
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """PyYAML: `<<` is put in. A key that comes from several is kept once, or a few lines could fill the memory."""
+        super().flatten_mapping(node)
+        last = {}
+        for key, value in node.value:
+            last[(key.tag, key.value) if isinstance(key, yaml.ScalarNode) else id(key)] = key, value
+        node.value = list(last.values())
+
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """PyYAML: the text of a value. YAML has numbers to the base of 60, which take ages where they are long."""
+        text = super().construct_scalar(node)
+        if node.tag in NUMBERS and len(text) > MOST_DIGITS:
+            raise yaml.MarkedYAMLError(problem=f"a number of {len(text)} digits", problem_mark=node.start_mark)
+        return text
+
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """The fields of a YAML file. UsageError when it is too large, not YAML, or not a mapping of names."""
     try:
-        data = path.read_bytes()
-        if len(data) > MOST_BYTES:
-            raise UsageError([f"{path}: has {len(data)} bytes: an experiment may have {MOST_BYTES}"])
-        fields = Loader(data).get_single_data()
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-        told = " ".join(str(error).split())
-        raise UsageError([f"{path}: is not readable YAML: {told[:300]}"]) from None
+        size = path.stat().st_size
+        if size > MOST_BYTES:
+            raise UsageError([f"{path}: has {size} bytes: an experiment may have {MOST_BYTES}"])
+        with path.open("rb") as file:
+            fields = Loader(file.read(MOST_BYTES)).get_single_data()
+    except UsageError:
+        raise
+    except Exception as error:  # of a value that does not fit its tag, PyYAML may raise nearly anything
+        told = one_line(str(error) or type(error).__name__)
+        raise UsageError([f"{path}: is not readable YAML: {told}"]) from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
         raise UsageError(
             [f"{path}: is not a mapping of fields: begin with name, question, workloads, targets, profiles"]

@@ -132,9 +132,11 @@ def traffic(rng: np.random.Generator, n: int, cold_share: float = 0.01, failed_s
 def with_phases(table: pa.Table, cold: np.ndarray, total_ns: np.ndarray) -> pa.Table:
     """Split each cold start evenly over the phases that a start has whose image is present."""
     stamped = [phase for phase in PHASES if phase != "image"]
-    part = pa.array(total_ns // len(stamped), mask=~cold)
+    even = total_ns // len(stamped)
+    rest = total_ns - even * (len(stamped) - 1)
     for phase in stamped:
         name = phase_column(phase)
+        part = pa.array(rest if phase == "unaccounted" else even, mask=~cold)
         table = table.set_column(table.column_names.index(name), REQUESTS.field(name), part)
     return table
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.estimate import plain
+from harness.problems import MOST_SHOWN
 from harness.report.text import clean, counted
 from harness.summary import Row
 
@@ -22,6 +23,11 @@ ABOUT_TARGET: dict[str, Callable[[float], str]] = {
 }
 
 
+def brief(text: str) -> str:
+    """As much of a setting as a table has room for; JSON has it whole."""
+    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
+
+
 def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
     """These settings of a case, the known ones first, e.g. 5 req/s for 8 s, 1769 MB; others as key=value."""
     about = ABOUT_TRAFFIC | ABOUT_TARGET
@@ -30,7 +36,7 @@ def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
     for key in [*(key for key in about if key in wanted), *sorted(wanted - set(about))]:
         value = case[key]
         number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-        text = about[key](value) if key in about and number else f"{key.replace('_', ' ')} {plain(value)}"
+        text = about[key](value) if key in about and number else brief(f"{key.replace('_', ' ')} {plain(value)}")
         if key == "seconds" and told and number:
             told[-1] += f" {text}"
         elif text:

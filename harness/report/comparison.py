@@ -22,6 +22,7 @@ from harness.report.console import Format, page_wide, say
 from harness.report.export import bullets, escaped, four, harmless
 from harness.report.text import cell, clean, counted, figure, milliseconds
 
+ON_THE_EDGE = "on the edge"
 STYLES = {Verdict.SLOWER: "bold red", Verdict.FASTER: "bold green", Verdict.SAME: "bold", Verdict.UNCLEAR: "yellow"}
 
 
@@ -120,7 +121,7 @@ def sentence(row: Comparison, a: str, b: str) -> str:
     told = f"{b} {label(row)} is {ratio.main}x {a}{interval}, {rounds}: {row.verdict or f'no verdict: {row.why}'}"
     if row.rounds_needed is not None:
         told += f", about {counted(row.rounds_needed, 'more round')} needed"
-    return f"{told}; it lies near the margin's edge, where more may not settle it" if row.on_the_line else told
+    return f"{told}, {ON_THE_EDGE}" if row.on_the_line else told
 
 
 def blocks(compared: Comparisons) -> Iterator[Block]:
@@ -144,7 +145,9 @@ def remarks(rows: Sequence[Comparison]) -> list[str]:
     for row in rows:
         for warning in row.warnings:
             about.setdefault(clean(warning), []).append(label(row))
-    return [text if len(told) == len(rows) else f"{', '.join(told)}: {text}" for text, told in about.items()]
+    told = [text if len(told) == len(rows) else f"{', '.join(told)}: {text}" for text, told in about.items()]
+    edge = f"{ON_THE_EDGE}: the ratio lies so near an end of the margin that more rounds may not settle it"
+    return [*told, edge] if any(row.on_the_line for row in rows) else told
 
 
 def as_json(compared: Comparisons) -> str:

@@ -15,7 +15,10 @@ from harness.report.text import Cell, clean
 from harness.summary import NO_TRIAL, Row, Summary
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
-FORMULA = ("=", "+", "-", "@")
+LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")
+"""What makes Markdown take a plain text for a link."""
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""With their full-width forms, which some spreadsheets take for the same."""
 
 
 def as_json(summary: Summary) -> str:
@@ -73,7 +76,7 @@ def four(name: str, estimate: Estimate | None) -> dict[str, Any]:
 def harmless(text: str) -> str:
     """A text that a spreadsheet does not take for a formula."""
     text = clean(text)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(FORMULA) else text
 
 
 def as_markdown(summary: Summary) -> str:
@@ -113,4 +116,4 @@ def together(cell: Cell) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown and HTML leave as it is, on one line."""
-    return MARKDOWN.sub(r"\\\1", clean(text))
+    return LINK.sub(r"\\\g<0>", MARKDOWN.sub(r"\\\1", clean(text)))

@@ -23,6 +23,7 @@ def minute(moment: str) -> str:
     """An ISO 8601 time to the minute in UTC; any other text, or a time without a zone, as it is."""
     try:
         when = datetime.fromisoformat(moment)
-    except ValueError:
+        when = when.astimezone(UTC) if when.tzinfo else when
+    except (ValueError, OverflowError):  # the latter: before the year 1 or after the year 9999 in UTC
         return moment
-    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if when.tzinfo else moment
+    return f"{when:%Y-%m-%d %H:%M} UTC" if when.tzinfo else moment

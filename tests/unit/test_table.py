@@ -5,20 +5,21 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.columns import SAMPLES
-from harness.errors import RecordError, UsageError
+from harness.columns import REQUESTS, SAMPLES
+from harness.errors import UsageError
 from harness.estimate import Estimate
 from harness.records import GeneratorRecord, Outcome, StartClass
 from harness.report.console import render
 from harness.report.text import cell, clean, figure
 from harness.store import RunFolder
 from harness.table import summarise
-from tests.synthetic import MS, make_run, manifest, requests, samples, trial, unit
+from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, traffic, trial, unit
 
 DESIGN_FIELDS = {
     *("workload", "target", "profile", "rounds", "valid"),
@@ -252,11 +253,19 @@ def test_a_run_without_trials_has_a_problem_and_no_rows(tmp_path):
         assert shown(summary, form)
 
 
-def test_a_valid_trial_without_its_files_stops_the_reader(tmp_path):
-    run = make_run(tmp_path, rounds=1, requests_per_trial=8)
-    next((run.path / "requests").iterdir()).unlink()
-    with pytest.raises(RecordError, match="not readable"):
-        summarise(run)
+def test_a_valid_trial_without_its_files_is_a_problem_and_keeps_out_of_its_row(tmp_path):
+    run = make_run(tmp_path, rounds=2, requests_per_trial=8, profiles=("steady",))
+    (run.path / "requests" / "r02.docker-lambda.steady.1.parquet").unlink()
+    summary = summarise(run)
+    (problem,) = summary.problems
+    assert problem == (
+        "trial r02.docker-lambda.steady: requests/r02.docker-lambda.steady.1.parquet: missing: restore it or run the "
+        f"trial again: `frostline run --resume {run.manifest.run}`"
+    )
+    assert {row.target: (row.trials, row.invalid_trials) for row in summary.rows} == {
+        "docker-lambda": (2, 1),
+        "docker-service": (2, 0),
+    }
 
 
 def test_notes_say_what_is_doubtful(tmp_path):
@@ -472,3 +481,16 @@ def test_no_summary_ever_holds_nan_or_infinity(data, rounds, profile):
         text = json.dumps(summary.to_json(), allow_nan=False)
         assert json.loads(text) == summary.to_json()
         shown(summary, "text")
+
+
+def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=2, rounds=1))
+    for order, late_ns in enumerate((0, 1)):
+        table = traffic(np.random.default_rng(1), 60, cold_share=0.3)
+        at = table.column_names.index("phase_boot_ns")
+        table = table.set_column(at, REQUESTS.field("phase_boot_ns"), pc.add(table["phase_boot_ns"], late_ns))
+        run.save_trial(trial(table, f"r01.{order}", target=list(CASES)[order], order=order), table, samples())
+    summary = summarise(run)
+    told = [text for text in summary.problems if "do not add up to their time" in text]
+    assert len(told) == 1 and "r01.1" in told[0]
+    assert {row.target: row.valid for row in summary.rows} == dict(zip(CASES, (True, False), strict=True))

@@ -1,0 +1,191 @@
+"""What answers a request, or prints into a log, is a stranger: anything malformed is simply not evidence."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.columns import REQUESTS
+from harness.evidence import Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.load.process import KeptReply, LoadResult
+from harness.load.records import FIELDS, RECORD, ErrorTexts, Fate
+from harness.records import PHASES, Outcome
+from harness.requests import Exchange, Judge, exchanges_of
+from targets import workload
+from targets.events import EventLog, EventReader
+from targets.serving import marks
+from tests.property.hostile import RAW, Tally, as_json, examples, mostly, mutated, numbers, spoiled, texts, values
+
+INSIDE = {
+    "unit": "0001",
+    "clock": "boot",
+    "invocation": 1,
+    "begun_ns": 3_000,
+    "ended_ns": 4_000,
+    "init_ended_ns": 2_900,
+    "received_ns": 2_950,
+    "gpu_ns": 10,
+    "init": {"entered_ns": 2_000, "phases_ns": {"imports": 100, "weights": 200, "connections": 5}},
+}
+OUTSIDE = {
+    "received_ns": 1_000,
+    "unit": "0001",
+    "unit_request": 1,
+    "asked_ns": 2_990,
+    "spans_ns": {"create": [1_100, 1_200], "start": [1_200, 1_900]},
+    "started_for_request": True,
+}
+BODY = {"answer": {"text": "warm"}, "frostline": INSIDE}
+ERROR = {"errorType": "Sandbox.Timedout", "errorMessage": "took too long"}
+LOG = [
+    {"at_ns": 1_050, "kind": "create", "unit": "0001", "for_request": True},
+    {"at_ns": 1_100, "kind": "created", "unit": "0001"},
+    {"at_ns": 1_200, "kind": "start", "unit": "0001"},
+    {"at_ns": 1_900, "kind": "started", "unit": "0001"},
+    {"at_ns": 2_000, "kind": "init_timeout", "unit": "0001"},
+]
+STAMPS = Stamps(900, 910, 920, 4_500, 5_000)
+raws = st.sampled_from([*RAW, "@huge@"])
+anything = mostly(values, raws, share=9)
+bodies = mutated(BODY, anything).map(as_json) | mutated(ERROR, anything).map(as_json)
+headers = mutated(OUTSIDE, anything, most=2).map(as_json) | st.just(as_json(OUTSIDE)) | st.just(b"")
+JUDGES = {name: Judge(workload(name), False, LOG) for name in ("echo", "filetype", "embed-onnx")}
+
+
+def is_json(data):
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def test_replies():
+    """By the functions one by one and by the judge; its rows fit the columns that are stored."""
+    tally = Tally("replies")
+
+    @examples(tally.name)
+    @given(
+        mostly(headers, spoiled(as_json(OUTSIDE))),
+        mostly(bodies, spoiled(as_json(BODY)), st.binary(max_size=40)),
+        st.sampled_from([200, 200, 200, 500, 429, 0]),
+        st.sampled_from(sorted(JUDGES)),
+    )
+    def check(header, body, status, name):
+        evidence, _, error = read_reply(header, body)
+        found, why = outcome_of(status, error, evidence, None)
+        assert found in set(Outcome)
+        assert why is None or len(why.encode()) < 2000
+        log = UnitLog(LOG)
+        queue = queue_ns(evidence)
+        assert queue is None or abs(queue) < 2**63
+        start_class(evidence, log)
+        parts = phases_ns(evidence, STAMPS, log, same_clock=True)
+        assert not parts or sum(parts.values()) == STAMPS.done_ns - STAMPS.scheduled_ns
+        assert set(parts) <= set(PHASES)
+        judge = JUDGES[name]
+        table = judge.table([Exchange(0, STAMPS, Fate.ANSWERED, status, reply=KeptReply(header, body))], 900)
+        assert table.schema.equals(REQUESTS)
+        table.validate(full=True)
+        tally.count(is_json(body) and body.startswith(b"{"))
+
+    check()
+    tally.check()
+
+
+@st.composite
+def load_records(draw):
+    """Records as the load process leaves them, with anything in every field but the fate, which its own code sets."""
+    n = draw(st.integers(0, 4))
+    records = np.zeros(n, dtype=np.dtype(list(FIELDS)))
+    for name, kind in FIELDS:
+        if kind.startswith("V"):
+            continue
+        info = np.iinfo(np.dtype(kind))
+        low, high = max(0, int(info.min)), min(int(info.max), 2**59)
+        if name == "fate":
+            low, high = 0, 4
+        elif name == "status":
+            high = 999
+        records[name] = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
+    records["index"] = np.arange(n)
+    return records
+
+
+def test_load_records():
+    tally = Tally("load records")
+    judge = JUDGES["echo"]
+
+    @examples(tally.name)
+    @given(load_records(), texts)
+    def check(records, text):
+        assert records.dtype.itemsize == RECORD.size
+        numbered = ErrorTexts()
+        number = numbered.number(text.encode(errors="replace").decode())
+        result = LoadResult(0, records, [numbered.texts[number]] * len(records), {}, [])
+        table = judge.table(exchanges_of(result), 0)
+        assert table.num_rows == len(records)
+        assert table.schema.equals(REQUESTS)
+        tally.count(parsed=False)
+
+    check()
+    tally.check()
+
+
+MARK = json.loads(marks.mark("init_end", "0001", 123))
+
+
+def surmountable(fields):
+    """Without what marks.parse is known not to survive: see test_marks_that_break_the_parser."""
+    at = fields.get("at_ns") if isinstance(fields, dict) else None
+    return not (isinstance(at, float) and math.isinf(at)) and "@" not in json.dumps(fields)
+
+
+def test_marks():
+    tally = Tally("marks")
+    lines = mutated(MARK).filter(surmountable).map(as_json)
+
+    @examples(tally.name)
+    @given(mostly(lines, spoiled(as_json(MARK)), st.binary(max_size=40), share=2))
+    def check(line):
+        found = marks.parse(line)
+        tally.count(is_json(line) and line.startswith(b"{"))
+        assert found is None or (isinstance(found[0], str) and isinstance(found[1], int))
+
+    check()
+    tally.check()
+
+
+@pytest.mark.parametrize("at", ["[" * 100_000, "1e999"])
+def test_marks_that_break_the_parser(at):
+    assert marks.parse(f'{{"{marks.KEY}": "x", "at_ns": {at}}}'.encode()) is None
+
+
+def test_events(tmp_path):
+    """Our own processes write the log, with names and figures from elsewhere; what a crash cut off waits."""
+    tally = Tally("events")
+    path = tmp_path / "events.jsonl"
+    facts = st.dictionaries(st.sampled_from(["own_memory_bytes", "cpu_ns", "reason", "settings"]), values, max_size=3)
+    kinds = st.sampled_from(["create", "started", "removed", "died", "evicted"])
+    events = st.lists(st.tuples(kinds, texts.filter(bool), numbers, facts), min_size=1, max_size=4)
+
+    @examples(tally.name)
+    @given(events, spoiled(as_json(LOG[0])))
+    def check(given, rest):
+        path.unlink(missing_ok=True)
+        log = EventLog(path)
+        for kind, unit, at_ns, more in given:
+            log.write(kind, unit, at_ns, **more)
+        log._file.close()
+        reader = EventReader(path)
+        with path.open("ab") as file:
+            file.write(rest.replace(b"\n", b""))
+        assert len(reader.read()) == len(given)
+        assert set(reader.living()) <= {unit for _, unit, *_ in given}
+        tally.count(parsed=True)
+
+    check()
+    tally.check()
