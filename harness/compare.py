@@ -57,8 +57,6 @@ def two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tuple[R
             found.append(find_run(results, name))
         except RecordError as error:
             there += str(error).split("\n")
-        except OSError as error:  # a name too long for any file
-            there.append(f"run {shown(name)}: {error.strerror}")
     told = f"compare: {shown(names[0])} and {shown(names[1])} are"
     if len(found) < 2:
         raise UsageError([f"{told} not two targets, two workloads or two runs", *dict.fromkeys(there)])

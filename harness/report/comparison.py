@@ -145,9 +145,9 @@ def remarks(rows: Sequence[Comparison]) -> list[str]:
     for row in rows:
         for warning in row.warnings:
             about.setdefault(clean(warning), []).append(label(row))
-    told = [text if len(told) == len(rows) else f"{', '.join(told)}: {text}" for text, told in about.items()]
+    said = [text if len(told) == len(rows) else f"{', '.join(told)}: {text}" for text, told in about.items()]
     edge = f"{ON_THE_EDGE}: the ratio lies so near an end of the margin that more rounds may not settle it"
-    return [*told, edge] if any(row.on_the_line for row in rows) else told
+    return [*said, edge] if any(row.on_the_line for row in rows) else said
 
 
 def as_json(compared: Comparisons) -> str:

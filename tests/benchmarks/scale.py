@@ -89,9 +89,8 @@ def traffic(rng, n: int, units: list[str]):
     import numpy as np
     import pyarrow as pa
 
-    from harness.columns import REQUESTS, phase_column
-    from harness.records import PHASES
-    from tests.synthetic import MS
+    from harness.columns import REQUESTS
+    from tests.synthetic import MS, with_phases
 
     scheduled = np.cumsum(rng.exponential(1e9 / RATE, n)).astype(np.int64)
     started = scheduled + rng.exponential(60_000, n).astype(np.int64)
@@ -125,9 +124,8 @@ def traffic(rng, n: int, units: list[str]):
         "in_flight": rng.integers(1, ALIVE, n),
         "reply_bytes": rng.integers(100, 4000, n),
     }
-    columns |= {phase_column(phase): pa.array(start // len(PHASES), mask=~cold) for phase in PHASES}
     arrays = [pa.array(columns.get(field.name, pa.nulls(n))).cast(field.type) for field in REQUESTS]
-    return pa.Table.from_arrays(arrays, schema=REQUESTS), int(cold.sum())
+    return with_phases(pa.Table.from_arrays(arrays, schema=REQUESTS), cold, done - scheduled), int(cold.sum())
 
 
 def placed(rng, n: int, units: int):

@@ -12,8 +12,8 @@ from harness.report.text import clean
 
 LEAST = {
     # (inputs, of them mutations of valid ones that a YAML or JSON parser takes)
-    "experiment fields": (1100, 1100),
-    "experiment text": (800, 500),
+    "experiment fields": (900, 900),
+    "experiment text": (700, 500),
     "manifests": (1000, 750),
     "trial lines": (1200, 900),
     "whole runs": (400, 320),
@@ -22,9 +22,9 @@ LEAST = {
     "parquet tables": (220, 0),
     "replies": (2400, 1600),
     "load records": (300, 0),
-    "marks": (1200, 700),
-    "events": (600, 600),
-    "names": (110, 110),
+    "marks": (2000, 1400),
+    "events": (300, 300),
+    "names": (90, 90),
 }
 """What each test asks of itself, so that a session never tries less than this."""
 TOTAL = 10_000

@@ -143,7 +143,7 @@ ESCAPES = ["..", "../..", "/", "/etc/passwd", "../../outside", ".", "%2e", "a/..
 
 def test_no_name_leads_out_of_the_folder(restored, tmp_path_factory):
     """Every text of a line is a path that leads to a valid run beside the folder."""
-    tmp = restored.path.parent.parent.parent
+    tmp = restored.path.parent.parent
     other = beside(tmp_path_factory.mktemp("beside").resolve())
     inside = str(next((other / "requests").iterdir())).removesuffix(".1.parquet")
     valid = lines_of(restored)

@@ -2,18 +2,21 @@
 
 import io
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
+from scipy import stats
 from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.compare import Verdict, compare
-from harness.comparison import Comparison, Comparisons
+from harness.comparison import Comparison, Comparisons, related, upheld
 from harness.errors import RecordError, UsageError
-from harness.ratio import judge, paired_ratio, unpaired_ratio
+from harness.pairing import Usable
+from harness.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
 from harness.report.comparison import render
 from harness.store import RunFolder
 from tests import synthetic
@@ -210,6 +213,7 @@ def test_hostile_names_are_shown_not_rendered(tmp_path):
         console = Console(file=io.StringIO(), width=100)
         render(compared, format_, console)
         assert "\x1b[31m" not in console.file.getvalue()
+        assert format_ != "text" or r"\x1b[31m" in console.file.getvalue()
         assert format_ != "md" or "<script>" not in console.file.getvalue()
 
 
@@ -220,6 +224,128 @@ def test_the_command_exits_0_for_a_verdict_and_2_for_names_that_mean_nothing(tmp
     assert good.exit_code == 0 and "UNCLEAR" in good.stdout
     bad = runner.invoke(app, ["compare", A, "nothing", "--results", str(tmp_path)])
     assert isinstance(bad.exception, UsageError) and bad.exception.exit_code == 2
+
+
+EDGE = math.log(1.1)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (1.01 * EDGE, 3 * EDGE, Verdict.SLOWER),
+        (-3 * EDGE, -1.01 * EDGE, Verdict.FASTER),
+        (-0.99 * EDGE, 0.99 * EDGE, Verdict.SAME),
+        (0.5 * EDGE, 0.99 * EDGE, Verdict.SAME),  # a difference for certain, and one that does not matter
+        (0.99 * EDGE, 3 * EDGE, Verdict.UNCLEAR),
+        (-3 * EDGE, -0.99 * EDGE, Verdict.UNCLEAR),
+        (-0.99 * EDGE, 1.01 * EDGE, Verdict.UNCLEAR),
+        (-2 * EDGE, 2 * EDGE, Verdict.UNCLEAR),
+    ],
+)
+def test_a_verdict_is_where_the_interval_lies(low, high, verdict):
+    ratio = LogRatio((low + high) / 2, (high - low) / 2, 0.1, 10, "")
+    assert judge(ratio, 0.1).verdict is verdict
+    assert judge(LogRatio(ratio.centre, ratio.half, 0.1, 9, ""), 0.1) == Judgement(None, "fewer than 10 rounds")
+
+
+def test_rounds_needed_by_hand():
+    """(2.8 * 0.2 / log 1.1)^2 + 1 = 35.52, so 36 in all, and 26 beyond the ten that there are."""
+    assert judge(LogRatio(0.0, 0.15, 0.2, 10, ""), 0.1) == Judgement(Verdict.UNCLEAR, None, 26, on_the_line=False)
+
+
+@pytest.mark.parametrize(("centre", "n"), [(EDGE, 10), (-0.6 * EDGE, 10), (0.0, 36)])
+def test_a_ratio_on_the_edge_may_never_be_settled(centre, n):
+    judgement = judge(LogRatio(centre, 2 * EDGE, 0.2, n, ""), 0.1)
+    assert judgement.on_the_line and judgement.rounds_needed == max(1, 36 - n)
+
+
+def test_a_tiny_margin_asks_for_a_number_that_can_be_written():
+    assert judge(LogRatio(0.0, 0.1, 0.2, 10, ""), 5e-324).rounds_needed == 10**12 + 1 - 10
+
+
+def test_a_paired_ratio_by_hand():
+    """Logs of 2, 1, 4: 0 to 2 log 2, mean log 2, sd log 2; t(0.975, 2) = 4.302653."""
+    found = paired_ratio([10.0, 20.0, 5.0], [20.0, 20.0, 20.0])
+    assert (found.centre, found.sd) == pytest.approx((math.log(2), math.log(2)))
+    assert found.half == pytest.approx(4.3026527 * math.log(2) / math.sqrt(3))
+    estimate = found.estimate()
+    assert estimate.value == pytest.approx(2) and math.log(estimate.high) == pytest.approx(found.high)
+
+
+@pytest.mark.parametrize("ratio_of", [paired_ratio, unpaired_ratio])
+def test_values_without_any_spread_and_a_lone_round(ratio_of):
+    same = ratio_of([20.0] * 10, [20.0] * 10)
+    assert (same.low, same.high) == (0, 0) and judge(same, 0.1).verdict is Verdict.SAME
+    lone = ratio_of([20.0], [30.0]).estimate()
+    assert (lone.value, lone.low, lone.high, lone.why) == (pytest.approx(1.5), None, None, "one round: no interval")
+
+
+@pytest.mark.parametrize("bad", [0.0, -1.0])
+def test_what_has_no_logarithm_has_no_ratio(bad):
+    estimate, judgement = related([20.0] * 10, [20.0] * 9 + [bad], "targets", 0.1)
+    assert (estimate.value, judgement.verdict) == (None, None)
+    assert estimate.why == judgement.why == "a trial's value is 0 or below: no ratio"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "lost_a", "lost_b", "stands"),
+    [
+        (Verdict.FASTER, 0, 1, False),
+        (Verdict.FASTER, 1, 0, True),
+        (Verdict.SLOWER, 1, 0, False),
+        (Verdict.SLOWER, 0, 1, True),
+        (Verdict.SAME, 1, 0, False),
+        (Verdict.SAME, 0, 1, False),
+        (Verdict.UNCLEAR, 1, 1, True),
+    ],
+)
+def test_trials_lost_to_failures_never_flatter_their_side(verdict, lost_a, lost_b, stands):
+    """They count as infinitely slow, so they can only speak for the other side."""
+    found = upheld(Judgement(verdict), Usable({}, 0, lost_a, 0), Usable({}, 0, lost_b, 0))
+    assert found.verdict is (verdict if stands else None) and (found.why is None) == stands
+
+
+def plant(run: RunFolder, name: str, number: int, n: int = 60, **changes: object) -> None:
+    """One trial of 20 ms."""
+    table = synthetic.requests(np.random.default_rng(number).lognormal(3, 0.05, n))
+    key = {"target": name, "round": number, "order": 2 * number, **changes}
+    label = f"r{number:02}.{key.get('workload', 'echo')}.{name}"
+    run.save_trial(synthetic.trial(table, label, **key), table, synthetic.samples())
+
+
+def test_trials_with_too_few_requests_stay_out_and_are_counted(tmp_path):
+    run = RunFolder.create(tmp_path, synthetic.manifest(rounds=12, trials=24))
+    for number in range(1, 13):
+        plant(run, A, number)
+        plant(run, B, number, n=19 if number <= 2 else 60)
+    compared = compare(tmp_path, A, B)
+    p50, p95 = row(compared), row(compared, "latency_p95_ms")
+    assert (p50.ratio.n, p95.ratio.n) == (12, 10)
+    assert f"valid trials of {B} left out: 2 with fewer than 20 requests" in p95.warnings
+    assert "rounds with a usable trial of one side only, left out: 2" in p95.warnings and p50.warnings == []
+
+
+def test_two_workloads_are_paired_by_round_and_target(tmp_path):
+    run = RunFolder.create(tmp_path, synthetic.manifest(rounds=10, trials=20))
+    for number in range(1, 11):
+        plant(run, B, number, workload="old", schedule_sha256="0" * 64)
+        plant(run, B, number, workload="new", schedule_sha256="1" * 64)
+    compared = compare(tmp_path, "old", "new")
+    found = row(compared)
+    assert (compared.mode, found.workload, found.target, found.verdict) == ("workloads", None, B, Verdict.SAME)
+    assert "rounds in which A and B did not meet the same arrivals: 10" in found.warnings
+    assert any("emulated" in text for text in compared.warnings)
+
+
+def test_a_run_with_another_case_is_not_compared_and_both_values_are_said(tmp_path):
+    for month, memory_mb in (("01", 1769), ("04", 3008)):
+        run = RunFolder.create(tmp_path, synthetic.manifest(run=f"2026-{month}-01_planted", rounds=10, trials=20))
+        for number in range(1, 11):
+            plant(run, A, number)
+            plant(run, B, number, case={"memory_mb": memory_mb})
+    compared = compare(tmp_path, "2026-01", "2026-04")
+    assert {row.target for row in compared.rows} == {A}
+    assert any(f"{B}, steady: not compared: the case differs: memory_mb 1769" in text for text in compared.warnings)
 
 
 def test_more_spread_asks_for_more_rounds():
@@ -234,8 +360,6 @@ def test_more_spread_asks_for_more_rounds():
 
 
 def test_unpaired_ratios_are_welch_s():
-    from scipy import stats
-
     rng = np.random.default_rng(2)
     a, b = np.exp(rng.normal(0, 0.1, 12)), np.exp(rng.normal(0.3, 0.2, 15))
     found = unpaired_ratio(a, b)

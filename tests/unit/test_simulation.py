@@ -54,7 +54,7 @@ def verdicts(ratios: list[LogRatio]) -> dict[Verdict | None, float]:
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-@pytest.mark.parametrize(("ratio", "p"), [(1.0, 0.5), (1.2, 0.5), (1.2, 0.95)])
+@pytest.mark.parametrize(("ratio", "p"), [(1.0, 0.5), (1.2, 0.95)])
 def test_intervals_of_a_ratio_cover_the_truth_as_often_as_they_say(rounds, ratio, p):
     assert 0.93 <= covered(interleaved(rounds, ratio, seed=rounds, p=p), ratio) <= 0.97
 
