@@ -7,7 +7,8 @@ from typing import Any
 
 import loadprofiles
 import targets
-from harness.experiment import Experiment, WorkloadChoice
+from harness.experiment import Experiment
+from harness.parts import WorkloadChoice
 from loadprofiles import LoadProfile
 from targets.contract import Target
 
