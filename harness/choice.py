@@ -53,13 +53,19 @@ def choose(experiment: Experiment) -> Choice:
         notices.append(
             f"FALLBACK: {', '.join(chosen)} instead of {', '.join(experiment.targets)}, without isolation: {why}"
         )
+    bare = [name for name in chosen if not targets.target(name).isolated]
+    if experiment.cold_starts and "absent" in experiment.images and bare:
+        notices.append(f"NOT MEASURED: cold starts with the image absent on {', '.join(bare)}, where there is no image")
     if experiment.rounds < QUICK_ROUNDS:
         notices.append(f"A quick look: fewer than {QUICK_ROUNDS} rounds ({experiment.rounds}), so no verdicts.")
     squeezed = {label: load.time_compression for label, load in experiment.load_profiles() if load.time_compression > 1}
     if squeezed:
         told = ", ".join(f"{label} {factor:g}x" for label, factor in squeezed.items())
         notices.append(f"Compressed time ({told}): use cold-start frequencies of this run for nothing but this run.")
-    return Choice(experiment, chosen, notices)
+    choice = Choice(experiment, chosen, notices)
+    if not choice.trials:
+        raise MissingError("\n".join([f"nothing can be measured on {', '.join(chosen)}", *notices]))
+    return choice
 
 
 def _permitted(experiment: Experiment, notices: list[str]) -> Experiment:

@@ -25,6 +25,7 @@ from targets.ownership import (
     RUN_VARIABLE,
     Owner,
 )
+from targets.packaging.archive import archives
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
 DEATH_LIMIT_S = 5.0
@@ -74,6 +75,7 @@ def clean(everything: bool, images: bool) -> Cleaning:
         _look(lambda: settle(_containers(client)), cut_off=killed > 0)
         settle(_images(client) if images else [])
     settle(_folders())
+    settle(_archives() if images else [])
     return cleaning
 
 
@@ -143,6 +145,13 @@ def _folders() -> Iterator[Remains]:
             mark = path / OWNER_FILE
             owner = Owner.parse(mark.read_text()) if mark.is_file() else None
             yield Remains("folder", path.name, "", owner is not None and owner.alive, path, owner)
+
+
+def _archives() -> Iterator[Remains]:
+    """Images kept in files, for cold starts that find theirs absent."""
+    folder = archives()
+    if folder.is_dir():
+        yield Remains("folder", str(folder), "", False, folder)
 
 
 def _wait_for_death(process: psutil.Process) -> None:

@@ -112,7 +112,18 @@ def page(summary: Summary) -> Page:
     tables = [
         block([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same) for places in blocks.values()
     ]
-    return Page([f"{target}: {size}" for target, size in same.items() if size], [*tables, *phase_tables(rows)], notes)
+    return Page(told_once(same, rows), [*tables, *phase_tables(rows)], notes)
+
+
+def told_once(same: dict[str, str], rows: Sequence[Row]) -> list[str]:
+    """The sizing of each label; once for a target whose labels all have the same, such as regimes of cold starts."""
+    lines: dict[str, None] = {}
+    for label, size in same.items():
+        target = max((clean(row.target) for row in rows if label.startswith(clean(row.target))), key=len)
+        sizings = {other for name, other in same.items() if name.startswith(target)}
+        if size:
+            lines[f"{target if len(sizings) == 1 else label}: {size}"] = None
+    return list(lines)
 
 
 def sizes_of(rows: Sequence[Row]) -> list[tuple[str, str]]:

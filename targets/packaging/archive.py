@@ -35,12 +35,17 @@ class ImageArchive:
             self.client.images.load(file)
 
 
+def archives() -> Path:
+    """Where they are kept; it may not exist."""
+    return cache_root() / "archives"
+
+
 def archive_of(client: Any, reference: str) -> ImageArchive:
     """Save an image into the cache, unless one of the same id is there."""
     image = find_image(client, reference)
     if image is None:
         raise DeploymentError(f"image {reference} is not there: package the workload first")
-    entry = cache_root() / "archives" / str(image.id).replace(":", "-")
+    entry = archives() / str(image.id).replace(":", "-")
     if not entry.is_dir():
         with (
             engine_errors(f"saving image {reference}"),
