@@ -18,7 +18,7 @@ MODEL = "known-truth"
 LEAST_REQUESTS = 2000
 HANG_MS = {"function": 8000, "service": 1300}
 """On a service every later request waits for it, so it is short, and so is the client's patience."""
-TIMED_SETTINGS = {"imports_ms": 400, "weights_ms": 250, "tokenizer_ms": 120, "connections_ms": 100, "memory_mb": 192}
+TIMED_SETTINGS = {"imports_ms": 800, "weights_ms": 250, "tokenizer_ms": 120, "connections_ms": 100, "memory_mb": 192}
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def _mix(isolated: bool) -> Scenario:
     bursts = {"rate": 90, "seconds": 44, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
     fields = {
         "workloads": [mixed],
-        "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 30}}],
+        "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 20}}],
         "function": {"keep_alive_s": 0.5, "concurrency_limit": 3, "timeout_s": 4, "init_timeout_s": 4},
     }
     judges = (classes, partial(enough, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
@@ -127,7 +127,7 @@ def _verdicts() -> Scenario:
     slower = workload(PLANTED, handler_ms=HANDLER_MS * PLANTED_RATIO)
     fields = {
         "workloads": [workload(ONE, handler_ms=HANDLER_MS), workload(OTHER, handler_ms=HANDLER_MS), slower],
-        "profiles": [{"constant": {"rate": 14, "seconds": 1.8}}],
+        "profiles": [{"constant": {"rate": 22, "seconds": 1.4}}],
         "function": {"concurrency_limit": 1},
         "rounds": 10,
     }

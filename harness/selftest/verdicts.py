@@ -8,7 +8,7 @@ from harness.selftest.testimony import Examined
 from harness.table import latest_attempts
 
 ONE, OTHER, PLANTED = "one", "other", "planted"
-HANDLER_MS = 40.0
+HANDLER_MS = 30.0
 PLANTED_RATIO = 1.2
 JUDGED = "warm_p50_ms"
 

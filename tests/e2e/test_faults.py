@@ -82,7 +82,7 @@ def kill_units_in_midst_of_a_request(bench: Bench) -> None:
 def test_a_unit_that_is_killed_in_a_request_costs_that_request(bench, name):
     """Long requests, one after the other; the kill comes in the midst of one."""
     experiment = bench.experiment(
-        workloads=truth(handler_ms=1500),
+        workloads=truth(handler_ms=1950),
         targets=[name],
         profiles=[{"constant": {"rate": 0.5, "seconds": 7}}],
     )
