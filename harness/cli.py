@@ -14,6 +14,8 @@ from harness.report.text import clean as clean_text
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 lambda_app = typer.Typer(help="The local Lambda on its own.", no_args_is_help=True)
 app.add_typer(lambda_app, name="lambda")
+prices_app = typer.Typer(help="The price book.", no_args_is_help=True)
+app.add_typer(prices_app, name="prices")
 
 Results = Annotated[Path, typer.Option("--results", help="folder that holds runs/")]
 RESULTS = Path("results")
@@ -143,6 +145,23 @@ def lambda_up(
         "init_timeout_s": init_timeout_s,
     }
     lambda_up(LambdaOrder(workload, port, memory_mb, function, model_dir, target), _console())
+
+
+@prices_app.command("check")
+def prices_check(
+    books: Annotated[
+        list[Path] | None, typer.Argument(help="YAML files; default: those that come with Frostline")
+    ] = None,
+) -> None:
+    """Warn about prices that are stale (more than 120 days old) or unverified."""
+    from harness.clock import utc_now
+    from harness.price_book import checked, price_books
+
+    paths = books or price_books()
+    warnings = checked(paths, utc_now().date())
+    for line in warnings:
+        print(f"warning: {clean_text(line)}")
+    print(f"{len(paths)} price books read, {len(warnings)} rows to look up again")
 
 
 @app.command()
