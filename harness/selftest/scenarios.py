@@ -74,7 +74,7 @@ def _mix(isolated: bool) -> Scenario:
         "slow_start_ms": 6000,
     }
     mixed = workload("mix", requests=6000, handler_ms=8, handler_sigma=0.5, **faults)
-    bursts = {"rate": 90, "seconds": 44, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
+    bursts = {"rate": 90, "seconds": 54, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
     fields = {
         "workloads": [mixed],
         "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 20}}],
