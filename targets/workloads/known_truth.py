@@ -149,7 +149,7 @@ class Handler:
         """Carry out one command. Injected when it is to fail."""
         begun_ns = now_ns()
         number, fault = int(request["request"]), request.get("fault")
-        self.ledger.write("begun", request=number)
+        self.ledger.write("begun", request=number, at_ns=begun_ns)  # not of the writing, which may come later
         if fault == "crash":
             os._exit(CRASH_STATUS)
         if fault == "overrun":
