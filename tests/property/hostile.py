@@ -16,15 +16,15 @@ LEAST = {
     "experiment text": (700, 500),
     "manifests": (1000, 750),
     "trial lines": (1200, 900),
-    "whole runs": (400, 320),
+    "whole runs": (300, 270),
     "commands": (150, 100),
     "parquet bytes": (800, 0),
-    "parquet tables": (220, 0),
+    "parquet tables": (160, 0),
     "replies": (2400, 1600),
     "load records": (300, 0),
-    "marks": (2000, 1400),
+    "marks": (1800, 1200),
     "events": (300, 300),
-    "names": (90, 90),
+    "names": (70, 70),
 }
 """What each test asks of itself, so that a session never tries less than this."""
 TOTAL = 10_000
@@ -82,13 +82,19 @@ numbers = (
     | st.sampled_from([1e-320, 5e-324, 1e308, -0.0])
 )
 leaves = st.none() | st.booleans() | numbers | texts
-values = st.recursive(
-    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3), max_leaves=5
+NESTED = [[], {}, [[]], [{}], {"a": {"b": [None, {"c": 1}]}}, [[1, "x"], [2]], {"": {"": ""}}, [0] * 50, {"name": []}]
+values = (
+    leaves
+    | st.lists(leaves, max_size=3)
+    | st.dictionaries(texts, leaves, max_size=2)
+    | st.sampled_from(NESTED).map(copy.deepcopy)
 )
+sound = texts.map(lambda text: text.encode(errors="replace").decode()[:2000])
+"""Texts that a record may hold."""
 
 
 @st.composite
-def mutated(draw, valid, replacements=values, most=3):
+def mutated(draw, valid, replacements=values, most=2):
     """`valid` (lists and dictionaries) with one to `most` places replaced, removed, doubled or added."""
     fields = copy.deepcopy(draw(valid) if isinstance(valid, st.SearchStrategy) else valid)
     for _ in range(draw(st.integers(1, most))):
@@ -106,6 +112,34 @@ def mutated(draw, valid, replacements=values, most=3):
         else:
             holder[key] = draw(replacements)
     return fields
+
+
+@st.composite
+def alike(draw, valid):
+    """`valid` with one to four values replaced by others of their kind, so that most are still accepted."""
+    fields = copy.deepcopy(valid)
+    for _ in range(draw(st.integers(1, 4))):
+        holder, key = place(draw, fields)
+        if key is None or (isinstance(holder, dict) and "rate" in holder and draw(st.booleans())):
+            another = draw(sound)
+            if isinstance(holder, dict):
+                holder[another] = draw(sound)
+            else:
+                holder.append(another)
+        elif not isinstance(holder[key], dict | list):
+            holder[key] = draw(kindred(holder[key]))
+    return fields
+
+
+def kindred(value):
+    """Values of the kind of this one."""
+    if isinstance(value, bool):
+        return st.booleans()
+    if isinstance(value, int):
+        return st.integers(0, 9) | st.integers(0, 2**63 - 1)
+    if isinstance(value, float):
+        return st.floats(0, 1e308) | st.sampled_from([0.0, 5e-324, 1e-300, 1e308])
+    return sound if isinstance(value, str) else st.none() | st.integers(0, 2**63 - 1)
 
 
 def place(draw, fields):

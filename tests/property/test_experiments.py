@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment import SHIPPED, Experiment, parse_experiment, read_experiment
-from tests.property.hostile import Tally, as_json, examples, mostly, mutated, outcome, spoiled, texts, values
+from tests.property.hostile import Tally, alike, as_json, examples, mostly, mutated, outcome, spoiled, texts, values
 
 VALID = {
     "name": "trial-run",
@@ -91,7 +91,7 @@ def test_fields():
     tally = Tally("experiment fields")
 
     @examples(tally.name)
-    @given(mutated(VALID))
+    @given(mutated(VALID) | alike(VALID))
     def check(fields):
         experiment, message = outcome(parse_experiment, fields, "here")
         tally.count(parsed=True)

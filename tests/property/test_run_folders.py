@@ -15,7 +15,19 @@ from harness.report.console import render
 from harness.store import RunFolder, find_run
 from harness.table import summarise
 from tests.property.folders import MARKER, beside, fingerprint, lines_of, link, put, small_run, watched
-from tests.property.hostile import RAW, Tally, as_json, examples, mostly, mutated, outcome, spoiled, texts, values
+from tests.property.hostile import (
+    RAW,
+    Tally,
+    alike,
+    as_json,
+    examples,
+    mostly,
+    mutated,
+    outcome,
+    spoiled,
+    texts,
+    values,
+)
 
 anything = mostly(values, texts, st.sampled_from(sorted(RAW)), share=2)
 FORMS = ("text", "md", "csv", "json")
@@ -89,7 +101,10 @@ def test_trial_lines(restored):
     tally.check()
 
 
-LABELS = ("workload", "target", "profile", "case", "problems", "warnings", "counts", "units", "generator", "starts")
+LABELS = (
+    *("workload", "target", "profile", "case", "problems", "warnings", "units", "generator", "starts", "seconds"),
+    *("round", "order", "host_cpus", "unit_cpus", "steal_share", "scheduled", "counts"),
+)
 
 
 def test_whole_runs(restored, tmp_path):
@@ -97,23 +112,29 @@ def test_whole_runs(restored, tmp_path):
     tally = Tally("whole runs")
     manifest, valid = json.loads((restored.path / "manifest.json").read_bytes()), lines_of(restored)
     labels = {name: valid[1][name] for name in LABELS}
-    figures = {"seconds": 10.0, "scheduled": 8, "round": 1, "files": valid[1]["files"]}
-    fields = mutated(labels, most=2) | mutated(figures)
-    heading = mutated({name: manifest[name] for name in ("started_at", "finished_at", "notices", "targets", "rounds")})
+    told = {
+        name: manifest[name] for name in ("started_at", "finished_at", "notices", "targets", "rounds", "experiment")
+    }
+    fields, heading = mostly(alike(labels), mutated(labels)), mostly(alike(told), mutated(told))
+    shown_at_all = 0
 
     @examples(tally.name)
-    @given(fields, st.just({}) | heading, st.sampled_from(FORMS))
+    @given(fields, mostly(st.just({}), heading, share=1), st.sampled_from(FORMS))
     def check(changes, others, form):
+        nonlocal shown_at_all
         put(restored, as_json(manifest | others), [as_json(each) for each in (valid[0], valid[1] | changes, valid[2])])
         summary, message = outcome(lambda: summarise(RunFolder.open(restored.path)))
         tally.count(message is None or "JSON" not in message)
         if summary is not None:
+            shown_at_all += 1
             text = shown(summary, form, tmp_path / "out")
             assert inert(text.replace("\r", "?") if form != "csv" else text)
             json.dumps(summary.to_json(), allow_nan=False)
 
     check()
     tally.check()
+    print(f"{shown_at_all} of them shown")
+    assert shown_at_all >= tally.tried / 2
 
 
 def test_commands(restored, monkeypatch, capsys):
