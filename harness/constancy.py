@@ -1,6 +1,7 @@
 """What must stay as it is while a run goes on: machine, engine, Frostline's own code, and nobody else measuring."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,11 @@ def lasting_facts(engine: bool) -> dict[str, Any]:
     if not engine:
         return found
     try:
-        told = containers.engine_facts(containers.engine())
+        client = containers.engine()
     except DeploymentError:
-        told = {"version": None}
+        return found | {"engine_version": None}
+    with closing(client):
+        told = containers.engine_facts(client)
     return found | {f"engine_{name}": value for name, value in told.items()}
 
 

@@ -44,7 +44,8 @@ class Price(Entry):
     service: Text
     unit: Text
     tiers: Annotated[list[Tier], Field(min_length=1)]
-    effective_on: date
+    effective_on: date | None
+    """None where the source gives no date."""
     source: Text
     confidence: Literal["verified", "corroborated", "unverified"]
 
@@ -66,9 +67,11 @@ class Price(Entry):
 
     def doubts(self, today: date) -> list[str]:
         """Why this row should be looked up again before it is quoted."""
+        found = ["unverified"] if self.confidence == "unverified" else []
+        if self.effective_on is None:
+            return ["not dated", *found]
         age = (today - self.effective_on).days
-        found = [f"{age} days old, more than {STALE_DAYS}"] if age > STALE_DAYS else []
-        return found + (["unverified"] if self.confidence == "unverified" else [])
+        return [f"{age} days old, more than {STALE_DAYS}", *found] if age > STALE_DAYS else found
 
 
 class PriceBook(Entry):
@@ -115,6 +118,6 @@ def checked(paths: list[Path], today: date) -> list[str]:
     for book in map(read_book, paths):
         for price in book.prices:
             if doubts := price.doubts(today):
-                told = f"{'; '.join(doubts)} (effective {price.effective_on}, {price.source})"
+                told = f"{'; '.join(doubts)} (effective {price.effective_on or 'unknown'}, {price.source})"
                 found.append(f"{book.provider} {book.region} {price.sku}: {told}")
     return found

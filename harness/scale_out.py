@@ -5,9 +5,11 @@ from collections.abc import Callable
 
 from harness.clock import now_ns, sleep
 from harness.cold import Question
+from harness.evidence import Stamps
 from harness.load.process import LoadResult
+from harness.load.records import Fate
 from harness.requests import Exchange, exchanges_of
-from targets.contract import Deployment
+from targets.contract import Deployment, DeploymentError
 
 
 def scale_out_under(
@@ -16,7 +18,8 @@ def scale_out_under(
     """Carry out the schedule with `send`, and meanwhile add `count` replicas, spread evenly over `seconds`.
 
     The replicas' rows come after those of the schedule, from index `first` on, each scheduled when its replica was
-    asked for. The generator goes on sending to the first replicas: what a new one takes on later is no question here.
+    asked for; one that could not be started is a failed row. The generator goes on sending to the first replicas: what
+    a new one takes on later is no question here.
     """
     results: list[LoadResult] = []
     failures: list[BaseException] = []
@@ -34,9 +37,19 @@ def scale_out_under(
     for at in range(count):
         due_ns = begun_ns + int(seconds * 1e9 * (at + 1) / (count + 1))
         sleep(max(0.0, (due_ns - now_ns()) / 1e9))
-        scheduled_ns = now_ns()
-        added.append(question.ask(deployment.scale_out(), first + at, scheduled_ns))
+        added.append(_added(deployment, question, first + at))
     thread.join()
     if failures:
         raise failures[0]
     return [*exchanges_of(results[0]), *added], results[0]
+
+
+def _added(deployment: Deployment, question: Question, index: int) -> Exchange:
+    """One more replica and its first answer. It never raises: the schedule is under way and has to be waited for."""
+    scheduled_ns = now_ns()
+    try:
+        endpoint = deployment.scale_out()
+    except DeploymentError as error:
+        stamps = Stamps(scheduled_ns, None, None, None, now_ns())
+        return Exchange(index, stamps, Fate.FAILED, error=str(error)[:200])
+    return question.ask(endpoint, index, scheduled_ns)

@@ -33,6 +33,9 @@ def test_what_is_measured_is_what_is_true(bench: Bench, name: str):
         if name.endswith("lambda"):
             assert checks["mix: requests with a start class, at least"]["measured"] >= LEAST_REQUESTS
             kinds = {label.split()[-1] for label in checks if label.startswith("mix: start class ")}
+            injected = ["failures injected", "wrong answers injected", "hangs past the timeout"]
+            injected += ["crashes and memory overruns", *(["units out of memory"] if "docker" in name else [])]
+            assert all(checks[f"mix: {label}"]["truth"] > 0 for label in injected), "every fault was really met"
             assert kinds == {"cold", "cold_reinit", "reset", "warm"}, "everything that is hard to tell was there"
     if f"verdicts: {DISTURBED}" not in failed:
         assert checks["verdicts: itself with 20 % planted"]["measured"] == "SLOWER"

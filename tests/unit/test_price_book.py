@@ -99,6 +99,12 @@ def test_stale_and_unverified_rows_are_told(tmp_path):
     assert len(late) == 2 and "121 days old, more than 120" in late[0] and "unverified" in late[1]
 
 
+def test_a_row_without_a_date_is_told_and_a_missing_field_is_refused(tmp_path):
+    assert "not dated" in checked([book(tmp_path, prices=[{**ROW, "effective_on": None}])], date(2026, 6, 1))[0]
+    with pytest.raises(UsageError, match="effective_on: is missing"):
+        read_book(book(tmp_path, prices=[{name: value for name, value in ROW.items() if name != "effective_on"}]))
+
+
 def test_every_shipped_book_can_be_read():
     assert price_books() and all(read_book(path).currency == "USD" for path in price_books())
 

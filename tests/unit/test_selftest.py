@@ -14,7 +14,7 @@ from harness.records import Outcome
 from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements
 from harness.selftest.check import Check, near, same
-from harness.selftest.crowd import implied_queue_ms
+from harness.selftest.crowd import implied_in_flight, implied_queue_ms
 from harness.selftest.ledger import Handled, Life
 from harness.selftest.running import conclude, selftest
 from harness.selftest.scenarios import scenarios
@@ -150,6 +150,9 @@ def test_queue_delay_is_implied_by_the_ends_before():
         lives=[Life("0001", 0, 11, 0, handled=[*first, *(handled(n, n, 2000, 2001) for n in (3, 4, 5))])]
     )
     assert implied_queue_ms(one)[:3] == pytest.approx([0, 150, 300])
+    assert implied_in_flight(one) == 4, "at 1500 ms the first two of six have ended"
+    quick = [handled(n, n + 1, 1000 + 100 * n, 1050 + 100 * n) for n in range(6)]
+    assert implied_in_flight(trial_as_seen(lives=[Life("0001", 0, 11, 0, handled=quick)])) == 1
 
 
 def test_nearness_is_three_percent_or_the_least():

@@ -1,0 +1,38 @@
+"""A replica that cannot be added is a row, and the schedule under way is always waited for."""
+
+import threading
+
+import numpy as np
+
+from harness import scale_out
+from harness.clock import sleep
+from harness.cold import Question
+from harness.load.process import LoadResult
+from harness.load.records import FIELDS, Fate
+from harness.scale_out import scale_out_under
+from targets.contract import DeploymentError
+from targets.workloads.echo import WORKLOAD
+
+QUESTION = Question(list(WORKLOAD.payloads()), "x", 1)
+
+
+class Refusing:
+    """A deployment whose engine refuses."""
+
+    def scale_out(self):
+        raise DeploymentError("replica 0002: the engine refused")
+
+
+def test_a_replica_that_cannot_be_started_is_a_failed_row_after_those_of_the_schedule(monkeypatch):
+    ended = threading.Event()
+
+    def send():
+        sleep(0.3)
+        ended.set()
+        return LoadResult(0, np.empty(0, dtype=np.dtype(list(FIELDS))), [], {}, [])
+
+    exchanges, _ = scale_out_under(send, Refusing(), QUESTION, 2, 7, 0.05)  # type: ignore[arg-type]
+    assert ended.is_set(), "the load process is not left in the midst of a schedule"
+    assert [(one.index, one.fate) for one in exchanges] == [(7, Fate.FAILED), (8, Fate.FAILED)]
+    assert all("the engine refused" in one.error for one in exchanges)
+    assert scale_out.now_ns() > exchanges[0].stamps.scheduled_ns > 0
