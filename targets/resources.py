@@ -1,5 +1,6 @@
 """What a container or a process uses, as the kernel counts it: cgroup v1, cgroup v2 and /proc."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,17 @@ class Usage:
     cpu_ns: int | None = None
     throttled_ns: int | None = None
     oom_killed: bool = False
+
+    def after(self, earlier: "Usage") -> "Usage":
+        """A unit's whole use where it was restarted in between: the kernel counted anew, so times add up."""
+        return Usage(
+            memory_bytes=self.memory_bytes,
+            memory_peak_bytes=_known(max, earlier.memory_peak_bytes, self.memory_peak_bytes),
+            own_memory_bytes=_known(max, earlier.own_memory_bytes, self.own_memory_bytes),
+            cpu_ns=_known(sum, earlier.cpu_ns, self.cpu_ns),
+            throttled_ns=_known(sum, earlier.throttled_ns, self.throttled_ns),
+            oom_killed=earlier.oom_killed or self.oom_killed,
+        )
 
 
 class Cgroup:
@@ -87,6 +99,11 @@ def process_usage(pid: int) -> Usage:
         own_memory_bytes=_kilobytes(status, "RssAnon:", "RssShmem:"),
         cpu_ns=int((times.user + times.system) * NS_PER_S),
     )
+
+
+def _known(combine: Callable[[Iterable[int]], int], *figures: int | None) -> int | None:
+    known = [figure for figure in figures if figure is not None]
+    return combine(known) if known else None
 
 
 def _number(path: Path) -> int | None:

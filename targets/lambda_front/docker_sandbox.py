@@ -25,6 +25,8 @@ from targets.resources import Cgroup, Usage
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 POLL_S = 0.002
 START_LIMIT_S = 60.0
+LOOK_S = 1.0
+"""How often the engine is asked whether a sandbox that does not listen yet has ended: seldom, for asking costs time."""
 THREADS = 64
 
 
@@ -124,8 +126,10 @@ class DockerSandbox(Sandbox):
         return Reply(reply, "Unhandled" if failed else None)
 
     async def kill(self) -> None:
-        """Kill the container; it stays and can be started again."""
+        """Kill the container; it stays and can be started again, in a new control group."""
         self.running = False
+        self.used = self._usage()
+        self._cgroup = None
         if self.upstream is not None:
             self.upstream.close()
         if self.container is not None:
@@ -134,7 +138,7 @@ class DockerSandbox(Sandbox):
     async def remove(self) -> Usage:
         """Delete the container, after a last look at its control group."""
         self.running = False
-        usage = self._cgroup.usage() if self._cgroup is not None else Usage()
+        usage = self._usage()
         if self.upstream is not None:
             self.upstream.close()
         if self._creation is not None:  # the engine makes a container even when nobody waits for it any more
@@ -143,12 +147,16 @@ class DockerSandbox(Sandbox):
                 await self._engine(containers.remove, self._creation.result())
         return usage
 
+    def _usage(self) -> Usage:
+        return self._cgroup.usage().after(self.used) if self._cgroup is not None else self.used
+
     async def _wait_until_listening(self, port: int) -> None:
         """Ask for a path that the emulator does not have: any HTTP answer means that it listens.
 
         The engine's port proxy accepts at once and hangs up until then. The invocation itself is sent exactly once.
         """
         deadline = now_ns() + int(START_LIMIT_S * 1e9)
+        look = now_ns() + int(LOOK_S * 1e9)
         self.upstream = Upstream(port)
         while now_ns() < deadline:
             try:
@@ -157,9 +165,18 @@ class DockerSandbox(Sandbox):
                 await asyncio.sleep(POLL_S)
             else:
                 return
+            if now_ns() > look:
+                await self._check_alive()
+                look = now_ns() + int(LOOK_S * 1e9)
         raise SandboxDied(
             f"sandbox {self.name} did not listen within {START_LIMIT_S:.0f} s: {await self._last_words()}"
         )
+
+    async def _check_alive(self) -> None:
+        assert self.container is not None
+        await self._engine(self.container.reload)
+        if self.container.status != "running":
+            raise SandboxDied(f"sandbox {self.name} ended as it started: {await self._last_words()}")
 
     async def _last_words(self) -> str:
         """What the container printed last. Its output is followed until init ends only: the emulator prints three lines

@@ -69,6 +69,8 @@ class ProcessSandbox(Sandbox):
 
     async def kill(self) -> None:
         """Kill and reap the process."""
+        if self.process is not None and self.running:
+            self.used = process_usage(self.process.pid).after(self.used)
         self.running = False
         if self._writer is not None:  # a start that is cut off has none yet
             self._writer.close()
@@ -77,6 +79,5 @@ class ProcessSandbox(Sandbox):
 
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""
-        usage = process_usage(self.process.pid) if self.process and self.running else Usage()
         await self.kill()
-        return usage
+        return self.used

@@ -39,6 +39,8 @@ class Sandbox(ABC):
         self.spans_ns: dict[str, tuple[int, int]] = {}
         """Begin and end of the latest load of an image, create and start."""
         self.init_ended = asyncio.Event()
+        self.used = Usage()
+        """By its runtimes that were killed: what the kernel counted goes with them."""
         self._loop = asyncio.get_running_loop()
 
     @abstractmethod

@@ -127,3 +127,11 @@ def test_an_ended_process_has_no_figures():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     assert process_usage(child.pid) == Usage()
+
+
+def test_a_restarted_unit_keeps_what_was_counted_before():
+    earlier = Usage(1000, 9000, 340, 1_000, 50, True)
+    later = Usage(500, 7000, 400, 200, 6, False)
+    assert later.after(earlier) == Usage(500, 9000, 400, 1_200, 56, True)
+    assert Usage().after(earlier) == Usage(None, 9000, 340, 1_000, 50, True)
+    assert later.after(Usage()) == later
