@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from harness.cli_decide import RESULTS, Results, console, decide_app
+from harness.cli_prices import prices_app
+from harness.cli_review import review_app
+from harness.cli_schedule import schedule_app
 from harness.errors import FrostlineError
 from harness.interruption import interruptible
 from harness.report.text import clean as clean_text
@@ -14,11 +17,10 @@ from harness.report.text import clean as clean_text
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 lambda_app = typer.Typer(help="The local Lambda on its own.", no_args_is_help=True)
 app.add_typer(lambda_app, name="lambda")
-prices_app = typer.Typer(help="The price book.", no_args_is_help=True)
+app.add_typer(decide_app)
 app.add_typer(prices_app, name="prices")
-
-Results = Annotated[Path, typer.Option("--results", help="folder that holds runs/")]
-RESULTS = Path("results")
+app.add_typer(review_app, name="review")
+app.add_typer(schedule_app, name="schedule")
 
 
 @app.command()
@@ -54,7 +56,7 @@ def run(
     """Measure: package, deploy, send the traffic, save after every trial, show the table."""
     from harness.running import run_experiment
 
-    raise typer.Exit(run_experiment(experiment, rounds, resume, results, _console()))
+    raise typer.Exit(run_experiment(experiment, rounds, resume, results, console()))
 
 
 @app.command()
@@ -69,7 +71,7 @@ def show(
     from harness.table import summarise
 
     summary = summarise(find_run(results, run))
-    render(summary, format, _console())  # type: ignore[arg-type]
+    render(summary, format, console())  # type: ignore[arg-type]
     if not summary.valid:
         raise typer.Exit(1)
 
@@ -86,7 +88,7 @@ def compare(
     from harness.compare import compare as compared
     from harness.report.comparison import render
 
-    render(compared(results, a, b, run), format, _console())
+    render(compared(results, a, b, run), format, console())
 
 
 @app.command()
@@ -98,7 +100,7 @@ def selftest(
     """Measure what is known beforehand on every local target, and print truth beside measurement (10 to 15 minutes)."""
     from harness.selftest.running import selftest as examine
 
-    raise typer.Exit(examine(target or [], results, format, _console()))
+    raise typer.Exit(examine(target or [], results, format, console()))
 
 
 @app.command()
@@ -144,24 +146,7 @@ def lambda_up(
         "starts_per_10_s": starts_per_10_s,
         "init_timeout_s": init_timeout_s,
     }
-    lambda_up(LambdaOrder(workload, port, memory_mb, function, model_dir, target), _console())
-
-
-@prices_app.command("check")
-def prices_check(
-    books: Annotated[
-        list[Path] | None, typer.Argument(help="YAML files; default: those that come with Frostline")
-    ] = None,
-) -> None:
-    """Warn about prices that are stale (more than 120 days old) or unverified."""
-    from harness.clock import utc_now
-    from harness.price_book import checked, price_books
-
-    paths = books or price_books()
-    warnings = checked(paths, utc_now().date())
-    for line in warnings:
-        print(f"warning: {clean_text(line)}")
-    print(f"{len(paths)} price books read, {len(warnings)} rows to look up again")
+    lambda_up(LambdaOrder(workload, port, memory_mb, function, model_dir, target), console())
 
 
 @app.command()
@@ -180,12 +165,8 @@ def load(
     from harness.load_url import LoadOrder, load_url
 
     raise typer.Exit(
-        load_url(LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s), format, _console())
+        load_url(LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s), format, console())
     )
-
-
-def _console() -> Console:
-    return Console(highlight=False)
 
 
 def main() -> None:

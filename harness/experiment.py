@@ -9,14 +9,16 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 import loadprofiles
 import targets
+from harness.economics import FIELDS as ECONOMICS
+from harness.economics import Expected, PricedAs, Ratings, Stakes
 from harness.errors import UsageError
 from harness.files import one_line
+from harness.part import Part
 from harness.parts import (
     FunctionChoice,
     LoadChoice,
     Name,
     Objective,
-    Part,
     ProfileChoice,
     Regimes,
     ScaleOutChoice,
@@ -61,6 +63,10 @@ class Experiment(Part):
     objective: Objective | None = None
     margin: float = Field(0.10, gt=0, lt=1)
     """Ratios within 1 +- margin count as the same; set before the run."""
+    expected: Expected | None = None
+    priced_as: PricedAs = PricedAs()
+    stakes: Stakes = Stakes()
+    ratings: Ratings = Ratings()
 
     # Checks are per field, so that a problem of one field does not hide those of another.
 
@@ -108,8 +114,9 @@ class Experiment(Part):
         return found
 
     def sha256(self) -> str:
-        """Identifies the definition: two runs of one experiment share it."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+        """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""
+        measured = self.model_dump(mode="json", exclude=set(ECONOMICS))
+        return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()
 
 
 def experiment_names() -> list[str]:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 import targets
+from harness.part import Part
 from harness.problems import has_more_values, shown
 from targets.contract import FunctionSettings, Sizing, Workload
 
@@ -17,19 +18,6 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Regime = TypeVar("Regime", bound=str)
 Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda found: list(dict.fromkeys(found)))]
-
-
-class Part(BaseModel):
-    """A piece of an experiment: unknown fields are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _no_switches(cls, value: Any) -> Any:
-        if isinstance(value, bool):  # YAML's yes and no; they would count as 1 and 0
-            raise ValueError(f"{value} is not accepted: no field is a switch; write a number or a name")
-        return value
 
 
 class WorkloadChoice(Part):

@@ -154,5 +154,9 @@ class Manifest(Record):
     packages: dict[str, dict[str, Any]] = {}
     """By workload/target: digest, size, base."""
     facts: dict[str, Any] = {}
+    prices: dict[str, Any] = {}
+    """The price book of the experiment's region as it was when the run began; empty where there is none."""
+    anchor: dict[str, Any] = {}
+    """Where an earlier run's images were deployed instead of new ones: that run, its definition, its images."""
     owner: dict[str, Any] = {}
     """Process that carries the run out: pid, start time, boot id."""

@@ -1,0 +1,1 @@
+"""What a run comes to in money: pure functions over stored runs and a price book."""

@@ -1,0 +1,120 @@
+"""The nouns of money: a priced line, a term, a side, a break-even, and all of them together (frostline/cost/1)."""
+
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any, Literal
+
+from harness.estimate import Estimate, plain
+
+COST_SCHEMA = "frostline/cost/1"
+TermName = Literal["compute", "idle", "scaling penalty", "platform", "engineering"]
+TERMS: tuple[TermName, ...] = ("compute", "idle", "scaling penalty", "platform", "engineering")
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """A row of the bill of one month, in FOCUS's names: PricingQuantity x ListUnitPrice = ListCost, exactly."""
+
+    term: TermName
+    ServiceName: str
+    SkuId: str
+    RegionId: str
+    PricingUnit: str
+    PricingQuantity: Decimal
+    ListUnitPrice: Decimal
+    ListCost: Decimal
+    BillingCurrency: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Every column; exact numbers as text."""
+        return {f.name: str(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Term:
+    """One of the five terms. `usd_per_month` is None where it was not stated or cannot be told; `basis` says on what it
+    rests, in words."""
+
+    name: TermName
+    usd_per_month: float | None
+    basis: str
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """The nearest size that can be bought and fits; `remark` when it is not the one measured."""
+
+    sku: str
+    memory_mb: int
+    vcpus: float
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class SideCost:
+    """One row of the run at the expected traffic. The estimates hold all five terms; their interval is of the measured
+    part: what was not measured has none."""
+
+    workload: str
+    target: str
+    profile: str
+    kind: Literal["service", "function"]
+    purchase: Purchase
+    replicas: int | None
+    """Of a service at the expected peak."""
+    utilisation: float | None
+    """Busy share of what is paid for by the hour; None for a function without provisioned concurrency."""
+    terms: list[Term]
+    lines: list[CostLine]
+    per_month_usd: Estimate
+    per_1k_usd: Estimate
+    """For 1,000 good answers."""
+    notes: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field."""
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """Mean requests per second at which function and service cost the same; above it the service is cheaper.
+
+    `rate` has no value where there is none within the range looked at: `words` says which side is cheaper then.
+    """
+
+    workload: str
+    profile: str
+    function: str
+    service: str
+    rate: Estimate
+    rates: list[float]
+    function_usd_per_month: list[float]
+    service_usd_per_month: list[float]
+    """The curves, over `rates`."""
+    words: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field."""
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Costing:
+    """All of a run. `notices` must be told with every figure: whose prices, which defaults, what was assumed."""
+
+    run: str
+    experiment: str | None
+    currency: str
+    prices: str
+    """Provider, region, whose book and its oldest date, in words."""
+    requests_per_month: float
+    expected: bool
+    """Whether the experiment states its traffic; otherwise it is each row's own, kept up all month."""
+    sides: list[SideCost]
+    break_evens: list[BreakEven]
+    notices: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """frostline/cost/1."""
+        return {"schema": COST_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
