@@ -1,7 +1,7 @@
 """A number with its uncertainty, and how numbers are written into JSON."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 
@@ -34,9 +34,11 @@ def rounded(value: float, digits: int = 6) -> float | None:
 
 
 def plain(value: Any) -> Any:
-    """Any stored value as strict JSON: floats rounded and finite, keys strings, dataclasses by their own to_json."""
+    """Any stored value as strict JSON: floats rounded and finite, keys strings, dataclasses by to_json or fields."""
     if hasattr(value, "to_json"):
         return value.to_json()
+    if is_dataclass(value):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

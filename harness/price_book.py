@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from harness.errors import UsageError
+from harness.errors import RecordError, UsageError
 from harness.problems import problems_in
 from harness.strict_yaml import read_mapping
 
@@ -57,13 +57,17 @@ class Price(Entry):
             raise ValueError(f"{', '.join(map(str, begins))}: tiers begin at 0 and ascend")
         return tiers
 
-    def cost(self, units: Decimal) -> Decimal:
-        """What so many units a month cost, each tier at its own price. ValueError for less than none."""
+    def parts(self, units: Decimal) -> list[tuple[Decimal, Decimal]]:
+        """(units, unit price) for each tier that so many units a month reach. ValueError for less than none."""
         if units < 0:
             raise ValueError(f"{units} {self.unit}: not less than 0")
         ends = [*(tier.begin for tier in self.tiers[1:]), units]
         taken = [max(Decimal(0), min(units, end) - tier.begin) for tier, end in zip(self.tiers, ends, strict=True)]
-        return sum((part * tier.price for part, tier in zip(taken, self.tiers, strict=True)), Decimal(0))
+        return [(part, tier.price) for part, tier in zip(taken, self.tiers, strict=True) if part]
+
+    def cost(self, units: Decimal) -> Decimal:
+        """What so many units a month cost, each tier at its own price. ValueError for less than none."""
+        return sum((part * price for part, price in self.parts(units)), Decimal(0))
 
     def doubts(self, today: date) -> list[str]:
         """Why this row should be looked up again before it is quoted."""
@@ -90,6 +94,10 @@ class PriceBook(Entry):
             raise ValueError(f"{', '.join(twice)}: given twice, keep one row per SKU")
         return prices
 
+    def stored(self) -> dict[str, Any]:
+        """As a run keeps it: exact prices as text."""
+        return self.model_dump(mode="json", by_alias=True)
+
     def price(self, sku: str) -> Price:
         """One row. UsageError that lists what there is."""
         found = next((price for price in self.prices if price.sku == sku), None)
@@ -110,6 +118,20 @@ def read_book(path: Path) -> PriceBook:
         return PriceBook.model_validate(read_mapping(path))
     except ValidationError as error:
         raise UsageError([f"{path}: {line}" for line in problems_in(error)]) from None
+
+
+def book_for(provider: str, region: str) -> PriceBook | None:
+    """The shipped book of a region; None when there is none."""
+    books = (read_book(path) for path in price_books())
+    return next((book for book in books if (book.provider, book.region) == (provider, region)), None)
+
+
+def kept_book(prices: dict[str, Any], source: str) -> PriceBook:
+    """The book as a run stores it. RecordError with every problem."""
+    try:
+        return PriceBook.model_validate(prices)
+    except ValidationError as error:
+        raise RecordError("\n".join(f"{source}: prices: {line}" for line in problems_in(error))) from None
 
 
 def checked(paths: list[Path], today: date) -> list[str]:

@@ -1,26 +1,16 @@
 """Six dimensions from 1 to 5 and what they say together: serverless, container, hybrid or cannot decide yet."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
 
 from harness.cost.nouns import Costing
-from harness.estimate import plain
+from harness.dimensions import Dimension, Evidence, Pull, dimensions_of
+from harness.economics import economics_of
+from harness.notes import FORCED_COLD
+from harness.recommendation import Recommendation, recommended
 from harness.store import RunFolder
 from harness.summary import Summary
 
-Pull = Literal["serverless", "container", "neither"]
-Recommendation = Literal["serverless", "container", "hybrid", "cannot decide yet"]
-
-
-@dataclass(frozen=True)
-class Dimension:
-    """`score` is None where it was neither measured nor stated; `source` says which. `reason` holds its figures."""
-
-    name: str
-    score: int | None
-    source: Literal["measured", "stated", "missing"]
-    pull: Pull
-    reason: str
+__all__ = ["Dimension", "Pull", "Recommendation", "Scorecard", "scorecards"]
 
 
 @dataclass(frozen=True)
@@ -34,11 +24,25 @@ class Scorecard:
     """The rows it rests on, in words."""
     would_change: list[str]
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-
 
 def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> list[Scorecard]:
-    """One per workload, in the summary's order."""
-    raise NotImplementedError
+    """One per workload, in the summary's order. RecordError where the experiment's own inputs are malformed."""
+    economics = economics_of(run.manifest.experiment)
+    objective = run.manifest.experiment.get("objective")
+    kinds = {name: str(facts.get("kind")) for name, facts in run.manifest.targets.items()}
+    found = []
+    for workload in dict.fromkeys(row.workload for row in summary.rows):
+        rows = [row for row in summary.rows if row.workload == workload and row.valid]
+        evidence = Evidence(
+            workload=workload,
+            economics=economics,
+            objective=objective if isinstance(objective, dict) else None,
+            traffic=[row for row in rows if not row.profile.startswith(FORCED_COLD) and row.throughput_rps is not None],
+            forced=[row for row in rows if row.profile == FORCED_COLD],
+            kinds=kinds,
+            costing=costing,
+        )
+        dimensions = dimensions_of(evidence)
+        told = recommended(evidence, dimensions, summary)
+        found.append(Scorecard(workload, dimensions, told.recommendation, told.because, told.would_change))
+    return found

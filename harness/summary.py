@@ -62,7 +62,7 @@ class Row:
     gpu_p50_ms: Estimate | None = None
     lag_p50_ms: float | None = None
     lag_p99_ms: float | None = None
-    cost_per_1k_usd: float | None = None
+    cost_per_1k_usd: Estimate | None = None
     notes: list[Note] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:

@@ -71,10 +71,6 @@ class SideCost:
     """For 1,000 good answers."""
     notes: list[str]
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-
 
 @dataclass(frozen=True)
 class BreakEven:
@@ -93,10 +89,6 @@ class BreakEven:
     service_usd_per_month: list[float]
     """The curves, over `rates`."""
     words: str
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)

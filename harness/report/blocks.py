@@ -77,6 +77,7 @@ TRAFFIC = [
     Measure("warm_p50_ms", "warm\np50 ms", 3, lambda row: cell(row.warm_p50_ms)),
     Measure("warm_p95_ms", "warm\np95 ms", 6, lambda row: cell(row.warm_p95_ms)),
     Measure("cold_p50_ms", "cold\np50 ms", 2, lambda row: cell(row.cold_p50_ms)),
+    Measure("cost_per_1k_usd", "USD per\n1,000 ok", 3, lambda row: cell(row.cost_per_1k_usd)),
     Measure("memory_peak_mb", "peak\nMB", 5, lambda row: Cell(figure(row.memory_peak_mb))),
     Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
     Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),

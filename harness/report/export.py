@@ -12,7 +12,7 @@ from harness.records import PHASES, StartClass
 from harness.report.blocks import Table, page
 from harness.report.heading import LEGEND, heading
 from harness.report.text import Cell, clean
-from harness.summary import NO_TRIAL, Row, Summary
+from harness.summary import ABSENT, NO_TRIAL, Row, Summary
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")
@@ -47,7 +47,7 @@ def flat(row: Row) -> dict[str, Any]:
     line: dict[str, Any] = {}
     for f in fields(row):
         value = getattr(row, f.name)
-        if f.default is NO_TRIAL or f.name == "gpu_p50_ms":
+        if f.default is NO_TRIAL or f.name in ABSENT:
             line |= four(f.name, value)
         elif f.name == "start_classes":
             line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}

@@ -73,6 +73,11 @@ def percent(estimate: Estimate) -> Cell:
     return cell(estimate.scaled(100))
 
 
+def percent_of(share: float | None) -> Cell:
+    """A share without an interval, in percent."""
+    return Cell(MISSING if share is None else figure(100 * share))
+
+
 def count(n: int | None) -> Cell:
     """A whole number."""
     return Cell(MISSING if n is None else f"{n:,}")

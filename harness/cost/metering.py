@@ -1,0 +1,85 @@
+"""What one trial's requests would be billed for, from the rows as they were measured."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from harness.columns import phase_column
+from harness.figures import MS_PER_NS, OK, codes, met_start, numbers
+from harness.records import Outcome, StartClass, TrialRecord
+from harness.stats import Floats
+from harness.store import RunFolder
+
+INIT_PHASES = ("boot", "imports", "weights", "tokenizer", "connections")
+"""Of a start, what Lambda bills as initialisation; creating and starting the sandbox is not billed."""
+UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
+COLUMNS = ["scheduled_ns", "sent_ns", "done_ns", "outcome", "start_class", "handler_ns"]
+NS_PER_S = 1e9
+
+
+@dataclass(frozen=True)
+class Metered:
+    """Sums over one trial's arrivals."""
+
+    arrivals: int
+    good: int
+    invoked: int
+    billed_s: float
+    """Of a function: initialisation and handler, each request rounded up to a whole millisecond."""
+    warm_billed_s: float
+    """The same if no request had met a start: handler alone."""
+    handler_s: float
+    handled: int
+    late: int
+    """Good answers that met a start and missed the objective."""
+    bad: int
+    """Arrivals without a good answer."""
+    assumed: int = 0
+    """Requests without a handler time of their own: they are billed from sent to done, which is more."""
+    uninitialised: int = 0
+    """Requests that met a start whose parts are not known: its initialisation is missing."""
+
+
+def metered(run: RunFolder, record: TrialRecord, objective_ms: float) -> Metered:
+    """One trial; `objective_ms` is 0 where every start makes an answer late. RecordError when rows are not readable."""
+    rows = run.requests(record, [*COLUMNS, *(phase_column(phase) for phase in INIT_PHASES)])
+    outcomes, starts = codes(rows["outcome"], Outcome)[0], codes(rows["start_class"], StartClass)[0]
+    sent, done, scheduled, handler = (numbers(rows[f"{name}_ns"]) for name in ("sent", "done", "scheduled", "handler"))
+    invoked = ~np.isnan(sent) & ~np.isin(outcomes, [list(Outcome).index(outcome) for outcome in UNBILLED])
+    started = met_start(starts)
+    init = np.array([numbers(rows[phase_column(phase)]) for phase in INIT_PHASES])
+    unknown = started & np.isnan(init).all(axis=0) & invoked
+    init_ns = np.where(started, np.nan_to_num(init).sum(axis=0), 0.0) + cut_off_ns(record, starts)
+    assumed = invoked & np.isnan(handler)
+    duration = np.where(np.isnan(handler), np.nan_to_num(done - sent), handler)
+    latency_ms = (done - scheduled) * MS_PER_NS
+    good = outcomes == OK
+    return Metered(
+        arrivals=len(outcomes),
+        good=int(good.sum()),
+        invoked=int(invoked.sum()),
+        billed_s=billed_ms((init_ns + duration)[invoked] * MS_PER_NS) / 1000,
+        warm_billed_s=billed_ms(duration[invoked] * MS_PER_NS) / 1000,
+        handler_s=float(np.nansum(handler)) / NS_PER_S,
+        handled=int(np.sum(~np.isnan(handler))),
+        late=int(np.sum(good & started & (latency_ms > objective_ms))),
+        bad=int(np.sum(~good)),
+        assumed=int(assumed.sum()),
+        uninitialised=int(unknown.sum()),
+    )
+
+
+def billed_ms(durations_ms: Floats | Sequence[float]) -> float:
+    """Each rounded up to a whole millisecond, as Lambda does; a float's own error is no reason to bill one more."""
+    return float(sum(math.ceil(round(float(ms), 6)) for ms in durations_ms))
+
+
+def cut_off_ns(record: TrialRecord, starts: Any) -> Floats:
+    """An initialisation that overran its limit is billed until then, and once more when it is repeated."""
+    limit_s = record.deployment.get("front", {}).get("init_timeout_s") if isinstance(record.deployment, dict) else None
+    known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
+    repeated = starts == list(StartClass).index(StartClass.COLD_REINIT)
+    return np.where(repeated, float(limit_s) * NS_PER_S if known and limit_s else 0.0, 0.0)

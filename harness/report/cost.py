@@ -1,0 +1,135 @@
+"""`frostline cost`: the sides term by term and where they cost the same, on a terminal or as Markdown, CSV or JSON."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from harness.cost.costing import costing_of
+from harness.cost.nouns import TERMS, Costing, CostLine, SideCost
+from harness.errors import UsageError
+from harness.price_book import read_book
+from harness.report.blocks import Column, Table, filled
+from harness.report.console import page_wide, say, say_table
+from harness.report.export import block, bullets, escaped, harmless
+from harness.report.text import MISSING, Cell, cell, clean, count, figure, percent_of
+from harness.store import find_run
+from harness.table import summarise
+
+FORMATS = ("text", "md", "csv", "json")
+MILLION = 1e6
+
+
+def cost_of_run(results: Path, name: str, book: Path | None, format: str, console: Console) -> None:
+    """Write it to `console`. UsageError for a format that does not exist or prices that are not there."""
+    if format not in FORMATS:
+        raise UsageError([f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"])
+    run = find_run(results, name)
+    costing = costing_of(run, summarise(run), read_book(book) if book else None)
+    if format == "text":
+        render_text(costing, console if console.is_terminal else page_wide(console))
+        return
+    written = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
+    console.file.write(written(costing) + "\n")
+
+
+def render_text(costing: Costing, console: Console) -> None:
+    """Heading, a table per workload and profile, the break-evens, what must be said."""
+    title, *lines = heading(costing)
+    say(console, title, "bold")
+    for line in lines:
+        say(console, line, "dim")
+    for table in tables(costing):
+        say_table(console, table)
+    console.print()
+    for line in sentences(costing):
+        say(console, line, "bold")
+    for notice in costing.notices:
+        say(console, f"* {clean(notice)}", "dim")
+
+
+def heading(costing: Costing) -> list[str]:
+    """What is priced, at what traffic, by whose prices; already harmless."""
+    month = f"{costing.requests_per_month / MILLION:,.3g} million requests a month"
+    whose = "expected" if costing.expected else "each row's own traffic, at most"
+    return [
+        clean(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
+        clean(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
+    ]
+
+
+def tables(costing: Costing) -> list[Table]:
+    """One per workload and profile."""
+    groups: dict[tuple[str, str], list[SideCost]] = {}
+    for side in costing.sides:
+        groups.setdefault((side.workload, side.profile), []).append(side)
+    return [
+        Table(clean(f"{workload} · {profile}"), "USD a month, term by term", columns(sides), remarks(sides))
+        for (workload, profile), sides in groups.items()
+    ]
+
+
+def columns(sides: list[SideCost]) -> list[Column]:
+    """Total, terms, and how many units they pay for."""
+    terms = [{term.name: term.usd_per_month for term in side.terms} for side in sides]
+    parts = [Column(name.replace(" ", "\n"), 0, [Cell(money(by.get(name))) for by in terms]) for name in TERMS]
+    measured = [
+        Column("per 1,000\nok", 0, [cell(side.per_1k_usd) for side in sides]),
+        Column("a month", 0, [cell(side.per_month_usd) for side in sides]),
+        *parts,
+        Column("replicas", 1, [count(side.replicas) for side in sides]),
+        Column("busy\n%", 1, [percent_of(side.utilisation) for side in sides]),
+        Column("n", 1, [count(side.per_month_usd.n or None) for side in sides]),
+    ]
+    return [Column("target", 0, [Cell(clean(side.target)) for side in sides]), *filled(measured)]
+
+
+def remarks(sides: list[SideCost]) -> list[str]:
+    """What each side is bought as and what its terms rest on."""
+    told = []
+    for side in sides:
+        told.append(clean(f"{side.target}: {'; '.join(side.notes)}"))
+        told += [clean(f"  {term.name}: {term.basis}") for term in side.terms]
+        if side.per_month_usd.value is None and side.per_month_usd.why:
+            told.append(clean(f"  no cost: {side.per_month_usd.why}"))
+    return told
+
+
+def sentences(costing: Costing) -> list[str]:
+    """Where the sides cost the same; already harmless."""
+    return [
+        clean(f"Break-even, {one.workload}, {one.profile}: {one.words} (n = {one.rate.n})")
+        for one in costing.break_evens
+    ]
+
+
+def money(value: float | None) -> str:
+    """Dollars and cents; what is not known is not 0."""
+    return MISSING if value is None else f"{value:,.2f}" if value >= 0.01 or value == 0 else figure(value)
+
+
+def as_json(costing: Costing) -> str:
+    """frostline/cost/1; ASCII only."""
+    return json.dumps(costing.to_json(), indent=2, allow_nan=False)
+
+
+def as_csv(costing: Costing) -> str:
+    """The bills line by line, in FOCUS's columns: PricingQuantity x ListUnitPrice = ListCost."""
+    stream = io.StringIO()
+    names = list(CostLine.__dataclass_fields__)
+    writer = csv.DictWriter(stream, ["run", "workload", "target", "profile", *names], lineterminator="\n")
+    writer.writeheader()
+    for side in costing.sides:
+        own = {"run": costing.run, "workload": side.workload, "target": side.target, "profile": side.profile}
+        for line in side.lines:
+            writer.writerow({name: harmless(str(x)) for name, x in (own | line.to_json()).items()})
+    return stream.getvalue().rstrip("\n")
+
+
+def as_markdown(costing: Costing) -> str:
+    """The tables and sentences of the terminal, for a pull request."""
+    title, *lines = heading(costing)
+    parts = [f"## {escaped(title)}", *map(escaped, lines), *(block(table) for table in tables(costing))]
+    return "\n\n".join([*parts, *bullets("Break-even", sentences(costing)), *bullets("Notices", costing.notices)])

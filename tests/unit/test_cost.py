@@ -1,0 +1,309 @@
+"""Cost against cases worked out by hand: each figure in an assertion was computed on paper from the price book."""
+
+import json
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from harness.cost.bill import Order, bill, kept_seconds, task_seconds
+from harness.cost.break_even import Curves, break_even, crossing
+from harness.cost.costing import costing_of
+from harness.cost.metering import billed_ms, metered
+from harness.cost.nouns import TERMS, Purchase
+from harness.cost.replicas import Carried
+from harness.cost.sku import purchase_of
+from harness.cost.use import Use
+from harness.economics import SECONDS_PER_MONTH, Economics
+from harness.errors import RecordError, UsageError
+from harness.estimate import Estimate
+from harness.price_book import PriceBook, book_for
+from harness.report.cost import as_csv, as_markdown
+from harness.store import RunFolder
+from harness.table import summarise
+from tests.synthetic import make_run, manifest, requests, samples, trial, with_phases
+
+BOOK = book_for("AWS", "us-east-1")
+assert BOOK is not None
+USE = Use(billed_s=0.1, invoked=1.0, good=1.0, late=0.0, bad=0.0, handler_s=0.02)
+NOBODY = {"engineering_hours_per_month": {"service": 0, "function": 0}}
+
+
+def economics(**sections):
+    return Economics.model_validate({"stakes": NOBODY} | sections)
+
+
+def order(kind, purchase, image_gb=None, **sections):
+    return Order(kind, purchase, economics(**sections), BOOK, image_gb)
+
+
+def total(lines, *terms):
+    return sum((line.ListCost for line in lines if not terms or line.term in terms), Decimal(0))
+
+
+ONE_GB = Purchase("lambda.x86", 1024, 0.58)
+TASK = Purchase("fargate.x86", 2048, 1.0)
+
+
+def test_a_function_of_one_gigabyte():
+    """3 million arrivals of 0.1 s: 300,000 GB-s x 0.0000166667 = 5.00001; 3 million x 0.0000002 = 0.6."""
+    lines = bill(order("function", ONE_GB), USE, 3e6, None)
+    assert total(lines, "compute") == Decimal("5.00001") + Decimal("0.6")
+    assert total(lines) == Decimal("5.60001")
+
+
+def test_a_function_of_arm_is_priced_as_arm():
+    """300,000 GB-s x 0.0000133334 = 4.00002."""
+    lines = bill(order("function", Purchase("lambda.arm", 1024, 0.58)), USE, 3e6, None)
+    assert total(lines, "compute") == Decimal("4.00002") + Decimal("0.6")
+
+
+def test_tiers_are_lines_of_their_own():
+    """7 billion GB-s: 6 billion x 0.0000166667 = 100,000.2 and 1 billion x 0.000015 = 15,000."""
+    lines = [line for line in bill(order("function", ONE_GB), USE, 7e10, None) if line.SkuId == "lambda.x86.gb-second"]
+    assert [line.ListCost for line in lines] == [Decimal("100000.2"), Decimal("15000")]
+
+
+def test_provisioned_concurrency_is_paid_used_or_not():
+    """2 sandboxes of 1 GB all month: 2 x 2,628,000 GB-s x 0.0000041667 = 21.9001752, of which 300,000 / 5,256,000 is in
+    use; the durations at 0.0000097222 x 300,000 = 2.91666."""
+    bought = {"provisioned_concurrency": 2}
+    lines = bill(order("function", ONE_GB, priced_as=bought), USE, 3e6, None)
+    kept = [line for line in lines if line.SkuId == "lambda.provisioned.x86.kept.gb-second"]
+    assert sum(line.ListCost for line in kept) == Decimal("21.9001752")
+    assert [line.PricingQuantity for line in kept] == [Decimal(300_000), Decimal(4_956_000)]
+    assert [line.term for line in kept] == ["compute", "idle"]
+    used = next(line for line in lines if line.SkuId == "lambda.provisioned.x86.used.gb-second")
+    assert used.ListCost == Decimal("2.91666")
+    assert not [line for line in lines if line.SkuId == "lambda.x86.gb-second"]
+
+
+def test_what_provisioned_concurrency_cannot_carry_is_on_demand():
+    """30 million arrivals of 0.1 s keep 1.1416 sandboxes busy: of 3 million GB-s one sandbox carries 2,628,000."""
+    lines = bill(order("function", ONE_GB, priced_as={"provisioned_concurrency": 1}), USE, 3e7, None)
+    by_sku = {line.SkuId: line.PricingQuantity for line in lines if line.term == "compute"}
+    assert by_sku["lambda.provisioned.x86.used.gb-second"] == Decimal(2_628_000)
+    assert by_sku["lambda.x86.gb-second"] == Decimal(372_000)
+
+
+def test_two_replicas_all_month():
+    """2 x (1 vCPU x 730 h x 0.04048 + 2 GB x 730 h x 0.004445) = 2 x (29.5504 + 6.4897) = 72.0802, mostly idle."""
+    bought = {"load_balancer": "none", "public_ipv4": 0}
+    lines = bill(order("service", TASK, priced_as=bought), USE, SECONDS_PER_MONTH, 2)
+    assert total(lines, "compute", "idle") == Decimal("72.0802")
+    assert total(lines, "compute") == Decimal("0.720802"), "1 request a second, 0.02 s each, is 1 % of two"
+    assert total(lines) == Decimal("72.0802")
+
+
+def test_load_balancer_addresses_and_registry():
+    """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of 0.5 GB
+    x 0.10 = 0.15."""
+    lines = bill(order("service", TASK, image_gb=0.5), USE, 25 * SECONDS_PER_MONTH, 1)
+    assert total(lines, "platform") == Decimal("16.425") + Decimal("5.84") + Decimal("7.3") + Decimal("0.15")
+
+
+def test_late_and_failed_answers_and_hours():
+    """1,000 arrivals: 10 late x 0.5 = 5, 20 failed x 2 = 40; 3 hours x 80 = 240 and 7 of platform."""
+    stakes = {
+        "late_request_usd": 0.5,
+        "failed_request_usd": 2,
+        "engineering_hours_per_month": {"service": 0, "function": 3},
+        "engineering_usd_per_hour": 80,
+        "platform_usd_per_month": {"service": 0, "function": 7},
+    }
+    use = Use(0.1, 1.0, 0.98, 0.01, 0.02, 0.02)
+    lines = bill(order("function", ONE_GB, stakes=stakes), use, 1000, None)
+    assert total(lines, "scaling penalty") == 45
+    assert total(lines, "engineering") == 240
+    assert total(lines, "platform") == 7
+
+
+@pytest.mark.parametrize(
+    ("seconds", "billed"), [(0.2, 60), (59.2, 60), (60, 60), (60.1, 61), (SECONDS_PER_MONTH, 2_628_000)]
+)
+def test_a_task_is_billed_by_the_second_and_a_minute_at_least(seconds, billed):
+    assert task_seconds(seconds) == billed
+
+
+@pytest.mark.parametrize(("seconds", "billed"), [(1, 300), (300, 300), (301, 600)])
+def test_provisioned_concurrency_is_billed_in_five_minutes(seconds, billed):
+    assert kept_seconds(seconds) == billed
+
+
+def test_a_duration_is_rounded_up_to_a_millisecond():
+    assert billed_ms([1.0, 1.000001, 0.2, 7.0000000001]) == 1 + 2 + 1 + 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "case", "size", "remark"),
+    [
+        ("service", {"memory_mb": 2048, "cpus": 1.0}, (2048, 1), False),
+        ("service", {"memory_mb": 1500, "cpus": 0.3}, (2048, 0.5), True),
+        ("service", {"memory_mb": 9000, "cpus": 1.0}, (9216, 2), True),
+        ("service", {"memory_mb": 512, "cpus": 16}, (32_768, 16), True),
+        ("function", {"memory_mb": 1769, "cpus": 1.0}, (1769, 1), False),
+        ("function", {"memory_mb": 100, "cpus": 0.1}, (128, 128 / 1769), True),
+    ],
+)
+def test_the_nearest_size_that_fits_is_bought(kind, case, size, remark):
+    bought = purchase_of(kind, case, "x86")
+    assert (bought.memory_mb, bought.vcpus) == pytest.approx(size)
+    assert (bought.remark is not None) == remark
+
+
+@pytest.mark.parametrize("case", [{"memory_mb": 200_000, "cpus": 1}, {"memory_mb": True, "cpus": 1}, {"cpus": 1}, {}])
+def test_what_cannot_be_bought_is_said(case):
+    with pytest.raises(RecordError):
+        purchase_of("service", case, "x86")
+
+
+def test_replicas_are_bought_for_the_peak():
+    carried = Carried(Estimate(10.0, 8.0, 12.0, 9), True, "")
+    assert [carried.replicas(rps) for rps in (0.1, 10.0, 10.1, 95)] == [1, 1, 2, 10]
+    assert carried.replicas(95, carried.rate.low) == 12
+    assert Carried(Estimate(None, why="x"), False, "").replicas(1) is None
+
+
+def test_where_a_line_meets_a_step():
+    """1 USD per unit of rate against 7: they meet at 7."""
+    assert crossing([1, 2, 4, 8, 16], lambda rate: rate, lambda _: 7.0) == pytest.approx(7.0, rel=1e-5)
+    assert crossing([1, 2, 4], lambda rate: rate, lambda _: 7.0) is None
+    assert crossing([8, 16], lambda rate: rate, lambda _: 7.0) is None, "dearer from the beginning"
+
+
+def test_the_interval_of_the_break_even_is_that_of_both_sides(side_costs):
+    dear = Curves(lambda r: 10 * r, lambda r: 8 * r, lambda r: 12 * r, 5)
+    steady = Curves(lambda _: 60.0, lambda _: 48.0, lambda _: 72.0, 9)
+    found = break_even(*side_costs, dear, steady)
+    assert (found.rate.value, found.rate.low, found.rate.high) == pytest.approx((6.0, 4.0, 9.0), rel=1e-4)
+    assert found.rate.n == 5
+    assert "below 6.0 requests per second" in found.words and "docker-lambda is cheaper" in found.words
+
+
+def test_an_upper_bound_of_cost_is_no_break_even(side_costs):
+    dear = Curves(lambda r: 10 * r, lambda r: 10 * r, lambda r: 10 * r, 5)
+    steady = Curves(lambda _: 60.0, lambda _: 60.0, lambda _: 60.0, 5, known_to=2.0)
+    found = break_even(*side_costs, dear, steady)
+    assert found.rate.value is None and found.words.startswith("at most 6")
+    assert "frostline capacity" in found.words
+    within = break_even(*side_costs, dear, Curves(lambda _: 15.0, lambda _: 15.0, lambda _: 15.0, 5, known_to=2.0))
+    assert within.rate.value == pytest.approx(1.5, rel=1e-4), "one replica is enough there, and that is known"
+
+
+EXPECTED = {"requests_per_month": 3_000_000, "peak_to_mean": 4}
+
+
+@pytest.fixture
+def run(tmp_path):
+    return priced_run(tmp_path)
+
+
+def priced_run(folder, **fields):
+    experiment = {"name": "quickstart", "expected": EXPECTED, "stakes": NOBODY} | fields
+    return make_run(folder, rounds=3, requests_per_trial=60, experiment=experiment)
+
+
+@pytest.fixture
+def side_costs(run):
+    sides = costing_of(run, summarise(run)).sides
+    return next(s for s in sides if s.kind == "function"), next(s for s in sides if s.kind == "service")
+
+
+def test_every_exported_row_multiplies(run):
+    costing = costing_of(run, summarise(run))
+    lines = [line for side in costing.sides for line in side.lines]
+    assert {line.term for line in lines} == set(TERMS) - {"scaling penalty"}, "nobody stated what a late answer costs"
+    assert all(line.PricingQuantity * line.ListUnitPrice == line.ListCost for line in lines)
+    for row in (row for side in costing.to_json()["sides"] for row in side["lines"]):
+        assert Decimal(row["PricingQuantity"]) * Decimal(row["ListUnitPrice"]) == Decimal(row["ListCost"])
+
+
+def test_terms_add_up_to_the_month(run):
+    for side in costing_of(run, summarise(run)).sides:
+        assert sum(term.usd_per_month or 0 for term in side.terms) == pytest.approx(side.per_month_usd.value)
+        assert side.per_1k_usd.value == pytest.approx(side.per_month_usd.value / 3000)
+
+
+@pytest.fixture
+def one_trial(tmp_path):
+    """A run of a single function trial with these rows."""
+
+    def make(rows, **experiment):
+        fields = {"name": "q", "expected": EXPECTED} | experiment
+        run = RunFolder.create(tmp_path, manifest(trials=1, rounds=1, experiment=fields))
+        run.save_trial(trial(rows, seconds=2.0, deployment={"front": {"init_timeout_s": 10}}), rows, samples())
+        return run
+
+    return make
+
+
+def test_a_start_that_costs_is_told_as_unknown_where_nobody_stated_its_price(one_trial):
+    rows = requests([5.0] * 9 + [900.0], start_class=["warm"] * 9 + ["cold"])
+    run = one_trial(rows)
+    (side,) = costing_of(run, summarise(run)).sides
+    penalty = next(term for term in side.terms if term.name == "scaling penalty")
+    assert penalty.usd_per_month is None
+    assert "10.0 % late after a start, no cost stated" in penalty.basis
+    assert any("1 start of unknown parts" in note for note in side.notes)
+
+
+def test_what_a_trial_is_billed_for(one_trial):
+    """Warm: 2.5 ms -> 3. Cold: 5 phases of initialisation of 90 ms each and 2.5 ms -> 453. Re-initialised: 10 s more.
+    Failed without a handler time: 7 ms from sent to done. Throttled: nothing, not even the invocation."""
+    cold = np.array([False, True, True, False, False])
+    rows = requests(
+        [5.0, 900.0, 900.0, 7.02, 1.0],
+        outcome=["ok", "ok", "ok", "failed", "throttled"],
+        start_class=["warm", "cold", "cold_reinit", None, None],
+        handler_ns=[2_500_000, 2_500_000, 2_500_000, None, None],
+    )
+    run = one_trial(with_phases(rows, cold, np.array([0, 900_000_000, 900_000_000, 0, 0])))
+    found = metered(run, run.trials()[0], 0.0)
+    assert found.billed_s == pytest.approx((3 + 453 + 10_453 + 7) / 1000)
+    assert (found.arrivals, found.invoked, found.good, found.bad, found.late) == (5, 4, 3, 2, 2)
+    assert (found.assumed, found.uninitialised) == (1, 0)
+    assert metered(run, run.trials()[0], 1000.0).late == 0, "a start within the objective is not late"
+
+
+def test_hostile_names_are_shown_and_never_rendered(one_trial):
+    run = one_trial(requests([5.0] * 9), name="<script>|\x1b[31m`x`")
+    costing = costing_of(run, summarise(run))
+    for written in (as_markdown(costing), as_csv(costing), json.dumps(costing.to_json())):
+        assert "\x1b" not in written
+    assert "<script>" not in as_markdown(costing)
+
+
+def test_a_book_in_another_currency_is_refused(run):
+    euro = PriceBook.model_validate(BOOK.stored() | {"currency": "EUR"})
+    with pytest.raises(UsageError, match="prices are in EUR, but the experiment's stakes are in USD"):
+        costing_of(run, summarise(run), euro)
+
+
+def test_a_region_without_prices_is_named(tmp_path):
+    run = priced_run(tmp_path, priced_as={"region": "mars-1\x1b[31m"})
+    with pytest.raises(UsageError, match="no prices for 'AWS' 'mars-1"):
+        costing_of(run, summarise(run))
+
+
+def test_a_run_keeps_its_prices(tmp_path):
+    run = priced_run(tmp_path)
+    before = costing_of(run, summarise(run))
+    assert any("the run keeps none" in notice for notice in before.notices)
+    kept = BOOK.stored()
+    for price in kept["prices"]:
+        price["tiers"] = [{"from": "0", "price": "1"}]
+    run.manifest.prices = kept
+    after = costing_of(run, summarise(run))
+    assert all(
+        line.ListUnitPrice == 1 for side in after.sides for line in side.lines if not line.SkuId.startswith("stated")
+    )
+    assert "as the run keeps them" in after.prices
+
+
+@pytest.mark.parametrize(
+    "section", [{"expected": {"requests_per_month": -1}}, {"stakes": "much"}, {"priced_as": {"architecture": "mips"}}]
+)
+def test_malformed_inputs_of_a_stored_run(tmp_path, section):
+    run = priced_run(tmp_path, **section)
+    with pytest.raises(RecordError, match=f"experiment: {next(iter(section))}"):
+        costing_of(run, summarise(run))

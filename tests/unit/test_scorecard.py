@@ -1,0 +1,94 @@
+"""The scorecard from made-up runs whose right answer is plain."""
+
+from dataclasses import replace
+
+import pytest
+
+from harness.cost.costing import costing_of
+from harness.dimensions import BUSY, PEAKS, step
+from harness.estimate import Estimate
+from harness.scorecard import scorecards
+from harness.table import summarise
+from tests.synthetic import make_run
+
+EXPECTED = {"requests_per_month": 3_000_000, "peak_to_mean": 4}
+STATED = {
+    "name": "quickstart",
+    "expected": EXPECTED,
+    "stakes": {"late_request_usd": 0, "failed_request_usd": 0},
+    "ratings": {"custom_infrastructure": 1, "team_ops_capacity": 2},
+    "objective": {"percentile": 95, "latency_ms": 300},
+}
+
+
+def judged(folder, rounds=10, latencies=None, costs=None, **fields):
+    """The one scorecard; `latencies` and `costs` are (low, high) by target instead of the made-up run's."""
+    run = make_run(folder, rounds=rounds, requests_per_trial=60, experiment=STATED | fields)
+    summary = summarise(run)
+    costing = costing_of(run, summary)
+    for row in (row for row in summary.rows if latencies and row.profile != "cold"):
+        low, high = latencies[row.target]
+        row.latency_p95_ms = Estimate((low + high) / 2, low, high, 10)
+    if costs:
+        ends = {target: Estimate(sum(pair) / 2, *pair, 10) for target, pair in costs.items()}
+        costing = replace(costing, sides=[replace(side, per_1k_usd=ends[side.target]) for side in costing.sides])
+    (card,) = scorecards(run, summary, costing)
+    return card
+
+
+FAST = {"docker-service": (20, 30), "docker-lambda": (40, 60)}
+CHEAP_FUNCTION = {"docker-service": (2.0, 2.2), "docker-lambda": (1.0, 1.2)}
+CHEAP_SERVICE = {"docker-service": (1.0, 1.2), "docker-lambda": (2.0, 2.2)}
+
+
+@pytest.mark.parametrize(("costs", "side"), [(CHEAP_FUNCTION, "serverless"), (CHEAP_SERVICE, "container")])
+def test_both_meet_the_objective_so_the_cheaper_one_wins(tmp_path, costs, side):
+    card = judged(tmp_path, latencies=FAST, costs=costs)
+    assert card.recommendation == side
+    assert any("within the objective of 300 ms" in reason for reason in card.because)
+    assert any("n = 10" in reason for reason in card.because)
+
+
+def test_the_objective_comes_before_the_cost(tmp_path):
+    slow = {"docker-service": (20, 30), "docker-lambda": (400, 600)}
+    assert judged(tmp_path, latencies=slow, costs=CHEAP_FUNCTION).recommendation == "container"
+
+
+def test_a_cheap_side_that_may_be_too_slow_is_no_choice_by_cost(tmp_path):
+    doubtful = {"docker-service": (20, 30), "docker-lambda": (200, 600)}
+    ratings = {"ratings": {"custom_infrastructure": 3, "team_ops_capacity": 5}}
+    card = judged(tmp_path, latencies=doubtful, costs=CHEAP_FUNCTION, **ratings)
+    assert any("not clearly on one side of the objective" in reason for reason in card.because)
+    assert card.recommendation == "cannot decide yet"
+
+
+def test_neither_meets_the_objective(tmp_path):
+    slow = {"docker-service": (400, 500), "docker-lambda": (400, 600)}
+    card = judged(tmp_path, latencies=slow, costs=CHEAP_FUNCTION)
+    assert card.recommendation == "cannot decide yet"
+    assert any("neither side meets the objective" in reason for reason in card.because)
+
+
+def test_a_quick_look_decides_nothing(tmp_path):
+    card = judged(tmp_path, rounds=3, latencies=FAST, costs=CHEAP_FUNCTION)
+    assert card.recommendation == "cannot decide yet"
+    assert card.because == ["quick look: 3 rounds, a recommendation needs 10"]
+
+
+def test_what_nobody_stated_is_missing_and_would_change_it(tmp_path):
+    card = judged(tmp_path, ratings={}, objective=None, expected=None)
+    absent = {one.name for one in card.dimensions if one.score is None}
+    assert {"custom infrastructure", "team ops capacity", "latency sensitivity", "traffic variability"} <= absent
+    assert any("ratings.team_ops_capacity" in text for text in card.would_change)
+    assert all(one.source == "missing" and one.pull == "neither" for one in card.dimensions if one.score is None)
+
+
+def test_six_dimensions_each_from_1_to_5(tmp_path):
+    card = judged(tmp_path)
+    assert len(card.dimensions) == 6
+    assert all(one.score is None or 1 <= one.score <= 5 for one in card.dimensions)
+
+
+@pytest.mark.parametrize(("steps", "value", "score"), [(PEAKS, 1, 1), (PEAKS, 1.5, 2), (PEAKS, 50, 5), (BUSY, 0.3, 4)])
+def test_steps(steps, value, score):
+    assert step(steps, value) == score
