@@ -1,0 +1,82 @@
+"""From a trial's rows to a judged step, and from a ramp's rows to a first guess."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.figures import OK, codes, met_start, numbers, read_figures
+from harness.records import Outcome, StartClass, TrialRecord
+from harness.stats import Floats, percentile
+from harness.store import RunFolder
+
+LEAST_WARM_UP_S = 1.0
+MOST_WARM_UP_S = 20.0
+WARM_UP_FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """A trial's rows in the order of their schedule; `latency_ms` is infinite where there was no good answer."""
+
+    scheduled_s: Floats
+    done_s: Floats
+    latency_ms: Floats
+    met_start: NDArray[np.bool_]
+
+    def since(self, seconds: float) -> "Arrivals":
+        """Those scheduled from this moment on."""
+        return self.where(self.scheduled_s >= seconds)
+
+    def where(self, kept: NDArray[Any]) -> "Arrivals":
+        """A part of them, or another order."""
+        return Arrivals(self.scheduled_s[kept], self.done_s[kept], self.latency_ms[kept], self.met_start[kept])
+
+    def __len__(self) -> int:
+        return len(self.scheduled_s)
+
+
+def read_arrivals(run: RunFolder, record: TrialRecord) -> tuple[Arrivals | None, list[str]]:
+    """A trial's rows, and everything that makes it INVALID; rows that cannot be read are None."""
+    problems = [*record.problems, *read_figures(run, record).problems]
+    if not record.files or run.damaged(record):
+        return None, problems or ["nothing was stored"]
+    rows = run.requests(record, ["scheduled_ns", "done_ns", "outcome", "start_class"])
+    scheduled, done = (numbers(rows[name]) / 1e9 for name in ("scheduled_ns", "done_ns"))
+    good = codes(rows["outcome"], Outcome)[0] == OK
+    starts = met_start(codes(rows["start_class"], StartClass)[0])
+    found = Arrivals(scheduled, done, np.where(good, (done - scheduled) * 1e3, np.inf), starts)
+    return found.where(np.argsort(scheduled, kind="stable")), problems
+
+
+def percentile_ms(arrivals: Arrivals, p: float) -> float:
+    """Over all arrivals, from the scheduled moment; infinite when it falls among failures."""
+    return percentile(arrivals.latency_ms, p)
+
+
+def warm_up_s(arrivals: Arrivals) -> float:
+    """Longer than the slowest start that the ramp met, so that a step's own starts end before it is judged."""
+    waited_s = np.nan_to_num(arrivals.done_s - arrivals.scheduled_s)[arrivals.met_start]
+    slowest_s = float(np.max(waited_s, initial=0.0))
+    tenths = math.ceil(10 * WARM_UP_FACTOR * slowest_s)
+    return min(MOST_WARM_UP_S, max(LEAST_WARM_UP_S, tenths / 10))
+
+
+def first_break_s(arrivals: Arrivals, p: float, latency_ms: float, width: int) -> float | None:
+    """When the ramp first breaks the objective: the middle of the first `width` arrivals in a row that do.
+
+    Starts and what was turned away meanwhile do not count: steps are of warm sandboxes.
+    """
+    started = float(np.max(np.nan_to_num(arrivals.done_s)[arrivals.met_start], initial=0.0))
+    starting = arrivals.met_start | (np.isinf(arrivals.latency_ms) & (arrivals.scheduled_s < started))
+    kept = arrivals.where(~starting)
+    if len(kept) < width:
+        return None
+    windows = np.lib.stride_tricks.sliding_window_view(kept.latency_ms, width)
+    broken = np.quantile(windows, p, axis=1, method="inverted_cdf") > latency_ms
+    if not broken.any():
+        return None
+    first = int(np.argmax(broken))
+    return float(kept.scheduled_s[first : first + width].mean())

@@ -1,0 +1,85 @@
+"""What is asked of a search for capacity, and whether it can be done as asked."""
+
+import math
+from dataclasses import dataclass
+
+import targets
+from harness.errors import UsageError
+from harness.problems import shown
+from harness.stats import asked_over_trials
+from targets.contract import Kind
+
+FORMATS = ("text", "json")
+SLACK = 2
+"""Arrivals are random: a step is made so long that it holds twice the requests that its percentile needs."""
+
+
+@dataclass(frozen=True)
+class CapacityOrder:
+    """The search in full: where, within which objective, and how thoroughly."""
+
+    workload: str
+    target: str
+    latency_ms: float
+    percentile: float
+    most_rate: float
+    step_s: float
+    repeats: int
+    concurrency_limit: int
+    seed: int
+
+    @property
+    def needed(self) -> int:
+        """Requests that the percentile needs."""
+        return asked_over_trials(self.percentile / 100).per_trial
+
+    @property
+    def lowest_rate(self) -> float:
+        """Nothing below is tried, in requests per second: a step would hold too few of them."""
+        return self.needed / self.step_s
+
+    def seconds_at(self, rate: float) -> float:
+        """Length of the judged part of a step."""
+        return max(self.step_s, SLACK * self.needed / rate)
+
+    @property
+    def kind(self) -> Kind:
+        """Of the target."""
+        return targets.target(self.target).kind
+
+    @property
+    def objective(self) -> str:
+        """In words."""
+        return f"p{self.percentile:g} <= {self.latency_ms:g} ms"
+
+
+def check(order: CapacityOrder, format_: str) -> None:
+    """UsageError with every problem."""
+    problems = [
+        *_unknown("WORKLOAD", order.workload, targets.workload_names()),
+        *_unknown("TARGET", order.target, targets.target_names()),
+        *_unknown("--format", format_, list(FORMATS)),
+    ]
+    bounds: dict[str, tuple[float, float, float]] = {
+        "--latency-ms": (order.latency_ms, 0.001, 600_000),
+        "--percentile": (order.percentile, 50, 99.9),
+        "--most-rate": (order.most_rate, 0.01, 10_000),
+        "--step-s": (order.step_s, 1, 600),
+        "--repeats": (order.repeats, 1, 50),
+        "--concurrency-limit": (order.concurrency_limit, 1, 1000),
+        "--seed": (order.seed, 0, 2**63 - 1),
+    }
+    for name, (value, least, most) in bounds.items():
+        if not (math.isfinite(value) and least <= value <= most):
+            problems.append(f"{name}: {shown(value)} is not accepted: give a number from {least} to {most}")
+    if not problems and order.most_rate < order.lowest_rate:
+        problems.append(
+            f"--step-s: {order.step_s:g} is too short: p{order.percentile:g} needs {order.needed} requests, "
+            f"at most {order.most_rate:g} a second: give at least {order.needed / order.most_rate:g}"
+        )
+    if problems:
+        raise UsageError(problems)
+
+
+def _unknown(name: str, value: str, known: list[str]) -> list[str]:
+    return [] if value in known else [f"{name}: {shown(value)} is not one of: {', '.join(known)}"]

@@ -1,0 +1,161 @@
+"""Carries the ramp and the steps out: each rate is a stored run of its own, whose rows are judged afterwards."""
+
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.capacity.judging import Arrivals, first_break_s, percentile_ms, read_arrivals, warm_up_s
+from harness.capacity.order import CapacityOrder
+from harness.capacity.record import Step
+from harness.capacity.search import Probe
+from harness.choice import choose
+from harness.constancy import changes
+from harness.errors import TrialError
+from harness.estimate import rounded
+from harness.experiment import Experiment, parse_experiment
+from harness.files import sha256
+from harness.plan import Trial
+from harness.records import Manifest, TrialRecord
+from harness.run import start
+from harness.store import RunFolder
+from harness.table import latest_attempts
+from harness.walk import Watcher
+
+ATTEMPTS = 3
+RAMP_STEPS = 3
+"""The ramp is as long as so many steps."""
+LEAST_PATIENCE_S, MOST_PATIENCE_S = 2.0, 900.0
+PATIENCE = 4
+"""Times the objective that a client waits."""
+START_PATIENCE_S = 60.0
+"""Of a function's clients, who wait for starts; without a free sandbox they are turned away at once."""
+
+
+class Steps:
+    """What was carried out so far. `tell` hears the judged steps of each rate, all attempts among them."""
+
+    def __init__(
+        self,
+        order: CapacityOrder,
+        folder: Path,
+        watcher: Watcher,
+        tell: Callable[[list[Step]], None],
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.order = order
+        self.taken: list[Step] = []
+        self.manifest: Manifest | None = None
+        """Of the first run: later ones must not differ from it."""
+        self.warm_up_s = 0.0
+        self.met_start = 0
+        """Judged requests that met a start all the same."""
+        self._folder, self._watcher, self._tell = folder, watcher, tell
+        self._settings = dict(settings or {})
+
+    def guess(self) -> float:
+        """Where the ramp first breaks the objective, in requests per second. It is a hint and counts for nothing else.
+
+        TrialError when nothing could be sent.
+        """
+        order = self.order
+        ends = {"from_rate": order.lowest_rate, "to_rate": order.most_rate}
+        experiment = self._experiment("ramp", ends, RAMP_STEPS * order.step_s, 1)
+        run, trials = self._run(experiment)
+        record = latest_attempts(run.trials())[0]
+        arrivals, problems = read_arrivals(run, record)
+        if arrivals is None or not len(arrivals):
+            raise TrialError(f"nothing could be sent to {order.target}: {'; '.join(problems) or 'no arrivals'}")
+        self.warm_up_s = warm_up_s(arrivals)
+        at = first_break_s(arrivals, order.percentile / 100, order.latency_ms, order.needed)
+        load = trials[record.trial].load
+        assert load is not None
+        return order.most_rate if at is None else load.rate_at(at) or order.lowest_rate
+
+    def probe(self, rate: float) -> Probe:
+        """Repeated steps at one rate."""
+        order, seconds = self.order, self.warm_up_s + self.order.seconds_at(rate)
+        run, trials = self._run(self._experiment("steady", {"rate": rate}, seconds, order.repeats))
+        digest = sha256(run.path / "trials.jsonl")
+        records = run.trials()
+        found = [self._judged(run, record, trials[record.trial], rate, digest) for record in records]
+        self.taken += found
+        self._tell(found)
+        last = {step.repeat: step for step in found}.values()
+        valid = [step for step in last if step.valid]
+        return Probe(rate, sum(step.held for step in valid), len(valid), order.repeats)
+
+    def _judged(self, run: RunFolder, record: TrialRecord, trial: Trial, rate: float, digest: str) -> Step:
+        arrivals, problems = read_arrivals(run, record)
+        judged = None if arrivals is None else arrivals.since(self.warm_up_s)
+        n = 0 if judged is None else len(judged)
+        if not problems and n < self.order.needed:
+            problems = [f"{n} requests, p{self.order.percentile:g} needs {self.order.needed}"]
+        reached = None if problems or judged is None else self._percentile_ms(judged)
+        return Step(
+            rate=rate,
+            repeat=record.round,
+            attempt=record.attempt,
+            seed=trial.arrival_seed,
+            requests=n,
+            percentile_ms=None if reached is None else rounded(reached),
+            held=reached is not None and reached <= self.order.latency_ms,
+            valid=not problems,
+            problem=problems[0][:2000] if problems else None,
+            run=run.manifest.run,
+            trials_sha256=digest,
+        )
+
+    def _percentile_ms(self, judged: Arrivals) -> float:
+        self.met_start += int(judged.met_start.sum())
+        return percentile_ms(judged, self.order.percentile / 100)
+
+    def _run(self, experiment: Experiment) -> tuple[RunFolder, dict[str, Trial]]:
+        """TrialError when machine, code or package are no longer those that the search began with."""
+        choice = choose(experiment)
+        run = start(choice, self._folder, self._watcher)
+        if self.manifest is None:
+            self.manifest = run.manifest
+        found = changes(_constants(self.manifest), _constants(run.manifest))
+        if found:
+            raise TrialError("\n".join(f"changed since the search began: {line}" for line in found))
+        return run, {trial.id: trial for trial in choice.trials}
+
+    def _experiment(self, profile: str, parameters: dict[str, float], seconds: float, rounds: int) -> Experiment:
+        order = self.order
+        # A seed of its own for each rate: with the same arrivals everywhere the repeats would not be independent.
+        seed = random.Random(f"{order.seed}/{profile}/{len(self.taken)}").getrandbits(63)  # noqa: S311
+        return parse_experiment(
+            {
+                "name": "capacity",
+                "question": f"Does {order.target} serve {order.workload} at this rate with {order.objective}?",
+                "workloads": [{"name": order.workload, "settings": self._settings}],
+                "targets": [order.target],
+                "profiles": [{profile: {**parameters, "seconds": seconds}}],
+                "cold_starts": 0,
+                "rounds": rounds,
+                "attempts": ATTEMPTS if profile == "steady" else 1,
+                "seed": seed,
+                "function": {"concurrency_limit": order.concurrency_limit},
+                "load": {"timeout_s": patience_s(order)},
+                "objective": {"percentile": order.percentile, "latency_ms": order.latency_ms},
+            },
+            "capacity",
+        )
+
+
+def patience_s(order: CapacityOrder) -> float:
+    """How long a client waits: beyond the objective, and not so long that a service's queue outlasts the step."""
+    waits = max(LEAST_PATIENCE_S, PATIENCE * order.latency_ms / 1000)
+    return min(MOST_PATIENCE_S, max(waits, START_PATIENCE_S) if order.kind == "function" else waits)
+
+
+def _constants(manifest: Manifest) -> dict[str, Any]:
+    packages = {key: package_id(facts) for key, facts in manifest.packages.items()}
+    return {**(manifest.facts.get("lasting") or {}), **packages}
+
+
+def package_id(facts: Mapping[str, Any]) -> str | None:
+    """The image's id, or the hash of the folder of installed packages."""
+    found = facts.get("image_id") or facts.get("site")
+    return None if found is None else str(found)
