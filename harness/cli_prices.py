@@ -17,7 +17,7 @@ def prices_check(
     ] = None,
 ) -> None:
     """Warn about prices that are stale (more than 120 days old) or unverified."""
-    from harness.clock import utc_now
+    from harness.calendar import utc_now
     from harness.price_book import checked, price_books
 
     paths = books or price_books()

@@ -3,11 +3,12 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from harness.cost.metering import INIT_PHASES
 from harness.cost.nouns import Costing
 from harness.economics import Economics
+from harness.objective import Objective
 from harness.report.text import figure
 from harness.summary import Row
 
@@ -40,7 +41,7 @@ class Evidence:
 
     workload: str
     economics: Economics
-    objective: dict[str, Any] | None
+    objective: Objective | None
     traffic: Sequence[Row]
     forced: Sequence[Row]
     kinds: dict[str, str]
@@ -50,6 +51,10 @@ class Evidence:
     def rows(self, kind: str) -> list[Row]:
         """Of one side under traffic."""
         return [row for row in self.traffic if self.kinds.get(row.target) == kind]
+
+    def starts(self) -> list[Row]:
+        """Of the function, the forced ones first: under traffic they come in bursts and slow each other down."""
+        return [row for row in [*self.forced, *self.traffic] if self.kinds.get(row.target) == "function"]
 
 
 def dimensions_of(evidence: Evidence) -> list[Dimension]:
@@ -79,18 +84,14 @@ def sensitivity(evidence: Evidence) -> Dimension:
     name, objective = "latency sensitivity", evidence.objective
     if objective is None:
         return missing(name, "objective")
-    colds = [
-        row.cold_p50_ms
-        for row in [*evidence.forced, *evidence.traffic]
-        if evidence.kinds.get(row.target) == "function" and row.cold_p50_ms.value is not None
-    ]
+    colds = [row.cold_p50_ms for row in evidence.starts() if row.cold_p50_ms.value is not None]
     if not colds:
         return Dimension(name, None, "missing", "neither", "too few cold starts of the function were measured")
-    cold = max(colds, key=lambda one: one.n)
-    ratio = (cold.value or 0.0) / objective["latency_ms"]
+    cold = colds[0]
+    ratio = (cold.value or 0.0) / objective.latency_ms
     told = (
         f"a cold start's median, {figure(cold.value)} ms (n = {cold.n}), is {figure(ratio)} times the objective of "
-        f"{figure(objective['latency_ms'])} ms"
+        f"{figure(objective.latency_ms)} ms"
     )
     return scored(name, step(OVER_OBJECTIVE, ratio), "measured", told, high="container")
 
@@ -98,13 +99,12 @@ def sensitivity(evidence: Evidence) -> Dimension:
 def heaviness(evidence: Evidence) -> Dimension:
     """Initialisation time and memory."""
     name = "runtime heaviness"
-    rows = [row for row in [*evidence.forced, *evidence.traffic] if evidence.kinds.get(row.target) == "function"]
-    inits = [
-        (sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES), row) for row in rows if row.cold_phases_ms
-    ]
-    if not inits:
+    rows = evidence.starts()
+    split = [row for row in rows if row.cold_phases_ms]
+    if not split:
         return Dimension(name, None, "missing", "neither", "no cold start of the function was split into its parts")
-    init_ms, row = max(inits, key=lambda one: one[1].cold_starts or 0)
+    row = split[0]
+    init_ms = sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES)
     peak_mb = max((row.memory_peak_mb for row in rows if row.memory_peak_mb is not None), default=None)
     score = step(INIT_MS, init_ms)
     if peak_mb is not None:

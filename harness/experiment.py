@@ -13,12 +13,12 @@ from harness.economics import FIELDS as ECONOMICS
 from harness.economics import Expected, PricedAs, Ratings, Stakes
 from harness.errors import UsageError
 from harness.files import one_line
+from harness.objective import Objective
 from harness.part import Part
 from harness.parts import (
     FunctionChoice,
     LoadChoice,
     Name,
-    Objective,
     ProfileChoice,
     Regimes,
     ScaleOutChoice,

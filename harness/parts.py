@@ -108,10 +108,3 @@ class ScaleOutChoice(Part):
     starts: int = Field(2, ge=1, le=20)
     rate: float = Field(gt=0, le=10_000)
     seconds: Seconds
-
-
-class Objective(Part):
-    """A service level objective: this percentile of latency, counted from the schedule, is at most this long."""
-
-    percentile: float = Field(95, ge=50, le=99.9)
-    latency_ms: float = Field(gt=0)

@@ -6,10 +6,9 @@ from typing import Literal
 
 from harness.cost.nouns import SideCost
 from harness.dimensions import Dimension, Evidence
-from harness.estimate import Estimate
 from harness.notes import ROUNDS_FOR_VERDICT
 from harness.report.text import cell, figure
-from harness.summary import Row, Summary
+from harness.summary import Summary
 
 Recommendation = Literal["serverless", "container", "hybrid", "cannot decide yet"]
 Kind = Literal["service", "function"]
@@ -75,13 +74,13 @@ def meets(evidence: Evidence, kind: Kind, profile: str, because: list[str]) -> b
     rows = [row for row in evidence.rows(kind) if row.profile == profile]
     if objective is None:
         return True
-    p = objective["percentile"]
-    latency = percentile_of(rows[0], p)
+    p = objective.percentile
+    latency = rows[0].latency_at(p)
     where = f"{profile}: {rows[0].target} p{p:g}"
-    if latency is None or latency.value is None:
-        because.append(f"{where} cannot be told: {latency.why if latency else 'this percentile is not measured'}")
+    if latency.value is None:
+        because.append(f"{where} cannot be told: {latency.why}")
         return None
-    limit = objective["latency_ms"]
+    limit = objective.latency_ms
     shown = cell(latency)
     interval = f" ({shown.small})" if shown.small else ""
     low, high = latency.low, latency.high
@@ -91,11 +90,6 @@ def meets(evidence: Evidence, kind: Kind, profile: str, because: list[str]) -> b
         f"{where} {shown.main} ms{interval}, n = {latency.n}, is {state} the objective of {figure(limit)} ms"
     )
     return good
-
-
-def percentile_of(row: Row, percentile: float) -> Estimate | None:
-    """Of latency, where that percentile is one of the summary's."""
-    return {50: row.latency_p50_ms, 95: row.latency_p95_ms, 99: row.latency_p99_ms}.get(percentile)  # type: ignore[call-overload, no-any-return]
 
 
 def cheaper(evidence: Evidence, profile: str, because: list[str]) -> Kind | None:

@@ -6,6 +6,7 @@ from harness.cost.nouns import Costing
 from harness.dimensions import Dimension, Evidence, Pull, dimensions_of
 from harness.economics import economics_of
 from harness.notes import FORCED_COLD
+from harness.objective import objective_of
 from harness.recommendation import Recommendation, recommended
 from harness.store import RunFolder
 from harness.summary import Summary
@@ -28,7 +29,7 @@ class Scorecard:
 def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> list[Scorecard]:
     """One per workload, in the summary's order. RecordError where the experiment's own inputs are malformed."""
     economics = economics_of(run.manifest.experiment)
-    objective = run.manifest.experiment.get("objective")
+    objective = objective_of(run.manifest.experiment)
     kinds = {name: str(facts.get("kind")) for name, facts in run.manifest.targets.items()}
     found = []
     for workload in dict.fromkeys(row.workload for row in summary.rows):
@@ -36,7 +37,7 @@ def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> lis
         evidence = Evidence(
             workload=workload,
             economics=economics,
-            objective=objective if isinstance(objective, dict) else None,
+            objective=objective,
             traffic=[row for row in rows if not row.profile.startswith(FORCED_COLD) and row.throughput_rps is not None],
             forced=[row for row in rows if row.profile == FORCED_COLD],
             kinds=kinds,

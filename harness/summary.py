@@ -65,6 +65,12 @@ class Row:
     cost_per_1k_usd: Estimate | None = None
     notes: list[Note] = field(default_factory=list)
 
+    def latency_at(self, percentile: float) -> Estimate:
+        """Of latency from the schedule; without a value where this percentile is none of the summary's."""
+        field = f"latency_p{percentile:g}_ms"
+        found = getattr(self, field, None)
+        return found if isinstance(found, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
+
     def to_json(self) -> dict[str, Any]:
         """Every field that exists."""
         present = [f.name for f in fields(self) if not (f.name in ABSENT and getattr(self, f.name) is None)]

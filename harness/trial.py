@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.clock import now_ns, utc_now
+from harness.calendar import utc_now
+from harness.clock import now_ns
 from harness.cold import Question, force_cold_starts
 from harness.constancy import Circumstances
 from harness.facts import HostTimes

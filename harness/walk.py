@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Protocol
 
 import targets
+from harness.calendar import utc_now
 from harness.choice import Choice
 from harness.clean import sweep
-from harness.clock import now_ns, sleep, utc_now
+from harness.clock import now_ns, sleep
 from harness.constancy import changes, lasting_facts
 from harness.errors import MissingError, TrialError
 from harness.load.process import LoadProcess

@@ -2,10 +2,10 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from harness.capacity.record import Capacity
 from harness.estimate import Estimate
+from harness.objective import Objective
 from harness.summary import Row
 
 MOST_REPLICAS = 100_000
@@ -28,17 +28,22 @@ class Carried:
         return min(MOST_REPLICAS, max(1, math.ceil(round(peak_rps / carried, 9))))
 
 
-def carried_by(row: Row, capacity: Capacity | None, objective: dict[str, Any] | None) -> Carried:
+def carried_by(row: Row, capacity: Capacity | None, objective: Objective | None) -> Carried:
     """By the newest search that fits the row, or by the row itself where it met the objective."""
-    if capacity is not None and capacity.rate.value is not None:
-        number = capacity.rate
-        found = Estimate(number.value, number.low, number.high, number.n, method=number.method)
-        return Carried(found, True, f"measured capacity of {number.value:.3g} requests per second a replica")
+    if capacity is not None and suits(capacity, objective):
+        found = capacity.rate.estimate
+        goal = f"p{capacity.objective.percentile:g} within {capacity.objective.latency_ms:g} ms"
+        if found.value is not None:
+            told = f"measured capacity of {found.value:.3g} requests per second a replica ({goal}, n = {found.n} steps)"
+            return Carried(found, True, told)
+        if found.low is not None:
+            least = Estimate(found.low, n=found.n, why="the search for its capacity was ended by its highest rate")
+            return Carried(least, False, f"measured: a replica carries at least {found.low:.3g} requests per second")
     rate = shown_by(row, objective)
     if rate is None:
         why = "the run does not show that a replica meets the objective: find out with `frostline capacity`"
         return Carried(Estimate(None, why=why), False, why)
-    why = "no capacity was measured"
+    why = "no capacity was measured" + (" for this objective" if capacity is not None else "")
     basis = (
         f"{why}: a replica is taken to carry {rate:.3g} requests per second, the run's own rate, and may carry more; "
         "find out with `frostline capacity`"
@@ -46,14 +51,21 @@ def carried_by(row: Row, capacity: Capacity | None, objective: dict[str, Any] | 
     return Carried(Estimate(rate, n=row.rounds, why=why), False, basis)
 
 
-def shown_by(row: Row, objective: dict[str, Any] | None) -> float | None:
+def suits(capacity: Capacity, objective: Objective | None) -> bool:
+    """Whether the search asked for what the experiment asks; any goal will do where that states none."""
+    if objective is None:
+        return True
+    goal = capacity.objective
+    return (goal.percentile, goal.latency_ms) == (objective.percentile, objective.latency_ms)
+
+
+def shown_by(row: Row, objective: Objective | None) -> float | None:
     """The row's own mean rate per replica, None where it missed the objective or, without one, any good answer."""
     if not row.scheduled or not row.seconds or row.ok is None:
         return None
     replicas = row.case.get("replicas", 1)
     own = row.scheduled / row.seconds / (replicas if isinstance(replicas, int) and replicas > 0 else 1)
-    if not objective:
+    if objective is None:
         return own if row.ok == row.scheduled else None
-    latency = {50: row.latency_p50_ms, 95: row.latency_p95_ms, 99: row.latency_p99_ms}.get(objective["percentile"])
-    met = latency is not None and latency.value is not None and latency.value <= objective["latency_ms"]
-    return own if met else None
+    latency = row.latency_at(objective.percentile)
+    return own if latency.value is not None and latency.value <= objective.latency_ms else None

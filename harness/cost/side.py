@@ -17,6 +17,7 @@ from harness.cost.use import Use, billed_of, use_of
 from harness.economics import SECONDS_PER_MONTH, Economics
 from harness.errors import RecordError
 from harness.estimate import Estimate
+from harness.objective import objective_of
 from harness.price_book import PriceBook
 from harness.problems import shown
 from harness.records import TrialRecord
@@ -145,11 +146,10 @@ def side_of(
     kind = run.manifest.targets.get(row.target, {}).get("kind")
     if kind not in ("service", "function"):
         raise RecordError(f"the manifest does not say whether {shown(row.target)} is a service or a function")
-    objective = run.manifest.experiment.get("objective")
-    objective = objective if isinstance(objective, dict) else None
-    trials = [metered(run, record, float(objective["latency_ms"]) if objective else 0.0) for record in records]
+    objective = objective_of(run.manifest.experiment)
+    trials = [metered(run, record, objective.latency_ms if objective else 0.0) for record in records]
     use = use_of(trials)
-    if use is None:
+    if use is None or not row.seconds:
         raise RecordError("nothing was answered")
     expected = economics.expected
     own = (row.scheduled or 0) / row.seconds * SECONDS_PER_MONTH

@@ -40,7 +40,8 @@ def on_a_bare_machine(program, *arguments, folder):
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
-    make_run(folder, rounds=2, requests_per_trial=60)
+    experiment = {"name": "quickstart", "expected": {"requests_per_month": 1_000_000}}
+    make_run(folder, rounds=2, requests_per_trial=60, experiment=experiment)
     return folder
 
 
@@ -66,3 +67,28 @@ def test_a_run_is_shown(results, form):
         told = json.loads(done.stdout)
         assert told["schema"] == "frostline/summary/1"
         assert {row["profile"] for row in told["rows"]} == {"cold", "steady"}
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["cost"], "USD a month, term by term"),
+        (["report"], "written: "),
+        (["report", "--format", "md"], "written: "),
+        (["review", "new", "--name", "bare"], "written: "),
+        (["history", "quickstart"], "docker-lambda"),
+    ],
+    ids=" ".join,
+)
+def test_what_follows_from_a_run_needs_no_more(results, command, says):
+    done = on_a_bare_machine(PROGRAM, *command, "--results", str(results), folder=results)
+    assert done.stderr == ""
+    assert done.returncode == 0
+    assert says in done.stdout
+
+
+def test_reviews_are_checked(results):
+    on_a_bare_machine(PROGRAM, "review", "new", "--name", "checked", "--results", str(results), folder=results)
+    done = on_a_bare_machine(PROGRAM, "review", "check", "--results", str(results), folder=results)
+    assert done.stderr == ""
+    assert done.returncode == 1, "a person has not decided yet"

@@ -1,0 +1,149 @@
+"""What changed since the previous review, number by number; and, beside an anchor, whose doing it was."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from harness.compare import compare_runs
+from harness.comparison import Comparison, Comparisons
+from harness.errors import FrostlineError
+from harness.estimate import Estimate, plain
+from harness.files import one_line
+from harness.notes import ROUNDS_FOR_VERDICT
+from harness.ratio import Verdict
+from harness.report.text import MISSING, cell
+from harness.review.ledger import MEASURES, number
+from harness.review.record import Evidence, ReviewRecord
+from harness.store import RunFolder
+
+WEAK = (
+    "Weak evidence: the two runs were not interleaved, so the platform's drift is part of every ratio. Intervals are "
+    "the widest that both runs' own allow."
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """One number then and now."""
+
+    id: str
+    what: str
+    then: str
+    now: str
+    ratio: str
+    verdict: str
+    within: bool
+    """Whether the ratio by itself lies within the margin: such a line is told in short."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One compared figure: platform drift and own change, each with its verdict."""
+
+    what: str
+    drift: str
+    own: str
+
+
+def changes(old: ReviewRecord, evidence: list[Evidence], rounds: int) -> list[Change]:
+    """Every number that both have; ratios are now / then, the margin is the earlier one."""
+    before = {key_of(row): row for row in old.evidence if row.value is not None}
+    both = [(before[key_of(row)], row) for row in evidence if row.value is not None and key_of(row) in before]
+    enough = min(rounds, old.rounds) >= ROUNDS_FOR_VERDICT
+    return [change(then, now, old.margin, enough) for then, now in both]
+
+
+def key_of(row: Evidence) -> str:
+    """The same number of another run."""
+    return repr([row.workload, row.target, row.profile, sorted(plain(row.case).items()), row.field])
+
+
+def change(then: Evidence, now: Evidence, margin: float, enough: bool) -> Change:
+    """One line."""
+    ratio = ratio_of(then.estimate, now.estimate)
+    shown = cell(ratio)
+    return Change(
+        id=now.id,
+        what=f"{now.workload}, {now.target}, {now.profile}: {MEASURES[now.field]}",
+        then=number(then.field, then.estimate),
+        now=number(now.field, now.estimate),
+        ratio=f"{shown.main} ({shown.small})" if shown.small else shown.main,
+        verdict=verdict(ratio, now.field, margin, enough),
+        within=then.value == now.value if ratio.value is None else 1 / (1 + margin) <= ratio.value <= 1 + margin,
+    )
+
+
+def in_short(all_of_them: list[Change]) -> list[str]:
+    """By verdict the ids and ratios of those within the margin, e.g. SAME: E1 1.02 (0.98-1.05), E2 0.99 (0.95-1.03)."""
+    told: dict[str, list[str]] = {}
+    for one in all_of_them:
+        if one.within:
+            told.setdefault(one.verdict, []).append(f"{one.id} {one.ratio}")
+    return [f"{said}: {', '.join(ids)}" for said, ids in told.items()]
+
+
+def ratio_of(then: Estimate, now: Estimate) -> Estimate:
+    """Now / then; none where either is not above 0, no interval where either has none."""
+    if not then.value or not now.value or min(then.value, now.value) <= 0:
+        return Estimate(None, why="a value of 0 has no ratio")
+    value = now.value / then.value
+    if not then.low or not then.high or now.low is None or now.high is None:
+        return Estimate(value, why="no interval")
+    return Estimate(value, now.low / then.high, now.high / then.low)
+
+
+def verdict(ratio: Estimate, field: str, margin: float, enough: bool) -> str:
+    """Interval against margin, as in `compare`; of what is not a duration HIGHER and LOWER."""
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return f"no verdict: {ratio.why}"
+    if not enough:
+        return f"no verdict: fewer than {ROUNDS_FOR_VERDICT} rounds"
+    slower, faster = (Verdict.SLOWER, Verdict.FASTER) if field.endswith("_ms") else ("HIGHER", "LOWER")
+    if ratio.low > 1 + margin:
+        return str(slower)
+    if ratio.high < 1 / (1 + margin):
+        return str(faster)
+    inside = 1 / (1 + margin) < ratio.low and ratio.high < 1 + margin
+    return str(Verdict.SAME if inside else Verdict.UNCLEAR)
+
+
+def splits(then: RunFolder, anchor: RunFolder, now: RunFolder | None) -> tuple[list[Split], list[str]]:
+    """Platform drift (anchor now / then) and own change (now / anchor now), and what is to be said of them.
+
+    Without `now` the run under review is itself the anchor, and nothing of the change is our own.
+    """
+    try:
+        drift = compare_runs(then, anchor)
+        own = compare_runs(anchor, now) if now is not None else None
+    except FrostlineError as error:
+        return [], [f"The change cannot be split: {one_line(str(error))}"]
+    ours = {named(row): row for row in own.rows if row.field in MEASURES} if own else {}
+    rows = [
+        Split(named(row), told(row), told(ours.get(named(row))) if own else "none: these are the earlier images")
+        for row in drift.rows
+        if row.field in MEASURES
+    ]
+    return rows, [*doubts("platform drift", drift), *(doubts("own change", own) if own else [])]
+
+
+def named(row: Comparison) -> str:
+    """What is compared."""
+    return f"{row.workload}, {row.target}, {row.profile}: {MEASURES[row.field]}"
+
+
+def told(row: Comparison | None) -> str:
+    """Ratio and verdict."""
+    if row is None or row.ratio.value is None or not math.isfinite(row.ratio.value):
+        return MISSING
+    shown = cell(row.ratio)
+    interval = f" ({shown.small})" if shown.small else ""
+    return f"{shown.main}{interval} {row.verdict or f'no verdict: {row.why}'}"
+
+
+def doubts(what: str, compared: Comparisons, most: int = 8) -> Iterator[str]:
+    """The comparison's warnings; the rest is `frostline compare A B`."""
+    for warning in compared.warnings[:most]:
+        yield f"{what}: {warning}"
+    if len(compared.warnings) > most:
+        rest = len(compared.warnings) - most
+        yield f"{what}: {rest} more warnings: frostline compare {compared.a} {compared.b}"

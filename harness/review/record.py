@@ -1,0 +1,135 @@
+"""The machine part of a review (frostline/review/1): what it rests on, what it says, what would trip it."""
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from harness.estimate import Estimate
+from harness.scorecard import Recommendation
+
+REVIEW_SCHEMA: Literal["frostline/review/1"] = "frostline/review/1"
+Primary = Literal["serverless", "container", "hybrid", "undecided"]
+Op = Literal["above", "below"]
+Text = Annotated[str, Field(max_length=2000)]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Quarter = Annotated[str, Field(pattern=r"^[0-9]{4}-Q[1-4]$")]
+FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199}$")]
+
+
+class Stored(BaseModel):
+    """Unknown fields are mistakes, and a text is a text: YAML would make a date or a number of some."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Evidence(Stored):
+    """One number of one row of the run's summary (or of its costing, whose rows have the same key)."""
+
+    id: Annotated[str, Field(pattern=r"^E[1-9][0-9]{0,5}$")]
+    workload: Text
+    target: Text
+    profile: Text
+    case: dict[str, Any]
+    field: Text
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    why: Text | None = None
+    """Why there is no value, or no interval."""
+
+    @property
+    def estimate(self) -> Estimate:
+        """As the summary has it."""
+        return Estimate(self.value, self.low, self.high, self.n or 0, why=self.why)
+
+
+class Trigger(Stored):
+    """`field` of the newest run, set beside `limit`. `target` and `profile` are null where the field has none."""
+
+    field: Text
+    workload: Text | None
+    target: Text | None
+    profile: Text | None
+    op: Op
+    limit: float
+    words: Text
+
+
+class Recommended(Stored):
+    """What the scorecard of one workload says."""
+
+    workload: Text
+    recommendation: Recommendation
+
+
+class CitedRun(Stored):
+    """`role`: the run that the review rests on, the one of the previous review, or one that deployed its images."""
+
+    role: Literal["run", "previous", "anchor"]
+    run: FileName
+    hash: Digest
+
+
+class CitedReview(Stored):
+    """A review in the same folder, and the sha256 of its machine part."""
+
+    file: FileName
+    sha256: Digest
+
+
+class ReviewRecord(Stored):
+    """The front matter."""
+
+    schema_: Literal["frostline/review/1"] = Field(REVIEW_SCHEMA, alias="schema")
+    quarter: Quarter
+    name: FileName
+    written_on: Text
+    written_by: Text
+    """Version of Frostline."""
+    experiment: Text
+    experiment_sha256: Text
+    run: FileName
+    run_hash: Digest
+    measured_at: Text
+    rounds: Annotated[int, Field(ge=1)]
+    margin: Annotated[float, Field(gt=0, lt=1)]
+    cost_sha256: Digest | None
+    """Of the costing, which also rests on capacity searches; null where there is none."""
+    recommendations: list[Recommended]
+    primary: Primary
+    triggers: list[Trigger]
+    previous: CitedReview | None
+    runs: list[CitedRun]
+    evidence: list[Evidence]
+
+    @field_validator("written_on")
+    @classmethod
+    def _day(cls, value: str) -> str:
+        date.fromisoformat(value)
+        return value
+
+    @field_validator("measured_at")
+    @classmethod
+    def _moment(cls, value: str) -> str:
+        moment_of(value)
+        return value
+
+    @property
+    def file(self) -> str:
+        """What its file is called."""
+        return f"{self.quarter}_{self.name}.md"
+
+    @property
+    def anchor(self) -> str | None:
+        """The run that deployed the previous review's images."""
+        return next((cited.run for cited in self.runs if cited.role == "anchor"), None)
+
+
+def moment_of(text: str) -> datetime:
+    """ValueError for anything but an ISO 8601 time with a zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone: write it like 2026-11-03T10:12:05+00:00")
+    return moment

@@ -1,0 +1,90 @@
+"""Whatever lies in a review's file: a record or one UsageError comes of it; whatever a run says comes back from one."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harness.errors import UsageError
+from harness.review.front_matter import as_front_matter, record_of
+from harness.review.people import split
+from harness.review.reading import read_review
+from harness.review.record import ReviewRecord
+from tests.property.hostile import NASTY, outcome, sound, spoiled
+
+TRIED = settings(
+    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+HASH = "0" * 64
+EVIDENCE = {"id": "E1", "workload": "echo", "target": "docker-lambda", "profile": "steady", "field": "cold_share"}
+RECORD = {
+    "schema": "frostline/review/1",
+    "quarter": "2026-Q4",
+    "name": "quickstart",
+    "written_on": "2026-11-24",
+    "written_by": "0.1.0",
+    "experiment": "quickstart",
+    "experiment_sha256": HASH,
+    "run": "2026-11-03T10-12-05Z_quickstart_7f3a",
+    "run_hash": HASH,
+    "measured_at": "2026-11-03T10:42:05+00:00",
+    "rounds": 10,
+    "margin": 0.1,
+    "cost_sha256": None,
+    "recommendations": [{"workload": "echo", "recommendation": "hybrid"}],
+    "primary": "hybrid",
+    "triggers": [],
+    "previous": None,
+    "runs": [{"role": "run", "run": "2026-11-03T10-12-05Z_quickstart_7f3a", "hash": HASH}],
+    "evidence": [EVIDENCE | {"case": {"rate": 4.0, "images": "present"}, "value": 0.1, "n": 12}],
+}
+PEOPLE = "\n# Page\n\n<!-- yours: decision -->\n- Decision:\n<!-- end -->\n"
+TEXT = as_front_matter(ReviewRecord.model_validate(RECORD)) + PEOPLE
+
+
+def test_spoiled_files_are_refused_or_read(tmp_path):
+    file = tmp_path / "2026-Q4_quickstart.md"
+
+    @TRIED
+    @given(spoiled(TEXT.encode()))
+    def check(data):
+        file.write_bytes(data)
+        outcome(read_review, file)
+
+    check()
+
+
+@TRIED
+@given(
+    st.lists(sound | st.sampled_from([n for n in NASTY if n != "\ud800"]), min_size=4, max_size=4), st.floats(0, 1e308)
+)
+def test_what_a_run_says_comes_back_from_the_front_matter(texts, value):
+    texts = [text[:2000] for text in texts]
+    case = {texts[2]: [texts[3], {texts[3]: value}]}
+    evidence = EVIDENCE | {"workload": texts[0], "case": case, "value": value, "why": texts[1][:300]}
+    record = ReviewRecord.model_validate(RECORD | {"experiment": texts[1], "evidence": [evidence]})
+    text = as_front_matter(record) + PEOPLE
+    assert record_of(text) == record
+    assert text.isascii()
+    assert split(text).people == {"decision": ["- Decision:"]}
+
+
+@pytest.mark.parametrize(
+    "front",
+    [
+        "{b: " * 300,
+        "previous: &a [*a]",
+        "a: &a [x]\nb: *a",
+        "!!python/object/apply:os.system [touch frostline-was-here]",
+        "quarter: !!timestamp x",
+        "rounds: " + "9" * 5000,
+        "case: 1:1" + ":1" * 20_000,
+        "- a",
+        "1: 2",
+        "",
+    ],
+)
+def test_yaml_that_nobody_would_write_by_accident(tmp_path, front):
+    file = tmp_path / "2026-Q4_quickstart.md"
+    file.write_text(f"---\n{front}\n---\n")
+    with pytest.raises(UsageError):
+        read_review(file)

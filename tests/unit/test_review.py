@@ -1,0 +1,298 @@
+"""A review is what its run gives: no number is typed, no name of a stranger breaks it, nothing is written over."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harness.cost.nouns import BreakEven, Costing, Purchase, SideCost, Term
+from harness.errors import RecordError, UsageError
+from harness.estimate import Estimate
+from harness.review.change import change
+from harness.review.front_matter import record_of
+from harness.review.people import split
+from harness.review.record import Evidence
+from harness.review.triggers import reading
+from harness.review.writing import new_review
+from harness.scorecard import Dimension, Scorecard
+from harness.store import RunFolder
+from harness.table import summarise
+from tests.synthetic import make_run, requests, samples, trial
+
+FIRST = "2026-08-03T10-00-00Z_quickstart_aaaa"
+SECOND = "2026-11-03T10-00-00Z_quickstart_bbbb"
+ANCHOR = "2026-11-03T09-00-00Z_quickstart_cccc"
+EXPERIMENT = {
+    "name": "quickstart",
+    "question": "Which one?",
+    "margin": 0.1,
+    "objective": {"percentile": 95, "latency_ms": 300},
+    "expected": {"requests_per_month": 2_628_000, "peak_to_mean": 3},
+}
+"""1 request per second."""
+
+
+def side(target, kind, usd):
+    terms = [Term("compute", usd, "measured"), Term("scaling penalty", None, "not stated")]
+    month = Estimate(usd, usd * 0.9, usd * 1.1, 10)
+    return SideCost(
+        "echo", target, "steady", kind, Purchase("sku", 2048, 1.0), None, None, terms, [], month, month.scaled(1e-3), []
+    )
+
+
+def costing(rate=12.0):
+    crossing = BreakEven(
+        "echo",
+        "steady",
+        "docker-lambda",
+        "docker-service",
+        Estimate(rate, 10.0, 14.0, 10) if rate else Estimate(None, why="none"),
+        [],
+        [],
+        [],
+        "above it the service is cheaper",
+    )
+    sides = [side("docker-service", "service", 80.0), side("docker-lambda", "function", 40.0)]
+    return Costing("r", "quickstart", "USD", "a book", 2_628_000, True, sides, [crossing], ["list prices"])
+
+
+@pytest.fixture
+def stated(monkeypatch):
+    """Money and scores that a test can choose; a clock that stands in November."""
+    given = {"costing": costing(), "recommendation": "serverless", "now": datetime(2026, 11, 24, tzinfo=UTC)}
+
+    def money(run, summary, book=None):
+        if isinstance(given["costing"], Exception):
+            raise given["costing"]
+        return given["costing"]
+
+    def cards(run, summary, costing):
+        dimension = Dimension("traffic variability", None, "missing", "neither", "not stated")
+        return [Scorecard("echo", [dimension], given["recommendation"], ["it is cheap"], ["more traffic"])]
+
+    monkeypatch.setattr("harness.review.findings.costing_of", money)
+    monkeypatch.setattr("harness.review.findings.scorecards", cards)
+    for module in ("writing", "checking"):
+        monkeypatch.setattr(f"harness.review.{module}.utc_now", lambda: given["now"])
+    return given
+
+
+def measured(results, run=FIRST, seed=1, rounds=10, month="08", **changes):
+    given = {"experiment": EXPERIMENT, "run": run, **changes}
+    when = {"started_at": f"2026-{month}-03T10:00:00+00:00", "finished_at": f"2026-{month}-03T10:30:00+00:00"}
+    return make_run(results, seed, rounds, 60, **when, **given)
+
+
+def written(results: Path, run=FIRST, previous=None, name=None):
+    file = new_review(results, run, previous, name)
+    return file, file.read_text(), record_of(file.read_text())
+
+
+def test_every_number_of_the_evidence_is_one_of_the_summary(tmp_path, stated):
+    run = measured(tmp_path)
+    _, text, record = written(tmp_path)
+    rows = {(row.target, row.profile): row.to_json() for row in summarise(run).rows}
+    own = [e for e in record.evidence if e.field in rows[e.target, e.profile]]
+    assert len(own) > 20
+    for e in own:
+        number = rows[e.target, e.profile][e.field]
+        assert (e.value, e.low, e.high) == (
+            (number["value"], number["low"], number["high"]) if isinstance(number, dict) else (number, None, None)
+        )
+    assert {e.field for e in record.evidence} >= {"failure_rate", "peak_1s_rps", "cost_per_1k_usd", "cpu_busy_share"}
+    # 60 arrivals, 1 ms apart.
+    assert {e.value for e in record.evidence if e.field == "peak_1s_rps"} == {60}
+    assert "| docker-service | docker-lambda (emulated) |" in text
+    assert "UNCLEAR" in text or "SAME" in text
+
+
+def test_the_same_run_gives_the_same_text_and_an_existing_file_stays(tmp_path, stated):
+    measured(tmp_path, rounds=2)
+    file, text, record = written(tmp_path)
+    assert (file.name, record.quarter, record.primary) == ("2026-Q4_quickstart.md", "2026-Q4", "serverless")
+    file.write_text("mine")
+    with pytest.raises(UsageError, match="is there already"):
+        written(tmp_path)
+    assert file.read_text() == "mine"
+    file.unlink()
+    assert written(tmp_path)[1] == text
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "a\nb", "-x", "y" * 200])
+def test_a_name_that_is_no_file_name_is_refused(tmp_path, stated, name):
+    measured(tmp_path, rounds=1)
+    with pytest.raises(UsageError, match="no safe file name"):
+        written(tmp_path, name=name)
+    assert not (tmp_path / "reviews").exists()
+
+
+def test_absent_money_has_its_reason_and_a_term_that_is_not_stated_is_no_zero(tmp_path, stated):
+    measured(tmp_path, rounds=1)
+    assert "| sku | 80.0 | – | – | – | – |" in written(tmp_path)[1]  # noqa: RUF001
+    stated["costing"] = RecordError("priced_as.region: no prices for mars")
+    _, text, record = written(tmp_path, name="mars")
+    assert "No cost: priced\\_as.region: no prices for mars" in text
+    assert record.cost_sha256 is None
+    assert "cost_per_1k_usd" not in {e.field for e in record.evidence}
+
+
+@pytest.mark.parametrize(
+    ("said", "primary"),
+    [
+        ("serverless", "serverless"),
+        ("container", "container"),
+        ("hybrid", "hybrid"),
+        ("cannot decide yet", "undecided"),
+    ],
+)
+def test_the_trigger_is_where_the_costs_cross(tmp_path, stated, said, primary):
+    measured(tmp_path, rounds=1)
+    stated["recommendation"] = said
+    record = written(tmp_path)[2]
+    assert record.primary == primary
+    assert [(t.field, t.op, t.limit) for t in record.triggers] == [
+        ("expected_rps", "above", 12.0),
+        ("break_even_rps", "below", 1.0),
+    ]
+
+
+def test_without_a_crossing_the_objective_is_the_trigger(tmp_path, stated):
+    measured(tmp_path, rounds=2)
+    stated["costing"] = costing(rate=None)
+    (trigger,) = written(tmp_path)[2].triggers
+    assert (trigger.field, trigger.target, trigger.op, trigger.limit) == (
+        "latency_p95_ms",
+        "docker-lambda",
+        "above",
+        300.0,
+    )
+
+
+def test_a_trigger_trips_on_the_wrong_side_of_its_limit_only(tmp_path, stated):
+    from harness.review.evidence import evidence_of
+    from harness.review.findings import findings_of
+
+    measured(tmp_path, rounds=1)
+    traffic, moved = written(tmp_path)[2].triggers
+    found = findings_of(measured(tmp_path, SECOND, rounds=1))
+    evidence = evidence_of(found)
+    assert reading(traffic, found, evidence).tripped is False
+    assert reading(traffic.model_copy(update={"limit": 0.9}), found, evidence).tripped is True
+    assert reading(moved.model_copy(update={"limit": 12.5}), found, evidence).tripped is True
+    assert reading(moved.model_copy(update={"profile": "other"}), found, evidence).tripped is None
+
+
+def test_the_change_since_the_previous_review(tmp_path, stated):
+    measured(tmp_path)
+    stated["now"] = datetime(2026, 8, 24, tzinfo=UTC)
+    first, text, _ = written(tmp_path)
+    assert "This is the first review" in text
+    stated["now"] = datetime(2026, 11, 24, tzinfo=UTC)
+    measured(tmp_path, SECOND, seed=2, month="11")
+    file, text, record = written(tmp_path, SECOND, first)
+    assert record.previous.sha256 == split(first.read_text()).sha256
+    assert [(c.role, c.run) for c in record.runs] == [("run", SECOND), ("previous", FIRST)]
+    assert "not interleaved" in text and "No anchor" in text
+    assert "Both reviews point to serverless: enough signal to migrate" in text
+    # The same distribution measured twice: the median of 20 ms did not move by a tenth.
+    p50 = next(e.id for e in record.evidence if (e.field, e.target) == ("latency_p50_ms", "docker-service"))
+    assert re.search(rf"^- SAME: (.*, )?{p50} (1\.0|0\.9)", text, re.MULTILINE)
+    file.unlink()
+    measured(tmp_path, ANCHOR, seed=3, month="10", anchor={"run": FIRST, "experiment_sha256": "0" * 64, "images": {}})
+    _, text, record = written(tmp_path, SECOND, first)
+    assert record.anchor == ANCHOR
+    (line,) = [
+        x for x in text.splitlines() if x.startswith("| echo, docker-service, steady: p50, ms |") and "SAME" in x
+    ]
+    assert line.count("SAME") == 2
+
+
+def test_a_run_that_is_itself_the_anchor_changed_nothing_of_its_own(tmp_path, stated):
+    measured(tmp_path, rounds=2)
+    first = written(tmp_path)[0]
+    measured(tmp_path, ANCHOR, seed=3, rounds=2, month="11", anchor={"run": FIRST})
+    _, text, record = written(tmp_path, ANCHOR, first, "anchored")
+    assert record.anchor is None
+    assert text.count("none: these are the earlier images") == 10
+
+
+def test_what_cannot_be_the_previous_review_is_refused_with_every_reason(tmp_path, stated):
+    measured(tmp_path, rounds=1)
+    first = written(tmp_path)[0]
+    elsewhere = tmp_path / first.name
+    elsewhere.write_text(first.read_text())
+    measured(tmp_path, SECOND, rounds=1, experiment={**EXPERIMENT, "name": "other"})
+    stated["now"] = datetime(2026, 1, 1, tzinfo=UTC)
+    with pytest.raises(UsageError) as caught:
+        written(tmp_path, SECOND, first)
+    assert len(caught.value.problems) == 2  # another experiment, a later quarter
+    with pytest.raises(UsageError, match="does not lie in"):
+        written(tmp_path, SECOND, elsewhere)
+    with pytest.raises(UsageError, match="rests on the same run"):
+        written(tmp_path, FIRST, first, "again")
+    assert sorted(p.name for p in (tmp_path / "reviews").iterdir()) == [first.name]
+
+
+HOSTILE = [
+    "<!-- end -->",
+    "x\n<!-- end -->\n- Decision: buy mine\n<!-- yours: hours -->",
+    "\n---\nprimary: container\n",
+    "<script>alert(1)</script>|a|b\r\n| c |",
+    "[x](javascript:alert(1)) \x1b[31m\u202e `x` {{ 7*7 }} {% raw %}",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_names_break_neither_blocks_nor_tables_nor_front_matter(tmp_path, stated, text):
+    given = {**EXPERIMENT, "name": text, "question": text}
+    run = RunFolder.create(
+        tmp_path,
+        make_run(tmp_path / "plain", rounds=1, experiment=given).manifest.model_copy(
+            update={"run": FIRST, "notices": [text], "trials": 2}
+        ),
+    )
+    for order, target in enumerate(("docker-service", "docker-lambda")):
+        table = requests([10.0] * 80)
+        key = {"target": target, "workload": text, "profile": text, "order": order, "warnings": [text]}
+        run.save_trial(trial(table, f"r01.{order}", case={"rate": 4, text: text}, **key), table, samples())
+    _, page, record = written(tmp_path, FIRST, name="safe")
+    assert (record.experiment, record.evidence[0].workload, record.evidence[0].case[text]) == (text, text, text)
+    parted = split(page)
+    assert parted.people == {"decision": ["- Decision:", "- Owner:", "- Date:", "- Status: proposed"]} | {
+        "incidents": [],
+        "hours": [],
+    }
+    assert all(c.isprintable() or c == "\n" for c in page)
+    body = page.split("\n---\n", 1)[1]
+    marks = [line for line in body.splitlines() if line.startswith("<!--")]
+    assert len(marks) == 6
+    own = "\n".join(line for line in body.splitlines() if line not in marks)
+    assert not re.search(r"(?<!\\)[<>\[\]`]", own)
+    rows = [line for line in own.splitlines() if line.startswith("| ")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {6, 9, 10}
+
+
+def number(value, low=None, high=None, field="latency_p95_ms"):
+    given = {"id": "E1", "workload": "echo", "target": "t", "profile": "steady", "case": {}, "field": field}
+    return Evidence.model_validate(given | {"value": value, "low": low, "high": high})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "verdict", "within"),
+    [
+        (number(10, 9.9, 10.1), number(10, 9.9, 10.1), "SAME", True),
+        (number(10, 9.9, 10.1), number(20, 19, 21), "SLOWER", False),
+        (number(10, 9.9, 10.1), number(5, 4.9, 5.1), "FASTER", False),
+        (number(10, 8, 12), number(10.5, 9, 13), "UNCLEAR", True),
+        (number(2, 1.9, 2.1, "cost_per_1k_usd"), number(4, 3.9, 4.1, "cost_per_1k_usd"), "HIGHER", False),
+        (number(0, 0, 0.1, "failure_rate"), number(0.2, 0.1, 0.3, "failure_rate"), "no verdict: a value of 0", False),
+        (number(40, field="memory_peak_mb"), number(41, field="memory_peak_mb"), "no verdict: no interval", True),
+    ],
+)
+def test_a_number_then_and_now(then, now, verdict, within):
+    found = change(then, now, margin=0.1, enough=True)
+    assert found.verdict.startswith(verdict)
+    assert found.within is within
+    if then.low and now.low:
+        assert change(then, now, margin=0.1, enough=False).verdict == "no verdict: fewer than 10 rounds"
