@@ -25,6 +25,7 @@ from targets.ownership import (
     RUN_VARIABLE,
     Owner,
 )
+from targets.packaging.anchor import is_anchor
 from targets.packaging.archive import archives
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
@@ -48,16 +49,17 @@ class Remains:
 
 @dataclass(frozen=True)
 class Cleaning:
-    """What was removed, what was left alone, and what could not be looked at."""
+    """What was removed, what was left alone, what could not be looked at, and the images kept as anchors."""
 
     removed: list[Remains]
     spared: list[Remains]
     notices: list[str]
+    anchors: list[Remains]
 
 
-def clean(everything: bool, images: bool) -> Cleaning:
-    """Remove what no living run owns; with `everything` also what one does, with `images` our images as well."""
-    cleaning = Cleaning([], [], [])
+def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
+    """Remove what no living run owns; with `everything` also what one does, with `images` our images, `anchors` too."""
+    cleaning = Cleaning([], [], [], [])
 
     def settle(found: Iterable[Remains]) -> int:
         items = list(found)
@@ -73,7 +75,9 @@ def clean(everything: bool, images: bool) -> Cleaning:
         cleaning.notices.append(f"containers were not looked at: {error}")
     else:
         _look(lambda: settle(_containers(client)), cut_off=killed > 0)
-        settle(_images(client) if images else [])
+        found = list(_images(client)) if images else []
+        cleaning.anchors.extend(item for item in found if not anchors and is_anchor(item.handle))
+        settle(item for item in found if item not in cleaning.anchors)
     settle(_folders())
     settle(_archives() if images else [])
     return cleaning
@@ -117,7 +121,7 @@ def _elsewhere(owner: Owner, container: Any) -> bool:
 
 def _images(client: Any) -> Iterator[Remains]:
     for image in client.images.list(filters={"label": IMAGE_LABEL}):
-        yield Remains("image", (image.tags or [image.short_id])[0], "", False, (client, image.id))
+        yield Remains("image", (image.tags or [image.short_id])[0], "", False, image)
 
 
 def marked_processes() -> Iterator[Remains]:
@@ -167,9 +171,8 @@ def _remove(item: Remains) -> bool:
     if item.kind == "container":
         containers.remove(item.handle)
     elif item.kind == "image":
-        client, image = item.handle
         try:
-            client.images.remove(image, force=True)
+            item.handle.remove(force=True)
         except docker.errors.ImageNotFound:
             return False
     elif item.kind == "process":

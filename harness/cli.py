@@ -10,7 +10,7 @@ from harness.cli_decide import RESULTS, Results, console, decide_app
 from harness.cli_prices import prices_app
 from harness.cli_review import review_app
 from harness.cli_schedule import schedule_app
-from harness.errors import FrostlineError
+from harness.errors import FrostlineError, UsageError
 from harness.interruption import interruptible
 from harness.report.text import clean as clean_text
 
@@ -66,11 +66,11 @@ def show(
     results: Results = RESULTS,
 ) -> None:
     """Print a run's table."""
+    from harness.cost.costing import summary_with_cost
     from harness.report.console import render
     from harness.store import find_run
-    from harness.table import summarise
 
-    summary = summarise(find_run(results, run))
+    summary = summary_with_cost(find_run(results, run))
     render(summary, format, console())  # type: ignore[arg-type]
     if not summary.valid:
         raise typer.Exit(1)
@@ -109,15 +109,22 @@ def clean(
     images: Annotated[
         bool, typer.Option("--images", help="also the images, which are otherwise kept for the next run")
     ] = False,
+    anchors: Annotated[
+        bool, typer.Option("--anchors", help="with --images: also those that the next quarter is compared with")
+    ] = False,
 ) -> None:
     """Remove containers, processes and work folders that a killed run left behind."""
     from harness.clean import clean as remove
 
-    cleaning = remove(all_, images)
+    if anchors and not images:
+        raise UsageError(["clean: --anchors says which images --images removes: give both"])
+    cleaning = remove(all_, images, anchors)
     for item in cleaning.removed:
         print(f"removed {item.kind} {item.name}")
     for item in cleaning.spared:
         print(f"left alone, its run is going on: {item.kind} {item.name} (--all removes it)")
+    for item in cleaning.anchors:
+        print(f"kept as an anchor for the next quarter: {item.kind} {item.name} (--anchors removes it)")
     for notice in cleaning.notices:
         print(f"note: {notice}")
     print(f"{len(cleaning.removed)} removed")

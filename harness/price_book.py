@@ -48,6 +48,8 @@ class Price(Entry):
     """None where the source gives no date."""
     source: Text
     confidence: Literal["verified", "corroborated", "unverified"]
+    read_on: date | None = None
+    """When `prices refresh` last found it in its source: a price may hold for years and yet be today's."""
 
     @field_validator("tiers")
     @classmethod
@@ -72,9 +74,10 @@ class Price(Entry):
     def doubts(self, today: date) -> list[str]:
         """Why this row should be looked up again before it is quoted."""
         found = ["unverified"] if self.confidence == "unverified" else []
-        if self.effective_on is None:
+        seen = self.read_on or self.effective_on
+        if seen is None:
             return ["not dated", *found]
-        age = (today - self.effective_on).days
+        age = (today - seen).days
         return [f"{age} days old, more than {STALE_DAYS}", *found] if age > STALE_DAYS else found
 
 

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import targets
+from harness.anchor import Anchor, anchor_again
+from harness.calendar import utc_now
 from harness.choice import Choice
 from harness.clean import sweep
-from harness.clock import utc_now
 from harness.constancy import changes, lasting_facts, other_runs
 from harness.errors import MissingError, UsageError
 from harness.experiment import parse_experiment
 from harness.facts import machine_facts, software_facts
 from harness.interruption import interruptible
+from harness.price_book import book_for
 from harness.problems import shown
 from harness.records import PHASES_VERSION, Manifest
 from harness.store import RunFolder
@@ -22,15 +24,18 @@ from targets.ownership import Owner
 
 
 @interruptible()
-def start(choice: Choice, results_dir: Path, watcher: Watcher, witness: Path | None = None) -> RunFolder:
+def start(
+    choice: Choice, results_dir: Path, watcher: Watcher, witness: Path | None = None, anchor: Anchor | None = None
+) -> RunFolder:
     """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
 
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
+    With an `anchor`, an earlier run's images are deployed.
     """
     _alone()
     now = utc_now()
     run_id = f"{now:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
-    packages = _package(choice, watcher)
+    packages = anchor.packages if anchor else _package(choice, watcher)
     manifest = Manifest(
         run=run_id,
         experiment=choice.experiment.model_dump(mode="json"),
@@ -48,6 +53,8 @@ def start(choice: Choice, results_dir: Path, watcher: Watcher, witness: Path | N
             "phases_version": PHASES_VERSION,
             "lasting": lasting_facts(choice.engine),
         },
+        prices=_prices(choice),
+        anchor=anchor.facts if anchor else {},
         owner={"process": str(Owner.current())},
     )
     folder = RunFolder.create(results_dir, manifest)
@@ -73,7 +80,7 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     _alone()
     if former is not None and not former.alive:
         sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
-    packages = _package(choice, watcher)
+    packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
     if changed := [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]:
         raise UsageError([f"{line}: start a new run" for line in changed])
     folder.manifest.owner = {"process": str(Owner.current())}
@@ -132,6 +139,14 @@ def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]
     return packages
 
 
+def _anchored(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+    """What a run that deploys an earlier run's images began with."""
+    try:
+        return anchor_again(manifest, choice, watcher.say).packages
+    except DeploymentError as error:
+        raise MissingError(f"run {manifest.run} deploys images of {manifest.anchor.get('run')}: {error}") from error
+
+
 def _facts_of(packages: dict[tuple[str, str], Package]) -> dict[str, dict[str, Any]]:
     return {f"{workload}/{name}": package.facts for (workload, name), package in packages.items()}
 
@@ -144,3 +159,10 @@ def _identity(facts: dict[str, Any]) -> Any:
 def _target_facts(name: str) -> dict[str, Any]:
     target = targets.target(name)
     return {"kind": target.kind, "emulated": target.emulated, "isolated": target.isolated, "local": target.local}
+
+
+def _prices(choice: Choice) -> dict[str, Any]:
+    """Today's, so that the run is priced the same for ever; none where there is no book."""
+    asked = choice.experiment.priced_as
+    book = book_for(asked.provider, asked.region)
+    return book.stored() if book else {}

@@ -4,13 +4,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.anchor import Anchor
 from harness.choice import Choice, choose
+from harness.cost.costing import summary_with_cost
 from harness.errors import UsageError
 from harness.experiment import Experiment, parse_experiment, read_experiment
 from harness.report.console import render
 from harness.run import resume, start
 from harness.store import RunFolder, find_run
-from harness.table import latest_attempts, summarise
+from harness.table import latest_attempts
 from harness.watchers import TerminalWatcher, watcher
 
 
@@ -30,6 +32,18 @@ def run_experiment(name: str | None, rounds: int | None, resumed: str | None, re
         if isinstance(shown, TerminalWatcher):
             shown.close()
     return _conclude(folder, console)
+
+
+def measure(choice: Choice, results: Path, console: Console, anchor: Anchor | None = None) -> tuple[RunFolder, int]:
+    """A new run with its table, and the exit code; with an `anchor`, an earlier run's images are deployed."""
+    shown = watcher(console)
+    try:
+        _announce(choice, console)
+        folder = start(choice, results, shown, anchor=anchor)
+    finally:
+        if isinstance(shown, TerminalWatcher):
+            shown.close()
+    return folder, _conclude(folder, console)
 
 
 def _experiment(name: str | None, rounds: int | None) -> Experiment:
@@ -56,7 +70,7 @@ def _announce(choice: Choice, console: Console) -> None:
 
 def _conclude(folder: RunFolder, console: Console) -> int:
     console.print()
-    render(summarise(folder), "text", console)
+    render(summary_with_cost(folder), "text", console)
     bad = [record for record in latest_attempts(folder.trials()) if not record.valid]
     if bad:
         console.print(

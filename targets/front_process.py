@@ -144,4 +144,4 @@ class FunctionDeployment:
         """End the front, which removes its sandboxes."""
         self.front.close()
         if self._archive is not None:
-            self._archive.load()
+            self._archive.restore()

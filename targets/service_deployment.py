@@ -133,7 +133,7 @@ class ServiceDeployment:
         """Remove everything. Safe to call twice."""
         self._empty()
         if self._archive is not None:
-            self._archive.load()
+            self._archive.restore()
         self._reader.read()
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """An image that can be absent: kept in a file, removed before a cold start, loaded again as a part of that start."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,17 @@ class ImageArchive:
         self.client = client
         self.reference = reference
         self.path = path
+        self._other_tags: set[str] = set()
 
     def forget(self) -> None:
-        """Remove the image. DeploymentError when it is still there."""
+        """Remove the image with every tag of it, or its layers would stay. DeploymentError when it is still there."""
         with engine_errors(f"removing image {self.reference}"):
-            if find_image(self.client, self.reference) is not None:
-                self.client.images.remove(self.reference, force=True)
-        if find_image(self.client, self.reference) is not None:
+            image = find_image(self.client, self.reference)
+            if image is None:
+                return
+            self._other_tags |= set(image.tags) - {self.reference}
+            self.client.images.remove(image.id, force=True)
+        if find_image(self.client, image.id) is not None:
             raise DeploymentError(f"image {self.reference} is still there after it was removed")
 
     def load(self) -> None:
@@ -34,6 +39,16 @@ class ImageArchive:
         with engine_errors(f"loading image {self.reference} from {self.path}"), self.path.open("rb") as file:
             self.client.images.load(file)
 
+    def restore(self) -> None:
+        """As it was before the first `forget`: loaded, with its other tags (an anchor has one). No part of a start."""
+        self.load()
+        image = find_image(self.client, self.reference)
+        if image is None:
+            raise DeploymentError(f"image {self.reference} is not there after it was loaded from {self.path}")
+        with engine_errors(f"tagging image {self.reference}"):
+            for tag in self._other_tags - set(image.tags):
+                image.tag(*tag.rsplit(":", 1))
+
 
 def archives() -> Path:
     """Where they are kept; it may not exist."""
@@ -41,16 +56,17 @@ def archives() -> Path:
 
 
 def archive_of(client: Any, reference: str) -> ImageArchive:
-    """Save an image into the cache, unless one of the same id is there."""
+    """Save an image into the cache under this reference, unless one of the same id is there."""
     image = find_image(client, reference)
     if image is None:
         raise DeploymentError(f"image {reference} is not there: package the workload first")
-    entry = archives() / str(image.id).replace(":", "-")
+    named = hashlib.sha256(reference.encode()).hexdigest()[:12]  # loading brings back the one tag that it was saved by
+    entry = archives() / f"{str(image.id).replace(':', '-')}-{named}"
     if not entry.is_dir():
         with (
             engine_errors(f"saving image {reference}"),
             assembled(entry) as draft,
             (draft / ARCHIVE).open("wb") as file,
         ):
-            file.writelines(image.save(chunk_size=SAVE_CHUNK_BYTES, named=True))
+            file.writelines(image.save(chunk_size=SAVE_CHUNK_BYTES, named=reference))
     return ImageArchive(client, reference, entry / ARCHIVE)

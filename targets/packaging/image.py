@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,26 @@ class Recipe:
         """frostline/<workload>:<hash of the content, 12 hex digits>."""
         pins = [self.workload, self.base.image_id, self.runtime.key, self.models.key, self.own_model]
         digest = hashlib.sha256(json.dumps([*pins, EMULATOR_SHA256[self.base.interpreter.machine]]).encode())
-        for name in sorted(self.files):
-            digest.update(f"\n{name}\n{_sha256(self.files[name])}".encode())
+        for name, content in self.digests.items():
+            digest.update(f"\n{name}\n{content}".encode())
         return f"frostline/{self.workload}:{digest.hexdigest()[:12]}"
+
+    @cached_property
+    def digests(self) -> dict[str, str]:
+        """sha256 (hex) of each file, by name."""
+        return {name: _sha256(self.files[name]) for name in sorted(self.files)}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the manifest: enough to say later whether the image can be made again, and if not, why."""
+        return {
+            "tag": self.tag,
+            "base_id": self.base.image_id,
+            "runtime_wheels": self.runtime.key,
+            "model_wheels": self.models.key,
+            "emulator_sha256": EMULATOR_SHA256[self.base.interpreter.machine],
+            "files": self.digests,
+        }
 
 
 def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
@@ -83,7 +101,7 @@ def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Ca
     if image is None:
         image, build_s = _build(client, recipe, tag, say)
         made = {"cached": False, "build_s": round(build_s, 3)}
-    return Package(workload.name, tag, _facts(image) | base.facts | made, model_dir)
+    return Package(workload.name, tag, image_facts(image) | base.facts | made | {"recipe": recipe.facts}, model_dir)
 
 
 def code_files(workload: Workload) -> dict[str, Path]:
@@ -148,7 +166,7 @@ def _run_build(client: Any, recipe: Recipe, tag: str, context: Any) -> list[dict
     return list(stream)
 
 
-def _facts(image: Any) -> dict[str, Any]:
+def image_facts(image: Any) -> dict[str, Any]:
     """What the engine says of the image and what was written on it when it was built."""
     measured: dict[str, Any] = {
         "image_id": image.id,

@@ -143,8 +143,8 @@ time.time_ns = lambda: real_ns() + next(steps) * 10**9
 STEPPED_LABELS = """
 import datetime, itertools
 import harness.clock
-hours, now = itertools.cycle([0, 2, -24, 8760, -1]), harness.clock.utc_now
-harness.clock.utc_now = lambda: now() + datetime.timedelta(hours=next(hours))
+hours, now = itertools.cycle([0, 2, -24, 8760, -1]), harness.calendar.utc_now
+harness.calendar.utc_now = lambda: now() + datetime.timedelta(hours=next(hours))
 from harness.cli import main
 main()
 """

@@ -1,0 +1,1 @@
+"""Measuring again every quarter: what, when, who starts it, and what has changed meanwhile."""

@@ -1,0 +1,144 @@
+"""results/perf-changelog.md: what changed in an experiment between two runs, found by us, and why, told by people."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.economics import FIELDS as ECONOMICS
+from harness.errors import MissingError, UsageError
+from harness.experiment import Experiment
+from harness.files import read_file, replacing
+from harness.problems import shown
+from harness.records import Manifest
+from harness.report.export import escaped
+
+NAME = "perf-changelog.md"
+MOST_BYTES = 5_000_000
+MOST_LINES = 40
+ABSENT = object()
+TITLE = """# Performance changelog
+
+What changed in the definition of a scheduled experiment between two runs, and why. Frostline writes what changed;
+people write why, after "Why:".
+"""
+SECTION = re.compile(r"^## ", re.MULTILINE)
+ENTRY = re.compile(r"(\S+ [0-9a-f]{12} -> [0-9a-f]{12})[ \t\r]*(?:\n|\Z)")
+WHY = re.compile(r"^Why:(.*)", re.MULTILINE | re.DOTALL)
+COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Change:
+    """An experiment whose definition is no longer that of its last run."""
+
+    experiment: str
+    before: str
+    after: str
+    """The first 12 hex digits of each definition's sha256."""
+    run: str
+    """The last run, by the old definition."""
+    lines: tuple[str, ...]
+
+    @property
+    def heading(self) -> str:
+        """By which its entry is found."""
+        return f"{self.experiment} {self.before} -> {self.after}"
+
+    @property
+    def entry(self) -> str:
+        """Markdown, with the reason left open."""
+        listed = "".join(f"- {line}\n" for line in self.lines)
+        return f"\n## {self.heading}\n\nLast run before: {escaped(self.run)}\n\nWhat changed:\n\n{listed}\nWhy:\n"
+
+
+def change_of(experiment: Experiment, last: Manifest | None) -> Change | None:
+    """What changed since the last run; None where nothing did or nothing was measured."""
+    after = experiment.sha256()
+    if last is None or last.experiment_sha256 == after:
+        return None
+    before = re.sub(r"[^0-9a-f]", "", last.experiment_sha256)[:12].rjust(12, "0")
+    told = [
+        f"{label(place)}: {value(place, one)} -> {value(place, other)}"
+        for place, one, other in compared(last.experiment, experiment.model_dump(mode="json"))
+    ]
+    more = [f"and {len(told) - MOST_LINES} more"] if len(told) > MOST_LINES else []
+    lines = [*(escaped(line) for line in told[:MOST_LINES]), *more] or ["nothing that this version of Frostline tells"]
+    return Change(experiment.name, before, after[:12], last.run, tuple(lines))
+
+
+def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    """Every field that differs, with both values, ABSENT where one has no such field. What is said of money is left
+    out, for it does not make another experiment."""
+    old = dict(_flat({name: given for name, given in before.items() if name not in ECONOMICS}))
+    new = dict(_flat({name: given for name, given in after.items() if name not in ECONOMICS}))
+    for place in sorted(old.keys() | new.keys()):
+        one, other = old.get(place, ABSENT), new.get(place, ABSENT)
+        if one is not other and (one != other or isinstance(one, bool) != isinstance(other, bool)):
+            yield place, one, other
+
+
+def _flat(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Leaves by their path; empty lists and mappings are leaves. A manifest nests at most strict_json.MOST_DEPTH."""
+    inner = given.items() if isinstance(given, dict) else enumerate(given) if isinstance(given, list) else ()
+    if not inner or not given:
+        yield place, given
+        return
+    for name, part in inner:
+        yield from _flat(part, f"{place}.{name}" if place else str(name))
+
+
+def label(place: str) -> str:
+    """A field's path from a stranger's file, without quotes."""
+    return shown(place)[1:-1]
+
+
+def value(place: str, given: Any) -> str:
+    """A value, short and harmless; a dash where there was none. Of a folder of the user's only its own name."""
+    if place.endswith("model_dir") and isinstance(given, str):
+        return f"a folder called {shown(Path(given).name)}"
+    return "–" if given is ABSENT else shown(given)  # noqa: RUF001
+
+
+def asked(results: Path, changes: list[Change], experiments: list[str]) -> list[str]:
+    """Write an entry for each change that has none; returns a line for each entry of `experiments` that lacks a reason.
+
+    UsageError when the file is not readable text, MissingError when it cannot be written: nothing is then overwritten.
+    """
+    file = results / NAME
+    text = _text(file)
+    if new := [change for change in changes if change.heading not in dict(_entries(text))]:
+        text = (text.rstrip("\n") + "\n" if text.strip() else TITLE) + "".join(change.entry for change in new)
+        try:
+            results.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as stream:
+                stream.write(text.encode())
+        except OSError as error:
+            raise MissingError(f"{file} cannot be written ({error.strerror}): make it writable") from error
+    return [f'{file}: {heading}: say why, after "Why:"' for heading in unexplained(text, experiments)]
+
+
+def unexplained(text: str, experiments: list[str]) -> list[str]:
+    """Headings of the entries about these experiments in which nobody has said why."""
+    return [
+        heading
+        for heading, told in _entries(text)
+        if heading.split()[0] in experiments and not ((why := WHY.search(told)) and COMMENT.sub("", why[1]).strip())
+    ]
+
+
+def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """Heading and text of each entry; sections of another form are left to whoever wrote them."""
+    for section in SECTION.split(text)[1:]:
+        if entry := ENTRY.match(section):
+            yield entry[1], section[entry.end() :]
+
+
+def _text(file: Path) -> str:
+    try:
+        return read_file(file, MOST_BYTES).decode()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        raise UsageError([f"{file} is not readable text ({error}): restore it or move it away"]) from None

@@ -1,0 +1,177 @@
+"""The schedule file, what is due, and the changelog: pure, with made-up manifests."""
+
+import io
+import json
+import re
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+from rich.console import Console
+
+from harness.economics import FIELDS as ECONOMICS
+from harness.errors import RecordError, UsageError
+from harness.experiment import read_experiment
+from harness.schedule import showing
+from harness.schedule.changelog import NAME, asked, change_of, compared
+from harness.schedule.due import Quarter, standing
+from harness.schedule.plan import Plan, as_written, read_plan
+from harness.schedule.showing import show
+from harness.store import RunFolder
+from tests.synthetic import manifest
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+QUICK = read_experiment("quickstart")
+
+
+def plan_file(folder, **fields):
+    path = folder / "frostline-schedule.yaml"
+    path.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": ["quickstart"], **fields}))
+    return path
+
+
+def measured(run, started_at, **changes):
+    given = {"experiment": QUICK.model_dump(mode="json"), "experiment_sha256": QUICK.sha256()}
+    return manifest(run=run, started_at=started_at, **{**given, **changes})
+
+
+def test_every_problem_of_a_schedule_is_told_at_once(tmp_path):
+    (tmp_path / "bad.yaml").write_text("name: UPPER\nrounds: 0\nquestion: q\nworkloads: [echo]\ntargets: [nowhere]\n")
+    with pytest.raises(UsageError) as told:
+        read_plan(plan_file(tmp_path, experiments=["nothing", "bad.yaml", "quickstart", "quickstart"]))
+    message = str(told.value)
+    assert "nothing' is neither a file nor one of" in message and "two are called quickstart" in message
+    assert all(part in message for part in ("name: 'UPPER'", "rounds: 0", "'nowhere' is not one of"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "part"),
+    [
+        ({"schema": "frostline/schedule/2"}, "schema"),
+        ({"experiments": []}, "experiments"),
+        ({"moment": {"minute": 0}}, "moment.minute: 0"),
+        ({"moment": {"day": 31}}, "moment.day: 31"),
+        ({"every": "week"}, "every: 'week' is not accepted: there is no such field"),
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_is_refused_by_field_and_value(tmp_path, fields, part):
+    with pytest.raises(UsageError, match=part.replace("(", r"\(")):
+        read_plan(plan_file(tmp_path, **fields))
+
+
+def test_a_written_schedule_is_read_back_and_holds_no_absolute_path(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.yaml").write_text("like: quickstart\nname: own\n")
+    (tmp_path / "plans").mkdir()
+    file = tmp_path / "plans" / "schedule.yaml"
+    Plan(experiments=as_written(["quickstart", str(tmp_path / "own.yaml")], file)).write(file)
+    assert str(tmp_path) not in file.read_text() and "../own.yaml" in file.read_text()
+    plan, experiments = read_plan(file)
+    assert [experiment.name for experiment in experiments] == ["quickstart", "own"]
+    assert plan.moment.cron == "17 6 1 1,4,7,10 *"
+
+
+@pytest.mark.parametrize(
+    ("moment", "quarter", "following"),
+    [
+        ("2026-01-01T00:00:00+00:00", "2026-Q1", "2026-Q2"),
+        ("2026-03-31T23:59:59+00:00", "2026-Q1", "2026-Q2"),
+        ("2026-04-01T00:00:00+00:00", "2026-Q2", "2026-Q3"),
+        ("2026-12-31T23:59:59+00:00", "2026-Q4", "2027-Q1"),
+    ],
+)
+def test_quarters_begin_and_end_with_their_months(moment, quarter, following):
+    found = Quarter.of(datetime.fromisoformat(moment))
+    assert (str(found), str(found.next)) == (quarter, following)
+    assert found.next.month == {"1": 1, "2": 4, "3": 7, "4": 10}[following[-1]]
+
+
+def test_only_a_finished_run_of_this_quarter_that_is_no_anchor_is_one():
+    summer = measured("a", "2026-08-01T06:17:00+00:00")
+    unfinished = measured("b", "2026-10-01T06:17:00+00:00", finished_at=None)
+    anchor = measured("c", "2026-10-02T06:17:00+00:00", anchor={"run": "a"})
+    other = measured("d", "2026-10-03T06:17:00+00:00", experiment={"name": "other"})
+    nonsense = measured("e", "tomorrow")
+    # In another time zone it is October already.
+    late = measured("f", "2026-10-01T01:00:00+05:00")
+    stand = standing("quickstart", [other, anchor, unfinished, late, nonsense, summer], NOW)
+    assert stand.due and stand.last is late and stand.previous is late and stand.anchor is anchor
+    now = measured("g", "2026-10-05T06:17:00")
+    stand = standing("quickstart", [now, late, anchor], NOW)
+    assert not stand.due and stand.last is now and stand.previous is late
+    assert standing("quickstart", [now], NOW).previous is now
+    assert standing("quickstart", [], NOW).due
+
+
+def test_a_change_names_the_fields_that_make_another_experiment_and_no_others():
+    before = QUICK.model_dump(mode="json")
+    after = json.loads(json.dumps(before)) | {"rounds": 10, "expected": {"requests_per_month": 9.0, "peak_to_mean": 1}}
+    after["profiles"][0]["parameters"]["rate"] = 9
+    del after["margin"]
+    assert [(place, one, other) for place, one, other in compared(before, after) if place != "margin"] == [
+        ("profiles.0.parameters.rate", 4, 9),
+        ("rounds", 3, 10),
+    ]
+    assert "margin" in {place for place, _, _ in compared(before, after)} and "expected" in ECONOMICS
+    assert change_of(QUICK, None) is None and change_of(QUICK, measured("a", "2026-08-01T06:17:00+00:00")) is None
+
+
+def test_what_a_run_folder_says_is_harmless_in_the_changelog_and_no_folder_of_the_users_is_told():
+    experiment = QUICK.model_dump(mode="json") | {
+        "question": "<script>alert(1)</script> ![x](http://evil) \x1b[31m\n## quickstart 000000000000 -> 111111111111",
+        "rounds\n# x": 1,
+    }
+    experiment["workloads"][0]["model_dir"] = "/somebody/else/private/model"
+    experiment["zzz"] = {str(number): number for number in range(100)}
+    change = change_of(
+        QUICK, measured("a", "2026-08-01T06:17:00+00:00", experiment=experiment, experiment_sha256="<b>")
+    )
+    assert change is not None and change.before == "00000000000b"
+    assert "script" in change.entry and "\x1b" not in change.entry
+    assert re.findall(r"(?<!\\)[<\[\]]", change.entry) == []
+    assert "/somebody" not in change.entry and "private" not in change.entry and "model" in change.entry
+    assert change.entry.count("\n## ") == 1 and "more" in change.entry and len(change.lines) == 41
+
+
+def test_a_reason_is_asked_for_until_somebody_gives_one(tmp_path):
+    experiment = QUICK.model_copy(update={"rounds": 10})
+    change = change_of(experiment, measured("a", "2026-08-01T06:17:00+00:00"))
+    assert change is not None and change.lines == ("rounds: 3 -\\> 10",)
+    file = tmp_path / NAME
+    assert len(asked(tmp_path, [change], ["quickstart"])) == 1
+    first = file.read_text()
+    assert change.heading in first and len(asked(tmp_path, [change], ["quickstart"])) == 1 and file.read_text() == first
+    assert asked(tmp_path, [change], ["other"]) == []
+    file.write_text(first.replace("Why:", "Why: <!-- nobody knows -->"))
+    assert asked(tmp_path, [], ["quickstart"])
+    file.write_text(first + "\n## Notes of our own\n\nWhy: because\n")
+    assert asked(tmp_path, [], ["quickstart"]), "a reason given elsewhere is none"
+    file.write_text(first.replace("Why:", "Why: three rounds allowed no verdict"))
+    assert asked(tmp_path, [change], ["quickstart"]) == []
+    file.write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match="not readable text"):
+        asked(tmp_path, [change], ["quickstart"])
+    assert file.read_bytes() == b"\xff\xfe"
+
+
+def test_show_tells_what_is_due_and_what_needs_a_person(tmp_path, monkeypatch):
+    monkeypatch.setattr(showing, "utc_now", lambda: NOW)
+    plan = plan_file(tmp_path, experiments=["quickstart", "baseline", "semantic-search"])
+    old = QUICK.model_dump(mode="json") | {"question": "\x1b[2J"}
+    first = {"run": "r1", "started_at": "2026-08-01T06:17:00+00:00", "experiment": old, "experiment_sha256": "a" * 64}
+    baseline = {"experiment": {"name": "baseline"}, "experiment_sha256": read_experiment("baseline").sha256()}
+    RunFolder.create(tmp_path, measured(**first))
+    RunFolder.create(tmp_path, measured("r2", "2026-10-02T06:17:00+00:00", **baseline))
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "manifest.json").write_text("{}")
+    stream = io.StringIO()
+    show(plan, tmp_path, Console(file=stream))
+    told = stream.getvalue()
+    assert "quickstart: due now; last run r1 (2026-08-01)" in told
+    assert "baseline: measured in 2026-Q4, due again 2027-01-01; last run r2" in told
+    assert "semantic-search: never measured; due now" in told
+    assert "its definition changed since then" in told and "NEEDS YOU" in told and "say why" in told
+    assert "not considered" in told and "\x1b" not in told
+    assert "question" in (tmp_path / NAME).read_text()
+    with pytest.raises(RecordError):
+        RunFolder.open(tmp_path / "runs" / "broken")

@@ -1,0 +1,243 @@
+"""What starts a re-measurement: put in place beside everything that is somebody else's, and nowhere on bad input."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import boto3
+import pytest
+import yaml
+from botocore.stub import Stubber
+from typer.testing import CliRunner
+
+from harness.cli import app
+from harness.cli_schedule import With
+from harness.errors import FrostlineError, MissingError, UsageError
+from harness.schedule.plan import Moment
+from harness.schedule.starter import Job
+from harness.schedule.starters import cron, eventbridge, github, starter, starter_names, systemd
+
+ARNS = {eventbridge.TARGET: "arn:aws:lambda:x:1:function:f", eventbridge.ROLE: "arn:aws:iam::1:role/r"}
+CRONTAB = """#!/bin/sh
+if [ "$1" = -l ]; then
+  [ -f "$TABLE.broken" ] && { echo "permission denied" >&2; exit 1; }
+  [ -f "$TABLE" ] || { echo "no crontab for you" >&2; exit 1; }
+  exec cat "$TABLE"
+fi
+exec cat > "$TABLE"
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder to work in, a home folder and a PATH of this test's own."""
+    here = tmp_path / "it's 100% here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("XDG_CONFIG_HOME", "AWS_PROFILE", *ARNS):
+        monkeypatch.delenv(name, raising=False)
+    return here
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch, home):
+    """The file behind a crontab command of this test's own."""
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    (commands / "crontab").write_text(CRONTAB)
+    (commands / "crontab").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("TABLE", str(tmp_path / "table"))
+    return tmp_path / "table"
+
+
+def invoke(*words):
+    """Exit code and output; our own errors as `main` would turn them into codes."""
+    done = CliRunner().invoke(app, ["schedule", "install", *words])
+    if isinstance(done.exception, FrostlineError):
+        return done.exception.exit_code, str(done.exception)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+def job(folder=None):
+    folder = folder or Path.cwd()
+    return Job(folder, folder / "frostline-schedule.yaml", folder / "results", Moment())
+
+
+def test_the_command_line_offers_every_starter_there_is():
+    assert sorted(starter_names()) == sorted(choice.value for choice in With)
+    assert all(starter(name).name == name for name in starter_names())
+
+
+@pytest.mark.parametrize("name", list(With))
+def test_an_unknown_experiment_changes_nothing(table, home, monkeypatch, name):
+    for variable, arn in ARNS.items():
+        monkeypatch.setenv(variable, arn)
+    table.write_text("1 2 * * * mine\n")
+    assert invoke("quickstart", "--with", "cron")[0] == 0
+    before = table.read_text(), Path("frostline-schedule.yaml").read_text()
+    code, told = invoke("semantic-search", "nothing", "neither", "--with", name.value)
+    assert code == 2 and "nothing" in told and "neither" in told
+    assert (table.read_text(), Path("frostline-schedule.yaml").read_text()) == before
+    assert not Path(".github").exists() and not (home.parent / "home").exists()
+
+
+def test_something_else_is_never_replaced_by_a_schedule(table, home):
+    Path("frostline-schedule.yaml").write_text("name: something else\n")
+    code, _ = invoke("quickstart", "--with", "cron")
+    assert code == 2 and Path("frostline-schedule.yaml").read_text() == "name: something else\n" and not table.exists()
+
+
+def test_cron_keeps_every_other_line_and_its_own_block_once(table, home):
+    other = "# frostline remeasure begin: /elsewhere\nx\n# frostline remeasure end: /elsewhere\n"
+    mine = f"MAILTO=me\n1 2 * * * mine 100\\%\n{other}"
+    table.write_text(mine)
+    assert invoke("quickstart", "--with", "cron")[0] == 0
+    once = table.read_text()
+    assert once.startswith(mine) and once.count("remeasure --if-due") == 1
+    table.write_text(once + "3 4 * * * later\n")
+    assert invoke("--with", "cron")[0] == 0
+    assert table.read_text() == mine + "3 4 * * * later\n" + once.removeprefix(mine)
+    # What cron hands to the shell is what was meant, whatever the folder is called.
+    line = next(line for line in once.splitlines() if "--if-due" in line)
+    assert line.startswith("17 6 * * * ") and re.search(r"(?<!\\)%", line) is None
+    words = shlex.split(line.split(maxsplit=5)[5].replace("\\%", "%"))
+    assert words[:2] == ["cd", str(home)] and str(home / "frostline-schedule.yaml") in words
+    assert words[-3:] == [">>", str(home / "results" / "remeasure.log"), "2>&1"]
+
+
+def test_a_crontab_that_cannot_be_read_is_not_taken_for_an_empty_one(table, home):
+    table.write_text("1 2 * * * mine\n")
+    table.with_name("table.broken").touch()
+    code, told = invoke("quickstart", "--with", "cron")
+    assert code == 3 and "permission denied" in told and table.read_text() == "1 2 * * * mine\n"
+    assert not Path("frostline-schedule.yaml").exists()
+    table.with_name("table.broken").unlink()
+    broken = cron.marks(job())[0] + "\n5 6 * * * perhaps somebody else's\n"
+    table.write_text(broken)
+    code, told = invoke("quickstart", "--with", "cron")
+    assert code == 2 and "without the end of the block" in told and table.read_text() == broken
+
+
+def test_without_cron_the_fix_is_told(home, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    code, told = invoke("quickstart", "--with", "cron")
+    assert code == 3 and "install cron" in told and not Path("frostline-schedule.yaml").exists()
+
+
+def test_systemd_units_are_the_users_own_and_no_others_are_touched(home):
+    folder = home.parent / "home" / ".config" / "systemd" / "user"
+    assert invoke("quickstart", "--with", "systemd")[0] == 0
+    code, told = invoke("--with", "systemd")
+    assert code == 0 and "systemctl --user enable --now frostline-remeasure.timer" in told
+    timer = (folder / "frostline-remeasure.timer").read_text()
+    assert "OnCalendar=*-01,04,07,10-01 06:17:00" in timer and "Persistent=true" in timer
+    service = (folder / "frostline-remeasure.service").read_text()
+    assert "100%% here" in service and re.search(r"(?<!%)%(?!%)", service.partition("\n")[2]) is None
+    (folder / "frostline-remeasure.timer").write_text("[Timer]\nOnCalendar=daily\n")
+    (folder / "frostline-remeasure.service").unlink()
+    code, told = invoke("baseline", "--with", "systemd")
+    assert code == 2 and "nothing was overwritten" in told
+    assert not (folder / "frostline-remeasure.service").exists()
+    assert "baseline" not in Path("frostline-schedule.yaml").read_text()
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
+def test_systemd_itself_takes_the_moment(home):
+    calendar = next(
+        line.removeprefix("OnCalendar=")
+        for text in systemd.units(job()).values()
+        for line in text.splitlines()
+        if line.startswith("OnCalendar=")
+    )
+    done = subprocess.run(
+        ["systemd-analyze", "calendar", "--iterations=4", calendar], capture_output=True, text=True, check=True
+    )
+    assert set(re.findall(r"\d{4}-(\d\d)-01 06:17:00 UTC", done.stdout)) == {"01", "04", "07", "10"}
+
+
+def test_the_workflow_uses_our_own_commands_and_no_strangers_action(home):
+    assert invoke("quickstart", "--with", "github")[0] == 0
+    text = github.FILE.read_text()
+    workflow = yaml.safe_load(text)
+    assert workflow[True]["schedule"] == [{"cron": "17 6 1 1,4,7,10 *"}] and "60 days without activity" in text
+    [steps] = [held["steps"] for held in workflow["jobs"].values()]
+    used = [step["uses"].partition("@")[0] for step in steps if "uses" in step]
+    assert used == ["actions/checkout", "actions/upload-artifact"]
+    commands = [step["run"] for step in steps if "run" in step]
+    assert commands[0] == "make install" and "remeasure --if-due --plan frostline-schedule.yaml" in commands[1]
+    assert str(home) not in text and workflow["permissions"] == {"contents": "read"}
+    github.FILE.write_text("name: theirs\n")
+    code, told = invoke("--with", "github")
+    assert code == 2 and "nothing was overwritten" in told and github.FILE.read_text() == "name: theirs\n"
+
+
+def test_a_workflow_cannot_reach_outside_nor_smuggle_in_commands(home, tmp_path):
+    code, told = invoke("quickstart", "--with", "github", "--results", str(tmp_path / "elsewhere"))
+    assert code == 2 and "outside" in told and not github.FILE.exists()
+    code, told = invoke("quickstart", "--with", "github", "--results", "${{ secrets.X }}; true")
+    assert code == 2 and "letters, digits" in told and not github.FILE.exists()
+
+
+def test_eventbridge_names_both_arns_that_are_not_told(home):
+    code, told = invoke("quickstart", "--with", "eventbridge")
+    assert code == 2 and all(name in told for name in ARNS) and not Path("frostline-schedule.yaml").exists()
+
+
+@pytest.fixture
+def aws(home, monkeypatch):
+    """A client that answers what the test says, and the request that is expected."""
+    for variable, arn in ARNS.items():
+        monkeypatch.setenv(variable, arn)
+    client = boto3.client("scheduler", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    monkeypatch.setattr(eventbridge, "scheduler", lambda: client)
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+EXPECTED = {
+    "Name": "frostline-remeasure",
+    "Description": "Frostline: quarterly re-measurement",
+    "ScheduleExpression": "cron(17 6 1 1,4,7,10 ? *)",
+    "ScheduleExpressionTimezone": "UTC",
+    "FlexibleTimeWindow": {"Mode": "OFF"},
+    "Target": {
+        "Arn": ARNS[eventbridge.TARGET],
+        "RoleArn": ARNS[eventbridge.ROLE],
+        "Input": json.dumps({"command": ["frostline", "remeasure", "--if-due"]}),
+        "RetryPolicy": {"MaximumRetryAttempts": 3, "MaximumEventAgeInSeconds": 3600},
+    },
+}
+ANSWER = {"ScheduleArn": "arn:aws:scheduler:us-east-1:1:schedule/default/frostline-remeasure"}
+
+
+def test_eventbridge_gets_one_schedule_and_no_file_the_arns(aws, home):
+    aws.add_response("create_schedule", ANSWER, EXPECTED)
+    code, told = invoke("quickstart", "--with", "eventbridge")
+    assert code == 0 and "created" in told
+    aws.add_client_error("create_schedule", "ConflictException", "there is one")
+    aws.add_response("update_schedule", ANSWER, EXPECTED)
+    code, told = invoke("--with", "eventbridge")
+    assert code == 0 and "updated" in told
+    assert [path for path in home.rglob("*") if path.is_file() and "arn:" in path.read_text()] == []
+
+
+def test_what_aws_refuses_is_told_in_its_own_words(aws):
+    aws.add_client_error("create_schedule", "ValidationException", "RoleArn is not to my liking")
+    with pytest.raises(MissingError, match="RoleArn is not to my liking"):
+        eventbridge.put(job(), eventbridge.scheduler())
+
+
+def test_a_path_that_no_scheduler_can_hold_is_refused(home, monkeypatch, tmp_path):
+    odd = tmp_path / "two\nlines"
+    odd.mkdir()
+    monkeypatch.chdir(odd)
+    with pytest.raises(UsageError, match="control characters"):
+        Job.of(Path("plan.yaml"), Path("results"), Moment())
