@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help install install-dev bench test check benchmark engine clean
+.PHONY: help install install-dev bench test check benchmark engine chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -11,6 +11,7 @@ help:
 	@echo "make check      ruff, mypy, import-linter"
 	@echo "make benchmark  the load path beside k6, the local Lambda beside the bare emulator, 10 million requests shown"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
+	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"
 	@echo "make clean      remove what runs left behind"
 
 install: $(VENV)/core
@@ -45,6 +46,9 @@ benchmark: install-dev
 
 engine:
 	./.ci/engine
+
+chromium:
+	./.ci/chromium
 
 clean:
 	$(BIN)/frostline clean

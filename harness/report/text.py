@@ -64,8 +64,14 @@ def cell(estimate: Estimate | None) -> Cell:
     half = min(value - low, high - value)
     if half > 0:
         places = min(places, decimals(half, 2))
-    low_text, high_text = (fixed(end, min(places, decimals(end))) for end in (low, high))
+    low_text, high_text = (fixed(end, places_of_end(end, places)) for end in (low, high))
     return Cell(fixed(value, places), f"{low_text}–{high_text}")  # noqa: RUF001
+
+
+def places_of_end(end: float, places: int) -> int:
+    """Of an interval: those of its value, but an end that is not 0 never reads as 0."""
+    kept = min(places, decimals(end))
+    return decimals(end, 1) if end and not round(end, kept) else kept
 
 
 def percent(estimate: Estimate) -> Cell:

@@ -494,3 +494,8 @@ def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
     told = [text for text in summary.problems if "do not add up to their time" in text]
     assert len(told) == 1 and "r01.1" in told[0]
     assert {row.target: row.valid for row in summary.rows} == dict(zip(CASES, (True, False), strict=True))
+
+
+def test_an_end_that_is_not_0_never_reads_as_0():
+    assert cell(Estimate(10.0, 0.13, 779.0, 10)).small == "0.1–779"  # noqa: RUF001
+    assert cell(Estimate(10.0, 0.0, 779.0, 10)).small == "0–779"  # noqa: RUF001

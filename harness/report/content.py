@@ -1,0 +1,56 @@
+"""From a stored run to the content of its report, which HTML and Markdown both show."""
+
+from harness.report.blocks import page, phase_tables
+from harness.report.heading import LEGEND, heading
+from harness.report.material import Material, gather
+from harness.report.nouns import Content
+from harness.report.sections.answer import answers
+from harness.report.sections.doubts import doubts
+from harness.report.sections.figures import figures
+from harness.report.sections.latencies import latencies
+from harness.report.sections.memory import memory_part
+from harness.report.sections.money import money
+from harness.report.sections.numbers import numbers
+from harness.report.sections.order import order
+from harness.report.sections.ratios import ratios
+from harness.report.sections.repeat import repeat
+from harness.report.sections.score import score
+from harness.report.sections.starts import starts
+from harness.report.sections.traffic import cold_mix, units
+from harness.report.text import clean
+from harness.store import RunFolder
+
+
+def content_of(run: RunFolder) -> Content:
+    """Read a run and say everything. RecordError when it cannot be read as one."""
+    material = gather(run)
+    shown = page(material.summary)
+    return Content(
+        title=clean(material.summary.experiment or "unnamed experiment"),
+        lines=list(lines(material)),
+        valid=material.summary.valid,
+        answers=answers(material),
+        numbers=numbers(material),
+        parts=[
+            ratios(material),
+            latencies(material),
+            starts(material),
+            cold_mix(material),
+            units(material),
+            memory_part(material),
+            money(material),
+            score(material),
+            order(material),
+            figures(shown, len(phase_tables(material.summary.rows))),
+        ],
+        doubts=doubts(material, shown.notes),
+        repeat=repeat(run),
+        legend=LEGEND,
+    )
+
+
+def lines(material: Material) -> list[str]:
+    """What was asked, what was run, when, and whether it holds."""
+    question = material.run.manifest.experiment.get("question")
+    told = [clean(question)] if isinstance(question, str) and question else []
+    return [*told, heading(material.summary), f"Run {clean(material.summary.run)}"]

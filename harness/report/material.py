@@ -1,0 +1,167 @@
+"""Everything that a report tells of, read once: summary, comparisons, costs, scorecards and the rows of each trial."""
+
+import json
+from dataclasses import dataclass
+
+from harness.compare import compare_within
+from harness.comparison import Comparisons
+from harness.cost.costing import costing_of
+from harness.cost.nouns import Costing, SideCost
+from harness.errors import FrostlineError
+from harness.estimate import plain
+from harness.figures import TrialFigures, read_figures
+from harness.notes import FORCED_COLD
+from harness.records import TrialRecord
+from harness.report.cases import labels
+from harness.report.charts.palette import Style, style
+from harness.report.text import clean
+from harness.report.timeline import COLUMNS, Pooled
+from harness.scorecard import Scorecard, scorecards
+from harness.stats import percentile
+from harness.store import RunFolder
+from harness.summary import Row, Summary
+from harness.table import latest_attempts, summarise
+
+MOST_PAIRS = 6
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One trial in short. `median_ms` is infinite when it falls among failures and None when there is none."""
+
+    record: TrialRecord
+    median_ms: float | None
+    valid: bool
+
+
+@dataclass(frozen=True)
+class Material:
+    """`reasons` says what could not be worked out, and why: it must be told."""
+
+    run: RunFolder
+    summary: Summary
+    pairs: list[Comparisons]
+    costing: Costing | None
+    cards: list[Scorecard]
+    reasons: dict[str, list[str]]
+    """By part: comparison, cost, scorecard."""
+    pooled: list[Pooled | None]
+    """By the place of the summary's row; None where no trial of it may be used."""
+    visits: list[Visit]
+    places: dict[str, int]
+    """By label of a row its place among all series of the run."""
+
+    def blocks(self) -> list[list[int]]:
+        """Places of the rows of each workload and profile, forced cold starts last."""
+        found: dict[tuple[str, bool, str], list[int]] = {}
+        for place, row in enumerate(self.summary.rows):
+            found.setdefault((row.workload, row.profile == FORCED_COLD, row.profile), []).append(place)
+        return [found[key] for key in sorted(found)]
+
+    def labels(self, block: list[int]) -> list[str]:
+        """What the rows of a block are called."""
+        return labels([self.summary.rows[place] for place in block])
+
+    def style(self, label: str) -> Style:
+        """Of a row's or a target's label."""
+        return style(self.places.get(label, 0))
+
+    def kind(self, target: str) -> str | None:
+        """service or function, as the manifest says it."""
+        return self.run.manifest.targets.get(target, {}).get("kind")
+
+
+def gather(run: RunFolder) -> Material:
+    """Read a run. What cannot be compared or costed is left out with its reason: the rest is still worth telling."""
+    summary = summarise(run)
+    records = latest_attempts(run.trials())
+    reasons: dict[str, list[str]] = {}
+    pairs = compared(run, records, reasons)
+    costing, cards = priced(run, summary, reasons)
+    if costing is not None and costing.expected:
+        for row in summary.rows:
+            side = side_of(costing.sides, row)
+            row.cost_per_1k_usd = side.per_1k_usd if side else None
+    pooled, visits = read_trials(run, summary.rows, records)
+    return Material(run, summary, pairs, costing, cards, reasons, pooled, visits, series(summary.rows))
+
+
+def compared(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparisons]:
+    """Every function beside every service."""
+    kinds = {name: told.get("kind") for name, told in run.manifest.targets.items()}
+    there = sorted({record.target for record in records})
+    services, functions = ([name for name in there if kinds.get(name) == kind] for kind in ("service", "function"))
+    pairs = [(service, function) for service in services for function in functions]
+    if not pairs:
+        lacking = " and no ".join(kind for kind, found in (("service", services), ("function", functions)) if not found)
+        told = f"the run has no {lacking} with a stored trial" if there else "the run has no stored trial"
+        reasons["comparison"] = [f"{told}: nothing to set beside each other"]
+    if len(pairs) > MOST_PAIRS:
+        reasons["comparison"] = [f"{len(pairs) - MOST_PAIRS} more pairs of targets: see `frostline compare A B`"]
+    found = []
+    for pair in pairs[:MOST_PAIRS]:
+        try:
+            found.append(compare_within(run, records, pair, "targets"))
+        except FrostlineError as error:
+            reasons.setdefault("comparison", []).extend(str(error).split("\n"))
+    return found
+
+
+def priced(run: RunFolder, summary: Summary, reasons: dict[str, list[str]]) -> tuple[Costing | None, list[Scorecard]]:
+    """Costs and scorecards, or why there are none."""
+    costing, cards = None, []
+    try:
+        costing = costing_of(run, summary)
+    except FrostlineError as error:
+        reasons["cost"] = str(error).split("\n")
+    try:
+        cards = scorecards(run, summary, costing)
+    except FrostlineError as error:
+        reasons["scorecard"] = str(error).split("\n")
+    return costing, cards
+
+
+def read_trials(run: RunFolder, rows: list[Row], records: list[TrialRecord]) -> tuple[list[Pooled | None], list[Visit]]:
+    """Trial by trial, so that memory holds one trial's rows and the latencies of all."""
+    pooled: dict[tuple[str, str, str, str], Pooled] = {}
+    visits = []
+    for record in records:
+        figures = read_figures(run, record)
+        valid = record.valid and not figures.problems
+        visits.append(Visit(record, median_of(record, figures), valid))
+        if valid:
+            key = key_of(record)
+            known = pooled.setdefault(key, Pooled(record.seconds))
+            samples = run.samples(record, ["at_ns", "unit"])
+            known.add(run.requests(record, COLUMNS), samples, forced=record.profile == FORCED_COLD)
+    return [pooled.get(key_of(row)) for row in rows], visits
+
+
+def key_of(of: Row | TrialRecord) -> tuple[str, str, str, str]:
+    """What the trials of one row of the summary share."""
+    return of.workload, of.profile, of.target, json.dumps(plain(of.case), sort_keys=True)
+
+
+def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:
+    """Of a trial's cold starts, or of all its requests."""
+    if record.profile == FORCED_COLD:
+        return percentile(figures.cold_ms, 0.5) if len(figures.cold_ms) else None
+    found = figures.percentiles.get("latency_p50_ms")
+    return found.value if found is not None and found.n else None
+
+
+def series(rows: list[Row]) -> dict[str, int]:
+    """A place for every target, then one for every other label that a row has anywhere."""
+    names = dict.fromkeys(sorted({clean(row.target) for row in rows}))
+    blocks: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        blocks.setdefault((row.workload, row.profile), []).append(row)
+    for block in blocks.values():
+        names |= dict.fromkeys(labels(block))
+    return {name: place for place, name in enumerate(names)}
+
+
+def side_of(sides: list[SideCost], row: Row) -> SideCost | None:
+    """The costs of a row."""
+    key = row.workload, row.target, row.profile
+    return next((side for side in sides if (side.workload, side.target, side.profile) == key), None)

@@ -1,0 +1,52 @@
+"""`frostline report`: a stored run as one file that needs no network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import MissingError, UsageError
+from harness.files import inside, replacing
+from harness.report.content import content_of
+from harness.report.nouns import Content
+from harness.store import RunFolder, find_run
+
+FORMATS = {"html": "report.html", "md": "report.md"}
+"""With the file that each is written to in the run folder."""
+
+
+def write_report(results: Path, run: str, output: Path | None, format: str) -> Path:
+    """Write the report of a run and say where it is. UsageError for a format or a file that cannot be."""
+    if format not in FORMATS:
+        raise UsageError([f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"])
+    folder = find_run(results, run)
+    file = inside(folder.path, FORMATS[format]) if output is None else usable(output, folder)
+    text = renderer(format)(content_of(folder))
+    try:
+        with replacing(file) as stream:
+            stream.write(text.encode())
+    except OSError as error:
+        told = error.strerror or str(error)
+        raise MissingError(f"{file} cannot be written ({told}): choose another --output") from None
+    return file
+
+
+def usable(output: Path, folder: RunFolder) -> Path:
+    """A file that may be written. What a run was measured with is never overwritten."""
+    if output.is_dir():
+        raise UsageError([f"output: {output} is a folder: name a file in it"])
+    if not output.parent.is_dir():
+        raise UsageError([f"output: there is no folder {output.parent}: make it first"])
+    whole = output.parent.resolve() / output.name
+    if whole.is_relative_to(folder.path) and whole.suffix not in (".html", ".md"):
+        raise UsageError([f"output: {output} lies in the run folder and is no .html or .md: choose another name"])
+    return output
+
+
+def renderer(format: str) -> Callable[[Content], str]:
+    """Of one of FORMATS."""
+    if format == "md":
+        from harness.report.markdown import as_markdown
+
+        return as_markdown
+    from harness.report.html import as_html
+
+    return as_html

@@ -1,0 +1,104 @@
+"""The sentence: function beside service, a verdict for each workload and profile, and what it means for the choice."""
+
+from collections.abc import Iterator
+
+from harness.comparison import Comparison, Comparisons
+from harness.cost.nouns import Costing
+from harness.notes import FORCED_COLD
+from harness.pairing import COLD_FIELD
+from harness.ratio import Verdict
+from harness.report.cases import words
+from harness.report.comparison import names, sentence
+from harness.report.material import Material
+from harness.report.nouns import Answer, Headline, Tone
+from harness.report.sections.naming import profile_name
+from harness.report.text import cell, clean
+
+SIGNS = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.SAME: "=", Verdict.UNCLEAR: "?"}
+TONES: dict[Verdict, Tone] = {
+    Verdict.SLOWER: "slower",
+    Verdict.FASTER: "faster",
+    Verdict.SAME: "same",
+    Verdict.UNCLEAR: "unclear",
+}
+FIRST = ("latency_p95_ms", "latency_p50_ms", COLD_FIELD)
+"""Figures that are judged first: the tail if it may be told, otherwise the middle."""
+TRAFFIC = ("rate", "seconds", "compression")
+
+
+def answers(material: Material) -> list[Answer]:
+    """One per workload."""
+    workloads = list(dict.fromkeys(row.workload for row in material.summary.rows))
+    return [answer(material, name) for name in workloads]
+
+
+def answer(material: Material, workload: str) -> Answer:
+    """Of one workload."""
+    card = next((card for card in material.cards if card.workload == workload), None)
+    return Answer(
+        clean(workload),
+        list(headlines(material, workload)),
+        card.recommendation if card else None,
+        [ended(text) for text in card.because] if card else [],
+        list(advice(material, workload)),
+    )
+
+
+def headlines(material: Material, workload: str) -> Iterator[Headline]:
+    """The first figure that has a ratio, for every pair and profile; traffic before forced cold starts."""
+    for compared in material.pairs:
+        profiles: dict[str, list[Comparison]] = {}
+        for row in compared.rows:
+            if row.workload == workload:
+                profiles.setdefault(row.profile, []).append(row)
+        for profile in sorted(profiles, key=lambda name: (name.startswith(FORCED_COLD), name)):
+            yield headline(compared, profile, profiles[profile])
+
+
+def headline(compared: Comparisons, profile: str, rows: list[Comparison]) -> Headline:
+    """Of one profile."""
+    ordered = sorted((row for row in rows if row.field in FIRST), key=lambda row: FIRST.index(row.field))
+    row = next((row for row in ordered if row.ratio.value is not None), ordered[0])
+    told = words(row.case_a, [key for key in TRAFFIC if row.case_a.get(key) == row.case_b.get(key, ...)])
+    return Headline(
+        chip=chip(row),
+        tone=TONES[row.verdict] if row.verdict else "none",
+        about=", ".join([profile_name(profile), *told]),
+        sentence=sentence(row, *names(compared)),
+    )
+
+
+def chip(row: Comparison) -> str:
+    """The verdict with a sign, or that there is none."""
+    if row.verdict is not None:
+        return f"{SIGNS[row.verdict]} {row.verdict}"
+    if row.ratio.value is None:
+        return "NO RATIO"
+    return "QUICK LOOK, NO VERDICT" if row.why and row.why.startswith("fewer than") else "NO VERDICT"
+
+
+def advice(material: Material, workload: str) -> Iterator[str]:
+    """Costs at the expected traffic and break-even, as far as there are any."""
+    if material.costing is None:
+        return
+    costing = material.costing
+    for side in (side for side in costing.sides if side.workload == workload):
+        month = cell(side.per_month_usd)
+        if not month.empty:
+            interval = f" ({month.small})" if month.small else ""
+            told = f"{month.main}{interval} {costing.currency} per month, n = {side.per_month_usd.n}"
+            yield f"{side.target} under {profile_name(side.profile)}: {told}, at {at(costing)}."
+    for crossing in (crossing for crossing in costing.break_evens if crossing.workload == workload):
+        yield f"Break-even under {profile_name(crossing.profile)}: {ended(crossing.words)}"
+
+
+def at(costing: Costing) -> str:
+    """The traffic that costs are told for."""
+    if not costing.expected:
+        return "the measured rate, kept up all month"
+    return f"{costing.requests_per_month:,.0f} requests a month"
+
+
+def ended(text: str) -> str:
+    """With a full stop."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -1,0 +1,141 @@
+"""What could be wrong: always there, and longer than anybody likes."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+from harness.differences import identity, mapping
+from harness.estimate import Estimate
+from harness.notes import NOT_TRAFFIC
+from harness.report.comparison import remarks
+from harness.report.footnotes import Footnotes
+from harness.report.material import Material
+from harness.report.nouns import Doubts
+from harness.report.sections.naming import profile_name
+from harness.report.text import counted, figure
+from harness.summary import NO_TRIAL, Row
+
+MOST = 60
+"""Of each kind so many are told; a run folder can hold millions."""
+
+
+def doubts(material: Material, notes: Footnotes) -> list[Doubts]:
+    """By kind. `notes` are those that the table of all figures points to."""
+    summary = material.summary
+    money = [*(material.costing.notices if material.costing else []), *material.reasons.get("cost", [])]
+    for side in material.costing.sides if material.costing else []:
+        name = f"{side.target}, {profile_name(side.profile)}"
+        money += [f"{name}: {text}" for text in side.notes if not text.startswith("priced as")]
+    found = [
+        ("Problems", summary.problems, "none: every planned trial is stored and valid"),
+        ("Notices of the run", summary.notices, "none"),
+        ("What stands in for something else", list(stand_ins(material)), "nothing: no target is emulated"),
+        ("Notes on all rows", notes.common, "none"),
+        ("Comparison", list(comparison(material)), "no warning"),
+        ("Figures withheld or without an end", list(withheld(material)), "none"),
+        ("Money", money, "no costing notice"),
+        ("Scorecard", material.reasons.get("scorecard", []), "nothing left out"),
+        ("Facts that differ or are not known", list(facts(material)), "none found"),
+        ("Load generator", list(generator(material)), "no trial under traffic"),
+        ("Not in this run", list(never(material)), ""),
+    ]
+    told = [Doubts(title, shortened(texts), none) for title, texts, none in found]
+    numbered = Doubts("Notes on some rows (numbers in the table of all figures)", notes.numbered, "none", numbered=True)
+    return [*told[:4], numbered, *told[4:]]
+
+
+def shortened(texts: list[str]) -> list[str]:
+    """Each once, and not endlessly many."""
+    once = list(dict.fromkeys(texts))
+    rest = len(once) - MOST
+    return once if rest <= 0 else [*once[:MOST], f"and {rest:,} more: see `frostline show --format json`"]
+
+
+def stand_ins(material: Material) -> Iterator[str]:
+    """Emulated targets, those without isolation, and those of which neither is known."""
+    for name in sorted({row.target for row in material.summary.rows} | material.run.manifest.targets.keys()):
+        told = material.run.manifest.targets.get(name, {})
+        if told.get("emulated") is True:
+            yield f"{name} is emulated: it stands in for a cloud service on this host and is not that service"
+        elif told.get("emulated") is not False:
+            yield f"{name}: the manifest does not say whether it is emulated"
+        if told.get("isolated") is False:
+            yield f"{name} runs without isolation: its units are not held to their memory and CPU limits"
+
+
+def comparison(material: Material) -> Iterator[str]:
+    """Warnings of all pairs and of their figures."""
+    yield from material.reasons.get("comparison", [])
+    for compared in material.pairs:
+        yield from compared.warnings
+        for key in dict.fromkeys((row.workload, row.profile) for row in compared.rows):
+            rows = [row for row in compared.rows if (row.workload, row.profile) == key]
+            yield from (f"{key[0]}, {profile_name(key[1])}: {text}" for text in remarks(rows))
+
+
+def withheld(material: Material) -> Iterator[str]:
+    """One line per row: every figure that may not be told or has an open end, with the reason."""
+    for block in material.blocks():
+        for label, place in zip(material.labels(block), block, strict=True):
+            row = material.summary.rows[place]
+            lacking = [f"{name}: {why}" for name, why in lacks(row)]
+            if lacking:
+                yield f"{row.workload}, {profile_name(row.profile)}, {label}: {'; '.join(lacking)}"
+
+
+def lacks(row: Row) -> Iterator[tuple[str, str]]:
+    """Figure and reason."""
+    if not row.valid:
+        yield "every figure", "no valid trial"
+        return
+    for field in fields(row):
+        value: Any = getattr(row, field.name)
+        if isinstance(value, Estimate) and value is not NO_TRIAL and value.why not in (None, NOT_TRAFFIC):
+            name = field.name.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
+            yield name, str(value.why)
+
+
+def facts(material: Material) -> Iterator[str]:
+    """Between trials, between packages of one workload, and about the source."""
+    records = [visit.record for visit in material.visits]
+    settings = {
+        "CPUs of the host": {f"{record.host_cpus:g}" for record in records},
+        "timer of the generator": {record.generator.timer for record in records if record.generator},
+        "priority of the generator": {record.generator.priority for record in records if record.generator},
+    }
+    for name, values in settings.items():
+        if len(values) > 1:
+            yield f"{name} differs between trials: {', '.join(sorted(values))}"
+    images: dict[str, set[str]] = {}
+    for key, package in material.run.manifest.packages.items():
+        images.setdefault(key.partition("/")[0], set()).add(str(identity(package)))
+    for workload, ids in images.items():
+        if len(ids) > 1:
+            yield f"{workload}: its targets did not run the same package ({counted(len(ids), 'different digest')})"
+    software = mapping(material.run.manifest.facts.get("software"))
+    if software.get("commit") is None:
+        yield "the commit of Frostline's source is not known"
+    if software.get("dirty"):
+        yield "Frostline's source had changes that were not committed"
+
+
+def generator(material: Material) -> Iterator[str]:
+    """How late requests were sent, what was shed, and what the hypervisor took."""
+    rows = [row for row in material.summary.rows if row.lag_p99_ms is not None]
+    if rows:
+        worst = max(row.lag_p99_ms or 0.0 for row in rows)
+        sent = sum(row.scheduled or 0 for row in rows)
+        yield f"lag of sending behind the schedule: p99 at most {figure(worst)} ms in any row, n = {sent:,} requests"
+        yield f"shed by the generator: {sum(row.shed or 0 for row in rows):,} of {sent:,} requests"
+    stolen = [visit.record.steal_share for visit in material.visits if visit.record.steal_share is not None]
+    if stolen:
+        told = f"{figure(100 * max(stolen))} % at most in one trial, n = {counted(len(stolen), 'trial')}"
+        yield f"time that the hypervisor gave to others: {told}"
+
+
+def never(material: Material) -> Iterator[str]:
+    """What one run cannot tell."""
+    yield "No target was compared with itself here: `frostline selftest` does that on this machine."
+    yield "Intervals tell how much more rounds on this machine would differ, not other machines, regions or days."
+    if not any(row.gpu_p50_ms for row in material.summary.rows):
+        yield "No GPU time was measured."

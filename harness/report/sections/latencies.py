@@ -1,0 +1,65 @@
+"""How latencies are distributed, cold and warm apart."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+
+from harness.notes import FORCED_COLD
+from harness.report.charts.ecdf import Curve, ecdf
+from harness.report.material import Material
+from harness.report.nouns import Chart, Key, Part
+from harness.report.sections.naming import kept, title
+from harness.report.text import counted
+from harness.stats import Floats
+
+LEAST = 6
+"""Cold starts under traffic are drawn when a target has so many; fewer make no distribution."""
+ABOUT = (
+    "All requests of a profile's valid trials together; a curve further left is faster. A request without a good "
+    "answer counts as infinitely late, so its curve ends below 100 %; one that failed before it could tell what it "
+    "met counts as warm under traffic and as cold among forced cold starts. Lines of 40 requests or fewer show each."
+)
+
+
+def latencies(material: Material) -> Part:
+    """A chart per profile for warm requests, and one for cold ones."""
+    charts, remarks = kept(list(charts_of(material)))
+    absent = [] if charts else ["no latency: no valid trial has a request"]
+    return Part("latencies", "How late answers were", [ABOUT] if charts else [], charts, absent=absent, remarks=remarks)
+
+
+def charts_of(material: Material) -> Iterator[Chart]:
+    """Block by block."""
+    for block in material.blocks():
+        row = material.summary.rows[block[0]]
+        found = list(zip(material.labels(block), (material.pooled[place] for place in block), strict=True))
+        warm = [(label, joined(pooled.warm_ms)) for label, pooled in found if pooled]
+        cold = [(label, joined(pooled.cold_ms)) for label, pooled in found if pooled]
+        if row.profile == FORCED_COLD:
+            yield from chart(material, title(material, row, "cold"), cold, 1)
+        else:
+            yield from chart(material, title(material, row, "warm"), warm, 1)
+            yield from chart(material, title(material, row, "cold, under traffic"), cold, LEAST)
+
+
+def joined(parts: list[Floats]) -> Floats:
+    """Of all trials."""
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def chart(material: Material, name: str, series: list[tuple[str, Floats]], least: int) -> Iterator[Chart]:
+    """Nothing where no series has `least` requests."""
+    series = [(label, ms) for label, ms in series if len(ms)]
+    if not any(len(ms) >= least for _, ms in series):
+        return
+    keys = [Key(f"{label}, {counts(ms)}", material.places[label]) for label, ms in series]
+    told = f"distribution of latencies, {name}: {'; '.join(key.label for key in keys)}"
+    curves = [Curve(material.style(label), ms) for label, ms in series]
+    yield Chart(name, told, keys, partial(ecdf, label=told, curves=curves))
+
+
+def counts(ms: Floats) -> str:
+    """n, and how many of them are infinitely late."""
+    bad = int(np.sum(np.isinf(ms)))
+    return f"n = {len(ms):,}" + (f", {counted(bad, 'request')} without a good answer" if bad else "")

@@ -1,0 +1,103 @@
+"""Costs at the expected traffic, term by term, and the rate at which both sides cost the same."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from harness.cost.nouns import TERMS, BreakEven, Costing, SideCost
+from harness.economics import SECONDS_PER_MONTH
+from harness.report.blocks import Column, Table
+from harness.report.charts.break_even import Crossing, break_even
+from harness.report.cost import money as dollars
+from harness.report.material import Material
+from harness.report.nouns import Chart, Key, Part
+from harness.report.sections.answer import at, ended
+from harness.report.sections.naming import kept, profile_name
+from harness.report.text import Cell, cell, clean, count, figure, percent_of
+
+
+def money(material: Material) -> Part:
+    """Curves, terms, and what they rest on; the reason where there is no costing."""
+    costing = material.costing
+    title = "Costs and break-even"
+    if costing is None:
+        return Part("break-even", title, absent=list(material.reasons.get("cost", ["not worked out"])))
+    about = [f"At {at(costing)}. Prices: {costing.prices}. Intervals are of the measured part."]
+    about += [f"{b.workload}, {profile_name(b.profile)}: {ended(b.words)}" for b in costing.break_evens]
+    charts, remarks = kept(list(charts_of(material, costing)))
+    tables = list(tables_of(costing))
+    absent = [] if costing.break_evens else ["no break-even: it takes a function and a service under the same traffic"]
+    return Part("break-even", title, about, charts, tables, [bases(costing)], absent, remarks)
+
+
+def charts_of(material: Material, costing: Costing) -> Iterator[Chart]:
+    """Both curves; no chart where there is nothing to draw on a logarithmic axis."""
+    expected = costing.requests_per_month / SECONDS_PER_MONTH if costing.expected else None
+    for told in costing.break_evens:
+        if sum(rate > 0 for rate in told.rates) < 2:
+            continue
+        sides = [
+            (material.style(clean(name)), costs)
+            for name, costs in (
+                (told.function, told.function_usd_per_month),
+                (told.service, told.service_usd_per_month),
+            )
+        ]
+        keys = [Key(clean(name), material.places.get(clean(name), 0)) for name in (told.function, told.service)]
+        keys += list(crossing_keys(told, expected))
+        label = f"cost per month over requests per second: {clean(told.words)}"
+        crossing = Crossing(told.rate.value, told.rate.low, told.rate.high, expected)
+        draw = partial(
+            break_even, label=label, rates=told.rates, sides=sides, crossing=crossing, currency=costing.currency
+        )
+        yield Chart(clean(f"{told.workload} · {profile_name(told.profile)}"), label, keys, draw)
+
+
+def crossing_keys(told: BreakEven, expected: float | None) -> Iterator[Key]:
+    """The lines across."""
+    if told.rate.value is not None:
+        rate = cell(told.rate)
+        interval = f" ({rate.small})" if rate.small else ""
+        yield Key(f"same cost at {rate.main}{interval} requests/s, n = {told.rate.n}", pattern="upright")
+    if expected is not None:
+        yield Key(f"expected, {figure(expected)} requests/s", pattern="dotted")
+
+
+def tables_of(costing: Costing) -> Iterator[Table]:
+    """The five terms of every side under one workload and profile."""
+    groups: dict[tuple[str, str], list[SideCost]] = {}
+    for side in costing.sides:
+        groups.setdefault((side.workload, side.profile), []).append(side)
+    for (workload, profile), sides in groups.items():
+        columns = [
+            Column("target", 0, [Cell(clean(side.target)) for side in sides]),
+            *(Column(f"{name} {costing.currency}", 0, [term(side, name) for side in sides]) for name in TERMS),
+            Column(f"month {costing.currency}", 0, [cell(side.per_month_usd) for side in sides]),
+            Column(f"1,000 good answers {costing.currency}", 0, [cell(side.per_1k_usd) for side in sides]),
+            Column("n", 0, [Cell(f"{side.per_month_usd.n:,}") for side in sides]),
+            Column("replicas", 0, [count(side.replicas) for side in sides]),
+            Column("busy %", 0, [percent_of(side.utilisation) for side in sides]),
+        ]
+        remarks = [clean(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
+        yield Table(clean(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
+
+
+def term(side: SideCost, name: str) -> Cell:
+    """One term of a side."""
+    found = next((term for term in side.terms if term.name == name), None)
+    return Cell(dollars(found.usd_per_month if found else None))
+
+
+def bases(costing: Costing) -> Table:
+    """On what every term rests."""
+    rows = [(side, term) for side in costing.sides for term in side.terms]
+    columns = [
+        Column("target", 0, [Cell(clean(f"{s.target}, {profile_name(s.profile)}")) for s, _ in rows]),
+        Column("term", 0, [Cell(term.name) for _, term in rows]),
+        Column(
+            f"{costing.currency} per month",
+            0,
+            [Cell(dollars(t.usd_per_month)) for _, t in rows],
+        ),
+        Column("rests on", 0, [Cell(clean(term.basis)) for _, term in rows]),
+    ]
+    return Table("What each term rests on", "", columns)

@@ -1,0 +1,81 @@
+"""The four numbers of every target: cold median, warm p95, failures, cost per 1,000 good answers."""
+
+from collections.abc import Callable, Iterator
+
+from harness.estimate import Estimate
+from harness.notes import FORCED_COLD
+from harness.report.material import Material, side_of
+from harness.report.nouns import Card, Number, Numbers
+from harness.report.sections.naming import profile_name
+from harness.report.text import Cell, cell, clean, counted, decimals, fixed
+from harness.stats import share
+from harness.summary import Row
+
+OfRow = Callable[[Row], tuple[Estimate, str]]
+"""An estimate and the noun of what its n counts."""
+
+
+def numbers(material: Material) -> list[Numbers]:
+    """By workload."""
+    workloads = list(dict.fromkeys(row.workload for row in material.summary.rows))
+    return [Numbers(clean(workload), list(cards(material, workload))) for workload in workloads]
+
+
+def cards(material: Material, workload: str) -> Iterator[Card]:
+    """Four of them."""
+    blocks = [block for block in material.blocks() if material.summary.rows[block[0]].workload == workload]
+    forced: list[list[int]] = []
+    traffic: list[list[int]] = []
+    for block in blocks:
+        (forced if material.summary.rows[block[0]].profile == FORCED_COLD else traffic).append(block)
+    yield card(material, "Cold start, median", "ms", forced or traffic, lambda row: (row.cold_p50_ms, "cold start"))
+    yield card(material, "Warm latency, p95", "ms", traffic, lambda row: (row.warm_p95_ms, "trial"))
+    yield card(material, "Requests without a good answer", "%", blocks, lambda row: (failures(row), "request"))
+    currency = material.costing.currency if material.costing else "USD"
+    yield card(
+        material,
+        "Cost of 1,000 good answers",
+        currency,
+        traffic or blocks,
+        lambda row: (cost(material, row), "trial"),
+    )
+
+
+def card(material: Material, title: str, unit: str, blocks: list[list[int]], of: OfRow) -> Card:
+    """A number per row, under its profile."""
+    groups = []
+    for block in blocks:
+        rows = [material.summary.rows[place] for place in block]
+        told = [number(label, row, *of(row)) for label, row in zip(material.labels(block), rows, strict=True)]
+        groups.append((profile_name(rows[0].profile), told))
+    return Card(title, unit, groups)
+
+
+def number(label: str, row: Row, estimate: Estimate, noun: str) -> Number:
+    """With its n written out; without a value or an interval the reason."""
+    n = f"n = {counted(estimate.n, noun)}, {counted(row.rounds, 'round')}"
+    why = estimate.why or ("" if estimate.low is not None or estimate.value is None else "no interval")
+    return Number(label, none(estimate) or cell(estimate), n, clean(why or ""))
+
+
+def none(estimate: Estimate) -> Cell | None:
+    """Of 0 with an upper end: two digits of it, for those of 0 are no measure; None for any other number."""
+    if estimate.value != 0 or not estimate.high:
+        return None
+    return Cell("0", f"0–{fixed(estimate.high, decimals(estimate.high, 2))}")  # noqa: RUF001
+
+
+def failures(row: Row) -> Estimate:
+    """Percent of the arrivals, with Wilson's interval."""
+    if row.scheduled is None or row.ok is None:
+        return Estimate(None, why="no valid trial")
+    return share(row.scheduled - row.ok, row.scheduled).scaled(100)
+
+
+def cost(material: Material, row: Row) -> Estimate:
+    """What costing says of the row, or why it says nothing."""
+    if material.costing is None:
+        told = "; ".join(material.reasons.get("cost", ())) or "not worked out"
+        return Estimate(None, why=f"no cost: {told}")
+    side = side_of(material.costing.sides, row)
+    return side.per_1k_usd if side else Estimate(None, why="no cost is worked out for this row")

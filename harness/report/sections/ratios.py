@@ -1,0 +1,80 @@
+"""Function beside service in every figure that is compared, as a forest plot and a table."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from harness.comparison import Comparison, Comparisons
+from harness.report.blocks import Column, Table
+from harness.report.charts.forest import Ratio, forest
+from harness.report.comparison import Block, blocks, label, names
+from harness.report.material import Material
+from harness.report.nouns import Chart, Key, Part
+from harness.report.sections.naming import kept, profile_name
+from harness.report.text import MISSING, Cell, cell, clean, counted, figure, milliseconds
+
+ABOUT = (
+    "Each ratio is paired round by round: both targets met the same arrivals within the same round. A ratio whose "
+    "whole interval lies to the right of the shaded margin is slower, to the left of it faster, within it the same."
+)
+
+
+def ratios(material: Material) -> Part:
+    """One chart and several tables per pair and workload."""
+    charts, remarks = kept([chart for compared in material.pairs for chart in charts_of(compared)])
+    tables = [table(compared, block) for compared in material.pairs for block in blocks(compared)]
+    absent = list(material.reasons.get("comparison", []))
+    if material.pairs and not charts:
+        absent.append("no figure can be compared: what could be wrong, below, says why")
+    return Part("ratios", "Function beside service", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
+
+
+def charts_of(compared: Comparisons) -> Iterator[Chart]:
+    """A forest per workload."""
+    a, b = names(compared)
+    for workload in dict.fromkeys(row.workload for row in compared.rows):
+        rows = [row for row in compared.rows if row.workload == workload]
+        low, high = figure(1 / (1 + compared.margin)), figure(1 + compared.margin)
+        told = f"{b} / {a}, ratio of latencies with 95 % intervals; margin {low} to {high}"
+        shown = [ratio(row, [r for r in rows if r.profile == row.profile]) for row in rows]
+        title = clean(f"{workload}: {b} / {a}")
+        keys = [Key("ratio and its 95 % interval", pattern="interval")]
+        if any(r.value is not None and r.low is None for r in shown):
+            keys.append(Key("ratio without an interval", pattern="hollow"))
+        axis = f"{b} / {a}, above 1 is slower"
+        draw = partial(forest, label=told, ratios=shown, margin=compared.margin, axis_label=axis)
+        yield Chart(title, told, [*keys, Key(f"margin, {low} to {high}", pattern="band")], draw)
+
+
+def ratio(row: Comparison, group: list[Comparison]) -> Ratio:
+    """With its words: ratio, interval, verdict."""
+    fewest, most = min(r.ratio.n for r in group), max(r.ratio.n for r in group)
+    n = f"n = {counted(most, 'round')}" if fewest == most else f"n = {fewest} to {counted(most, 'round')}"
+    shown = cell(row.ratio)
+    told = f"{shown.main}x{f' ({shown.small})' if shown.small else ''}" if not shown.empty else "no ratio"
+    if row.verdict is not None:
+        told += f" {row.verdict}"
+    ends = row.ratio.low, row.ratio.high
+    return Ratio(f"{profile_name(row.profile)}, {n}", label(row), row.ratio.value, *ends, told)
+
+
+def table(compared: Comparisons, block: Block) -> Table:
+    """The figures of a profile; each with the rounds that it rests on."""
+    a, b = names(compared)
+    rows = block.rows
+    columns = [
+        Column("figure", 0, [Cell(label(row)) for row in rows]),
+        Column(f"{a} ms", 0, [milliseconds(row.a_ms) for row in rows]),
+        Column(f"{b} ms", 0, [milliseconds(row.b_ms) for row in rows]),
+        Column("ratio", 0, [cell(row.ratio) for row in rows]),
+        Column("n rounds", 0, [Cell(f"{row.ratio.n:,}") for row in rows]),
+        Column("verdict", 0, [verdict(row) for row in rows]),
+    ]
+    return Table(block.title, clean(block.about), columns, [clean(text) for text in block.remarks])
+
+
+def verdict(row: Comparison) -> Cell:
+    """Or why there is none."""
+    if row.verdict is None:
+        return Cell(MISSING, clean(row.why or ""))
+    more = f"about {counted(row.rounds_needed, 'more round')} needed" if row.rounds_needed is not None else ""
+    return Cell(str(row.verdict), more)

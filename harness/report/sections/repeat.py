@@ -1,0 +1,111 @@
+"""How to make the run again: commands, digests, the experiment as it was stored."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.differences import identity, mapping
+from harness.errors import RecordError
+from harness.files import NAME, inside, sha256
+from harness.records import Manifest
+from harness.report.blocks import Column, Table
+from harness.report.nouns import Repeat
+from harness.report.text import MISSING, Cell, clean, figure
+from harness.store import RunFolder
+
+COMMIT = re.compile(r"[0-9a-f]{7,64}")
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+MOST_YAML = 60_000
+"""Characters; an experiment has a few thousand."""
+
+
+def repeat(run: RunFolder) -> Repeat:
+    """Everything that another person needs."""
+    manifest = run.manifest
+    text = yaml.safe_dump(manifest.experiment, sort_keys=False, allow_unicode=False, width=100)
+    remarks = ["The numbers will differ within their intervals; seed and arrivals will not."]
+    if len(text) > MOST_YAML:
+        text, told = text[:MOST_YAML], f"the experiment is cut off here after {MOST_YAML:,} characters"
+        remarks.append(f"{told}: manifest.json has it whole")
+    if manifest.finished_at is None:
+        remarks.append("The run is not finished.")
+    tables = [digests(run), packages(manifest), machine(manifest)]
+    return Repeat(list(commands(manifest)), remarks, [table for table in tables if table.columns[0].cells], text)
+
+
+def commands(manifest: Manifest) -> Iterator[str]:
+    """For a shell; a name that is not safe in one is replaced."""
+    software = mapping(manifest.facts.get("software"))
+    commit = software.get("commit")
+    if isinstance(commit, str) and COMMIT.fullmatch(commit):
+        yield f"git checkout {commit}"
+    name = manifest.experiment.get("name")
+    safe = name if isinstance(name, str) and NAME.fullmatch(name) else "experiment"
+    if (EXPERIMENTS / f"{safe}.yaml").is_file():
+        yield f"frostline run {safe} --rounds {manifest.rounds}"
+        yield f"# where {safe} has changed since: save the experiment below as {safe}-then.yaml"
+        yield f"frostline run {safe}-then.yaml"
+    else:
+        yield f"# save the experiment below as {safe}.yaml"
+        yield f"frostline run {safe}.yaml"
+
+
+def digests(run: RunFolder) -> Table:
+    """Seed and hashes. trials.jsonl holds the sha256 of every file of rows and samples."""
+    manifest = run.manifest
+    software = mapping(manifest.facts.get("software"))
+    told = {
+        "run": manifest.run,
+        "seed": manifest.seed,
+        "rounds": manifest.rounds,
+        "experiment sha256": manifest.experiment_sha256,
+        "manifest.json sha256": file_sha256(run, "manifest.json"),
+        "trials.jsonl sha256": file_sha256(run, "trials.jsonl"),
+        "Frostline": software.get("frostline"),
+        "source sha256": software.get("source_sha256"),
+        "commit": software.get("commit"),
+        "Python": software.get("python"),
+    }
+    return two_columns("Identity", "trials.jsonl names the sha256 of every file of rows and samples", told)
+
+
+def file_sha256(run: RunFolder, name: str) -> str | None:
+    """Of a file as it is now; None where there is none to read."""
+    try:
+        return sha256(inside(run.path, name))
+    except (OSError, RecordError):
+        return None
+
+
+def two_columns(title: str, about: str, told: dict[str, Any]) -> Table:
+    """Name and value; what is not known is a dash."""
+    values = [Cell(MISSING if value is None else clean(value)) for value in told.values()]
+    return Table(title, about, [Column("what", 0, [Cell(clean(name)) for name in told]), Column("value", 0, values)])
+
+
+def packages(manifest: Manifest) -> Table:
+    """Digest, size and base of each."""
+    found = sorted(manifest.packages.items())
+    sizes = [package.get("size_bytes") for _, package in found]
+    columns = [
+        Column("package", 0, [Cell(clean(key)) for key, _ in found]),
+        Column("digest", 0, [Cell(known(identity(package))) for _, package in found]),
+        Column("MB", 0, [Cell(figure(s / 2**20 if isinstance(s, int) and s >= 0 else None)) for s in sizes]),
+        Column("base", 0, [Cell(known(package.get("base"))) for _, package in found]),
+    ]
+    return Table("Packages", "image id, or content hash of the folder", columns)
+
+
+def known(value: Any) -> str:
+    """Text only; anything else tells nothing."""
+    return clean(value) if isinstance(value, str) else MISSING
+
+
+def machine(manifest: Manifest) -> Table:
+    """Where the run was made; the host's name is a hash."""
+    facts = mapping(manifest.facts.get("machine"))
+    names = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
+    return two_columns("Machine", "host is a hash", {n.replace("_", " "): facts[n] for n in names if n in facts})

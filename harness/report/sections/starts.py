@@ -1,0 +1,52 @@
+"""Where cold starts spend their time."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from harness.records import PHASES
+from harness.report.blocks import phase_tables
+from harness.report.charts.waterfall import waterfall
+from harness.report.material import Material
+from harness.report.nouns import Chart, Part
+from harness.report.sections.naming import kept, title
+from harness.report.text import counted
+
+ABOUT = (
+    "Each bar is the median of one part over all cold starts that stamped it, and begins where the one before ends. "
+    "The medians of the parts do not add up to the median of the whole, which stands below them. The hollow bar is "
+    "what no part accounts for."
+)
+
+
+def starts(material: Material) -> Part:
+    """A waterfall per row that has stamped cold starts, forced ones first, and a table of all."""
+    charts, remarks = kept(list(charts_of(material)))
+    absent = [] if charts else ["no cold start with stamped parts is stored"]
+    tables = phase_tables([material.summary.rows[place] for block in material.blocks() for place in block])
+    return Part("starts", "Cold starts, part by part", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
+
+
+def charts_of(material: Material) -> Iterator[Chart]:
+    """All of a workload on the same axis."""
+    rows = material.summary.rows
+    longest: dict[str, float] = {}
+    for row in rows:
+        whole = max(sum(row.cold_phases_ms.values()), row.cold_p50_ms.value or 0.0)
+        longest[row.workload] = max(longest.get(row.workload, 0.0), whole)
+    for block in reversed(material.blocks()):
+        for label, row in zip(material.labels(block), (rows[place] for place in block), strict=True):
+            if not row.cold_phases_ms or not longest[row.workload]:
+                continue
+            n = counted(row.cold_p50_ms.n, "cold start")
+            name = title(material, row, label, f"n = {n}")
+            parts = {phase: row.cold_phases_ms[phase] for phase in PHASES if phase in row.cold_phases_ms}
+            told = f"{name}: " + ", ".join(f"{phase.replace('_', ' ')} {ms:.3g} ms" for phase, ms in parts.items())
+            draw = partial(
+                waterfall,
+                label=told,
+                parts=parts,
+                whole=row.cold_p50_ms,
+                style=material.style(label),
+                most_ms=longest[row.workload],
+            )
+            yield Chart(name, told, [], draw)

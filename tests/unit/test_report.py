@@ -1,0 +1,251 @@
+import html.parser
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from harness.errors import UsageError
+from harness.experiment import parse_experiment, read_experiment
+from harness.records import PHASES
+from harness.report.content import content_of
+from harness.report.markdown import as_markdown, fenced
+from harness.report.page import write_report
+from harness.report.sections.repeat import repeat
+from harness.store import RunFolder
+from tests.synthetic import make_run, manifest, requests, samples, traffic, trial
+
+ANCHORS = [
+    *("answer", "numbers", "ratios", "latencies", "starts", "mix", "units", "memory", "break-even", "scorecard"),
+    *("order", "figures", "doubts", "repeat"),
+]
+SCRIPT = "<script>alert(1)</script>"
+IMAGE = '"><img src=x onerror=alert(1)>'
+ESCAPES = "**bold** [link](x) `code` \x1b[31mred\x1b[0m \u202egnirts $x^2$ <b>&amp;"
+
+
+class Elements(html.parser.HTMLParser):
+    """Names, attributes and text of a page as a browser would find them."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.names, self.attributes, self.ids, self.told = set(), [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.names.add(tag)
+        self.attributes += attrs
+        self.ids += [value for name, value in attrs if name == "id"]
+
+    def handle_data(self, data):
+        self.told.append(data)
+
+    @property
+    def text(self):
+        return " ".join("".join(self.told).split())
+
+
+def read(results, run="latest", form="html"):
+    return write_report(results, run, None, form).read_text()
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results")
+    experiment = read_experiment("quickstart").model_dump(mode="json")
+    make_run(folder, rounds=10, profiles=("cold", "steady", "bursty"), experiment=experiment)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def text(results):
+    return read(results)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Elements(text)
+
+
+def test_the_same_run_makes_the_same_bytes_and_few_of_them(results, text):
+    assert read(results) == text
+    assert len(text.encode()) < 600_000
+
+
+def test_nothing_is_fetched_and_nothing_runs(text, page):
+    assert "://" not in text
+    assert not page.names & {"script", "iframe", "object", "embed", "img", "image", "foreignobject", "base", "form"}
+    links = [value for name, value in page.attributes if name in ("href", "src", "xlink:href")]
+    assert {value[0] for value in links} == {"#", "d"}
+    assert [value for value in links if value[0] == "d"] == ["data:,"]
+    assert re.findall(r"url\((?!#)|@import", text) == []
+    assert ("content", "default-src 'none'; style-src 'unsafe-inline'; img-src data:") in page.attributes
+    assert [name for name, _ in page.attributes if name.startswith("on")] == []
+
+
+def test_every_part_is_there_and_every_reference_leads_somewhere(page):
+    assert [name for name in page.ids if name in ANCHORS] == ANCHORS
+    assert len(page.ids) == len(set(page.ids))
+    inner = {value[1:] for name, value in page.attributes if name == "href" and value.startswith("#")}
+    drawn = {found for _, value in page.attributes if value for found in re.findall(r"url\(#([^)]+)\)", value)}
+    assert inner | drawn <= set(page.ids)
+    assert drawn
+
+
+def test_headline_numbers_carry_their_n(page):
+    assert "n = 40 cold starts, 10 rounds" in page.text
+    assert "n = 4,000 requests, 10 rounds" in page.text
+    assert "n = 10 trials, 10 rounds" in page.text
+
+
+def test_the_verdict_is_that_of_compare(page):
+    assert "= SAME" in page.text
+    assert "docker-lambda p95 is" in page.text
+
+
+def test_three_rounds_are_a_quick_look_without_a_verdict(tmp_path):
+    make_run(tmp_path, rounds=3, requests_per_trial=60, profiles=("steady",))
+    told = Elements(read(tmp_path)).text
+    assert "QUICK LOOK, NO VERDICT" in told
+    assert "SAME" not in told.split("What could be wrong")[0]
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_a_run_of_cold_starts_only_says_what_it_lacks(tmp_path, form):
+    make_run(tmp_path, rounds=2, profiles=("cold",))
+    told = read(tmp_path, form=form)
+    assert "no valid trial under traffic" in told
+    assert "forced cold starts" in told
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_a_run_without_any_trial_says_so(tmp_path, form):
+    RunFolder.create(tmp_path, manifest(trials=4))
+    told = read(tmp_path, form=form)
+    assert "No trial is stored, so nothing can be said yet" in told
+    assert "unfinished: 0 of 4 planned trials" in Elements(told).text
+
+
+def test_a_run_of_invalid_trials_only_shows_why_and_no_figure(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    run.save_trial(trial(requests([20.0] * 30), problems=["lag p99 of 40 ms"]), requests([20.0] * 30), samples())
+    page = Elements(read(tmp_path))
+    assert "INVALID" in page.text
+    assert "lag p99 of 40 ms" in page.text
+    assert "no valid trial" in page.text
+    assert "Not everything is valid." in page.text
+
+
+def test_one_target_is_compared_with_nothing(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    table = requests([20.0] * 30)
+    run.save_trial(trial(table), table, samples())
+    told = Elements(read(tmp_path)).text
+    assert "the run has no service with a stored trial: nothing to set beside each other" in told
+
+
+def test_a_run_that_cannot_be_costed_says_why_in_two_places(tmp_path):
+    make_run(tmp_path, rounds=2, experiment={"name": "x", "priced_as": {"region": "moon-1"}})
+    before, after = (Elements(part).text for part in read(tmp_path).split('id="doubts"'))
+    assert "no cost:" in before
+    assert "moon-1" in before
+    assert "moon-1" in after
+
+
+def hostile_run(folder):
+    """A run in which whatever can be a text is an attack."""
+    name = f"{SCRIPT}{ESCAPES}{IMAGE}"
+    experiment = {"name": name, "question": IMAGE, "```\n<b>": "```"}
+    told = {name: {"kind": "service", "emulated": False}, "docker-lambda": {"kind": "function", "emulated": True}}
+    packages = {f"{name}/x": {"image_id": IMAGE, "base": ESCAPES, "size_bytes": -1}}
+    facts = {"machine": {"cpu": SCRIPT}, "software": {"commit": "$(reboot)", "python": IMAGE}}
+    given = {"experiment": experiment, "targets": told, "packages": packages, "facts": facts}
+    run = RunFolder.create(folder, manifest(trials=9, rounds=2, notices=[IMAGE, ESCAPES], **given))
+    rng = np.random.default_rng(1)
+    for order, (target, profile) in enumerate((t, p) for t in told for p in ("cold", "steady", SCRIPT)):
+        table = traffic(rng, 30, 1.0 if profile == "cold" else 0.3, failed_share=0.2)
+        case = {"memory_mb": SCRIPT, "cpus": 1.0, IMAGE: ESCAPES}
+        texts = {"problems": [IMAGE] if order == 5 else [], "warnings": [ESCAPES, SCRIPT]}
+        key = {"target": target, "profile": profile, "workload": name, "case": case, "order": order}
+        run.save_trial(trial(table, f"t{order}", **key, **texts), table, samples())
+    return run
+
+
+def test_a_hostile_run_is_shown_and_never_rendered(tmp_path):
+    hostile_run(tmp_path)
+    text = read(tmp_path)
+    page = Elements(text)
+    assert not page.names & {"script", "img", "b"}
+    assert SCRIPT in page.text
+    assert IMAGE in page.text
+    assert "\\x1b[31mred" in page.text
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", text)
+    assert "git checkout" not in page.text
+    assert "frostline run experiment.yaml" in page.text
+
+
+def test_a_hostile_run_is_inert_markdown(tmp_path):
+    told = as_markdown(content_of(hostile_run(tmp_path)))
+    outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", told)
+    assert "<script" not in re.sub(r"\\<", "", outside)
+    assert "<img" not in re.sub(r"\\<", "", outside)
+    assert "\x1b" not in told
+    assert "](x)" not in outside.replace("\\]", "")
+    assert "**bold**" not in outside.replace("\\*", "")
+
+
+def test_a_fence_is_longer_than_any_in_the_text():
+    assert fenced("a\n````\nb", "yaml").startswith("`````yaml\n")
+
+
+def test_a_font_without_a_letter_is_no_matter(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    table = requests([20.0] * 30)
+    run.save_trial(trial(table, workload="文書分類 \U0001f9ca"), table, samples())
+    assert "文書分類 \U0001f9ca" in read(tmp_path)
+
+
+def test_the_stored_experiment_runs_again_as_the_same_one(results):
+    text = repeat(RunFolder.open(next((results / "runs").iterdir()))).yaml
+    again = parse_experiment(yaml.safe_load(text), "stored")
+    assert again.sha256() == read_experiment("quickstart").sha256()
+
+
+def test_an_unknown_format_is_refused(results):
+    with pytest.raises(UsageError, match="'pdf' does not exist: choose one of html, md"):
+        write_report(results, "latest", None, "pdf")
+
+
+def test_a_file_that_may_not_be_written_is_refused_and_nothing_is_overwritten(results, tmp_path):
+    run = next((results / "runs").iterdir())
+    before = (run / "manifest.json").read_bytes()
+    for output, why in (
+        (run / "manifest.json", "lies in the run folder"),
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "x.html", "there is no folder"),
+    ):
+        with pytest.raises(UsageError, match=why):
+            write_report(results, "latest", output, "html")
+    assert (run / "manifest.json").read_bytes() == before
+
+
+def test_another_file_can_be_named(tmp_path):
+    make_run(tmp_path, rounds=1, profiles=("cold",))
+    assert write_report(tmp_path, "latest", tmp_path / "x.md", "md") == tmp_path / "x.md"
+    assert (tmp_path / "x.md").read_text() == read(tmp_path, form="md")
+
+
+def test_markdown_has_every_part_and_its_tables(results):
+    told = read(results, form="md")
+    titles = re.findall(r"(?m)^## (.*)$", told)
+    assert titles[-2:] == ["What could be wrong", "How to repeat it"]
+    assert "| Warm latency, p95, ms | steady | docker\\-lambda |".replace("\\-", "-") in told
+    assert "n = 40 cold starts, 10 rounds" in told
+    assert all(phase.replace("_", " ") in told for phase in PHASES if phase != "image")
+
+
+def test_show_does_not_pay_for_matplotlib():
+    program = "import sys, harness.cli, harness.report.console, harness.table; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0
