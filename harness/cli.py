@@ -94,13 +94,14 @@ def compare(
 @app.command()
 def selftest(
     target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, e.g. mix; may be given again")] = None,
     format: Annotated[str, typer.Option(help="text or json")] = "text",
     results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
 ) -> None:
     """Measure what is known beforehand on every local target, and print truth beside measurement (10 to 15 minutes)."""
     from harness.selftest.running import selftest as examine
 
-    raise typer.Exit(examine(target or [], results, format, console()))
+    raise typer.Exit(examine(target or [], scenario or [], results, format, console()))
 
 
 @app.command()

@@ -13,6 +13,9 @@ from harness.summary import Summary
 Recommendation = Literal["serverless", "container", "hybrid", "cannot decide yet"]
 Kind = Literal["service", "function"]
 SIDES: dict[Kind, Recommendation] = {"function": "serverless", "service": "container"}
+Choice = Literal["service", "function", "tie", "open"]
+TIE: Choice = "tie"
+OPEN: Choice = "open"
 UNDECIDED: Recommendation = "cannot decide yet"
 LEAST_PULL = 2
 """How many more dimensions must pull to one side than to the other, where cost and objective leave it open."""
@@ -34,14 +37,13 @@ def recommended(evidence: Evidence, dimensions: Sequence[Dimension], summary: Su
     if obstacles:
         told.because = obstacles
         return told
-    profiles = sorted({row.profile for row in evidence.traffic})
-    choices = [choice_of(evidence, profile, told.because) for profile in profiles]
-    decided = {choice for choice in choices if choice is not None}
+    choices = [choice_of(evidence, profile, told.because) for profile in sorted({r.profile for r in evidence.traffic})]
+    decided = {choice for choice in choices if choice in SIDES}
     if len(decided) == 2:
         told.recommendation = "hybrid"
-    elif len(decided) == 1 and None not in choices:
+    elif len(decided) == 1 and len(set(choices)) == 1:
         told.recommendation = SIDES[decided.pop()]
-    elif decided or not any("neither side" in reason for reason in told.because):
+    elif OPEN not in choices:
         told.recommendation = pulled(dimensions, decided, told.because)
     return told
 
@@ -57,21 +59,29 @@ def obstacles_of(evidence: Evidence, summary: Summary) -> list[str]:
     return found
 
 
-def choice_of(evidence: Evidence, profile: str, because: list[str]) -> Kind | None:
-    """The side for one profile, None where it is open; the rows that it rests on are added to `because`."""
+def choice_of(evidence: Evidence, profile: str, because: list[str]) -> Choice:
+    """The side for one profile; a tie where both meet the objective and neither is cheaper.
+
+    The rows that it rests on are added to `because`.
+    """
     met = {kind: meets(evidence, kind, profile, because) for kind in SIDES}
     able = [kind for kind, good in met.items() if good is not False]
     if not able:
         because.append(f"{profile}: neither side meets the objective in this size")
-        return None
+        return OPEN
     side = able[0] if len(able) == 1 else cheaper(evidence, profile, because)
-    return side if side and met[side] else None  # cheap but perhaps too slow is no choice
+    if side is None:
+        return TIE if all(met.values()) else OPEN
+    return side if met[side] else OPEN  # cheap but perhaps too slow is no choice
 
 
 def meets(evidence: Evidence, kind: Kind, profile: str, because: list[str]) -> bool | None:
     """Whether the whole interval lies within the objective (True), beyond it (False), or neither (None)."""
     objective = evidence.objective
     rows = [row for row in evidence.rows(kind) if row.profile == profile]
+    if not rows:
+        because.append(f"{profile}: no {kind} was measured")
+        return None
     if objective is None:
         return True
     p = objective.percentile
@@ -86,9 +96,11 @@ def meets(evidence: Evidence, kind: Kind, profile: str, because: list[str]) -> b
     low, high = latency.low, latency.high
     good = True if high is not None and high <= limit else False if low is not None and low > limit else None
     state = {True: "within", False: "beyond", None: "not clearly on one side of"}[good]
-    because.append(
-        f"{where} {shown.main} ms{interval}, n = {latency.n}, is {state} the objective of {figure(limit)} ms"
-    )
+    told = f"{where} {shown.main} ms{interval}, n = {latency.n}, is {state} the objective of {figure(limit)} ms"
+    if good is False and any(note.code == "host_bound" for note in rows[0].notes):
+        because.append(f"{told}; but it was host-bound, so that this machine may be what is late")
+        return None
+    because.append(told)
     return good
 
 

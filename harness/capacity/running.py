@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 import targets
+from harness.calendar import utc_now
 from harness.capacity.answer import answer, cut_off
 from harness.capacity.order import CapacityOrder, check
 from harness.capacity.record import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
@@ -14,7 +15,6 @@ from harness.capacity.search import Search, search
 from harness.capacity.steps import Steps, package_id
 from harness.capacity.telling import HEAD, heading, plain, sentence, step_line
 from harness.capacity.watching import StepWatcher
-from harness.calendar import utc_now
 from harness.errors import FrostlineError, MissingError
 from harness.files import replacing
 from harness.interruption import interruptible

@@ -51,7 +51,8 @@ def sentence(record: Capacity) -> str:
         told = f"{unit} ({size}) under {record.workload}, {goal}: {rate.why} (n = {steps})."
         return told[0].upper() + told[1:]
     ends = f"{end(rate.low)}–{end(rate.high)}; n = {steps}"  # noqa: RUF001
-    told = f"{unit} ({size}) serves {record.workload} up to {per_second(rate.value)} ({ends}) with {goal}."
+    why = f"; {rate.why}" if rate.why else ""
+    told = f"{unit} ({size}) serves {record.workload} up to {per_second(rate.value)} ({ends}) with {goal}{why}."
     return told[0].upper() + told[1:]
 
 

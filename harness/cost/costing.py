@@ -1,24 +1,29 @@
 """From a stored run to a Costing."""
 
 import json
+from dataclasses import replace
 
 from harness.capacity.record import Capacity, capacity_of, read_capacities
 from harness.cost.break_even import break_even
 from harness.cost.notices import notices_of
-from harness.cost.nouns import BreakEven, Costing
+from harness.cost.nouns import BreakEven, Costing, TermName
 from harness.cost.prices import book_of
 from harness.cost.side import Side, side_of
 from harness.economics import economics_of
 from harness.errors import FrostlineError, RecordError
 from harness.estimate import plain
-from harness.notes import FORCED_COLD
+from harness.notes import FORCED_COLD, Note
 from harness.price_book import PriceBook
 from harness.records import TrialRecord
 from harness.store import RunFolder
 from harness.summary import Row, Summary
 from harness.table import latest_attempts, summarise
 
+COST = "cost_per_1k_usd"
 SCALE_OUT = "scale-out"
+WITHOUT: tuple[tuple[TermName, ...], ...] = ((), ("engineering",))
+
+BLUNT = Note("blunt_cost", "the cost rests on blunt defaults of what people cost: see `frostline cost`", (COST,))
 
 
 def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Costing:
@@ -80,24 +85,40 @@ def highest(sides: list[Side]) -> float:
 
 def break_evens(sides: list[Side]) -> list[BreakEven]:
     """Every function beside every service that met the same traffic."""
-    found = []
-    for function in (side for side in sides if side.kind == "function"):
-        for service in (side for side in sides if side.kind == "service"):
-            same = (function.row.workload, function.row.profile) == (service.row.workload, service.row.profile)
-            if same and function.curves is not None and service.curves is not None:
-                found.append(break_even(function.cost(), service.cost(), function.curves, service.curves))
-    return found
+    functions, services = ([side for side in sides if side.kind == kind] for kind in ("function", "service"))
+    pairs = [(f, s) for f in functions for s in services if traffic_of(f) == traffic_of(s)]
+    return [found for pair in pairs if (found := crossing_of(*pair)) is not None]
+
+
+def traffic_of(side: Side) -> tuple[str, str]:
+    """What two sides must share to be set beside each other."""
+    return side.row.workload, side.row.profile
+
+
+def crossing_of(function: Side, service: Side) -> BreakEven | None:
+    """Of all terms; the words also say where it lies without the hours, which nobody measures. None where a side's cost
+    cannot be told."""
+    costs, found = (function.cost(), service.cost()), []
+    for without in WITHOUT:
+        dear, steady = function.curves(without), service.curves(without)
+        if dear is None or steady is None:
+            return None
+        found.append(break_even(*costs, dear, steady))
+    return replace(found[0], words=f"{found[0].words}; without engineering: {found[1].words}")
 
 
 def summary_with_cost(run: RunFolder) -> Summary:
     """The summary, with `cost_per_1k_usd` where the experiment states its traffic; what forbids that is a notice."""
     summary = summarise(run)
     try:
-        if economics_of(run.manifest.experiment).expected:
+        economics = economics_of(run.manifest.experiment)
+        if economics.expected:
             costing = costing_of(run, summary)
             costs = {(side.workload, side.target, side.profile): side.per_1k_usd for side in costing.sides}
             for row in summary.rows:
                 row.cost_per_1k_usd = costs.get((row.workload, row.target, row.profile))
+                if row.cost_per_1k_usd is not None and economics.at_default("stakes"):
+                    row.notes.append(BLUNT)
     except FrostlineError as error:
         summary.notices += [f"no cost: {line}" for line in str(error).split("\n")]
     return summary

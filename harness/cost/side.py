@@ -1,15 +1,15 @@
 """One row of a run as a side of the decision: what it is bought as, what it uses, what that comes to."""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from harness.capacity.record import Capacity
 from harness.cost.bill import Order, bill, utilisation
-from harness.cost.break_even import Curves
+from harness.cost.break_even import Curve, Curves
 from harness.cost.metering import Metered, metered
-from harness.cost.nouns import TERMS, CostLine, SideCost, Term
+from harness.cost.nouns import TERMS, CostLine, SideCost, Term, TermName
 from harness.cost.replicas import Carried, carried_by
 from harness.cost.sku import Kind, purchase_of
 from harness.cost.terms import basis_of, notes_of
@@ -60,17 +60,23 @@ class Side:
         """The bill at another traffic, or at an end of what was measured."""
         return bill(self.order, self.use.at(billed_s), arrivals, self.replicas_at(arrivals, rate))
 
-    def total(self, arrivals: float, billed_s: float | None = None, rate: float | None = None) -> float:
+    def total(
+        self,
+        arrivals: float,
+        without: Sequence[TermName] = (),
+        billed_s: float | None = None,
+        rate: float | None = None,
+    ) -> float:
         """USD a month."""
-        return float(sum(line.ListCost for line in self.lines_at(arrivals, billed_s, rate)))
+        lines = self.lines_at(arrivals, billed_s, rate)
+        return float(sum(line.ListCost for line in lines if line.term not in without))
 
     @property
     def tellable(self) -> bool:
         """Whether a month can be told at all: a service's replicas must be known."""
         return self.kind == "function" or self.replicas_at(self.arrivals) is not None
 
-    @property
-    def curves(self) -> Curves | None:
+    def curves(self, without: Sequence[TermName] = ()) -> Curves | None:
         """Cost over mean rates; None where it cannot be told."""
         if not self.tellable:
             return None
@@ -80,7 +86,8 @@ class Side:
         else:
             number = self.carried.rate
             low, high, n = {"rate": number.high}, {"rate": number.low}, number.n
-        return Curves(self._curve(), self._curve(**low), self._curve(**high), n, self._known_to())
+        value = self._curve(without)
+        return Curves(value, self._curve(without, **low), self._curve(without, **high), n, self._known_to())
 
     def _known_to(self) -> float:
         """Mean rate up to which one replica is enough even by the least that it carries; no bound where measured."""
@@ -88,12 +95,12 @@ class Side:
             return math.inf
         return (self.carried.rate.value or 0.0) / self.peak_to_mean
 
-    def _curve(self, **end: float | None) -> Any:
-        return lambda rps: self.total(rps * SECONDS_PER_MONTH, **end)
+    def _curve(self, without: Sequence[TermName], **end: float | None) -> Curve:
+        return lambda rps: self.total(rps * SECONDS_PER_MONTH, without, **end)
 
     def per_month(self) -> Estimate:
         """All terms; the interval is of billed time (function) or of capacity (service)."""
-        curves, rps = self.curves, self.arrivals / SECONDS_PER_MONTH
+        curves, rps = self.curves(), self.arrivals / SECONDS_PER_MONTH
         if curves is None:
             return Estimate(None, why=self.carried.rate.why)
         source = self.billed if self.kind == "function" else self.carried.rate
@@ -118,17 +125,20 @@ class Side:
             lines=lines,
             per_month_usd=month,
             per_1k_usd=month.scaled(1000 / good),
-            notes=[*notes_of(self.order, self.trials), *self._warm(good)],
+            notes=[*notes_of(self.order, self.trials), *self._beside(lines, good)],
         )
 
-    def _warm(self, good: float) -> list[str]:
-        if self.kind == "service":
-            return []
-        lines = bill(self.order, self.use.without_starts(self.trials), self.arrivals, None)
-        usd = float(sum(line.ListCost for line in lines)) * 1000 / good
-        return [f"{figure(usd)} USD per 1,000 good answers if none met a start"]
+    def _beside(self, lines: list[CostLine], good: float) -> Iterator[str]:
+        """The same figure without what is only stated, and without what short trials have too much of."""
+        if lines:
+            usd = self.total(self.arrivals, ("engineering",)) * 1000 / good
+            yield f"{figure(usd)} USD per 1,000 good answers without engineering"
+        if self.kind == "function":
+            warm = bill(self.order, self.use.without_starts(self.trials), self.arrivals, None)
+            usd = float(sum(line.ListCost for line in warm if line.term != "engineering")) * 1000 / good
+            yield f"{figure(usd)} if besides none met a start"
 
-    def _term(self, name: Any, lines: list[CostLine]) -> Term:
+    def _term(self, name: TermName, lines: list[CostLine]) -> Term:
         own = [line for line in lines if line.term == name]
         basis, known = basis_of(name, self.order, self.use, self.carried.basis)
         return Term(name, float(sum(line.ListCost for line in own)) if known else None, basis)

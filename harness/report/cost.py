@@ -57,6 +57,7 @@ def heading(costing: Costing) -> list[str]:
     return [
         clean(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
         clean(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
+        "intervals are of what was measured: billed time over n trials (function), capacity over n steps (service)",
     ]
 
 

@@ -40,10 +40,10 @@ def able(names: list[str], say: Say) -> list[str]:
     return found
 
 
-def examine(names: list[str], results: Path, watcher: Watcher) -> Iterator[Check]:
-    """Every check of every scenario, target by target, as soon as it is known. Runs are kept in `results`."""
+def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check]:
+    """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
     chosen = able(names, watcher.say)
-    planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name)]
+    planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
     minutes = sum(_choice(scenario, name).expected_minutes for scenario, name in planned)
     watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
     for scenario, name in planned:
@@ -51,9 +51,13 @@ def examine(names: list[str], results: Path, watcher: Watcher) -> Iterator[Check
             yield replace(check, name=f"{scenario.name}: {check.name}")
 
 
-def _scenarios_of(name: str) -> list[Scenario]:
+def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
     target = targets.target(name)
-    return scenarios(target.kind, target.isolated)
+    there = scenarios(target.kind, target.isolated)
+    known = [scenario.name for scenario in there]
+    if unknown := [label for label in only if label not in known]:
+        raise UsageError([f"scenario: {shown(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
+    return [scenario for scenario in there if not only or scenario.name in only]
 
 
 def _choice(scenario: Scenario, name: str) -> Choice:

@@ -15,7 +15,7 @@ from harness.watchers import LogWatcher, TerminalWatcher, watcher
 FORMATS = ("text", "json")
 
 
-def selftest(names: list[str], results: Path, format_: str, console: Console) -> int:
+def selftest(names: list[str], only: list[str], results: Path, format_: str, console: Console) -> int:
     """Returns 0 when every check holds, else 1. JSON goes to standard output, progress to standard error."""
     if format_ not in FORMATS:
         raise UsageError([f"--format: {format_!a} is not one of: {', '.join(FORMATS)}"])
@@ -23,7 +23,7 @@ def selftest(names: list[str], results: Path, format_: str, console: Console) ->
     shown = watcher(progress)
     checks: list[Check] = []
     try:
-        for check in examine(names, results, shown):
+        for check in examine(names, only, results, shown):
             checks.append(check)
             shown.say(line(check))
     finally:

@@ -96,8 +96,8 @@ def test_two_replicas_all_month():
 
 
 def test_load_balancer_addresses_and_registry():
-    """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of 0.5 GB
-    x 0.10 = 0.15."""
+    """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of
+    0.5 GB x 0.10 = 0.15."""
     lines = bill(order("service", TASK, image_gb=0.5), USE, 25 * SECONDS_PER_MONTH, 1)
     assert total(lines, "platform") == Decimal("16.425") + Decimal("5.84") + Decimal("7.3") + Decimal("0.15")
 

@@ -7,6 +7,7 @@ import pytest
 from harness.cost.costing import costing_of
 from harness.dimensions import BUSY, PEAKS, step
 from harness.estimate import Estimate
+from harness.notes import Note
 from harness.scorecard import scorecards
 from harness.table import summarise
 from tests.synthetic import make_run
@@ -92,3 +93,23 @@ def test_six_dimensions_each_from_1_to_5(tmp_path):
 @pytest.mark.parametrize(("steps", "value", "score"), [(PEAKS, 1, 1), (PEAKS, 1.5, 2), (PEAKS, 50, 5), (BUSY, 0.3, 4)])
 def test_steps(steps, value, score):
     assert step(steps, value) == score
+
+
+def test_where_this_machine_was_the_bottleneck_a_function_is_not_called_too_slow(tmp_path):
+    run = make_run(tmp_path, rounds=10, requests_per_trial=60, experiment=STATED)
+    summary = summarise(run)
+    for row in (row for row in summary.rows if row.target == "docker-lambda" and row.profile != "cold"):
+        row.latency_p95_ms = Estimate(500, 400, 600, 10)
+        row.notes = [*row.notes, Note("host_bound", "host-bound")]
+    (card,) = scorecards(run, summary, costing_of(run, summary))
+    assert any("but it was host-bound" in reason for reason in card.because)
+    assert card.recommendation == "cannot decide yet"
+
+
+def test_costs_that_overlap_leave_it_to_the_dimensions(tmp_path):
+    near = {"docker-service": (1.0, 1.2), "docker-lambda": (1.1, 1.3)}
+    card = judged(tmp_path, latencies=FAST, costs=near)
+    assert any("of the dimensions" in reason for reason in card.because)
+    pulls = [one.pull for one in card.dimensions]
+    clear = pulls.count("serverless") - pulls.count("container") >= 2
+    assert card.recommendation == ("serverless" if clear else "cannot decide yet")

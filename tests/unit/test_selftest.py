@@ -178,10 +178,17 @@ def test_the_json_has_its_five_fields_and_a_failed_check_its_exit_code(capsys):
     assert conclude([], "json", Console(), watcher) == 1, "no check is no proof"
 
 
-def test_unknown_targets_and_formats_are_refused_before_anything_starts(tmp_path):
-    for names, format_, words in (["x"], "text", "not one of: docker-lambda"), ([], "xml", "not one of: text, json"):
-        with pytest.raises(UsageError, match=words):
-            selftest(names, tmp_path, format_, Console())
+@pytest.mark.parametrize(
+    ("names", "only", "format_", "words"),
+    [
+        (["x"], [], "text", "not one of: docker-lambda"),
+        (["process-lambda"], ["hang"], "text", "scenario: 'hang' is not one of: starts, mix, crowd, verdicts"),
+        ([], [], "xml", "not one of: text, json"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, only, format_, words):
+    with pytest.raises(UsageError, match=words):
+        selftest(names, only, tmp_path, format_, Console())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from harness.comparison import Comparison, Comparisons
 from harness.cost.nouns import Costing
-from harness.notes import FORCED_COLD
+from harness.notes import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.pairing import COLD_FIELD
 from harness.ratio import Verdict
 from harness.report.cases import words
@@ -52,29 +52,29 @@ def headlines(material: Material, workload: str) -> Iterator[Headline]:
             if row.workload == workload:
                 profiles.setdefault(row.profile, []).append(row)
         for profile in sorted(profiles, key=lambda name: (name.startswith(FORCED_COLD), name)):
-            yield headline(compared, profile, profiles[profile])
+            yield headline(compared, profile, profiles[profile], material.summary.rounds < ROUNDS_FOR_VERDICT)
 
 
-def headline(compared: Comparisons, profile: str, rows: list[Comparison]) -> Headline:
+def headline(compared: Comparisons, profile: str, rows: list[Comparison], quick: bool) -> Headline:
     """Of one profile."""
     ordered = sorted((row for row in rows if row.field in FIRST), key=lambda row: FIRST.index(row.field))
     row = next((row for row in ordered if row.ratio.value is not None), ordered[0])
     told = words(row.case_a, [key for key in TRAFFIC if row.case_a.get(key) == row.case_b.get(key, ...)])
     return Headline(
-        chip=chip(row),
+        chip=chip(row, quick),
         tone=TONES[row.verdict] if row.verdict else "none",
         about=", ".join([profile_name(profile), *told]),
         sentence=sentence(row, *names(compared)),
     )
 
 
-def chip(row: Comparison) -> str:
-    """The verdict with a sign, or that there is none."""
+def chip(row: Comparison, quick: bool) -> str:
+    """The verdict with a sign, or that there is none; `quick` where the whole run is too short for one."""
     if row.verdict is not None:
         return f"{SIGNS[row.verdict]} {row.verdict}"
     if row.ratio.value is None:
         return "NO RATIO"
-    return "QUICK LOOK, NO VERDICT" if row.why and row.why.startswith("fewer than") else "NO VERDICT"
+    return "QUICK LOOK, NO VERDICT" if quick else "NO VERDICT"
 
 
 def advice(material: Material, workload: str) -> Iterator[str]:

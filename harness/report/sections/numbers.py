@@ -37,7 +37,7 @@ def cards(material: Material, workload: str) -> Iterator[Card]:
         "Cost of 1,000 good answers",
         currency,
         traffic or blocks,
-        lambda row: (cost(material, row), "trial"),
+        lambda row: (cost(material, row), rests_on(material, row)),
     )
 
 
@@ -70,6 +70,13 @@ def failures(row: Row) -> Estimate:
     if row.scheduled is None or row.ok is None:
         return Estimate(None, why="no valid trial")
     return share(row.scheduled - row.ok, row.scheduled).scaled(100)
+
+
+def rests_on(material: Material, row: Row) -> str:
+    """What n counts: a service's cost rests on a search for its capacity, where there was one."""
+    side = side_of(material.costing.sides, row) if material.costing else None
+    searched = side is not None and side.kind == "service" and side.per_month_usd.low is not None
+    return "capacity step" if searched else "trial"
 
 
 def cost(material: Material, row: Row) -> Estimate:
