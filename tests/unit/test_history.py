@@ -1,0 +1,219 @@
+"""Figures of an experiment over its runs: order, breaks, anchors, INVALID rows, change points, and hostile names."""
+
+import io
+import json
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from harness.errors import UsageError
+from harness.history import FIELDS, history
+from harness.report.history import history_of
+from harness.store import RunFolder
+from tests.synthetic import manifest, requests, samples, trial
+
+CPU = {"cpu": "a cpu", "cpus": 2, "memory_mb": 1000, "architecture": "x", "system": "L 6.1", "host": "h"}
+MACHINE = {"machine": CPU}
+EVIL = r"$\frac{1}{0}$<script>alert(1)</script>[bold]|`x`" + "\x1b[31m\u202e"
+
+
+def make(results, at, level=20.0, workload="echo", target="docker-lambda", valid=True, name="q", **changes):
+    """A run of one row with five rounds of log-normal latencies around `level` ms, drawn by its own number."""
+    run = RunFolder.create(
+        results,
+        manifest(
+            run=f"run-{at[:10]}",
+            experiment={"name": name, **changes.pop("experiment", {})},
+            started_at=f"{at}T10:00:00+00:00",
+            rounds=5,
+            trials=5,
+            facts=changes.pop("facts", MACHINE),
+            **changes,
+        ),
+    )
+    rng = np.random.default_rng([int(part) for part in at.split("-")])
+    for number in range(1, 6):
+        table = requests(level * np.exp(rng.normal(0, 0.01)) * np.exp(rng.normal(0, 0.2, 200)))
+        found = {"problems": [] if valid else ["lag"], "round": number, "order": number}
+        record = trial(table, f"r{number}", workload=workload, target=target, **found)
+        run.save_trial(record, table, samples())
+    return run
+
+
+def quarters(n, first=2020):
+    return [f"{first + k // 4}-{1 + 3 * (k % 4):02}-15" for k in range(n)]
+
+
+def shown(results, format="text", fields=(), svg=None, name="q"):
+    stream = io.StringIO()
+    history_of(results, name, list(fields), svg, format, Console(file=stream, width=150, highlight=False))
+    return stream.getvalue()
+
+
+def only(results, field="latency_p95_ms"):
+    (series,) = history(results, "q", [field]).series
+    return series
+
+
+def test_runs_stand_oldest_first_with_interval_n_quarter_and_say_what_is_missing(tmp_path):
+    for at in ("2026-10-01", "2025-12-31", "2026-03-31"):
+        make(tmp_path, at)
+    make(tmp_path, "2026-01-01", name="another")
+    found = json.loads(shown(tmp_path, "json"))
+    assert found["schema"] == "frostline/history/1"
+    assert [run["quarter"] for run in found["runs"]] == ["2025-Q4", "2026-Q1", "2026-Q4"]
+    series = next(one for one in found["series"] if one["field"] == "latency_p95_ms")
+    assert [point["run"] for point in series["points"]] == ["run-2025-12-31", "run-2026-03-31", "run-2026-10-01"]
+    assert all(p["estimate"]["low"] < p["estimate"]["value"] < p["estimate"]["high"] for p in series["points"])
+    assert all(point["estimate"]["n"] == 5 for point in series["points"])
+    text = shown(tmp_path)
+    assert "needs at least 8 runs, has 3" in text and "n 5" in text and "2025-Q4" in text
+
+
+def test_a_planted_step_is_found_and_named_and_noise_is_not(tmp_path):
+    for k, at in enumerate(quarters(16)):
+        make(tmp_path, at, 20.0 if k < 8 else 26.0)
+    (change,) = only(tmp_path).segments[0].changes
+    assert change.run == "run-2022-01-15"
+    assert change.point.ratio.value == pytest.approx(1.3, rel=0.05)
+    text = " ".join(shown(tmp_path, fields=["latency_p95_ms"]).split())
+    assert "from 2022-Q1 on (run run-2022-01-15): x1.3" in text and "latency_p95_ms changes here" in text
+    quiet = tmp_path / "quiet"
+    for at in quarters(10):
+        make(quiet, at)
+    assert "no change point in 10 runs" in shown(quiet, fields=["latency_p95_ms"])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"experiment_sha256": "1" * 64}, "definition changed"),
+        ({"facts": {"machine": CPU | {"cpus": 4}}}, "different machine: cpus 2 to 4"),
+    ],
+)
+def test_a_new_definition_or_machine_breaks_the_line(tmp_path, change, words):
+    for k, at in enumerate(quarters(16)):
+        make(tmp_path, at, 20.0 if k < 8 else 40.0, **(dict(change) if k >= 8 else {}))
+    found = history(tmp_path, "q", ["latency_p95_ms"])
+    (series,) = found.series
+    assert [len(segment.runs) for segment in series.segments] == [8, 8]
+    assert [segment.changes for segment in series.segments] == [[], []]
+    assert words in found.runs[8].breaks and not found.runs[9].breaks
+    assert words in " ".join(shown(tmp_path, "md").split())
+
+
+def test_a_new_kernel_is_marked_but_breaks_nothing(tmp_path):
+    make(tmp_path, "2026-01-01")
+    make(tmp_path, "2026-04-01", facts={"machine": CPU | {"system": "L 6.2"}})
+    later = history(tmp_path, "q", []).runs[1]
+    assert later.breaks == [] and later.era == 0 and "new kernel: system" in later.remarks[0]
+
+
+def test_expected_traffic_parts_the_cost_alone(tmp_path):
+    make(tmp_path, "2026-01-01")
+    make(tmp_path, "2026-04-01", experiment={"expected": {"requests_per_month": 1e6}})
+    later = history(tmp_path, "q", []).runs[1]
+    assert (later.era, later.cost_era) == (0, 1)
+
+
+def test_an_invalid_row_is_shown_and_enters_no_change_point(tmp_path):
+    for k, at in enumerate(quarters(9)):
+        make(tmp_path, at, valid=k != 4)
+    series = only(tmp_path)
+    assert not series.points[4].valid and series.points[4].estimate.value is None
+    assert len(series.segments[0].runs) == 8 and "run-2021-01-15" not in series.segments[0].runs
+    assert "INVALID" in shown(tmp_path) and "INVALID" in shown(tmp_path, "md")
+
+
+def test_anchor_runs_stand_apart_and_break_nothing(tmp_path):
+    make(tmp_path, "2026-01-01")
+    make(tmp_path, "2026-04-01", 99.0, anchor={"run": "run-2026-01-01"}, experiment_sha256="1" * 64)
+    make(tmp_path, "2026-04-02")
+    found = history(tmp_path, "q", ["latency_p95_ms"])
+    assert [run.anchor for run in found.runs] == [False, True, False] and found.runs[2].breaks == []
+    (series,) = found.series
+    assert [point.run for point in series.anchors] == ["run-2026-04-01"]
+    assert [point.run for point in series.points] == ["run-2026-01-01", "run-2026-04-02"]
+    assert series.segments[0].runs == ["run-2026-01-01", "run-2026-04-02"]
+    assert "anchor: an earlier run's images" in " ".join(shown(tmp_path, "md").split())
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_shown(tmp_path):
+    make(tmp_path, "2026-01-01")
+    damaged = make(tmp_path, "2026-04-01")
+    (damaged.path / "trials.jsonl").write_text("{}\n")
+    (tmp_path / "runs/broken").mkdir()
+    (tmp_path / "runs/broken/manifest.json").write_text("{")
+    (tmp_path / "runs/copy").mkdir()
+    first = tmp_path / "runs/run-2026-01-01"
+    (tmp_path / "runs/copy/manifest.json").write_bytes((first / "manifest.json").read_bytes())
+    undated = make(tmp_path, "2026-07-01")
+    undated.manifest = undated.manifest.model_copy(update={"started_at": "soon"})
+    undated.write_manifest()
+    found = history(tmp_path, "q", [])
+    told = "\n".join(found.told)
+    assert len(found.runs) == 1 and found.series
+    for words in ("broken", "runs/copy: run 'run-2026-01-01' is there twice", "run-2026-04-01", "'soon' is no time"):
+        assert words in told
+    assert shown(tmp_path).count("notice: left out") == 4
+
+
+def test_what_does_not_exist_is_said_with_what_does_and_nothing_is_written(tmp_path):
+    make(tmp_path, "2026-01-01")
+    svg = tmp_path / "x.svg"
+    with pytest.raises(UsageError, match=r"experiments with a run in .*: q"):
+        shown(tmp_path, name="nope", svg=svg)
+    with pytest.raises(UsageError) as refused:
+        shown(tmp_path, fields=["latency", "ok", "case"], svg=svg)
+    assert refused.value.problems[:2] == [f"field: '{x}' is no number of the summary" for x in ("latency", "case")]
+    assert "latency_p95_ms" in refused.value.problems[2]
+    with pytest.raises(UsageError, match=r"format 'csv'(.|\n)*svg: "):
+        shown(tmp_path, "csv", svg=tmp_path / "no/x.svg")
+    assert not svg.exists()
+
+
+def test_every_number_of_the_summary_may_be_chosen(tmp_path):
+    make(tmp_path, "2026-01-01")
+    found = history(tmp_path, "q", list(FIELDS))
+    assert [one.field for one in found.series] == list(FIELDS)
+    number = {one.field: one.points[0].estimate for one in found.series}
+    assert (number["memory_peak_mb"].value, number["memory_peak_mb"].n) == (64, 5)
+    assert number["gpu_p50_ms"].value is None and number["gpu_p50_ms"].why == "not measured"
+    assert shown(tmp_path, fields=["ok", "ok", "queue_p95_ms"]).count("queue p95 ms") == 1
+
+
+def texts(svg):
+    return [node.text for node in ET.fromstring(svg.read_bytes()).iter("{http://www.w3.org/2000/svg}text")]
+
+
+def test_the_drawing_is_the_same_every_time_and_shows_breaks_changes_n_and_invalid_rows(tmp_path):
+    for k, at in enumerate(quarters(18)):
+        make(tmp_path, at, 20.0 if k < 8 else 30.0, valid=k != 3, experiment_sha256=("0" if k < 17 else "1") * 64)
+    make(tmp_path, "2030-01-01", anchor={"run": "run-2020-01-15"})
+    one, other = tmp_path / "1.svg", tmp_path / "2.svg"
+    for svg in (one, other):
+        shown(tmp_path, fields=["latency_p95_ms"], svg=svg)
+    assert one.read_bytes() == other.read_bytes() and b"<dc:date>" not in one.read_bytes()
+    told = texts(one)
+    assert {"definition changed", "INVALID", "n=5", "anchor, n=5"} <= set(told)
+    assert any(text.startswith("docker-lambda x1.5") for text in told)
+    assert "docker-lambda (emulated)" in told
+    assert not list(tmp_path.glob(".*.partial"))
+
+
+def test_hostile_names_are_text_everywhere(tmp_path):
+    evil = "_" + EVIL
+    make(tmp_path, "2026-01-01", workload=EVIL, target=evil, name=EVIL, targets={evil: {}})
+    svg = tmp_path / "x.svg"
+    text = shown(tmp_path, name=EVIL, svg=svg)
+    assert "\x1b" not in text and "\u202e" not in text and r"$\frac{1}{0}$<script>" in text and "[bold]" in text
+    for word in (b"<script", b"\x1b", "\u202e".encode()):
+        assert word not in svg.read_bytes()
+    told = texts(svg)
+    assert any(r"$\frac{1}{0}$<script>" in line for line in told)
+    assert any(line.startswith(r"_$\frac{1}{0}$<script>") for line in told)
+    markdown = shown(tmp_path, "md", name=EVIL)
+    assert "<script" not in markdown.replace("\\<script", "") and "\x1b" not in markdown
+    assert shown(tmp_path, "json", name=EVIL).isascii()
