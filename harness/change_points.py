@@ -11,13 +11,12 @@ which nothing changes, at most 5 % show a change.
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from harness.estimate import Estimate, plain
+from harness.estimate import Estimate
 from harness.stats import Floats
 
 LEAST_PER_SIDE = 4
@@ -38,10 +37,6 @@ class ChangePoint:
     """after / before with its t interval of 95 %; n counts the values of both sides."""
     p: float
     """After Bonferroni."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def change_points(values: Sequence[float]) -> list[ChangePoint]:

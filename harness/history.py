@@ -32,10 +32,6 @@ class Point:
     invalid_trials: int
     estimate: Estimate
 
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
-
 
 @dataclass(frozen=True)
 class Change:
@@ -46,7 +42,7 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         """The run beside the figures of the change."""
-        return {"run": self.run} | self.point.to_json()
+        return {"run": self.run} | plain(self.point)
 
 
 @dataclass(frozen=True)
@@ -56,10 +52,6 @@ class Segment:
     runs: list[str]
     changes: list[Change]
     why: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -75,10 +67,6 @@ class Series:
     points: list[Point]
     anchors: list[Point]
     segments: list[Segment]
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)

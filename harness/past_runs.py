@@ -1,7 +1,7 @@
 """All stored runs of one experiment, oldest first, and what sets each apart from the one before it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ from typing import Any
 from harness.cost.costing import summary_with_cost
 from harness.differences import MACHINE, UNKNOWN, differ, mapping, value
 from harness.errors import RecordError, UsageError
-from harness.estimate import plain
 from harness.files import one_line
 from harness.problems import shown
 from harness.records import Manifest
@@ -39,10 +38,6 @@ class PastRun:
     cost_era: int
     breaks: list[str]
     remarks: list[str]
-
-    def to_json(self) -> dict[str, Any]:
-        """Every field."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)

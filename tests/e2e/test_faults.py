@@ -142,7 +142,7 @@ time.time_ns = lambda: real_ns() + next(steps) * 10**9
 """
 STEPPED_LABELS = """
 import datetime, itertools
-import harness.clock
+import harness.calendar
 hours, now = itertools.cycle([0, 2, -24, 8760, -1]), harness.calendar.utc_now
 harness.calendar.utc_now = lambda: now() + datetime.timedelta(hours=next(hours))
 from harness.cli import main

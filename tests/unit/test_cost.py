@@ -95,6 +95,21 @@ def test_two_replicas_all_month():
     assert total(lines) == Decimal("72.0802")
 
 
+def test_a_replica_of_arm_is_priced_as_arm():
+    """730 h x (0.03238 + 2 x 0.00356) = 28.835."""
+    bought = {"load_balancer": "none", "public_ipv4": 0}
+    lines = bill(order("service", Purchase("fargate.arm", 2048, 1.0), priced_as=bought), USE, SECONDS_PER_MONTH, 1)
+    assert total(lines) == Decimal("28.835")
+
+
+def test_provisioned_concurrency_of_arm():
+    """1 sandbox of 1 GB: 2,628,000 x 0.0000033334 = 8.7601752 kept; 300,000 x 0.0000077778 = 2.33334 used."""
+    bought = {"provisioned_concurrency": 1}
+    lines = bill(order("function", Purchase("lambda.arm", 1024, 0.58), priced_as=bought), USE, 3e6, None)
+    by_kind = {kind: sum(x.ListCost for x in lines if f"arm.{kind}" in x.SkuId) for kind in ("kept", "used")}
+    assert by_kind == {"kept": Decimal("8.7601752"), "used": Decimal("2.33334")}
+
+
 def test_load_balancer_addresses_and_registry():
     """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of
     0.5 GB x 0.10 = 0.15."""
