@@ -42,7 +42,8 @@ class Change:
 
     def to_json(self) -> dict[str, Any]:
         """The run beside the figures of the change."""
-        return {"run": self.run} | plain(self.point)
+        told: dict[str, Any] = plain(self.point)
+        return {"run": self.run} | told
 
 
 @dataclass(frozen=True)
