@@ -1,8 +1,43 @@
 """The calendar's time, for labels and due dates; durations are harness/clock.py's."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 
 def utc_now() -> datetime:
     """Never subtracted from another one to measure."""
     return datetime.now(UTC)
+
+
+def moment_of(text: str) -> datetime:
+    """An ISO 8601 time, in UTC; one without a zone is taken for UTC. ValueError for anything else."""
+    moment = datetime.fromisoformat(text)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError:  # before the year 1 or after the year 9999
+        raise ValueError(f"{text} is out of the calendar") from None
+
+
+class Quarter(NamedTuple):
+    """Of a calendar year, in UTC."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> "Quarter":
+        """The one that a moment lies in."""
+        return cls(moment.year, (moment.month + 2) // 3)
+
+    @property
+    def next(self) -> "Quarter":
+        """The one after it."""
+        return Quarter(self.year + self.number // 4, self.number % 4 + 1)
+
+    @property
+    def month(self) -> int:
+        """Its first."""
+        return 3 * self.number - 2
+
+    def __str__(self) -> str:
+        return f"{self.year}-Q{self.number}"

@@ -9,7 +9,7 @@ from harness.cost.metering import INIT_PHASES
 from harness.cost.nouns import Costing
 from harness.economics import Economics
 from harness.objective import Objective
-from harness.report.text import figure
+from harness.report.text import counted, figure
 from harness.summary import Row
 
 Pull = Literal["serverless", "container", "neither"]
@@ -108,7 +108,7 @@ def heaviness(evidence: Evidence) -> Dimension:
     peak_mb = max((row.memory_peak_mb for row in rows if row.memory_peak_mb is not None), default=None)
     score = step(INIT_MS, init_ms)
     if peak_mb is not None:
-        score = max(score, 3 + step(LARGE_MB, peak_mb) - 1 if step(LARGE_MB, peak_mb) > 1 else 1)
+        score = max(score, (1, 4, 5)[step(LARGE_MB, peak_mb) - 1])
     memory = "memory was not read" if peak_mb is None else f"{figure(peak_mb)} MB at the peak"
     told = f"initialisation takes {figure(init_ms)} ms (medians, n = {row.cold_starts} starts), {memory}"
     return scored(name, score, "measured", told, high="container")
@@ -127,7 +127,8 @@ def busyness(evidence: Evidence) -> Dimension:
     if not busy:
         return Dimension(name, None, "missing", "neither", "how many replicas the traffic needs is not known")
     share, side = max(busy, key=lambda one: one[0])
-    told = f"{figure(100 * share)} % of {side.replicas} replicas' time under {side.profile} traffic"
+    paid = counted(side.replicas or 0, "replica")
+    told = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
     return scored(name, step(BUSY, share), "measured", told, high="container")
 
 

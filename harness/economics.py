@@ -9,6 +9,7 @@ from harness.part import Part
 from harness.problems import problems_in
 
 HOURS_PER_MONTH = 730
+DEFAULT_PEAK = 3.0
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 FIELDS = ("expected", "priced_as", "stakes", "ratings")
 """Of an experiment; they may change without making it another one."""
@@ -20,7 +21,7 @@ class Expected(Part):
     """The traffic that is decided about."""
 
     requests_per_month: float = Field(gt=0, le=1e13)
-    peak_to_mean: float = Field(3, ge=1, le=1000)
+    peak_to_mean: float = Field(DEFAULT_PEAK, ge=1, le=1000)
     """How much busier the busiest minutes are than the mean: replicas are bought for those."""
 
     @property

@@ -12,6 +12,8 @@ from harness.usage import Usage
 ROUNDS_FOR_VERDICT = 10
 FORCED_COLD = "cold"
 """Name of the profile that holds the forced cold starts."""
+SCALE_OUT = "scale-out"
+"""Name of the profile that adds replicas under load; only services have it."""
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harness.calendar import Quarter, moment_of
 from harness.cost.costing import summary_with_cost
 from harness.differences import MACHINE, UNKNOWN, differ, mapping, value
 from harness.errors import RecordError, UsageError
@@ -13,6 +14,7 @@ from harness.files import one_line
 from harness.problems import shown
 from harness.records import Manifest
 from harness.store import RunFolder
+from harness.stored_runs import stored_runs
 from harness.summary import Summary
 
 KERNEL = "system"
@@ -50,8 +52,8 @@ class PastRuns:
 
 def past_runs(results: Path, experiment: str) -> PastRuns:
     """Read them. UsageError that lists the experiments there are when there is no run of this one."""
-    told: list[str] = []
-    folders = readable(results / "runs", told)
+    folders, unread = stored_runs(results)
+    told = [f"left out: {text}" for text in unread]
     names = {named(folder.manifest) for folder in folders}
     if experiment not in names:
         known = ", ".join(sorted(shown(name)[1:-1] for name in names if name)) or "none"
@@ -65,23 +67,6 @@ def past_runs(results: Path, experiment: str) -> PastRuns:
             told.append(f"left out: {error}")
     dated.sort(key=lambda item: (item[0], item[1].manifest.run))
     return in_order(dated, told)
-
-
-def readable(runs: Path, told: list[str]) -> list[RunFolder]:
-    """Every folder that has a readable manifest, each run once; the others are told."""
-    found: dict[str, RunFolder] = {}
-    for path in sorted(runs.glob("*/manifest.json")):
-        try:
-            folder = RunFolder.open(path.parent)
-        except RecordError as error:
-            told.append(f"left out: {one_line(str(error))}")
-            continue
-        run = folder.manifest.run
-        # Of copies, the folder that is named as the run is the run.
-        copies = sorted([folder, *filter(None, [found.get(run)])], key=lambda copy: copy.path.name != run)
-        found[run] = copies[0]
-        told += [f"left out: {copy.path}: run {shown(run)} is there twice" for copy in copies[1:]]
-    return list(found.values())
 
 
 def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRuns:
@@ -108,7 +93,7 @@ def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRu
 
 def described(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
     """By itself."""
-    quarter = f"{at.year}-Q{(at.month + 2) // 3}"
+    quarter = str(Quarter.of(at))
     return PastRun(manifest.run, manifest.started_at, quarter, bool(manifest.anchor), summary.valid, 0, 0, [], [])
 
 
@@ -147,8 +132,7 @@ def named(manifest: Manifest) -> str | None:
 def begun(manifest: Manifest) -> datetime:
     """When the run began, in UTC. RecordError when the manifest does not tell."""
     try:
-        at = datetime.fromisoformat(manifest.started_at)
-        return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return moment_of(manifest.started_at)
+    except ValueError:
         told = f"run {shown(manifest.run)}: started_at: {shown(manifest.started_at)} is no time"
         raise RecordError(f"{told}: restore manifest.json") from None

@@ -8,14 +8,11 @@ from typing import Any
 import loadprofiles
 import targets
 from harness.experiment import Experiment
+from harness.notes import FORCED_COLD, SCALE_OUT
 from harness.parts import WorkloadChoice
 from loadprofiles import LoadProfile
 from targets.contract import Target
 
-COLD = "cold"
-"""The profile name of forced cold starts."""
-SCALE_OUT = "scale-out"
-"""The profile name of a service's scale-out under load."""
 DEPLOY_S = {"service": 2.5, "function": 1.5}
 """Rough cost of deploying and removing, for the estimate that is printed before a run."""
 COLD_START_S = 2.0
@@ -101,7 +98,7 @@ def cells_of(experiment: Experiment) -> list[Cell]:
     cells = [Cell(label, load) for label, load in experiment.load_profiles()]
     if experiment.cold_starts:
         regimes = itertools.product(experiment.page_cache, experiment.images)
-        cells += [Cell(COLD, regime=Regime(*regime)) for regime in regimes]
+        cells += [Cell(FORCED_COLD, regime=Regime(*regime)) for regime in regimes]
     if choice := experiment.scale_out:
         load = loadprofiles.profile("steady").model_validate({"rate": choice.rate, "seconds": choice.seconds})
         cells.append(Cell(SCALE_OUT, load, scale_out=choice.starts))

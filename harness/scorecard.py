@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from harness.cost.nouns import Costing
 from harness.dimensions import Dimension, Evidence, Pull, dimensions_of
 from harness.economics import economics_of
-from harness.notes import FORCED_COLD
+from harness.notes import FORCED_COLD, SCALE_OUT
 from harness.objective import objective_of
 from harness.recommendation import Recommendation, recommended
 from harness.store import RunFolder
@@ -38,7 +38,7 @@ def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> lis
             workload=workload,
             economics=economics,
             objective=objective,
-            traffic=[row for row in rows if not row.profile.startswith(FORCED_COLD) and row.throughput_rps is not None],
+            traffic=[row for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT)],
             forced=[row for row in rows if row.profile == FORCED_COLD],
             kinds=kinds,
             costing=costing,

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from harness.errors import RecordError
 from harness.files import one_line, safe_name
 from harness.problems import problems_in, shown
-from harness.records import RUN_SCHEMA, Manifest, TrialRecord
+from harness.records import RUN_SCHEMA, Manifest, Record, TrialRecord
 from harness.strict_json import strict_json
 
 MOST_PROBLEMS = 50
+Kind = TypeVar("Kind", bound=Record)
 
 
 def trial_key(record: TrialRecord) -> tuple[str, int]:
@@ -21,16 +23,21 @@ def trial_key(record: TrialRecord) -> tuple[str, int]:
 
 def read_manifest(text: bytes, file: Path) -> Manifest:
     """A manifest of a version that this reader knows."""
+    return read_record(Manifest, text, file, RUN_SCHEMA)
+
+
+def read_record(kind: type[Kind], text: bytes, file: Path, schema: str, otherwise: str = "") -> Kind:
+    """A JSON file of one version. RecordError with every problem; `otherwise` is what can be done but restore it."""
     try:
         data = strict_json(text)
     except ValueError as error:
-        raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it") from None
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != RUN_SCHEMA:
-        told = f"schema {shown(schema)} is not known, this reader knows {RUN_SCHEMA!r}"
-        raise RecordError(f"{file}: {told}: use its version")
+        raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != schema:
+        told = f"schema {shown(found)} is not known, this reader knows {schema!r}"
+        raise RecordError(f"{file}: {told}: use its version{otherwise}")
     try:
-        return Manifest.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         raise RecordError("\n".join(brief(problems_of(error, str(file))))) from None
 

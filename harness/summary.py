@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.estimate import Estimate, plain
 from harness.notes import Note
-from harness.records import StartClass
+from harness.records import StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
 ABSENT = ("gpu_p50_ms", "cost_per_1k_usd")
@@ -64,6 +64,8 @@ class Row:
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None
     notes: list[Note] = field(default_factory=list)
+    entered: list[TrialRecord] = field(default_factory=list, metadata={"told": False})
+    """The trials that the figures are of, for whoever reads their rows again: the same ones must enter there."""
 
     def latency_at(self, percentile: float) -> Estimate:
         """Of latency from the schedule; without a value where this percentile is none of the summary's."""
@@ -73,8 +75,12 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """Every field that exists."""
-        present = [f.name for f in fields(self) if not (f.name in ABSENT and getattr(self, f.name) is None)]
+        present = [name for name in TOLD if not (name in ABSENT and getattr(self, name) is None)]
         return {name: plain(getattr(self, name)) for name in present}
+
+
+TOLD = [f.name for f in fields(Row) if f.metadata.get("told", True)]
+"""Fields of a row that are written, in order."""
 
 
 @dataclass

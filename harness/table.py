@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import fields
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -37,15 +37,28 @@ __all__ = ["Row", "Summary", "summarise"]
 
 NOT_JUDGED = Estimate(None, why=NOT_TRAFFIC)
 COLD_PERCENTILES = (0.5, 0.9)
+Key = tuple[str, str, str, str]
+
+
+class Keyed(Protocol):
+    """A row, a trial, or what else belongs to one row."""
+
+    @property
+    def workload(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def case(self) -> dict[str, Any]: ...
 
 
 def summarise(run: RunFolder) -> Summary:
     """Read a run trial by trial; memory is bounded by the largest trial and the lags of one row."""
     records = run.trials()
-    keys: dict[tuple[str, str, str, str], list[TrialRecord]] = {}
+    keys: dict[Key, list[TrialRecord]] = {}
     for record in latest_attempts(records):
-        case = json.dumps(plain(record.case), sort_keys=True)
-        keys.setdefault((record.workload, record.profile, record.target, case), []).append(record)
+        keys.setdefault(key_of(record), []).append(record)
     problems = missing_trials(run, records)
     rows = [summarise_row(run, keys[key], problems) for key in sorted(keys)]
     manifest = run.manifest
@@ -61,6 +74,11 @@ def summarise(run: RunFolder) -> Summary:
         notices=[*manifest.notices, *run.notices],
         rows=rows,
     )
+
+
+def key_of(of: Keyed) -> Key:
+    """What the trials of one row share: workload, profile, target and case."""
+    return of.workload, of.profile, of.target, json.dumps(plain(of.case), sort_keys=True)
 
 
 def latest_attempts(records: list[TrialRecord]) -> list[TrialRecord]:
@@ -99,6 +117,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         invalid_trials=len(records) - len(valid),
         valid=bool(valid),
         seconds=sum(record.seconds for record in valid),
+        entered=valid,
     )
     if valid:
         fill_counts(row, valid, [figures for _, figures in usable])

@@ -5,18 +5,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from harness.errors import RecordError
 from harness.estimate import Estimate
 from harness.files import one_line, read_file
-from harness.problems import shown
 from harness.records import Count, Record, Text
-from harness.stored import brief, problems_of
-from harness.strict_json import strict_json
+from harness.stored import read_record
 
 CAPACITY_SCHEMA: Literal["frostline/capacity/1"] = "frostline/capacity/1"
 MOST_BYTES = 4 * 2**20
+OTHERWISE = ", or delete it"
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
 Positive = Annotated[float, Field(gt=0, le=1e9)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -118,19 +117,12 @@ def read_capacities(folder: Path) -> list[Capacity]:
 def read_capacity(file: Path) -> Capacity:
     """One file. RecordError with every problem."""
     try:
-        data = strict_json(read_file(file, MOST_BYTES))
+        text = read_file(file, MOST_BYTES)
     except OSError as error:
-        raise RecordError(f"{file}: not readable ({error.strerror}): restore it, or delete it") from None
+        raise RecordError(f"{file}: not readable ({error.strerror}): restore it{OTHERWISE}") from None
     except ValueError as error:
-        raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it, or delete it") from None
-    schema = data.get("schema") if isinstance(data, dict) else None
-    if schema != CAPACITY_SCHEMA:
-        told = f"schema {shown(schema)} is not known, this reader knows {CAPACITY_SCHEMA!r}"
-        raise RecordError(f"{file}: {told}: use its version, or delete it")
-    try:
-        return Capacity.model_validate(data)
-    except ValidationError as error:
-        raise RecordError("\n".join(brief(problems_of(error, str(file))))) from None
+        raise RecordError(f"{file}: {one_line(str(error))}: restore it{OTHERWISE}") from None
+    return read_record(Capacity, text, file, CAPACITY_SCHEMA, OTHERWISE)
 
 
 def capacity_of(

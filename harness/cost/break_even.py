@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.optimize import bisect
 
-from harness.cost.nouns import BreakEven, SideCost
+from harness.cost.nouns import BreakEven
 from harness.economics import SECONDS_PER_MONTH
 from harness.estimate import Estimate
 from harness.report.text import cell, figure
+from harness.summary import Row
 
 Curve = Callable[[float], float]
 """Cost of a month at a mean rate, requests per second."""
@@ -27,63 +29,68 @@ class Curves:
     low: Curve
     high: Curve
     n: int
+    """Trials, or steps of a capacity search."""
     known_to: float = math.inf
     """Beyond this mean rate the curve is only an upper bound, since no capacity was measured."""
-    """Trials, or steps of a capacity search."""
 
 
-def break_even(function: SideCost, service: SideCost, dear: Curves, steady: Curves) -> BreakEven:
+def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> BreakEven:
     """`dear` is the function's curves, which rise with every request; `steady` the service's, which rise in steps."""
     rates = [float(rate) for rate in np.geomspace(LEAST_RPS, MOST_RPS, POINTS)]
+    costs = [[curve(rate) for rate in rates] for curve in (dear.value, steady.value)]
     rate = crossing(rates, dear.value, steady.value)
-    known = (
-        None
-        if rate is None
-        else Estimate(
-            rate,
-            crossing(rates, dear.high, steady.low),
-            crossing(rates, dear.low, steady.high),
-            min(dear.n, steady.n),
-            method=METHOD,
-        )
-    )
-    below, above = (dear.value(end) < steady.value(end) for end in (rates[0], rates[-1]))
+    n = min(dear.n, steady.n)
     bounded = steady.known_to < (MOST_RPS if rate is None else rate)
-    n, why = min(dear.n, steady.n), UNMEASURED if bounded else "no crossing within the range looked at"
+    if rate is None:
+        known = Estimate(None, n=n, why=UNMEASURED if bounded else "no crossing within the range looked at")
+    else:
+        known = with_ends(rates, rate, dear, steady)
+    cheaper = [one < other for one, other in zip(*costs, strict=True)]
     return BreakEven(
         workload=function.workload,
         profile=function.profile,
         function=function.target,
         service=service.target,
-        rate=Estimate(None, n=n, why=why) if known is None or bounded else known,
+        rate=Estimate(None, n=n, why=UNMEASURED) if bounded else known,
         rates=rates,
-        function_usd_per_month=[dear.value(rate) for rate in rates],
-        service_usd_per_month=[steady.value(rate) for rate in rates],
-        words=bound(known) if bounded else worded(function.target, service.target, known, below, above),
+        function_usd_per_month=costs[0],
+        service_usd_per_month=costs[1],
+        words=bound(known) if bounded else worded(function.target, service.target, known, cheaper),
     )
 
 
-def bound(rate: Estimate | None) -> str:
+def with_ends(rates: Sequence[float], rate: float, dear: Curves, steady: Curves) -> Estimate:
+    """The low end where the function is dear and the service cheap, the high end where it is the other way round."""
+    low, high = crossing(rates, dear.high, steady.low), crossing(rates, dear.low, steady.high)
+    why = None if None not in (low, high) else "at an end of what was measured the curves do not cross"
+    return Estimate(rate, low, high, min(dear.n, steady.n), why=why, method=METHOD)
+
+
+def bound(rate: Estimate) -> str:
     """Where a service's capacity is only known to be at least so much, its cost is at most so much."""
-    at_most = f"at most {cell(rate).main} requests per second; " if rate else ""
+    at_most = f"at most {cell(rate).main} requests per second; " if rate.value is not None else ""
     return f"{at_most}{UNMEASURED}"
 
 
 def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float | None:
     """The lowest mean rate from which on the service is no dearer; a service's steps may cross more than once."""
-    gaps = [function(rate) - service(rate) for rate in rates]
-    for place in range(1, len(rates)):
-        if gaps[place - 1] < 0 <= gaps[place]:
-            return float(bisect(lambda rate: function(rate) - service(rate), *rates[place - 1 : place + 1], rtol=1e-6))
+
+    def gap(rate: float) -> float:
+        return function(rate) - service(rate)
+
+    for below, above in pairwise(rates):
+        if gap(below) < 0 <= gap(above):
+            return float(bisect(gap, below, above, rtol=1e-6))
     return None
 
 
-def worded(function: str, service: str, rate: Estimate | None, below: bool, above: bool) -> str:
-    """One sentence; `below`, `above`: the function is cheaper at the least and at the most rate looked at."""
+def worded(function: str, service: str, rate: Estimate, cheaper: Sequence[bool]) -> str:
+    """One sentence; `cheaper` says of each rate looked at whether the function costs less."""
     looked = f"from {LEAST_RPS:g} to {MOST_RPS:g} requests per second"
-    if rate is None or rate.value is None:
-        cheaper = function if below else service
-        return f"{cheaper} is cheaper at every rate {looked}"
+    if rate.value is None:
+        if len(set(cheaper)) == 1:
+            return f"{function if cheaper[0] else service} is cheaper at every rate {looked}"
+        return f"{service} is cheaper at the lowest rates looked at and {function} at the highest, {looked}"
     shown = cell(rate)
     interval = f" ({shown.small})" if shown.small else ""
     month = figure(rate.value * SECONDS_PER_MONTH / 1e6)
@@ -91,4 +98,4 @@ def worded(function: str, service: str, rate: Estimate | None, below: bool, abov
         f"below {shown.main} requests per second{interval}, {month} million a month, {function} is cheaper, "
         f"above it {service}"
     )
-    return f"{told}; at the highest rates looked at {function} is cheaper again" if above else told
+    return f"{told}; at the highest rates looked at {function} is cheaper again" if cheaper[-1] else told

@@ -1,47 +1,36 @@
 """From a stored run to a Costing."""
 
-import json
 from dataclasses import replace
 
 from harness.capacity.record import Capacity, capacity_of, read_capacities
 from harness.cost.break_even import break_even
 from harness.cost.notices import notices_of
 from harness.cost.nouns import BreakEven, Costing, TermName
-from harness.cost.prices import book_of
+from harness.cost.prices import Found, book_of
 from harness.cost.side import Side, side_of
-from harness.economics import economics_of
+from harness.economics import Economics, economics_of
 from harness.errors import FrostlineError, RecordError
-from harness.estimate import plain
-from harness.notes import FORCED_COLD, Note
+from harness.notes import FORCED_COLD, SCALE_OUT, Note
 from harness.price_book import PriceBook
-from harness.records import TrialRecord
 from harness.store import RunFolder
 from harness.summary import Row, Summary
-from harness.table import latest_attempts, summarise
+from harness.table import summarise
 
 COST = "cost_per_1k_usd"
-SCALE_OUT = "scale-out"
-WITHOUT: tuple[tuple[TermName, ...], ...] = ((), ("engineering",))
-
+PEOPLE: tuple[TermName, ...] = ("engineering",)
+"""What nobody measures."""
 BLUNT = Note("blunt_cost", "the cost rests on blunt defaults of what people cost: see `frostline cost`", (COST,))
 
 
 def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Costing:
     """At the experiment's expected traffic, by the prices that the run keeps, or those of `book`.
 
-    UsageError when a price is missing or currencies differ; RecordError when the run's own inputs are malformed.
+    Where traffic is expected, the summary's rows learn their cost. UsageError when a price is missing or currencies
+    differ; RecordError when the run's own inputs are malformed.
     """
     economics = economics_of(run.manifest.experiment)
     found = book_of(run, economics, book)
-    trials, capacities = valid_trials(run), read_capacities(run.path.parent.parent / "capacity")
-    sides: list[Side] = []
-    left_out: list[str] = []
-    for row in (row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)):
-        try:
-            fitting = capacity_for(row, capacities)
-            sides.append(side_of(run, row, trials.get(key(row), []), economics, found.book, fitting))
-        except RecordError as error:
-            left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
+    sides, left_out = sides_of(run, summary, economics, found)
     expected = economics.expected
     return Costing(
         run=run.manifest.run,
@@ -56,18 +45,22 @@ def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) 
     )
 
 
-def valid_trials(run: RunFolder) -> dict[str, list[TrialRecord]]:
-    """By key of the row; a trial whose files are damaged enters no figure."""
-    found: dict[str, list[TrialRecord]] = {}
-    for record in latest_attempts(run.trials()):
-        if record.valid and not run.damaged(record):
-            found.setdefault(key(record), []).append(record)
-    return found
-
-
-def key(of: Row | TrialRecord) -> str:
-    """What tells rows apart."""
-    return json.dumps([of.workload, of.target, of.profile, plain(of.case)], sort_keys=True)
+def sides_of(run: RunFolder, summary: Summary, economics: Economics, found: Found) -> tuple[list[Side], list[str]]:
+    """Of every row under traffic, and why others cannot be priced; the rows learn their cost if traffic is expected."""
+    capacities = read_capacities(run.path.parent.parent / "capacity")
+    sides: list[Side] = []
+    left_out: list[str] = []
+    for row in (row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)):
+        try:
+            side = side_of(run, row, economics, found.book, capacity_for(row, capacities))
+        except RecordError as error:
+            left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
+            continue
+        sides.append(side)
+        if economics.expected:
+            row.cost_per_1k_usd = side.per_1k()
+            row.notes += [BLUNT] if economics.at_default("stakes") else []
+    return sides, left_out
 
 
 def capacity_for(row: Row, capacities: list[Capacity]) -> Capacity | None:
@@ -96,15 +89,16 @@ def traffic_of(side: Side) -> tuple[str, str]:
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven | None:
-    """Of all terms; the words also say where it lies without the hours, which nobody measures. None where a side's cost
-    cannot be told."""
-    costs, found = (function.cost(), service.cost()), []
-    for without in WITHOUT:
+    """Of all terms, and of those that do not come from people. None where a side's cost cannot be told."""
+    found = []
+    for without in ((), PEOPLE):
         dear, steady = function.curves(without), service.curves(without)
         if dear is None or steady is None:
             return None
-        found.append(break_even(*costs, dear, steady))
-    return replace(found[0], words=f"{found[0].words}; without engineering: {found[1].words}")
+        found.append(break_even(function.row, service.row, dear, steady))
+    whole, bare = found
+    words = f"{whole.words}; without engineering: {bare.words}"
+    return replace(whole, rate_without_engineering=bare.rate, words=words)
 
 
 def summary_with_cost(run: RunFolder) -> Summary:
@@ -113,12 +107,7 @@ def summary_with_cost(run: RunFolder) -> Summary:
     try:
         economics = economics_of(run.manifest.experiment)
         if economics.expected:
-            costing = costing_of(run, summary)
-            costs = {(side.workload, side.target, side.profile): side.per_1k_usd for side in costing.sides}
-            for row in summary.rows:
-                row.cost_per_1k_usd = costs.get((row.workload, row.target, row.profile))
-                if row.cost_per_1k_usd is not None and economics.at_default("stakes"):
-                    row.notes.append(BLUNT)
+            sides_of(run, summary, economics, book_of(run, economics, None))
     except FrostlineError as error:
         summary.notices += [f"no cost: {line}" for line in str(error).split("\n")]
     return summary

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.economics import Economics
+from harness.economics import DEFAULT_PEAK, Economics
 
 if TYPE_CHECKING:
     from harness.cost.side import Side
@@ -20,7 +20,10 @@ ONE_CONNECTION = (
 )
 FROM_EMULATION = "durations come from this machine and its emulated targets, not from the cloud whose prices are used"
 
-OWN_TRAFFIC = "the experiment expects no traffic: each row's own is taken to last all month, its peak 3 times the mean"
+OWN_TRAFFIC = (
+    "the experiment expects no traffic: each row's own is taken to last all month, "
+    f"its peak {DEFAULT_PEAK:g} times the mean"
+)
 
 
 def notices_of(economics: Economics, sides: Sequence["Side"]) -> list[str]:

@@ -9,6 +9,7 @@ from harness.estimate import Estimate, plain
 COST_SCHEMA = "frostline/cost/1"
 TermName = Literal["compute", "idle", "scaling penalty", "platform", "engineering"]
 TERMS: tuple[TermName, ...] = ("compute", "idle", "scaling penalty", "platform", "engineering")
+NOT_WORKED_OUT = Estimate(None, why="not worked out")
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class BreakEven:
     service_usd_per_month: list[float]
     """The curves, over `rates`."""
     words: str
+    rate_without_engineering: Estimate = NOT_WORKED_OUT
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from harness.capacity.record import Capacity
 from harness.cost.bill import Order, bill, utilisation
@@ -14,19 +14,17 @@ from harness.cost.replicas import Carried, carried_by
 from harness.cost.sku import Kind, purchase_of
 from harness.cost.terms import basis_of, notes_of
 from harness.cost.use import Use, billed_of, use_of
-from harness.economics import SECONDS_PER_MONTH, Economics
+from harness.economics import DEFAULT_PEAK, SECONDS_PER_MONTH, Economics
 from harness.errors import RecordError
 from harness.estimate import Estimate
 from harness.objective import objective_of
 from harness.price_book import PriceBook
 from harness.problems import shown
-from harness.records import TrialRecord
 from harness.report.text import figure
 from harness.store import RunFolder
 from harness.summary import Row
 
 BYTES_PER_GB = 1e9
-DEFAULT_PEAK = 3.0
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class Side:
         return (self.carried.rate.value or 0.0) / self.peak_to_mean
 
     def _curve(self, without: Sequence[TermName], **end: float | None) -> Curve:
-        return lambda rps: self.total(rps * SECONDS_PER_MONTH, without, **end)
+        return cache(lambda rps: self.total(rps * SECONDS_PER_MONTH, without, **end))
 
     def per_month(self) -> Estimate:
         """All terms; the interval is of billed time (function) or of capacity (service)."""
@@ -108,10 +106,18 @@ class Side:
         low, high = (curves.low(rps), curves.high(rps)) if ends else (None, None)
         return Estimate(curves.value(rps), low, high, curves.n, why=source.why, method=source.method)
 
+    def per_1k(self) -> Estimate:
+        """For 1,000 good answers."""
+        return self.per_month().scaled(1000 / self.good)
+
+    @property
+    def good(self) -> float:
+        """Good answers a month."""
+        return self.arrivals * self.use.good
+
     def cost(self) -> SideCost:
         """As it is told."""
-        month, replicas = self.per_month(), self.replicas_at(self.arrivals)
-        good = self.arrivals * self.use.good
+        replicas = self.replicas_at(self.arrivals)
         lines = self.lines_at(self.arrivals) if self.tellable else []
         return SideCost(
             workload=self.row.workload,
@@ -123,19 +129,19 @@ class Side:
             utilisation=utilisation(self.order.purchase, self.use, self.arrivals, replicas) if replicas else None,
             terms=[self._term(name, lines) for name in TERMS] if lines else [],
             lines=lines,
-            per_month_usd=month,
-            per_1k_usd=month.scaled(1000 / good),
-            notes=[*notes_of(self.order, self.trials), *self._beside(lines, good)],
+            per_month_usd=self.per_month(),
+            per_1k_usd=self.per_1k(),
+            notes=[*notes_of(self.order, self.trials), *self._beside(lines)],
         )
 
-    def _beside(self, lines: list[CostLine], good: float) -> Iterator[str]:
+    def _beside(self, lines: list[CostLine]) -> Iterator[str]:
         """The same figure without what is only stated, and without what short trials have too much of."""
         if lines:
-            usd = self.total(self.arrivals, ("engineering",)) * 1000 / good
+            usd = self.total(self.arrivals, ("engineering",)) * 1000 / self.good
             yield f"{figure(usd)} USD per 1,000 good answers without engineering"
         if self.kind == "function":
             warm = bill(self.order, self.use.without_starts(self.trials), self.arrivals, None)
-            usd = float(sum(line.ListCost for line in warm if line.term != "engineering")) * 1000 / good
+            usd = float(sum(line.ListCost for line in warm if line.term != "engineering")) * 1000 / self.good
             yield f"{figure(usd)} if besides none met a start"
 
     def _term(self, name: TermName, lines: list[CostLine]) -> Term:
@@ -147,7 +153,6 @@ class Side:
 def side_of(
     run: RunFolder,
     row: Row,
-    records: list[TrialRecord],
     economics: Economics,
     book: PriceBook,
     capacity: Capacity | None,
@@ -157,7 +162,7 @@ def side_of(
     if kind not in ("service", "function"):
         raise RecordError(f"the manifest does not say whether {shown(row.target)} is a service or a function")
     objective = objective_of(run.manifest.experiment)
-    trials = [metered(run, record, objective.latency_ms if objective else 0.0) for record in records]
+    trials = [metered(run, record, objective.latency_ms if objective else 0.0) for record in row.entered]
     use = use_of(trials)
     if use is None or not row.seconds:
         raise RecordError("nothing was answered")

@@ -48,12 +48,10 @@ class Row:
             "confidence": "verified",
             "read_on": today,
         }
-        free = (
-            f"{self.sku}: the first {found.free or 0:,.0f} a month are free to an account: left out"
-            if found.free
-            else None
-        )
-        return Price.model_validate(given), free
+        price = Price.model_validate(given)
+        if found.free is None:
+            return price, None
+        return price, f"{self.sku}: the first {found.free:,.0f} a month are free to an account: left out"
 
 
 def sole(found: list[tuple[Tiers, date]]) -> tuple[Tiers, date]:

@@ -12,7 +12,7 @@ from harness.records import PHASES, StartClass
 from harness.report.blocks import Table, page
 from harness.report.heading import LEGEND, heading
 from harness.report.text import Cell, clean
-from harness.summary import ABSENT, NO_TRIAL, Row, Summary
+from harness.summary import ABSENT, NO_TRIAL, TOLD, Row, Summary
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")
@@ -45,7 +45,7 @@ def columns() -> list[str]:
 def flat(row: Row) -> dict[str, Any]:
     """One row's columns."""
     line: dict[str, Any] = {}
-    for f in fields(row):
+    for f in (f for f in fields(row) if f.name in TOLD):
         value = getattr(row, f.name)
         if f.default is NO_TRIAL or f.name in ABSENT:
             line |= four(f.name, value)

@@ -1,14 +1,12 @@
 """Everything that a report tells of, read once: summary, comparisons, costs, scorecards and the rows of each trial."""
 
-import json
 from dataclasses import dataclass
 
 from harness.compare import compare_within
 from harness.comparison import Comparisons
-from harness.cost.costing import costing_of
 from harness.cost.nouns import Costing, SideCost
+from harness.decision import decide
 from harness.errors import FrostlineError
-from harness.estimate import plain
 from harness.figures import TrialFigures, read_figures
 from harness.notes import FORCED_COLD
 from harness.records import TrialRecord
@@ -16,11 +14,11 @@ from harness.report.cases import labels
 from harness.report.charts.palette import Style, style
 from harness.report.text import clean
 from harness.report.timeline import COLUMNS, Pooled
-from harness.scorecard import Scorecard, scorecards
+from harness.scorecard import Scorecard
 from harness.stats import percentile
-from harness.store import RunFolder
+from harness.store import RunFolder, trial_key
 from harness.summary import Row, Summary
-from harness.table import latest_attempts, summarise
+from harness.table import latest_attempts
 
 MOST_PAIRS = 6
 
@@ -73,17 +71,11 @@ class Material:
 
 def gather(run: RunFolder) -> Material:
     """Read a run. What cannot be compared or costed is left out with its reason: the rest is still worth telling."""
-    summary = summarise(run)
-    records = latest_attempts(run.trials())
-    reasons: dict[str, list[str]] = {}
-    pairs = compared(run, records, reasons)
-    costing, cards = priced(run, summary, reasons)
-    if costing is not None and costing.expected:
-        for row in summary.rows:
-            side = side_of(costing.sides, row)
-            row.cost_per_1k_usd = side.per_1k_usd if side else None
-    pooled, visits = read_trials(run, summary.rows, records)
-    return Material(run, summary, pairs, costing, cards, reasons, pooled, visits, series(summary.rows))
+    found, records = decide(run), latest_attempts(run.trials())
+    pairs = compared(run, records, found.reasons)
+    pooled, visits = read_trials(run, found.summary.rows, records)
+    places = series(found.summary.rows)
+    return Material(run, found.summary, pairs, found.costing, found.cards, found.reasons, pooled, visits, places)
 
 
 def compared(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparisons]:
@@ -107,39 +99,19 @@ def compared(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list
     return found
 
 
-def priced(run: RunFolder, summary: Summary, reasons: dict[str, list[str]]) -> tuple[Costing | None, list[Scorecard]]:
-    """Costs and scorecards, or why there are none."""
-    costing, cards = None, []
-    try:
-        costing = costing_of(run, summary)
-    except FrostlineError as error:
-        reasons["cost"] = str(error).split("\n")
-    try:
-        cards = scorecards(run, summary, costing)
-    except FrostlineError as error:
-        reasons["scorecard"] = str(error).split("\n")
-    return costing, cards
-
-
 def read_trials(run: RunFolder, rows: list[Row], records: list[TrialRecord]) -> tuple[list[Pooled | None], list[Visit]]:
     """Trial by trial, so that memory holds one trial's rows and the latencies of all."""
-    pooled: dict[tuple[str, str, str, str], Pooled] = {}
+    place_of = {trial_key(record): place for place, row in enumerate(rows) for record in row.entered}
+    pooled: list[Pooled | None] = [None for _ in rows]
     visits = []
     for record in records:
-        figures = read_figures(run, record)
-        valid = record.valid and not figures.problems
-        visits.append(Visit(record, median_of(record, figures), valid))
-        if valid:
-            key = key_of(record)
-            known = pooled.setdefault(key, Pooled(record.seconds))
+        place = place_of.get(trial_key(record))
+        visits.append(Visit(record, median_of(record, read_figures(run, record)), place is not None))
+        if place is not None:
+            known = pooled[place] = pooled[place] or Pooled(record.seconds)
             samples = run.samples(record, ["at_ns", "unit"])
             known.add(run.requests(record, COLUMNS), samples, forced=record.profile == FORCED_COLD)
-    return [pooled.get(key_of(row)) for row in rows], visits
-
-
-def key_of(of: Row | TrialRecord) -> tuple[str, str, str, str]:
-    """What the trials of one row of the summary share."""
-    return of.workload, of.profile, of.target, json.dumps(plain(of.case), sort_keys=True)
+    return pooled, visits
 
 
 def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:

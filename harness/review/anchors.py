@@ -6,6 +6,7 @@ from pathlib import Path
 from harness.errors import RecordError
 from harness.files import safe_name
 from harness.store import RunFolder
+from harness.stored_runs import stored_runs
 
 
 def cited_run(results: Path, run: str) -> RunFolder:
@@ -17,12 +18,8 @@ def cited_run(results: Path, run: str) -> RunFolder:
 
 
 def runs_of(results: Path, experiment: str) -> Iterator[RunFolder]:
-    """Every readable run of an experiment; `show` says what is wrong with the others."""
-    for file in sorted((results / "runs").glob("*/manifest.json")):
-        try:
-            folder = RunFolder.open(file.parent)
-        except RecordError:
-            continue
+    """Every readable run of an experiment; `check` tells of the others."""
+    for folder in stored_runs(results)[0]:
         if folder.manifest.experiment.get("name") == experiment and folder.path.name == folder.manifest.run:
             yield folder
 

@@ -3,16 +3,16 @@
 from datetime import timedelta
 from pathlib import Path
 
-from harness.calendar import utc_now
+from harness.calendar import moment_of, utc_now
 from harness.errors import RecordError, UsageError
 from harness.report.text import clean, counted
 from harness.review.anchors import cited_run, newest_run
 from harness.review.evidence import evidence_of
 from harness.review.findings import Findings
 from harness.review.reading import read_reviews
-from harness.review.record import moment_of
 from harness.review.triggers import reading
 from harness.review.verifying import Runs, Verified, missing, verified
+from harness.stored_runs import stored_runs
 
 FRESH = timedelta(days=100)
 
@@ -36,6 +36,8 @@ def check_reviews(folder: Path, results: Path) -> int:
         signal(own)
     for one in checked:
         say(one)
+    for text in stored_runs(results)[1]:
+        print(clean(f"not considered: {text}"))
     waiting = sum(bool(one.needs) for one in checked)
     print(f"{counted(len(checked), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
     return 1 if waiting else 0

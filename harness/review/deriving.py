@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.calendar import moment_of
 from harness.errors import RecordError
 from harness.records import Manifest
 from harness.report.heading import minute
@@ -16,9 +17,9 @@ from harness.review.findings import Findings
 from harness.review.front_matter import as_front_matter
 from harness.review.hashing import run_hash
 from harness.review.page import markdown
-from harness.review.record import REVIEW_SCHEMA, CitedReview, CitedRun, Evidence, ReviewRecord, moment_of
+from harness.review.record import REVIEW_SCHEMA, CitedReview, CitedRun, Evidence, ReviewRecord
 from harness.review.sides import sides_of
-from harness.review.triggers import objective_of, triggers_of
+from harness.review.triggers import triggers_of
 from harness.store import RunFolder
 
 MOST_DOUBTS = 12
@@ -53,7 +54,7 @@ def derive(results: Path, found: Findings, order: Order) -> tuple[ReviewRecord, 
         "bills": money.bills(found, evidence),
         "break_evens": money.break_evens(found),
         "money_remarks": money.remarks(found),
-        "cards": found.cards,
+        "cards": found.decision.cards,
         "missing": None,
         "why": why(found, evidence),
         **change_values(results, found, order, evidence, record),
@@ -120,8 +121,8 @@ def cited_runs(results: Path, folder: RunFolder, order: Order) -> list[CitedRun]
 
 def limits(found: Findings) -> dict[str, Any]:
     """What was asked and by which measure."""
-    percentile, latency_ms = objective_of(found)
-    objective = f"p{percentile:g} of latency at most {figure(latency_ms)} ms" if latency_ms else "none stated"
+    stated = found.decision.objective
+    objective = f"p{stated.percentile:g} of latency at most {figure(stated.latency_ms)} ms" if stated else "none stated"
     question = found.experiment.get("question")
     return {
         "question": question if isinstance(question, str) and question else "The experiment asks no question.",

@@ -16,7 +16,7 @@ JUDGED = ("latency_p95_ms", "cold_p50_ms")
 
 def recommended(found: Findings) -> list[Recommended]:
     """By workload."""
-    return [Recommended(workload=card.workload, recommendation=card.recommendation) for card in found.cards]
+    return [Recommended(workload=card.workload, recommendation=card.recommendation) for card in found.decision.cards]
 
 
 def primary_of(cards: list[Recommended]) -> Primary:
@@ -31,9 +31,9 @@ def primary_of(cards: list[Recommended]) -> Primary:
 
 def why(found: Findings, evidence: list[Evidence]) -> list[str]:
     """Sentences: what the scorecards rest on, then latency and money of both sides by their ids."""
-    if not found.cards:
+    if not found.decision.cards:
         return [f"There is no scorecard: {found.absent.get('scorecard', 'the run has no workload to judge')}."]
-    told = [f"{card.workload}: {reason}" for card in found.cards for reason in card.because]
+    told = [f"{card.workload}: {reason}" for card in found.decision.cards for reason in card.because]
     return [*told, *rests_on(found, evidence)]
 
 

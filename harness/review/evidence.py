@@ -1,15 +1,12 @@
 """The numbers that a review may use: each is one field of one row, under an id."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from harness.cost.nouns import SideCost
-from harness.errors import RecordError
 from harness.estimate import Estimate, rounded
-from harness.figures import known, numbers
+from harness.figures import numbers
 from harness.notes import FORCED_COLD
-from harness.review.findings import Findings, place
+from harness.review.findings import Findings
 from harness.review.record import Evidence
 from harness.stats import share
 from harness.summary import Row
@@ -26,11 +23,9 @@ TRAFFIC = (
 
 def evidence_of(found: Findings) -> list[Evidence]:
     """Row by row in the summary's order. A figure that is withheld is there with its reason; others are left out."""
-    peaks = peak_rates(found)
     rows = []
     for row in found.summary.rows:
-        key = place(row.workload, row.target, row.profile, row.case)
-        named = {**figures_of(row, peaks.get(key)), **money_of(row, found)}
+        named = {**figures_of(row, peak_rate(found, row)), **money_of(row, found)}
         rows += [(row, name, estimate) for name, estimate in named.items()]
     return [numbered(f"E{number}", *parts) for number, parts in enumerate(rows, 1)]
 
@@ -99,23 +94,11 @@ def is_positive(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and value > 0
 
 
-def peak_rates(found: Findings) -> dict[str, float]:
-    """Most arrivals within any second of any valid trial, by row."""
-    peaks: dict[str, float] = {}
-    for key, peak in trial_peaks(found):
-        peaks[key] = max(peak, peaks.get(key, 0.0))
-    return peaks
-
-
-def trial_peaks(found: Findings) -> Iterator[tuple[str, float]]:
-    """Of each trial; damaged files are the summary's problem, which is told."""
-    for record in found.records:
-        if not record.valid or record.profile == FORCED_COLD or found.folder.damaged(record):
-            continue
-        try:
-            at = np.sort(known(numbers(found.folder.requests(record, ["scheduled_ns"])["scheduled_ns"])))
-        except RecordError:
-            continue
-        if len(at):
-            within = np.searchsorted(at, at + NS_PER_S, side="left") - np.arange(len(at))
-            yield place(record.workload, record.target, record.profile, record.case), float(within.max())
+def peak_rate(found: Findings, row: Row) -> float | None:
+    """Most arrivals within any second of any trial that entered the row."""
+    peaks = []
+    for record in row.entered if row.profile != FORCED_COLD else []:
+        at = np.sort(numbers(found.folder.requests(record, ["scheduled_ns"])["scheduled_ns"]))
+        within = np.searchsorted(at, at + NS_PER_S, side="left") - np.arange(len(at))
+        peaks.append(float(within.max(initial=0)))
+    return max((peak for peak in peaks if peak), default=None)

@@ -7,17 +7,13 @@ from typing import Any
 
 from harness.compare import compare_within, margin_of, profile_of
 from harness.comparison import Comparisons
-from harness.cost.costing import costing_of
 from harness.cost.nouns import Costing
-from harness.economics import Economics, economics_of
-from harness.errors import FrostlineError
-from harness.estimate import plain
+from harness.decision import Decision, decide
 from harness.files import one_line
 from harness.records import TrialRecord
-from harness.scorecard import Scorecard, scorecards
 from harness.store import RunFolder
 from harness.summary import Summary
-from harness.table import latest_attempts, summarise
+from harness.table import Key, key_of, latest_attempts
 
 Pair = tuple[str | None, str | None]
 """A service and a function; None where the run has only the other."""
@@ -29,11 +25,8 @@ class Findings:
 
     folder: RunFolder
     records: list[TrialRecord]
-    summary: Summary
+    decision: Decision
     margin: float
-    costing: Costing | None
-    cards: list[Scorecard]
-    economics: Economics | None
     compared: dict[Pair, Comparisons]
     absent: dict[str, str]
 
@@ -43,9 +36,19 @@ class Findings:
         return self.folder.manifest.experiment
 
     @property
-    def labels(self) -> dict[str, str]:
+    def summary(self) -> Summary:
+        """All rows."""
+        return self.decision.summary
+
+    @property
+    def costing(self) -> Costing | None:
+        """The money."""
+        return self.decision.costing
+
+    @property
+    def labels(self) -> dict[Key, str]:
         """Profile of each row, with the regime of forced cold starts, as `compare` calls it."""
-        return {place(r.workload, r.target, r.profile, r.case): profile_of(r) for r in self.records}
+        return {key_of(record): profile_of(record) for record in self.records}
 
     @property
     def cost_sha256(self) -> str | None:
@@ -76,30 +79,12 @@ class Findings:
         return [*((name, None) for name in services), *((None, name) for name in functions)]
 
 
-def place(workload: str, target: str, profile: str, case: dict[str, Any]) -> str:
-    """What tells rows apart."""
-    return json.dumps([workload, target, profile, plain(case)], sort_keys=True)
-
-
 def findings_of(folder: RunFolder) -> Findings:
     """Read a run. RecordError when it is not readable as one; money and scores that cannot be told are absent."""
-    records = latest_attempts(folder.trials())
-    summary = summarise(folder)
-    absent: dict[str, str] = {}
-    costing: Costing | None = None
-    cards: list[Scorecard] = []
-    economics: Economics | None = None
-    try:
-        economics = economics_of(folder.manifest.experiment)
-        costing = costing_of(folder, summary)
-    except FrostlineError as error:
-        absent["cost"] = one_line(str(error))
-    try:
-        cards = scorecards(folder, summary, costing)
-    except FrostlineError as error:
-        absent["scorecard"] = one_line(str(error))
+    records, decision = latest_attempts(folder.trials()), decide(folder)
     margin, _ = margin_of(folder.manifest)
-    found = Findings(folder, records, summary, margin, costing, cards, economics, {}, absent)
+    absent = {part: one_line("\n".join(why)) for part, why in decision.reasons.items()}
+    found = Findings(folder, records, decision, margin, {}, absent)
     for service, function in found.pairs:
         if service is not None and function is not None:
             compared = compare_within(folder, records, (service, function), "targets")

@@ -1,10 +1,11 @@
 """The machine part of a review (frostline/review/1): what it rests on, what it says, what would trip it."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from harness.calendar import moment_of
 from harness.estimate import Estimate
 from harness.scorecard import Recommendation
 
@@ -125,11 +126,3 @@ class ReviewRecord(Stored):
     def anchor(self) -> str | None:
         """The run that deployed the previous review's images."""
         return next((cited.run for cited in self.runs if cited.role == "anchor"), None)
-
-
-def moment_of(text: str) -> datetime:
-    """ValueError for anything but an ISO 8601 time with a zone."""
-    moment = datetime.fromisoformat(text)
-    if moment.tzinfo is None:
-        raise ValueError("a time without a zone: write it like 2026-11-03T10:12:05+00:00")
-    return moment

@@ -8,9 +8,10 @@ from harness.estimate import plain
 from harness.notes import FORCED_COLD
 from harness.report.cases import words
 from harness.report.text import MISSING, cell, counted
-from harness.review.findings import Findings, Pair, place
+from harness.review.findings import Findings, Pair
 from harness.review.ledger import MEASURES, number
 from harness.review.record import Evidence
+from harness.table import Key, key_of
 
 SHOWN = (
     *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "warm_p95_ms", "cold_p50_ms"),
@@ -52,10 +53,10 @@ def sides_of(found: Findings, evidence: list[Evidence]) -> list[Sides]:
 def one_pair(found: Findings, evidence: list[Evidence], pair: Pair) -> Sides:
     """Workload by workload and profile by profile, in the summary's order."""
     labels = found.labels
-    rows: dict[tuple[str, str], tuple[dict[str, list[Evidence]], dict[str, list[Evidence]]]] = {}
+    rows: dict[tuple[str, str], tuple[dict[Key, list[Evidence]], dict[Key, list[Evidence]]]] = {}
     for row in evidence:
         if row.target in pair:
-            key = place(row.workload, row.target, row.profile, row.case)
+            key = key_of(row)
             both = rows.setdefault((row.workload, labels.get(key, row.profile)), ({}, {}))
             both[pair.index(row.target)].setdefault(key, []).append(row)
     lines: list[Line] = []

@@ -9,7 +9,6 @@ from harness.files import one_line
 from harness.notes import FORCED_COLD
 from harness.report.text import figure
 from harness.review.direction import SIDES
-from harness.review.evidence import is_positive
 from harness.review.findings import Findings
 from harness.review.ledger import MEASURES, SHARES, number, rate
 from harness.review.record import Evidence, Op, Primary, Trigger
@@ -29,7 +28,7 @@ class Reading:
 
 def triggers_of(found: Findings, evidence: list[Evidence], primary: Primary) -> list[Trigger]:
     """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured."""
-    expected = expected_rps(found.economics)
+    expected = expected_rps(found.decision.economics)
     crossings = [b for b in found.costing.break_evens if b.rate.value] if found.costing else []
     if expected is not None and crossings:
         return crossing(min(crossings, key=lambda b: distance(b, expected)), expected)
@@ -73,7 +72,8 @@ def trigger(field: str, about: tuple[str | None, str | None, str | None], op: Op
 
 def slower_than(found: Findings, evidence: list[Evidence], primary: Primary) -> list[Trigger]:
     """Of the side chosen (of both without one) the slowest row that meets the objective; without one, the slowest."""
-    percentile, objective = objective_of(found)
+    stated = found.decision.objective
+    percentile, objective = (stated.percentile, stated.latency_ms) if stated else (95.0, None)
     fields = [PERCENTILES.get(round(percentile), "latency_p95_ms"), "latency_p50_ms"]
     wanted = SIDES.get(primary)
     for field in fields:
@@ -96,16 +96,6 @@ def latency(row: Evidence, objective: float | None, margin: float) -> Trigger:
     return trigger(row.field, (row.workload, row.target, row.profile), "above", limit, words)
 
 
-def objective_of(found: Findings) -> tuple[float, float | None]:
-    """Percentile and ms; no objective where the run states none that can be used."""
-    given = found.experiment.get("objective")
-    given = given if isinstance(given, dict) else {}
-    percentile, latency_ms = given.get("percentile"), given.get("latency_ms")
-    if not (is_positive(percentile) and is_positive(latency_ms)):
-        return 95.0, None
-    return float(percentile), float(latency_ms)  # type: ignore[arg-type]
-
-
 def reading(held: Trigger, found: Findings, evidence: list[Evidence]) -> Reading:
     """What the newest run says; of several rows that fit, the one nearest to tripping."""
     there = estimates(held, found, evidence)
@@ -124,7 +114,7 @@ def reading(held: Trigger, found: Findings, evidence: list[Evidence]) -> Reading
 def estimates(held: Trigger, found: Findings, evidence: list[Evidence]) -> list[Estimate]:
     """Every figure that the trigger is about."""
     if held.field == EXPECTED:
-        return [Estimate(expected_rps(found.economics), why="the experiment does not state it")]
+        return [Estimate(expected_rps(found.decision.economics), why="the experiment does not state it")]
     if held.field == BREAK_EVEN:
         return [
             b.rate if b.rate.value is not None else Estimate(None, why=b.words)

@@ -17,7 +17,7 @@ MEDIAN = "The median stands for the average: a mean would hide the tail in itsel
 
 def expected_traffic(found: Findings) -> str:
     """What the experiment expects, or that it does not say."""
-    expected = found.economics.expected if found.economics else None
+    expected = found.decision.economics.expected if found.decision.economics else None
     if expected is None:
         return "Expected: not stated by the experiment."
     peak = expected.mean_rps * expected.peak_to_mean
@@ -29,11 +29,12 @@ def expected_traffic(found: Findings) -> str:
 
 def engineering(found: Findings) -> str:
     """The hours that enter the cost; people say what they really were."""
-    if found.economics is None:
+    if found.decision.economics is None:
         return f"No hours enter the cost: {found.absent.get('cost')}"
-    stakes = found.economics.stakes
+    economics = found.decision.economics
+    stakes = economics.stakes
     hours = stakes.engineering_hours_per_month
-    blunt = " (the blunt default)" if "engineering_hours_per_month" in found.economics.at_default("stakes") else ""
+    blunt = " (the blunt default)" if "engineering_hours_per_month" in economics.at_default("stakes") else ""
     return (
         f"The cost takes {figure(hours.service)} hours a month for the service and {figure(hours.function)} for the "
         f"function{blunt}, at {figure(stakes.engineering_usd_per_hour)} USD an hour."

@@ -4,7 +4,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness import __version__
-from harness.calendar import utc_now
+from harness.calendar import Quarter, utc_now
 from harness.errors import MissingError, RecordError, UsageError
 from harness.files import NAME, replacing
 from harness.problems import shown
@@ -25,7 +25,7 @@ def new_review(results: Path, run: str, previous: Path | None, name: str | None)
     # Opened again: what finding it noticed about other runs is not part of it.
     folder = RunFolder.open(find_run(results, run).path)
     now = utc_now()
-    quarter = quarter_of(now)
+    quarter = str(Quarter.of(now))
     called = name_of(folder.manifest, name)
     file = results / "reviews" / f"{quarter}_{called}.md"
     problems = [*place_problems(results, folder), *there_problems(file)]
@@ -43,11 +43,6 @@ def new_review(results: Path, run: str, previous: Path | None, name: str | None)
     check_own(text)
     write(file, text)
     return file
-
-
-def quarter_of(now: datetime) -> str:
-    """E.g. 2026-Q4."""
-    return f"{now.year}-Q{(now.month + 2) // 3}"
 
 
 def name_of(manifest: Manifest, name: str | None) -> str:

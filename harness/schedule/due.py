@@ -2,38 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
-from harness.errors import RecordError
+from harness.calendar import Quarter, moment_of
 from harness.records import Manifest
-from harness.store import RunFolder
-
-
-class Quarter(NamedTuple):
-    """Of a calendar year, in UTC."""
-
-    year: int
-    number: int
-
-    @classmethod
-    def of(cls, moment: datetime) -> "Quarter":
-        """The one that a moment lies in."""
-        return cls(moment.year, (moment.month + 2) // 3)
-
-    @property
-    def next(self) -> "Quarter":
-        """The one after it."""
-        return Quarter(self.year + self.number // 4, self.number % 4 + 1)
-
-    @property
-    def month(self) -> int:
-        """Its first."""
-        return 3 * self.number - 2
-
-    def __str__(self) -> str:
-        return f"{self.year}-Q{self.number}"
+from harness.stored_runs import stored_runs
 
 
 @dataclass(frozen=True)
@@ -71,18 +45,12 @@ def standing(experiment: str, manifests: Sequence[Manifest], now: datetime) -> S
 def began(manifest: Manifest) -> datetime | None:
     """When it was started, in UTC; None when the stored text is no moment."""
     try:
-        moment = datetime.fromisoformat(manifest.started_at)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return moment_of(manifest.started_at)
+    except ValueError:
         return None
 
 
 def stored(results: Path) -> tuple[list[Manifest], list[str]]:
     """Every readable manifest in results/runs, and a line for each that is not."""
-    manifests, unreadable = [], []
-    for path in sorted((results / "runs").glob("*/manifest.json")):
-        try:
-            manifests.append(RunFolder.open(path.parent).manifest)
-        except RecordError as error:
-            unreadable.append(f"not considered: {error}")
-    return manifests, unreadable
+    folders, told = stored_runs(results)
+    return [folder.manifest for folder in folders], [f"not considered: {text}" for text in told]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.calendar import utc_now
+from harness.calendar import Quarter, utc_now
 from harness.report.text import clean
 from harness.schedule.changelog import asked, change_of
-from harness.schedule.due import Quarter, Standing, began, standing, stored
+from harness.schedule.due import Standing, began, standing, stored
 from harness.schedule.plan import Plan, read_plan
 
 

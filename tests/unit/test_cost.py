@@ -186,22 +186,42 @@ def test_where_a_line_meets_a_step():
     assert crossing([8, 16], lambda rate: rate, lambda _: 7.0) is None, "dearer from the beginning"
 
 
-def test_the_interval_of_the_break_even_is_that_of_both_sides(side_costs):
+def test_the_interval_of_the_break_even_is_that_of_both_sides(both_rows):
     dear = Curves(lambda r: 10 * r, lambda r: 8 * r, lambda r: 12 * r, 5)
     steady = Curves(lambda _: 60.0, lambda _: 48.0, lambda _: 72.0, 9)
-    found = break_even(*side_costs, dear, steady)
+    found = break_even(*both_rows, dear, steady)
     assert (found.rate.value, found.rate.low, found.rate.high) == pytest.approx((6.0, 4.0, 9.0), rel=1e-4)
     assert found.rate.n == 5
     assert "below 6.0 requests per second" in found.words and "docker-lambda is cheaper" in found.words
 
 
-def test_an_upper_bound_of_cost_is_no_break_even(side_costs):
+def test_where_nothing_crosses_it_is_said_who_is_cheaper(both_rows):
+    def flat(usd):
+        return Curves(lambda _: usd, lambda _: usd, lambda _: usd, 5)
+
+    assert break_even(*both_rows, flat(1.0), flat(2.0)).words.startswith("docker-lambda is cheaper at every rate")
+    assert break_even(*both_rows, flat(2.0), flat(1.0)).words.startswith("docker-service is cheaper at every rate")
+    stairs = Curves(*[lambda rate: 1.0 if rate < 10 else 3.0] * 3, 5)
+    turned = break_even(*both_rows, flat(2.0), stairs)
+    assert turned.rate.value is None
+    assert "docker-service is cheaper at the lowest rates looked at and docker-lambda at the highest" in turned.words
+
+
+def test_an_interval_whose_end_does_not_cross_says_so(both_rows):
+    dear = Curves(lambda r: 10 * r, lambda r: 0.0, lambda r: 12 * r, 5)
+    steady = Curves(lambda _: 60.0, lambda _: 48.0, lambda _: 72.0, 9)
+    rate = break_even(*both_rows, dear, steady).rate
+    assert (rate.value, rate.low, rate.high) == (pytest.approx(6.0, rel=1e-4), pytest.approx(4.0, rel=1e-4), None)
+    assert rate.why == "at an end of what was measured the curves do not cross"
+
+
+def test_an_upper_bound_of_cost_is_no_break_even(both_rows):
     dear = Curves(lambda r: 10 * r, lambda r: 10 * r, lambda r: 10 * r, 5)
     steady = Curves(lambda _: 60.0, lambda _: 60.0, lambda _: 60.0, 5, known_to=2.0)
-    found = break_even(*side_costs, dear, steady)
+    found = break_even(*both_rows, dear, steady)
     assert found.rate.value is None and found.words.startswith("at most 6")
     assert "frostline capacity" in found.words
-    within = break_even(*side_costs, dear, Curves(lambda _: 15.0, lambda _: 15.0, lambda _: 15.0, 5, known_to=2.0))
+    within = break_even(*both_rows, dear, Curves(lambda _: 15.0, lambda _: 15.0, lambda _: 15.0, 5, known_to=2.0))
     assert within.rate.value == pytest.approx(1.5, rel=1e-4), "one replica is enough there, and that is known"
 
 
@@ -219,9 +239,9 @@ def priced_run(folder, **fields):
 
 
 @pytest.fixture
-def side_costs(run):
-    sides = costing_of(run, summarise(run)).sides
-    return next(s for s in sides if s.kind == "function"), next(s for s in sides if s.kind == "service")
+def both_rows(run):
+    rows = [row for row in summarise(run).rows if row.profile == "steady"]
+    return [next(row for row in rows if row.target == target) for target in ("docker-lambda", "docker-service")]
 
 
 def test_every_exported_row_multiplies(run):
@@ -278,6 +298,24 @@ def test_what_a_trial_is_billed_for(one_trial):
     assert (found.arrivals, found.invoked, found.good, found.bad, found.late) == (5, 4, 3, 2, 2)
     assert (found.assumed, found.uninitialised) == (1, 0)
     assert metered(run, run.trials()[0], 1000.0).late == 0, "a start within the objective is not late"
+
+
+def test_only_trials_that_enter_the_table_enter_the_cost(one_trial):
+    """Rows that do not add up make a trial INVALID for the table, so its requests are billed to nobody."""
+    run = one_trial(requests([5.0] * 9))
+    broken = requests([5000.0] * 9, index=[0, 0, *range(2, 9)], handler_ns=[4_000_000_000] * 9)
+    run.save_trial(trial(broken, "r02.docker-lambda", round=2, order=1, seconds=2.0), broken, samples())
+    summary = summarise(run)
+    assert any("conservation" in problem for problem in summary.problems)
+    (side,) = costing_of(run, summary).sides
+    assert side.per_month_usd.n == 1
+    assert "1.00 ms billed per arrival" in side.terms[0].basis
+
+
+def test_the_break_even_without_engineering_is_a_number(run):
+    (found,) = costing_of(run, summarise(run)).break_evens
+    assert found.rate_without_engineering.why == found.rate.why, "nobody's hours are paid here, so both are the same"
+    assert found.rate_without_engineering.value == found.rate.value
 
 
 def test_hostile_names_are_shown_and_never_rendered(one_trial):

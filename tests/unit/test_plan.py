@@ -6,7 +6,8 @@ from collections import Counter
 import pytest
 
 from harness.experiment import parse_experiment
-from harness.plan import COLD, SCALE_OUT, arrival_seed, plan
+from harness.notes import FORCED_COLD, SCALE_OUT
+from harness.plan import arrival_seed, plan
 from loadprofiles.contract import fingerprint
 
 TARGETS = ["process-service", "process-lambda"]
@@ -41,7 +42,7 @@ def cell(trial):
 
 def test_every_round_visits_every_target_in_every_cell_once():
     planned = trials()
-    cells = set(itertools.product(["echo", "filetype"], ["steady-1", "steady-2", "bursty", COLD]))
+    cells = set(itertools.product(["echo", "filetype"], ["steady-1", "steady-2", "bursty", FORCED_COLD]))
     for number in range(1, 7):
         visits = Counter((cell(trial), trial.target) for trial in planned if trial.round == number)
         assert visits == Counter(itertools.product(cells, TARGETS))
@@ -125,10 +126,10 @@ def test_the_case_tells_what_else_identifies_a_row():
 
 
 def test_forced_cold_starts_carry_no_load_and_can_be_left_out():
-    forced = [trial for trial in trials() if trial.profile == COLD]
+    forced = [trial for trial in trials() if trial.profile == FORCED_COLD]
     assert all(trial.load is None and trial.case["cold_starts"] == 3 for trial in forced)
-    assert not [trial for trial in trials(cold_starts=0) if trial.profile == COLD]
-    assert all(trial.profile == COLD for trial in trials(profiles=[]))
+    assert not [trial for trial in trials(cold_starts=0) if trial.profile == FORCED_COLD]
+    assert all(trial.profile == FORCED_COLD for trial in trials(profiles=[]))
 
 
 @pytest.mark.parametrize("fields", [{}, {"profiles": []}])
@@ -145,7 +146,9 @@ def test_each_regime_of_forced_cold_starts_is_a_cell_of_its_own():
     regimes = set(itertools.product(["kept", "dropped"], ["present", "absent"]))
     assert {(cache, images) for target, cache, images in found if target == "docker-service"} == regimes
     assert {images for target, _, images in found if target == "process-lambda"} == {"present"}, "it has no image"
-    assert len({trial.id for trial in planned}) == len(planned) and {trial.profile for trial in planned} == {COLD}
+    assert len({trial.id for trial in planned}) == len(planned) and {trial.profile for trial in planned} == {
+        FORCED_COLD
+    }
 
 
 def test_only_services_are_scaled_out():

@@ -71,8 +71,8 @@ def stated(monkeypatch):
         dimension = Dimension("traffic variability", None, "missing", "neither", "not stated")
         return [Scorecard("echo", [dimension], given["recommendation"], ["it is cheap"], ["more traffic"])]
 
-    monkeypatch.setattr("harness.review.findings.costing_of", money)
-    monkeypatch.setattr("harness.review.findings.scorecards", cards)
+    monkeypatch.setattr("harness.decision.costing_of", money)
+    monkeypatch.setattr("harness.decision.scorecards", cards)
     for module in ("writing", "checking"):
         monkeypatch.setattr(f"harness.review.{module}.utc_now", lambda: given["now"])
     return given

@@ -9,12 +9,13 @@ import pytest
 import yaml
 from rich.console import Console
 
+from harness.calendar import Quarter
 from harness.economics import FIELDS as ECONOMICS
 from harness.errors import RecordError, UsageError
 from harness.experiment import read_experiment
 from harness.schedule import showing
 from harness.schedule.changelog import NAME, asked, change_of, compared
-from harness.schedule.due import Quarter, standing
+from harness.schedule.due import standing
 from harness.schedule.plan import Plan, as_written, read_plan
 from harness.schedule.showing import show
 from harness.store import RunFolder

@@ -110,6 +110,21 @@ def test_costs_that_overlap_leave_it_to_the_dimensions(tmp_path):
     near = {"docker-service": (1.0, 1.2), "docker-lambda": (1.1, 1.3)}
     card = judged(tmp_path, latencies=FAST, costs=near)
     assert any("of the dimensions" in reason for reason in card.because)
-    pulls = [one.pull for one in card.dimensions]
-    clear = pulls.count("serverless") - pulls.count("container") >= 2
-    assert card.recommendation == ("serverless" if clear else "cannot decide yet")
+    assert [one.pull for one in card.dimensions].count("serverless") == 4
+    assert [one.pull for one in card.dimensions].count("container") == 0
+    assert card.recommendation == "serverless"
+
+
+def test_replicas_added_under_load_are_no_profile_to_choose_for(tmp_path):
+    """Only a service has them: that a function lacks them is no reason to stay undecided."""
+    run = make_run(tmp_path, rounds=10, requests_per_trial=60, experiment=STATED)
+    summary = summarise(run)
+    costing = costing_of(run, summary)
+    for row in (row for row in summary.rows if row.profile != "cold"):
+        row.latency_p95_ms = Estimate(20, 10, 30, 10)
+    (before,) = scorecards(run, summary, costing)
+    service = next(row for row in summary.rows if row.target == "docker-service" and row.profile == "steady")
+    summary.rows.append(replace(service, profile="scale-out"))
+    (after,) = scorecards(run, summary, costing)
+    assert (after.recommendation, after.because) == (before.recommendation, before.because)
+    assert not any("scale-out" in reason for reason in after.because)
