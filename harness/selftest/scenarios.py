@@ -57,7 +57,7 @@ def workload(label: str, **settings: Any) -> dict[str, Any]:
 def _starts() -> Scenario:
     """Forced cold starts with and without commanded time and memory."""
     timed = workload(TIMED, handler_ms=60, **TIMED_SETTINGS)
-    fields = {"workloads": [workload(BARE, handler_ms=60), timed], "cold_starts": 11}
+    fields = {"workloads": [workload(BARE, handler_ms=60), timed], "rounds": 4, "cold_starts": 3}
     return Scenario("starts", fields, (classes, starts, sums, phases, memory))
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -18,7 +19,7 @@ from harness.selftest.crowd import implied_in_flight, implied_queue_ms
 from harness.selftest.ledger import Handled, Life
 from harness.selftest.running import conclude, selftest
 from harness.selftest.scenarios import scenarios
-from harness.selftest.starts import classes, sums
+from harness.selftest.starts import BARE, TIMED, classes, phases, sums
 from harness.selftest.traffic import conservation, outcomes
 from harness.watchers import LogWatcher
 from tests import synthetic
@@ -121,6 +122,30 @@ def test_parts_that_do_not_add_up_are_found():
     assert list(found.values()) == [True]
     rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
     assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
+
+
+def starts_as_seen(bare_ms, imports_ms):
+    """Rounds of a bare and of a timed trial, three starts each: what each one's imports took."""
+    settings = {"imports_ms": 800}
+    workloads = [{"name": "known-truth", "label": label, "settings": settings} for label in (BARE, TIMED)]
+    fields = {**FIELDS, "workloads": workloads, "profiles": [], "cold_starts": 3, "rounds": len(bare_ms)}
+    found = []
+    for trial in Choice(parse_experiment(fields, "test"), ["process-lambda"], []).trials:
+        took_ms = (bare_ms if trial.workload.key == BARE else imports_ms)[trial.round - 1]
+        stamped = [round((took_ms + more) * MS) for more in (-1, 0, 40)]
+        table = synthetic.requests([900.0] * 3, phase_imports_ns=stamped)
+        record = synthetic.trial(table, trial.id, workload=trial.workload.key)
+        found.append(seen.Testimony(record, trial, table.to_pandas(), [], [], None))
+    return seen.Examined(
+        "process-lambda", None, found, SimpleNamespace(rows=[SimpleNamespace(workload=TIMED, cold_phases_ms={})])
+    )  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("imports_ms", "measured"), [([853, 880, 853], 800), ([880, 907, 880], 827)])
+def test_a_part_is_judged_within_its_round(imports_ms, measured):
+    (imports, *_) = phases(starts_as_seen([53, 80, 53], imports_ms))
+    assert (imports.truth, imports.measured) == (800, pytest.approx(measured))
+    assert imports.ok is (measured == 800), "a machine that is slow for a round is no error of the measurement"
 
 
 @pytest.mark.parametrize(
