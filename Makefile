@@ -31,7 +31,8 @@ bench: install
 	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test: install-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/e2e -n logical
+	$(BIN)/python -m pytest tests/e2e
 
 check: install-dev
 	$(BIN)/ruff check .

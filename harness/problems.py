@@ -33,9 +33,14 @@ def shown(value: Any) -> str:
         text = value if isinstance(value, str) else brief.repr(value)
     except ValueError:  # Python refuses to write whole numbers of thousands of digits
         text = f"{type(value).__name__} of too many digits"
-    text = ascii(text[: MOST_SHOWN + 1])
-    text = text if isinstance(value, str) else text[1:-1]
-    return text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 3] + "..."
+    text = ascii(_both_ends(text))
+    return _both_ends(text if isinstance(value, str) else text[1:-1])
+
+
+def _both_ends(text: str) -> str:
+    """A path is known by its end, a sentence by its beginning."""
+    half = (MOST_SHOWN - 3) // 2
+    return text if len(text) <= MOST_SHOWN else f"{text[:half]}...{text[-half:]}"
 
 
 def has_more_values(value: Any, most: int) -> bool:

@@ -37,9 +37,11 @@ def measured(run, started_at, **changes):
 
 
 def test_every_problem_of_a_schedule_is_told_at_once(tmp_path):
-    (tmp_path / "bad.yaml").write_text("name: UPPER\nrounds: 0\nquestion: q\nworkloads: [echo]\ntargets: [nowhere]\n")
+    folder = tmp_path / "a-folder-of-a-user" / "with-a-long-way-to-what-is-not-there"
+    folder.mkdir(parents=True)
+    (folder / "bad.yaml").write_text("name: UPPER\nrounds: 0\nquestion: q\nworkloads: [echo]\ntargets: [nowhere]\n")
     with pytest.raises(UsageError) as told:
-        read_plan(plan_file(tmp_path, experiments=["nothing", "bad.yaml", "quickstart", "quickstart"]))
+        read_plan(plan_file(folder, experiments=["nothing", "bad.yaml", "quickstart", "quickstart"]))
     message = str(told.value)
     assert "nothing' is neither a file nor one of" in message and "two are called quickstart" in message
     assert all(part in message for part in ("name: 'UPPER'", "rounds: 0", "'nowhere' is not one of"))
