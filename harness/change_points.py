@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
+import scipy
 
 from harness.estimate import Estimate
 from harness.stats import Floats
@@ -99,9 +99,9 @@ def t_of(a: Floats, b: Floats) -> float:
 
 def p_of(a: Floats, b: Floats) -> float:
     """Two-sided p of the t-test."""
-    return 2 * float(special.stdtr(len(a) + len(b) - 2, -abs(t_of(a, b))))
+    return 2 * float(scipy.special.stdtr(len(a) + len(b) - 2, -abs(t_of(a, b))))
 
 
 def half_width(a: Floats, b: Floats) -> float:
     """Of the interval of the difference of both means."""
-    return float(special.stdtrit(len(a) + len(b) - 2, 0.975)) * standard_error(a, b)
+    return float(scipy.special.stdtrit(len(a) + len(b) - 2, 0.975)) * standard_error(a, b)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from harness.estimate import Estimate
 from harness.notes import ROUNDS_FOR_VERDICT
@@ -120,4 +120,4 @@ def spread(x: Floats) -> float:
 
 def t_half(error: float, freedom: float, confidence: float) -> float:
     """Half the width of a t-interval; infinite without degrees of freedom."""
-    return float(stats.t.ppf((1 + confidence) / 2, freedom)) * error if freedom > 0 else math.inf
+    return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) * error if freedom > 0 else math.inf

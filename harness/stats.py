@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy  # its parts load when first used: half of the time that a command takes to start
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness.estimate import Estimate
 
@@ -70,7 +70,7 @@ def percentile_of_samples(x: Floats, p: float, confidence: float = CONFIDENCE, n
     value = percentile(x, p)
     if not math.isfinite(value):
         return Estimate(None, n=n, why=AMONG_FAILURES, method=method)
-    interval = stats.quantile_test(x, p=p).confidence_interval(confidence)
+    interval = scipy.stats.quantile_test(x, p=p).confidence_interval(confidence)
     low, high = finite(float(interval.low)), finite(float(interval.high))
     why = None if high is not None else f"upper end {AMONG_FAILURES}"
     return Estimate(value, low, high, n, why=why, method=method)
@@ -138,7 +138,7 @@ def centre_over_trials(
     value = math.exp(centre) if scale == "log" else centre
     if n == 1:
         return Estimate(value, n=1, need=2, why=ONE_TRIAL, method=method, warnings=warnings)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n))
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n))
     low, high = bounds(centre, half, scale)
     why = None if high is not None else "the trials differ too much for an upper end"
     return Estimate(value, low, high, n, why=why, method=method, warnings=warnings)
@@ -156,7 +156,7 @@ def share(successes: int, n: int, confidence: float = CONFIDENCE, noun: str = "r
     """A rate with the Wilson score interval (scipy.stats.binomtest)."""
     if n == 0:
         return Estimate(None, need=1, why=f"no {noun}", method="Wilson")
-    interval = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
+    interval = scipy.stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return Estimate(successes / n, float(interval.low), float(interval.high), n, method="Wilson")
 
 

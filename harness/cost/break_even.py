@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from scipy.optimize import bisect
+import scipy
 
 from harness.cost.nouns import BreakEven
 from harness.economics import SECONDS_PER_MONTH
@@ -80,7 +80,7 @@ def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float |
 
     for below, above in pairwise(rates):
         if gap(below) < 0 <= gap(above):
-            return float(bisect(gap, below, above, rtol=1e-6))
+            return float(scipy.optimize.bisect(gap, below, above, rtol=1e-6))
     return None
 
 

@@ -5,6 +5,7 @@ import importlib
 import re
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -133,3 +134,10 @@ def test_there_are_plug_ins_of_every_kind():
 
 def test_a_test_lies_beside_the_code_it_is_about_and_nowhere_else():
     assert [name for name in sources() if Path(name).name.startswith("test_")] == []
+
+
+def test_a_run_begins_without_the_libraries_that_only_its_table_needs():
+    """They take longer to load than all else that a command needs before it can say what it is about to do."""
+    code = "import sys, harness.run; print([name for name in ('scipy.stats', 'matplotlib') if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

@@ -13,7 +13,7 @@ from tests.e2e.conftest import open_bench
 PROCESS = ("process-service", "process-lambda")
 DOCKER = ("docker-service", "docker-lambda")
 SEED = 5
-PROFILES = [{"bursty": {"rate": 6, "seconds": 3, "compression": 20}}, {"constant": {"rate": 8, "seconds": 2}}]
+PROFILES = [{"bursty": {"rate": 4, "seconds": 3, "compression": 20}}, {"constant": {"rate": 8, "seconds": 2}}]
 COUNTS = ("ok", "wrong", "failed", "throttled", "timed_out", "shed", "unfinished")
 STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED}
 
@@ -31,7 +31,7 @@ def finished(request, tmp_path_factory, engine, packages):
             cold_starts=1,
             seed=SEED,
             compression=60,
-            function={"keep_alive_s": 30},
+            function={"keep_alive_s": 30, "init_timeout_s": 60},
         )
         yield bench, assert_done(bench, bench.measure(experiment))
 
