@@ -44,7 +44,7 @@ def test_kill_9_at_twenty_random_moments_loses_no_saved_trial(bench):
     until(lambda: "Run " in started.said, "the run has begun")
     saved: list[object] = []
     for number in range(KILLS):
-        time.sleep(chance.uniform(0.2, 3.0))
+        time.sleep(chance.uniform(0.2, 2.4))
         if started.process.poll() is None:
             started.signal(signal.SIGKILL)
         started.finish()

@@ -84,5 +84,6 @@ def test_scale_out_adds_replicas_under_load_and_times_each_from_asking(bench, na
     assert added["started_ns"].isna().all() and load["started_ns"].notna().all()
     assert_parts_are_the_whole(rows)
     row = next(row for row in summarise(folder).rows if row.profile == "scale-out")
-    assert row.cold_starts == 2 and row.lag_p99_ms is not None and row.lag_p99_ms < 100
+    assert row.valid == record.valid, "a disturbed machine makes it INVALID, and then it has no figures"
+    assert (row.cold_starts, row.lag_p99_ms is not None) == ((2, True) if record.valid else (None, False))
     assert_whole(bench, folder)
