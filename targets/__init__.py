@@ -1,7 +1,8 @@
-"""Where a model can run. Each file with a TARGET is a target; each file of workloads/ is a model."""
+"""Where a model can run. Each file of a platform's folder that sets TARGET is a target, each of workloads/ a model."""
 
 import pkgutil
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +13,22 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 
 
+@cache
+def _target_modules() -> dict[str, str]:
+    """Dotted module by target name: docker-service is docker_service.py of the folder of its platform. A file is read,
+    not imported, to see whether it sets TARGET, for an import may need a library that only that platform needs."""
+    places = (path for path in HERE.glob("*/*.py") if "\nTARGET = " in path.read_text())
+    return {path.stem.replace("_", "-"): f"targets.{path.parent.name}.{path.stem}" for path in sorted(places)}
+
+
 def target_names() -> list[str]:
-    """Names of the targets there are, found by listing this folder for docker_service.py and its like."""
-    names = (module.name for module in pkgutil.iter_modules([str(HERE)]) if not module.ispkg)
-    return sorted(name.replace("_", "-") for name in names if name.endswith(("_service", "_lambda", "_ecs")))
+    """Names of the targets there are, found by listing the folders of this one."""
+    return sorted(_target_modules())
 
 
 def target(name: str) -> "Target":
     """The target of this name. KeyError when there is none."""
-    if name not in target_names():
-        raise KeyError(name)
-    found: Target = import_module(f"targets.{name.replace('-', '_')}").TARGET
+    found: Target = import_module(_target_modules()[name]).TARGET
     return found
 
 

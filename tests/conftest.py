@@ -6,7 +6,7 @@ from functools import cache
 import docker
 import pytest
 
-from targets.processes import NO_TELEMETRY
+from targets.local.processes import NO_TELEMETRY
 
 os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
 

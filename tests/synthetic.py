@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.columns import REQUESTS, SAMPLES, phase_column
-from harness.records import PHASES, GeneratorRecord, Manifest, Outcome, TrialRecord, UnitRecord
-from harness.store import RunFolder
+from harness.record.columns import REQUESTS, SAMPLES, phase_column
+from harness.record.folder import RunFolder
+from harness.record.nouns import PHASES, GeneratorRecord, Manifest, Outcome, TrialRecord, UnitRecord
 
 MS = 1_000_000
 TARGETS = {

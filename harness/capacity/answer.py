@@ -1,9 +1,9 @@
 """What the probes of a search come to: the rate with its interval, or the reason why there is none."""
 
-from harness.capacity.record import Rate
 from harness.capacity.search import Search
-from harness.estimate import rounded
-from harness.report.text import fixed
+from harness.record.capacity import Rate
+from harness.record.estimate import rounded
+from harness.record.figures import fixed
 
 METHOD = (
     "bisection by the majority of repeated steps: value is the middle of the last bracket, low the highest rate up to "

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.figures import OK, codes, met_start, numbers, read_figures
-from harness.records import Outcome, StartClass, TrialRecord
-from harness.stats import Floats, percentile
-from harness.store import RunFolder
+from harness.analysis.stats import Floats, percentile
+from harness.analysis.trial_rows import OK, codes, met_start, numbers, read_figures
+from harness.record.folder import RunFolder
+from harness.record.nouns import Outcome, StartClass, TrialRecord
 
 LEAST_WARM_UP_S = 1.0
 MOST_WARM_UP_S = 20.0

@@ -4,9 +4,9 @@ import math
 from dataclasses import dataclass
 
 import targets
+from harness.analysis.stats import asked_over_trials
 from harness.errors import UsageError
-from harness.problems import shown
-from harness.stats import asked_over_trials
+from harness.files.problems import shown
 from targets.contract import Kind
 
 FORMATS = ("text", "json")

@@ -7,18 +7,18 @@ from typing import Any
 from rich.console import Console
 
 import targets
-from harness.calendar import utc_now
 from harness.capacity.answer import answer, cut_off
 from harness.capacity.order import CapacityOrder, check
-from harness.capacity.record import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
 from harness.capacity.search import Search, search
 from harness.capacity.steps import Steps, package_id
 from harness.capacity.telling import HEAD, heading, plain, sentence, step_line
 from harness.capacity.watching import StepWatcher
+from harness.clock import utc_now
 from harness.errors import FrostlineError, MissingError
-from harness.files import replacing
+from harness.experiment.pieces import SizingChoice
+from harness.files.whole import replacing
 from harness.interruption import interruptible
-from harness.parts import SizingChoice
+from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
 
 __all__ = ["CapacityOrder", "measure_capacity"]
 

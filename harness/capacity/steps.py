@@ -7,20 +7,19 @@ from typing import Any
 
 from harness.capacity.judging import Arrivals, first_break_s, percentile_ms, read_arrivals, warm_up_s
 from harness.capacity.order import CapacityOrder
-from harness.capacity.record import Step
 from harness.capacity.search import Probe
-from harness.choice import choose
-from harness.constancy import changes
 from harness.errors import TrialError
-from harness.estimate import rounded
-from harness.experiment import Experiment, parse_experiment
-from harness.files import sha256
-from harness.plan import Trial
-from harness.records import Manifest, TrialRecord
-from harness.run import start
-from harness.store import RunFolder
-from harness.table import latest_attempts
-from harness.walk import Watcher
+from harness.experiment.plan import Trial
+from harness.experiment.question import Experiment, parse_experiment
+from harness.files.whole import sha256
+from harness.measure.fitting import choose
+from harness.measure.machine import changes
+from harness.measure.run import start
+from harness.measure.walk import Watcher
+from harness.record.capacity import Step
+from harness.record.estimate import rounded
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.nouns import Manifest, TrialRecord
 
 ATTEMPTS = 3
 RAMP_STEPS = 3

@@ -4,8 +4,9 @@ from rich.console import Console
 
 from harness.capacity.answer import per_second, plain_rate
 from harness.capacity.order import CapacityOrder
-from harness.capacity.record import Capacity, Step
-from harness.report.text import MISSING, clean, counted, milliseconds
+from harness.files.text import clean
+from harness.record.capacity import Capacity, Step
+from harness.record.figures import MISSING, counted, milliseconds
 
 HEAD = f"{'rate/s':>9}  {'repeat':>6}  {'requests':>8}  {'percentile':>12}  step"
 

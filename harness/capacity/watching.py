@@ -2,9 +2,9 @@
 
 from rich.console import Console
 
-from harness.plan import Trial
-from harness.records import TrialRecord
-from harness.watchers import TerminalWatcher, watcher
+from harness.experiment.plan import Trial
+from harness.measure.watchers import TerminalWatcher, watcher
+from harness.record.nouns import TrialRecord
 
 
 class StepWatcher:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from harness.cost.book import Price, PriceBook
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.sku import MB_PER_GB, Kind
 from harness.cost.use import Use
-from harness.economics import HOURS_PER_MONTH, SECONDS_PER_MONTH, Economics
-from harness.price_book import Price, PriceBook
+from harness.record.stated import HOURS_PER_MONTH, SECONDS_PER_MONTH, Economics
 
 LEAST_TASK_S = 60
 """AWS Fargate bills a task by the second, one minute at least."""

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 import scipy
 
+from harness.analysis.summary import Row
 from harness.cost.nouns import BreakEven
-from harness.economics import SECONDS_PER_MONTH
-from harness.estimate import Estimate
-from harness.report.text import cell, figure
-from harness.summary import Row
+from harness.record.estimate import Estimate
+from harness.record.figures import cell, figure
+from harness.record.stated import SECONDS_PER_MONTH
 
 Curve = Callable[[float], float]
 """Cost of a month at a mean rate, requests per second."""

@@ -2,19 +2,20 @@
 
 from dataclasses import replace
 
-from harness.capacity.record import Capacity, capacity_of, read_capacities
+from harness.analysis.notes import Note
+from harness.analysis.summary import Row, Summary
+from harness.analysis.table import summarise
+from harness.cost.book import PriceBook
 from harness.cost.break_even import break_even
 from harness.cost.notices import notices_of
 from harness.cost.nouns import BreakEven, Costing, TermName
 from harness.cost.prices import Found, book_of
 from harness.cost.side import Side, side_of
-from harness.economics import Economics, economics_of
 from harness.errors import FrostlineError, RecordError
-from harness.notes import FORCED_COLD, SCALE_OUT, Note
-from harness.price_book import PriceBook
-from harness.store import RunFolder
-from harness.summary import Row, Summary
-from harness.table import summarise
+from harness.record.capacity import Capacity, capacity_of, read_capacities
+from harness.record.folder import RunFolder
+from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from harness.record.stated import Economics, economics_of
 
 COST = "cost_per_1k_usd"
 PEOPLE: tuple[TermName, ...] = ("engineering",)

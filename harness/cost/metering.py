@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.columns import phase_column
-from harness.figures import MS_PER_NS, OK, codes, met_start, numbers
-from harness.records import Outcome, StartClass, TrialRecord
-from harness.stats import Floats
-from harness.store import RunFolder
+from harness.analysis.stats import Floats
+from harness.analysis.trial_rows import MS_PER_NS, OK, codes, met_start, numbers
+from harness.record.columns import phase_column
+from harness.record.folder import RunFolder
+from harness.record.nouns import Outcome, StartClass, TrialRecord
 
 INIT_PHASES = ("boot", "imports", "weights", "tokenizer", "connections")
 """Of a start, what Lambda bills as initialisation; creating and starting the sandbox is not billed."""

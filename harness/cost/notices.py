@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.economics import DEFAULT_PEAK, Economics
+from harness.record.stated import DEFAULT_PEAK, Economics
 
 if TYPE_CHECKING:
     from harness.cost.side import Side

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from harness.estimate import Estimate, plain
+from harness.record.estimate import Estimate, plain
 
 COST_SCHEMA = "frostline/cost/1"
 TermName = Literal["compute", "idle", "scaling penalty", "platform", "engineering"]

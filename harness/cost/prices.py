@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from harness.economics import Economics
+from harness.cost.book import PriceBook, book_for, kept_book, price_books, read_book
 from harness.errors import UsageError
-from harness.price_book import PriceBook, book_for, kept_book, price_books, read_book
-from harness.problems import shown
-from harness.store import RunFolder
+from harness.files.problems import shown
+from harness.record.folder import RunFolder
+from harness.record.stated import Economics
 
 CURRENCY = "USD"
 """Of everything that an experiment states."""

@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from harness.capacity.record import Capacity
-from harness.estimate import Estimate
-from harness.objective import Objective
-from harness.summary import Row
+from harness.analysis.summary import Row
+from harness.record.capacity import Capacity
+from harness.record.estimate import Estimate
+from harness.record.stated import Objective
 
 MOST_REPLICAS = 100_000
 

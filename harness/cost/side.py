@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from harness.capacity.record import Capacity
+from harness.analysis.summary import Row
 from harness.cost.bill import Order, bill, utilisation
+from harness.cost.book import PriceBook
 from harness.cost.break_even import Curve, Curves
 from harness.cost.metering import Metered, metered
 from harness.cost.nouns import TERMS, CostLine, SideCost, Term, TermName
@@ -14,15 +15,13 @@ from harness.cost.replicas import Carried, carried_by
 from harness.cost.sku import Kind, purchase_of
 from harness.cost.terms import basis_of, notes_of
 from harness.cost.use import Use, billed_of, use_of
-from harness.economics import DEFAULT_PEAK, SECONDS_PER_MONTH, Economics
 from harness.errors import RecordError
-from harness.estimate import Estimate
-from harness.objective import objective_of
-from harness.price_book import PriceBook
-from harness.problems import shown
-from harness.report.text import figure
-from harness.store import RunFolder
-from harness.summary import Row
+from harness.files.problems import shown
+from harness.record.capacity import Capacity
+from harness.record.estimate import Estimate
+from harness.record.figures import figure
+from harness.record.folder import RunFolder
+from harness.record.stated import DEFAULT_PEAK, SECONDS_PER_MONTH, Economics, objective_of
 
 BYTES_PER_GB = 1e9
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from harness.cost.nouns import Purchase
 from harness.errors import RecordError
-from harness.problems import shown
+from harness.files.problems import shown
 
 Kind = Literal["service", "function"]
 MB_PER_GB = 1024

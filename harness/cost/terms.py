@@ -4,7 +4,7 @@ from harness.cost.bill import Order
 from harness.cost.metering import Metered
 from harness.cost.nouns import TermName
 from harness.cost.use import Use
-from harness.report.text import counted, figure
+from harness.record.figures import counted, figure
 
 MS_PER_S = 1000
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
+from harness.analysis.stats import CONFIDENCE, centre_over_trials
 from harness.cost.metering import Metered
-from harness.estimate import Estimate
-from harness.stats import CONFIDENCE, centre_over_trials
+from harness.record.estimate import Estimate
 
 METHOD = "t over trials, log scale"
 

@@ -10,8 +10,8 @@ import greenlet
 
 from harness.clock import now_ns
 from harness.load.client import Client, Reply, RequestFailed, TimedOut
-from harness.load.records import RECORD, REPLY, ErrorTexts, Fate
 from harness.load.timer import timer
+from harness.load.wire import RECORD, REPLY, ErrorTexts, Fate
 
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""

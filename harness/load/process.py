@@ -16,7 +16,7 @@ import numpy as np
 
 from harness.errors import TrialError
 from harness.load.plan import LoadPlan
-from harness.load.records import FIELDS, REPLY
+from harness.load.wire import FIELDS, REPLY
 from loadprofiles.contract import fingerprint
 from targets.ownership import work_folder
 

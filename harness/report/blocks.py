@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from harness.notes import FORCED_COLD
-from harness.records import PHASES
+from harness.analysis.summary import Row, Summary
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell, cell, count, counted, figure, milliseconds, percent
+from harness.record.nouns import FORCED_COLD, PHASES
 from harness.report.cases import labels, sizes, traffic
 from harness.report.footnotes import Footnotes, footnotes
-from harness.report.text import MISSING, Cell, cell, clean, count, counted, figure, milliseconds, percent
-from harness.summary import Row, Summary
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from harness.estimate import plain
-from harness.problems import MOST_SHOWN
-from harness.report.text import clean, counted
-from harness.summary import Row
+from harness.analysis.summary import Row
+from harness.files.problems import MOST_SHOWN
+from harness.files.text import clean
+from harness.record.estimate import plain
+from harness.record.figures import counted
 
 ABOUT_TRAFFIC: dict[str, Callable[[float], str]] = {
     "rate": lambda value: f"{value:g} req/s",

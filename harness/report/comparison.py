@@ -12,15 +12,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.comparison import Comparison, Comparisons
+from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.ratio import Verdict
 from harness.errors import UsageError
-from harness.estimate import plain
-from harness.notes import FORCED_COLD
-from harness.ratio import Verdict
+from harness.files.text import clean
+from harness.record.estimate import plain
+from harness.record.figures import cell, counted, figure, milliseconds
+from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
 from harness.report.console import Format, page_wide, say
 from harness.report.export import bullets, escaped, four, harmless
-from harness.report.text import cell, clean, counted, figure, milliseconds
 
 ON_THE_EDGE = "on the edge"
 STYLES = {Verdict.SLOWER: "bold red", Verdict.FASTER: "bold green", Verdict.SAME: "bold", Verdict.UNCLEAR: "yellow"}

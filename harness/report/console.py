@@ -9,13 +9,14 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from harness.analysis.summary import Summary
 from harness.errors import UsageError
+from harness.files.text import clean
+from harness.record.figures import Cell
 from harness.report.blocks import Column, Table, page
 from harness.report.export import as_csv, as_json, as_markdown
 from harness.report.footnotes import Footnotes
 from harness.report.heading import LEGEND, heading
-from harness.report.text import Cell, clean
-from harness.summary import Summary
 
 Format = Literal["text", "md", "csv", "json"]
 PLAIN_WIDTH = 120

@@ -1,5 +1,7 @@
 """From a stored run to the content of its report, which HTML and Markdown both show."""
 
+from harness.files.text import clean
+from harness.record.folder import RunFolder
 from harness.report.blocks import page, phase_tables
 from harness.report.heading import LEGEND, heading
 from harness.report.material import Material, gather
@@ -17,8 +19,6 @@ from harness.report.sections.repeat import repeat
 from harness.report.sections.score import score
 from harness.report.sections.starts import starts
 from harness.report.sections.traffic import cold_mix, units
-from harness.report.text import clean
-from harness.store import RunFolder
 
 
 def content_of(run: RunFolder) -> Content:

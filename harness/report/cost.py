@@ -7,16 +7,17 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.analysis.table import summarise
+from harness.cost.book import read_book
 from harness.cost.costing import costing_of
 from harness.cost.nouns import TERMS, Costing, CostLine, SideCost
 from harness.errors import UsageError
-from harness.price_book import read_book
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
+from harness.record.shelf import find_run
 from harness.report.blocks import Column, Table, filled
 from harness.report.console import page_wide, say, say_table
 from harness.report.export import block, bullets, escaped, harmless
-from harness.report.text import MISSING, Cell, cell, clean, count, figure, percent_of
-from harness.store import find_run
-from harness.table import summarise
 
 FORMATS = ("text", "md", "csv", "json")
 MILLION = 1e6

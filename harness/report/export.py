@@ -7,12 +7,13 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from harness.estimate import Estimate, plain
-from harness.records import PHASES, StartClass
+from harness.analysis.summary import ABSENT, NO_TRIAL, TOLD, Row, Summary
+from harness.files.text import clean
+from harness.record.estimate import Estimate, plain
+from harness.record.figures import Cell
+from harness.record.nouns import PHASES, StartClass
 from harness.report.blocks import Table, page
 from harness.report.heading import LEGEND, heading
-from harness.report.text import Cell, clean
-from harness.summary import ABSENT, NO_TRIAL, TOLD, Row, Summary
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")

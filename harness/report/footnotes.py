@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.report.text import clean
-from harness.summary import Row
+from harness.analysis.summary import Row
+from harness.files.text import clean
 
 
 @dataclass

@@ -2,8 +2,9 @@
 
 from datetime import UTC, datetime
 
-from harness.report.text import clean, counted
-from harness.summary import Summary
+from harness.analysis.summary import Summary
+from harness.files.text import clean
+from harness.record.figures import counted
 
 LEGEND = (
     "p50, p95, p99 count from the scheduled moment over all requests, with failures as infinitely late; below a figure "

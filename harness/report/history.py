@@ -8,13 +8,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.decision.history import History, history
 from harness.errors import MissingError, UsageError
-from harness.files import replacing
-from harness.history import History, history
+from harness.files.text import clean
+from harness.files.whole import replacing
 from harness.report.console import page_wide, say, stacked
 from harness.report.export import bullets, escaped, together
 from harness.report.history_blocks import Block, blocks, heading
-from harness.report.text import clean
 
 FORMATS = ("text", "md", "json")
 LEGEND = (

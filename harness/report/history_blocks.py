@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.estimate import plain
-from harness.history import Change, History, Point, Series
-from harness.notes import FORCED_COLD
-from harness.past_runs import NEW_DEFINITION, PastRun
+from harness.decision.history import Change, History, Point, Series
+from harness.decision.past_runs import NEW_DEFINITION, PastRun
+from harness.files.text import clean
+from harness.record.estimate import plain
+from harness.record.figures import MISSING, Cell, cell, counted, figure
+from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
-from harness.report.text import MISSING, Cell, cell, clean, counted, figure
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from harness.files.text import clean
 from harness.report.charts.palette import STYLES, style
 from harness.report.nouns import Content
-from harness.report.text import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = {"notes", "verdict", "profile", "state", "value", "digest", "base", "term", "rests on"} | {

@@ -2,23 +2,22 @@
 
 from dataclasses import dataclass
 
-from harness.compare import compare_within
-from harness.comparison import Comparisons
+from harness.analysis.compare import compare_within
+from harness.analysis.comparison import Comparisons
+from harness.analysis.stats import percentile
+from harness.analysis.summary import Row, Summary
+from harness.analysis.trial_rows import TrialFigures, read_figures
 from harness.cost.nouns import Costing, SideCost
-from harness.decision import decide
+from harness.decision.decision import decide
+from harness.decision.scorecard import Scorecard
 from harness.errors import FrostlineError
-from harness.figures import TrialFigures, read_figures
-from harness.notes import FORCED_COLD
-from harness.records import TrialRecord
+from harness.files.text import clean
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.lines import trial_key
+from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.report.cases import labels
 from harness.report.charts.palette import Style, style
-from harness.report.text import clean
 from harness.report.timeline import COLUMNS, Pooled
-from harness.scorecard import Scorecard
-from harness.stats import percentile
-from harness.store import RunFolder, trial_key
-from harness.summary import Row, Summary
-from harness.table import latest_attempts
 
 MOST_PAIRS = 6
 

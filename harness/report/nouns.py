@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from harness.record.figures import Cell
 from harness.report.blocks import Table
-from harness.report.text import Cell
 
 Tone = Literal["slower", "faster", "same", "unclear", "none"]
 

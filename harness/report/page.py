@@ -4,10 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness.errors import MissingError, UsageError
-from harness.files import inside, replacing
+from harness.files.whole import inside, replacing
+from harness.record.folder import RunFolder
+from harness.record.shelf import find_run
 from harness.report.content import content_of
 from harness.report.nouns import Content
-from harness.store import RunFolder, find_run
 
 FORMATS = {"html": "report.html", "md": "report.md"}
 """With the file that each is written to in the run folder."""

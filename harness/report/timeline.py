@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.figures import MET_START, MS_PER_NS, codes, numbers, spans_of
-from harness.records import Outcome, StartClass
-from harness.stats import Floats
+from harness.analysis.stats import Floats
+from harness.analysis.trial_rows import MET_START, MS_PER_NS, codes, numbers, spans_of
+from harness.record.nouns import Outcome, StartClass
 
 BINS = 24
 COLUMNS = ["scheduled_ns", "done_ns", "outcome", "start_class", "unit", "handler_ns"]

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harness.errors import RecordError
-from harness.files import safe_name
-from harness.store import RunFolder
-from harness.stored_runs import stored_runs
+from harness.files.whole import safe_name
+from harness.record.folder import RunFolder
+from harness.record.shelf import stored_runs
 
 
 def cited_run(results: Path, run: str) -> RunFolder:

@@ -4,17 +4,17 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.compare import compare_runs
-from harness.comparison import Comparison, Comparisons
+from harness.analysis.compare import compare_runs
+from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.ratio import Verdict
 from harness.errors import FrostlineError
-from harness.estimate import Estimate, plain
-from harness.files import one_line
-from harness.notes import ROUNDS_FOR_VERDICT
-from harness.ratio import Verdict
-from harness.report.text import MISSING, cell
+from harness.files.whole import one_line
+from harness.record.estimate import Estimate, plain
+from harness.record.figures import MISSING, cell
+from harness.record.folder import RunFolder
+from harness.record.nouns import ROUNDS_FOR_VERDICT
 from harness.review.ledger import MEASURES, number
 from harness.review.record import Evidence, ReviewRecord
-from harness.store import RunFolder
 
 WEAK = (
     "Weak evidence: the two runs were not interleaved, so the platform's drift is part of every ratio. Intervals are "

@@ -3,16 +3,17 @@
 from datetime import timedelta
 from pathlib import Path
 
-from harness.calendar import moment_of, utc_now
+from harness.clock import moment_of, utc_now
 from harness.errors import RecordError, UsageError
-from harness.report.text import clean, counted
+from harness.files.text import clean
+from harness.record.figures import counted
+from harness.record.shelf import stored_runs
 from harness.review.anchors import cited_run, newest_run
 from harness.review.evidence import evidence_of
 from harness.review.findings import Findings
 from harness.review.reading import read_reviews
 from harness.review.triggers import reading
 from harness.review.verifying import Runs, Verified, missing, verified
-from harness.stored_runs import stored_runs
 
 FRESH = timedelta(days=100)
 

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.calendar import moment_of
+from harness.clock import moment_of
 from harness.errors import RecordError
-from harness.records import Manifest
+from harness.record.figures import counted, figure
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
 from harness.report.heading import minute
-from harness.report.text import counted, figure
 from harness.review import change, money, worksheet
 from harness.review.anchors import cited_run
 from harness.review.direction import primary_of, recommended, why
@@ -20,7 +21,6 @@ from harness.review.page import markdown
 from harness.review.record import REVIEW_SCHEMA, CitedReview, CitedRun, Evidence, ReviewRecord
 from harness.review.sides import sides_of
 from harness.review.triggers import triggers_of
-from harness.store import RunFolder
 
 MOST_DOUBTS = 12
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from harness.comparison import Comparison
-from harness.estimate import plain
-from harness.notes import FORCED_COLD
+from harness.analysis.comparison import Comparison
+from harness.record.estimate import plain
+from harness.record.nouns import FORCED_COLD
 from harness.review.findings import Findings, Pair
 from harness.review.ledger import cited, of
 from harness.review.record import Evidence, Primary, Recommended

@@ -2,15 +2,15 @@
 
 import numpy as np
 
+from harness.analysis.stats import share
+from harness.analysis.summary import Row
+from harness.analysis.trial_rows import numbers
+from harness.analysis.usage import MB_PER_GB
 from harness.cost.nouns import SideCost
-from harness.estimate import Estimate, rounded
-from harness.figures import numbers
-from harness.notes import FORCED_COLD
+from harness.record.estimate import Estimate, rounded
+from harness.record.nouns import FORCED_COLD
 from harness.review.findings import Findings
 from harness.review.record import Evidence
-from harness.stats import share
-from harness.summary import Row
-from harness.usage import MB_PER_GB
 
 NS_PER_S = 1_000_000_000
 COLD = ("cold_p50_ms", "cold_p90_ms")

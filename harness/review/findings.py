@@ -5,15 +5,15 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from harness.compare import compare_within, margin_of, profile_of
-from harness.comparison import Comparisons
+from harness.analysis.compare import compare_within, margin_of, profile_of
+from harness.analysis.comparison import Comparisons
+from harness.analysis.summary import Summary
+from harness.analysis.table import Key, key_of
 from harness.cost.nouns import Costing
-from harness.decision import Decision, decide
-from harness.files import one_line
-from harness.records import TrialRecord
-from harness.store import RunFolder
-from harness.summary import Summary
-from harness.table import Key, key_of, latest_attempts
+from harness.decision.decision import Decision, decide
+from harness.files.whole import one_line
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.nouns import TrialRecord
 
 Pair = tuple[str | None, str | None]
 """A service and a function; None where the run has only the other."""

@@ -5,10 +5,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from harness.files import one_line
-from harness.problems import problems_in
+from harness.files.problems import problems_in
+from harness.files.strict_yaml import Loader
+from harness.files.whole import one_line
 from harness.review.record import ReviewRecord
-from harness.strict_yaml import Loader
 
 FENCE = "---"
 MOST_PROBLEMS = 20

@@ -3,8 +3,8 @@
 import hashlib
 
 from harness.errors import RecordError
-from harness.files import inside, sha256
-from harness.store import RunFolder
+from harness.files.whole import inside, sha256
+from harness.record.folder import RunFolder
 
 FILES = ("manifest.json", "trials.jsonl")
 

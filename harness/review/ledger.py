@@ -1,7 +1,7 @@
 """Looking up evidence, and the words and figures that it is shown in."""
 
-from harness.estimate import Estimate
-from harness.report.text import MISSING, cell, figure, milliseconds, percent
+from harness.record.estimate import Estimate
+from harness.record.figures import MISSING, cell, figure, milliseconds, percent
 from harness.review.record import Evidence
 
 MEASURES = {

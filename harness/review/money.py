@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from harness.cost.nouns import TERMS, BreakEven, SideCost
-from harness.report.text import figure
+from harness.record.figures import figure
 from harness.review.findings import Findings
 from harness.review.ledger import cited, of, rate
 from harness.review.record import Evidence

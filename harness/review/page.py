@@ -6,10 +6,10 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from harness.record.figures import MISSING
 from harness.report.export import escaped
-from harness.report.text import MISSING
 
-TEMPLATES = Path(__file__).parents[1] / "report" / "templates"
+TEMPLATES = Path(__file__).parent
 
 
 def markdown(values: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.files import NAME, read_file
+from harness.files.whole import NAME, read_file
 from harness.review.front_matter import record_of
 from harness.review.people import Split, split
 from harness.review.record import ReviewRecord

@@ -5,9 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from harness.calendar import moment_of
-from harness.estimate import Estimate
-from harness.scorecard import Recommendation
+from harness.clock import moment_of
+from harness.decision.scorecard import Recommendation
+from harness.record.estimate import Estimate
 
 REVIEW_SCHEMA: Literal["frostline/review/1"] = "frostline/review/1"
 Primary = Literal["serverless", "container", "hybrid", "undecided"]

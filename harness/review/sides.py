@@ -3,15 +3,15 @@
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.comparison import Comparison
-from harness.estimate import plain
-from harness.notes import FORCED_COLD
+from harness.analysis.comparison import Comparison
+from harness.analysis.table import Key, key_of
+from harness.record.estimate import plain
+from harness.record.figures import MISSING, cell, counted
+from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
-from harness.report.text import MISSING, cell, counted
 from harness.review.findings import Findings, Pair
 from harness.review.ledger import MEASURES, number
 from harness.review.record import Evidence
-from harness.table import Key, key_of
 
 SHOWN = (
     *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "warm_p95_ms", "cold_p50_ms"),

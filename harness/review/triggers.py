@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from harness.cost.nouns import BreakEven
-from harness.economics import Economics
-from harness.estimate import Estimate, rounded
-from harness.files import one_line
-from harness.notes import FORCED_COLD
-from harness.report.text import figure
+from harness.files.whole import one_line
+from harness.record.estimate import Estimate, rounded
+from harness.record.figures import figure
+from harness.record.nouns import FORCED_COLD
+from harness.record.stated import Economics
 from harness.review.direction import SIDES
 from harness.review.findings import Findings
 from harness.review.ledger import MEASURES, SHARES, number, rate

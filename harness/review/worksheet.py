@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from harness.notes import FORCED_COLD
-from harness.report.text import figure
+from harness.record.figures import figure
+from harness.record.nouns import FORCED_COLD
 from harness.review.findings import Findings
 from harness.review.ledger import MEASURES, cited, rate
 from harness.review.record import Evidence

@@ -4,18 +4,19 @@ from datetime import datetime
 from pathlib import Path
 
 from harness import __version__
-from harness.calendar import Quarter, utc_now
+from harness.clock import Quarter, utc_now
 from harness.errors import MissingError, RecordError, UsageError
-from harness.files import NAME, replacing
-from harness.problems import shown
-from harness.records import Manifest
+from harness.files.problems import shown
+from harness.files.whole import NAME, replacing
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
+from harness.record.shelf import find_run
 from harness.review.anchors import anchor_of, cited_run
 from harness.review.deriving import Order, derive, experiment_of
 from harness.review.findings import findings_of
 from harness.review.front_matter import record_of
 from harness.review.reading import MOST_BYTES, Reviewed, read_review
 from harness.review.record import CitedReview
-from harness.store import RunFolder, find_run
 
 MOST_NAME = 120
 

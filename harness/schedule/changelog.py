@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.economics import FIELDS as ECONOMICS
 from harness.errors import MissingError, UsageError
-from harness.experiment import Experiment
-from harness.files import read_file, replacing
-from harness.problems import shown
-from harness.records import Manifest
+from harness.experiment.question import Experiment
+from harness.files.problems import shown
+from harness.files.whole import read_file, replacing
+from harness.record.nouns import Manifest
+from harness.record.stated import FIELDS as ECONOMICS
 from harness.report.export import escaped
 
 NAME = "perf-changelog.md"

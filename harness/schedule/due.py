@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.calendar import Quarter, moment_of
-from harness.records import Manifest
-from harness.stored_runs import stored_runs
+from harness.clock import Quarter, moment_of
+from harness.record.nouns import Manifest
+from harness.record.shelf import stored_runs
 
 
 @dataclass(frozen=True)

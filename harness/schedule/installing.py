@@ -4,15 +4,16 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.anchor import keep_images
-from harness.calendar import utc_now
+from harness.clock import utc_now
 from harness.errors import UsageError
-from harness.report.text import clean, counted
+from harness.files.strict_yaml import is_file
+from harness.files.text import clean
+from harness.measure.anchor import keep_images
+from harness.record.figures import counted
 from harness.schedule.due import standing, stored
 from harness.schedule.plan import Moment, Plan, as_written, read_plan, scheduled
 from harness.schedule.starter import Job
 from harness.schedule.starters import starter
-from harness.strict_yaml import is_file
 
 
 def install(experiments: list[str], with_: str, plan: Path, results: Path, console: Console) -> None:

@@ -8,11 +8,11 @@ import yaml
 from pydantic import Field, ValidationError
 
 from harness.errors import MissingError, UsageError
-from harness.experiment import Experiment, experiment_names, read_experiment
-from harness.files import replacing
-from harness.part import Part
-from harness.problems import problems_in, shown
-from harness.strict_yaml import is_file, read_mapping
+from harness.experiment.question import Experiment, experiment_names, read_experiment
+from harness.files.problems import problems_in, shown
+from harness.files.strict_yaml import is_file, read_mapping
+from harness.files.whole import replacing
+from harness.record.stated import Part
 
 SCHEMA = "frostline/schedule/1"
 MONTHS = (1, 4, 7, 10)

@@ -1,27 +1,30 @@
 """`frostline remeasure`: last quarter's images first, then what is built today: the newest run is the new one."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
-from harness import differences
-from harness.anchor import Anchor, anchor_of, keep_images
-from harness.calendar import utc_now
-from harness.choice import Choice, choose
+from harness.analysis import differences
+from harness.clock import utc_now
 from harness.errors import FrostlineError, Interrupted
-from harness.experiment import Experiment
-from harness.records import Manifest
-from harness.report.text import clean
-from harness.running import measure
+from harness.experiment.question import Experiment
+from harness.files.text import clean
+from harness.measure.anchor import Anchor, anchor_of, keep_images
+from harness.measure.fitting import Choice, choose
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
 from harness.schedule.changelog import asked, change_of
 from harness.schedule.due import Standing, standing, stored
 from harness.schedule.plan import read_plan
-from harness.store import RunFolder
 from targets.contract import DeploymentError
 
+Measure = Callable[[Choice, Path, Console, Anchor | None], tuple[RunFolder, int]]
+"""Carries out a run in a results folder, with an anchor's images where there is one: the run and its exit code."""
 
-def remeasure(if_due: bool, plan: Path, results: Path, console: Console) -> int:
+
+def remeasure(if_due: bool, plan: Path, results: Path, console: Console, measure: Measure) -> int:
     """Measure what is scheduled, with `if_due` only what this quarter lacks. The exit code is the worst of all: 1 also
     when a changed definition has no reason in the changelog yet."""
     _, experiments = read_plan(plan)
@@ -37,7 +40,7 @@ def remeasure(if_due: bool, plan: Path, results: Path, console: Console) -> int:
             say(console, f"{experiment.name}: measured in {stand.quarter} by run {stand.last.run}: nothing to do")
             continue
         try:
-            code = max(code, Remeasurement(experiment, stand, results, console).carry_out())
+            code = max(code, Remeasurement(experiment, stand, results, console, measure).carry_out())
         except Interrupted:
             raise
         except FrostlineError as error:
@@ -56,17 +59,20 @@ def say(console: Console, *told: str) -> None:
 class Remeasurement:
     """Of one experiment."""
 
-    def __init__(self, experiment: Experiment, stand: Standing, results: Path, console: Console) -> None:
+    def __init__(
+        self, experiment: Experiment, stand: Standing, results: Path, console: Console, measure: Measure
+    ) -> None:
         self.experiment = experiment
         self.stand = stand
         self.results = results
         self.console = console
+        self.measure = measure
 
     def carry_out(self) -> int:
         """The anchor's run, then the new one; returns the worse exit code."""
         choice = choose(self.experiment)
         beside, code, notice = self._anchor(choice)
-        folder, new_code = measure(noticed(choice, notice), self.results, self.console)
+        folder, new_code = self.measure(noticed(choice, notice), self.results, self.console, None)
         tags, problems = keep_images(folder.manifest)
         say(self.console, *(f"kept for next quarter: {tag}" for tag in tags), *problems)
         if beside is not None:
@@ -84,7 +90,7 @@ class Remeasurement:
             return None, 0, f"NO ANCHOR: images of run {previous.run} cannot be deployed: {error}"
         told = [f"ANCHOR: images of run {previous.run}, deployed again before those of today", *rebuilt(anchor)]
         try:
-            folder, code = measure(noticed(choice, *told), self.results, self.console, anchor)
+            folder, code = self.measure(noticed(choice, *told), self.results, self.console, anchor)
         except Interrupted:
             raise
         except FrostlineError as error:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.calendar import Quarter, utc_now
-from harness.report.text import clean
+from harness.clock import Quarter, utc_now
+from harness.files.text import clean
 from harness.schedule.changelog import asked, change_of
 from harness.schedule.due import Standing, began, standing, stored
 from harness.schedule.plan import Plan, read_plan

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import MissingError, UsageError
-from harness.files import read_file, replacing
-from harness.problems import shown
+from harness.files.problems import shown
+from harness.files.whole import read_file, replacing
 from harness.schedule.plan import Moment
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.records import Outcome
+from harness.record.nouns import Outcome
 from harness.selftest.check import Check, near, same
 from harness.selftest.ledger import most_at_once
 from harness.selftest.testimony import Examined, Testimony

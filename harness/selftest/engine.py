@@ -5,7 +5,7 @@ from typing import Any
 
 import docker
 
-from targets import containers
+from targets.local import containers
 from targets.ownership import RUN_LABEL
 
 SETTLE_S = 1.0

@@ -7,18 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import targets
-from harness.choice import Choice, choose
+from harness.analysis.table import summarise
 from harness.errors import MissingError, UsageError
-from harness.experiment import parse_experiment
-from harness.problems import shown
-from harness.run import start
+from harness.experiment.question import parse_experiment
+from harness.files.problems import shown
+from harness.measure.fitting import Choice, choose
+from harness.measure.run import start
+from harness.measure.walk import Watcher
 from harness.selftest.agreement import disagreements
 from harness.selftest.check import Check, same
 from harness.selftest.engine import EngineWitness
 from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.testimony import Examined, testimonies
-from harness.table import summarise
-from harness.walk import Watcher
 
 Say = Callable[[str], None]
 

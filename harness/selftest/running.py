@@ -7,10 +7,11 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UsageError
-from harness.report.text import clean, figure
+from harness.files.text import clean
+from harness.measure.watchers import LogWatcher, TerminalWatcher, watcher
+from harness.record.figures import figure
 from harness.selftest.check import SELFTEST_SCHEMA, Check
 from harness.selftest.examination import examine
-from harness.watchers import LogWatcher, TerminalWatcher, watcher
 
 FORMATS = ("text", "json")
 

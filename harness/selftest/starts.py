@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.columns import phase_column
-from harness.records import PHASES, Outcome, StartClass
+from harness.record.columns import phase_column
+from harness.record.nouns import PHASES, Outcome, StartClass
 from harness.selftest.agreement import PHASE_SETTINGS
 from harness.selftest.check import Check, near, same
 from harness.selftest.testimony import Examined, Testimony

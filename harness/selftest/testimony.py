@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from harness.choice import Choice
-from harness.plan import Trial
-from harness.recording import EVENTS
-from harness.records import StartClass, TrialRecord
+from harness.analysis.summary import Row, Summary
+from harness.experiment.plan import Trial
+from harness.measure.fitting import Choice
+from harness.measure.recording import EVENTS
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.nouns import StartClass, TrialRecord
 from harness.selftest.ledger import Handled, Life, read_ledger
-from harness.store import RunFolder
-from harness.summary import Row, Summary
-from harness.table import latest_attempts
 from targets.contract import Event
 from targets.workloads.known_truth import Command, Settings, command, settings_of
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
-from harness.records import Outcome
+from harness.record.nouns import Outcome
 from harness.selftest.check import Check, near, same
 from harness.selftest.testimony import Examined, Testimony
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from harness.compare import Verdict, compare_within
+from harness.analysis.compare import Verdict, compare_within
+from harness.record.folder import latest_attempts
 from harness.selftest.check import Check
 from harness.selftest.testimony import Examined
-from harness.table import latest_attempts
 
 ONE, OTHER, PLANTED = "one", "other", "planted"
 HANDLER_MS = 30.0

@@ -12,15 +12,15 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
-from targets import containers
 from targets.clock import now_ns
 from targets.contract import DeploymentError, FunctionSettings, Sizing
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.lambda_front.upstream import HungUp, Upstream
+from targets.local import containers
+from targets.local.resources import Cgroup, Usage
 from targets.packaging.archive import ImageArchive
 from targets.packaging.image import FUNCTION_COMMAND
-from targets.resources import Cgroup, Usage
 
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 POLL_S = 0.002

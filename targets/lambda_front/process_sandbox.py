@@ -6,8 +6,8 @@ import socket
 from targets.clock import now_ns
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
-from targets.resources import Usage, process_usage
-from targets.serving_process import ServingProcess
+from targets.local.resources import Usage, process_usage
+from targets.local.serving_process import ServingProcess
 
 LOOP = "targets.serving.process_loop"
 DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the function\'s process ended with status %d"}'

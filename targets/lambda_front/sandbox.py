@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from targets.clock import now_ns
 from targets.events import EventLog
-from targets.resources import Usage
+from targets.local.resources import Usage
 from targets.serving import marks
 
 

@@ -13,8 +13,8 @@ import time
 import httptools
 
 import targets
-from targets import containers
 from targets.contract import Order, Package, Sizing
+from targets.local import containers
 from targets.ownership import Owner, labels
 from targets.packaging.image import FUNCTION_COMMAND
 

@@ -53,7 +53,7 @@ def make(folder: Path, shape: Shape) -> None:
     """A valid run by the store itself. Imports are here, for the parent's memory would count as the child's."""
     import numpy as np
 
-    from harness.store import RunFolder
+    from harness.record.folder import RunFolder
     from tests.synthetic import manifest, trial, unit
 
     rng = np.random.default_rng(1)
@@ -89,7 +89,7 @@ def traffic(rng, n: int, units: list[str]):
     import numpy as np
     import pyarrow as pa
 
-    from harness.columns import REQUESTS
+    from harness.record.columns import REQUESTS
     from tests.synthetic import MS, with_phases
 
     scheduled = np.cumsum(rng.exponential(1e9 / RATE, n)).astype(np.int64)
@@ -151,7 +151,7 @@ def memory(rng, units: list[str], seconds: float):
     import numpy as np
     import pyarrow as pa
 
-    from harness.columns import SAMPLES
+    from harness.record.columns import SAMPLES
 
     moments = np.arange(0, seconds, 1 / SAMPLES_PER_S)
     alive = min(ALIVE, len(units))

@@ -16,9 +16,8 @@ import docker
 import psutil
 import yaml
 
-from harness.records import TrialRecord
-from harness.store import RunFolder
-from harness.table import latest_attempts
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.nouns import TrialRecord
 from targets.ownership import OWNER_LABEL, RUN_LABEL
 
 MAIN = "from harness.cli import main; main()"

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from harness.records import Outcome
-from harness.store import RunFolder
-from harness.table import latest_attempts, summarise
+from harness.analysis.table import summarise
+from harness.record.folder import RunFolder, latest_attempts
+from harness.record.nouns import Outcome
 from targets.workloads.known_truth import command, settings_of
 from tests.e2e.bench import Bench, undisturbed
 

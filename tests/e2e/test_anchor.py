@@ -7,7 +7,7 @@ import docker
 import pytest
 import yaml
 
-from harness.store import RunFolder
+from harness.record.folder import RunFolder
 from targets.ownership import IMAGE_LABEL
 from targets.packaging.anchor import REPOSITORY
 from targets.packaging.archive import archives

@@ -2,8 +2,8 @@
 
 import json
 
-from harness.capacity.record import read_capacities
-from harness.store import RunFolder
+from harness.record.capacity import read_capacities
+from harness.record.folder import RunFolder
 from tests.e2e.bench import DISTURBANCES, Bench
 
 SEARCH = """

@@ -16,7 +16,7 @@ import pytest
 
 import targets
 from harness.clock import now_ns
-from harness.cold import ask_once
+from harness.measure.forced import ask_once
 from targets.contract import Order, Package, Sizing
 from targets.ownership import OWNER_VARIABLE, RUN_LABEL, RUN_VARIABLE, Owner, labels, variables
 from tests.e2e.bench import Bench, Started, assert_done, until

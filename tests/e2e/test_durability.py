@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.table import summarise
+from harness.analysis.table import summarise
 from tests.e2e.bench import Bench, assert_done, until
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, only, truth
 from tests.e2e.private_engine import PrivateEngine

@@ -8,7 +8,7 @@ import threading
 import psutil
 import pytest
 
-from harness.records import Outcome, StartClass
+from harness.record.nouns import Outcome, StartClass
 from tests.e2e.bench import Bench, assert_done, until
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, told, truth, with_outcome
 
@@ -143,8 +143,8 @@ time.time_ns = lambda: real_ns() + next(steps) * 10**9
 STEPPED_LABELS = """
 import datetime, itertools
 import harness.calendar
-hours, now = itertools.cycle([0, 2, -24, 8760, -1]), harness.calendar.utc_now
-harness.calendar.utc_now = lambda: now() + datetime.timedelta(hours=next(hours))
+hours, now = itertools.cycle([0, 2, -24, 8760, -1]), harness.clock.utc_now
+harness.clock.utc_now = lambda: now() + datetime.timedelta(hours=next(hours))
 from harness.cli import main
 main()
 """

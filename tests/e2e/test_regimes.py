@@ -4,9 +4,9 @@ import os
 
 import pytest
 
-from harness import page_cache
-from harness.records import PHASES, Outcome, StartClass
-from harness.table import summarise
+from harness.analysis.table import summarise
+from harness.measure import page_cache
+from harness.record.nouns import PHASES, Outcome, StartClass
 from tests.e2e.bench import assert_done
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, truth
 

@@ -11,8 +11,8 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+from harness.record.folder import RunFolder
 from harness.report.page import write_report
-from harness.store import RunFolder
 from tests.synthetic import make_run, manifest, samples, traffic, trial
 
 LONG = "A-name-of-a-target-that-is-much-longer-than-anybody-would-like-to-read-it-in-a-table-" + "x" * 100

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 import targets
-from harness.records import PHASES, Outcome, StartClass
+from harness.record.nouns import PHASES, Outcome, StartClass
 from loadprofiles.contract import fingerprint
 from tests.conftest import engine_refusal
 from tests.e2e.bench import assert_done, summary
@@ -80,8 +80,8 @@ def test_the_recorded_schedule_is_the_one_that_was_sent(finished):
 
 
 def planned_offsets(folder, record):
-    from harness.experiment import parse_experiment
-    from harness.plan import plan
+    from harness.experiment.plan import plan
+    from harness.experiment.question import parse_experiment
 
     trials = plan(parse_experiment(folder.manifest.experiment, "manifest"), list(folder.manifest.targets))
     trial = next(trial for trial in trials if trial.id == record.trial)

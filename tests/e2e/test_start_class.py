@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from harness.records import Outcome, StartClass
+from harness.record.nouns import Outcome, StartClass
 from tests.e2e.bench import Bench, Started, assert_done
 
 LEAST_REQUESTS = 500

@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 
-from harness.store import RunFolder
+from harness.record.folder import RunFolder
 from tests.synthetic import make_run, manifest, requests, samples, trial, unit
 
 DEEDS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")

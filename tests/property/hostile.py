@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from harness.errors import FrostlineError
-from harness.report.text import clean
+from harness.files.text import clean
 
 LEAST = {
     # (inputs, of them mutations of valid ones that a YAML or JSON parser takes)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.columns import REQUESTS
-from harness.evidence import Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
 from harness.load.process import KeptReply, LoadResult
-from harness.load.records import FIELDS, RECORD, ErrorTexts, Fate
-from harness.records import PHASES, Outcome
-from harness.requests import Exchange, Judge, exchanges_of
+from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
+from harness.measure.evidence import Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.rows import Exchange, Judge, exchanges_of
+from harness.record.columns import REQUESTS
+from harness.record.nouns import PHASES, Outcome
 from targets import workload
 from targets.events import EventLog, EventReader
 from targets.serving import marks

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.experiment import SHIPPED, Experiment, parse_experiment, read_experiment
+from harness.experiment.question import SHIPPED, Experiment, parse_experiment, read_experiment
 from tests.property.hostile import Tally, alike, as_json, examples, mostly, mutated, outcome, spoiled, texts, values
 
 VALID = {

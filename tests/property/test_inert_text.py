@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from harness.analysis.table import summarise
+from harness.record.folder import RunFolder
 from harness.report.console import render
-from harness.store import RunFolder
-from harness.table import summarise
 from tests.property.folders import lines_of, put, small_run
 from tests.property.hostile import LEAST, NASTY, TOTAL, Tally, as_json, examples
 

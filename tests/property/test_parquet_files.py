@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.columns import REQUESTS, SAMPLES
-from harness.figures import read_figures
-from harness.records import Outcome, StartClass
-from harness.store import RunFolder
-from harness.table import summarise
+from harness.analysis.table import summarise
+from harness.analysis.trial_rows import read_figures
+from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.folder import RunFolder
+from harness.record.nouns import Outcome, StartClass
 from tests.property.folders import lines_of, put, small_run, watched
 from tests.property.hostile import Tally, as_json, examples, outcome, spoiled
 from tests.synthetic import requests, samples

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from harness.analysis.table import summarise
 from harness.cli import main
 from harness.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.shelf import find_run
 from harness.report.console import render
-from harness.store import RunFolder, find_run
-from harness.table import summarise
 from tests.property.folders import MARKER, beside, fingerprint, lines_of, link, put, small_run, watched
 from tests.property.hostile import (
     RAW,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.walk import settled
+from harness.measure.walk import settled
 from tests import synthetic
 
 DISTURBED = {"problems": ["the generator was late"]}

@@ -14,13 +14,13 @@ from rich.console import Console
 from harness.capacity import steps as carried_out
 from harness.capacity.answer import answer
 from harness.capacity.judging import Arrivals, first_break_s, warm_up_s
-from harness.capacity.record import Capacity, capacity_of, read_capacities, read_capacity
 from harness.capacity.running import CapacityOrder, measure_capacity
 from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, search
-from harness.columns import SAMPLES
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
-from harness.records import Outcome
-from harness.store import RunFolder
+from harness.record.capacity import Capacity, capacity_of, read_capacities, read_capacity
+from harness.record.columns import SAMPLES
+from harness.record.folder import RunFolder
+from harness.record.nouns import Outcome
 from tests.synthetic import manifest, requests, trial, unit
 
 LOWEST, MOST = 3.3, 200.0
@@ -143,7 +143,7 @@ def test_starts_do_not_break_the_ramp_but_set_the_warm_up():
 
 
 class SimulatedQueue:
-    """Stands in for `harness.run.start`: every trial of the run meets one server with a fixed service time."""
+    """Stands in for `harness.measure.run.start`: every trial of the run meets one server with a fixed service time."""
 
     def __init__(self, service_ms, late=lambda rate, attempt: False, fail=lambda rate: False, stop_at=None):
         self.service_s, self.late, self.fail, self.stop_at = service_ms / 1e3, late, fail, stop_at
@@ -433,7 +433,7 @@ def test_what_is_no_file_is_named(tmp_path):
 
 
 def test_reading_needs_no_platform():
-    code = "import harness.capacity.record, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    code = "import harness.record.capacity, sys; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     absent = {"targets", "loadprofiles", "docker", "boto3", "locust", "gevent"}
     assert not absent & set(done.stdout.split())

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.change_points import LEAST, LEAST_PER_SIDE, change_points
+from harness.analysis.change_points import LEAST, LEAST_PER_SIDE, change_points
 
 
 def noise(rng, n, level=100.0, spread=0.1):

@@ -9,12 +9,12 @@ import sys
 import pytest
 
 import targets
+from harness.commands.load_url import LoadOrder
 from harness.errors import RecordError, UsageError
-from harness.experiment import experiment_names
-from harness.load_url import LoadOrder
-from harness.store import RunFolder
+from harness.experiment.question import experiment_names
+from harness.record.folder import RunFolder
 from targets.contract import DeploymentError, FunctionSettings
-from targets.front_process import FrontProcess
+from targets.local.front_process import FrontProcess
 from tests.synthetic import manifest
 
 FROSTLINE = [sys.executable, "-c", "from harness.cli import main; main()"]

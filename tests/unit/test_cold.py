@@ -4,15 +4,16 @@ import json
 
 import pytest
 
-from harness import cold, page_cache
 from harness.clock import now_ns
-from harness.cold import MOST_TRIES, Question, discarded, force_cold_starts
 from harness.errors import TrialError
-from harness.evidence import Stamps
 from harness.load.process import KeptReply
-from harness.load.records import Fate
-from harness.records import StartClass
-from harness.requests import Exchange
+from harness.load.wire import Fate
+from harness.measure import forced as cold
+from harness.measure import page_cache
+from harness.measure.evidence import Stamps
+from harness.measure.forced import MOST_TRIES, Question, discarded, force_cold_starts
+from harness.measure.rows import Exchange
+from harness.record.nouns import StartClass
 from targets.contract import Endpoint
 from targets.workloads.echo import WORKLOAD
 

@@ -11,14 +11,14 @@ from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.compare import Verdict, compare
-from harness.comparison import Comparison, Comparisons, related, upheld
+from harness.analysis.compare import Verdict, compare
+from harness.analysis.comparison import Comparison, Comparisons, related, upheld
+from harness.analysis.pairing import Usable
+from harness.analysis.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
+from harness.commands.app import app
 from harness.errors import RecordError, UsageError
-from harness.pairing import Usable
-from harness.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
+from harness.record.folder import RunFolder
 from harness.report.comparison import render
-from harness.store import RunFolder
 from tests import synthetic
 
 A, B = "docker-service", "docker-lambda"

@@ -2,14 +2,14 @@
 
 import pytest
 
-from harness import constancy
-from harness.choice import Choice
-from harness.clean import Remains
-from harness.constancy import Circumstances, changes, lasting_facts, other_runs
 from harness.errors import MissingError, TrialError
-from harness.experiment import parse_experiment
-from harness.run import start
-from harness.walk import _unchanged
+from harness.experiment.question import parse_experiment
+from harness.measure import machine as constancy
+from harness.measure.clean import Remains
+from harness.measure.fitting import Choice
+from harness.measure.machine import Circumstances, changes, lasting_facts, other_runs
+from harness.measure.run import start
+from harness.measure.walk import _unchanged
 from targets.ownership import Owner
 from tests.synthetic import manifest
 
@@ -73,7 +73,7 @@ def test_only_living_load_generators_of_others_are_other_runs(monkeypatch, found
 
 
 def test_a_run_beside_another_is_refused_before_anything_is_written(monkeypatch, tmp_path):
-    monkeypatch.setattr("harness.run.other_runs", lambda: ["run r1, process 1"])
+    monkeypatch.setattr("harness.measure.run.other_runs", lambda: ["run r1, process 1"])
     choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
 
     class Silent:
@@ -86,7 +86,7 @@ def test_a_run_beside_another_is_refused_before_anything_is_written(monkeypatch,
 
 
 def test_a_run_whose_facts_changed_ends(monkeypatch):
-    monkeypatch.setattr("harness.walk.lasting_facts", lambda engine: {**FACTS, "cpus": 1})
+    monkeypatch.setattr("harness.measure.walk.lasting_facts", lambda engine: {**FACTS, "cpus": 1})
     choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
     _unchanged(manifest(facts={"lasting": {"cpus": 1}}), choice)
     _unchanged(manifest(facts={}), choice)

@@ -6,7 +6,9 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from harness.analysis.table import summarise
 from harness.cost.bill import Order, bill, kept_seconds, task_seconds
+from harness.cost.book import PriceBook, book_for
 from harness.cost.break_even import Curves, break_even, crossing
 from harness.cost.costing import costing_of
 from harness.cost.metering import billed_ms, metered
@@ -14,13 +16,11 @@ from harness.cost.nouns import TERMS, Purchase
 from harness.cost.replicas import Carried
 from harness.cost.sku import purchase_of
 from harness.cost.use import Use
-from harness.economics import SECONDS_PER_MONTH, Economics
 from harness.errors import RecordError, UsageError
-from harness.estimate import Estimate
-from harness.price_book import PriceBook, book_for
+from harness.record.estimate import Estimate
+from harness.record.folder import RunFolder
+from harness.record.stated import SECONDS_PER_MONTH, Economics
 from harness.report.cost import as_csv, as_markdown
-from harness.store import RunFolder
-from harness.table import summarise
 from tests.synthetic import make_run, manifest, requests, samples, trial, with_phases
 
 BOOK = book_for("AWS", "us-east-1")

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.clock import clock_id
-from harness.columns import REQUESTS
-from harness.evidence import Evidence, Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
 from harness.load.process import KeptReply
-from harness.load.records import Fate
-from harness.records import PHASES, Outcome, StartClass
-from harness.requests import Exchange, Judge
+from harness.load.wire import Fate
+from harness.measure.evidence import Evidence, Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.rows import Exchange, Judge
+from harness.record.columns import REQUESTS
+from harness.record.nouns import PHASES, Outcome, StartClass
+from targets.clock import clock_id
 from targets.workloads.echo import WORKLOAD
 
 MS = 1_000_000

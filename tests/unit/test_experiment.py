@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 import loadprofiles
 import targets
 from harness.errors import UsageError
-from harness.experiment import Experiment, experiment_names, parse_experiment, read_experiment
-from harness.strict_yaml import MOST_BYTES
+from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
+from harness.files.strict_yaml import MOST_BYTES
 
 VALID = {
     "name": "trial-run",

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from harness.decision.history import FIELDS, history
 from harness.errors import UsageError
-from harness.history import FIELDS, history
+from harness.record.folder import RunFolder
 from harness.report.history import history_of
-from harness.store import RunFolder
 from tests.synthetic import manifest, requests, samples, trial
 
 CPU = {"cpu": "a cpu", "cpus": 2, "memory_mb": 1000, "architecture": "x", "system": "L 6.1", "host": "h"}

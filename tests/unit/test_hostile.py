@@ -9,18 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.columns import REQUESTS
+from harness.analysis.table import summarise
 from harness.errors import RecordError, UsageError
-from harness.experiment import parse_experiment, read_experiment
-from harness.files import inside, read_file
-from harness.parquet import read_table
-from harness.problems import has_more_values
+from harness.experiment.question import parse_experiment, read_experiment
+from harness.files.problems import has_more_values
+from harness.files.strict_json import strict_json
+from harness.files.whole import inside, read_file
+from harness.record.columns import REQUESTS
+from harness.record.folder import RunFolder
+from harness.record.parquet import read_table
+from harness.record.shelf import find_run
 from harness.report.cases import words
 from harness.report.export import escaped, harmless
 from harness.report.heading import minute
-from harness.store import RunFolder, find_run
-from harness.strict_json import strict_json
-from harness.table import summarise
 from tests.synthetic import make_run, manifest, requests, samples, trial
 
 
@@ -155,7 +156,7 @@ def test_what_is_no_file_is_not_waited_for(run, name, harm):
 
 
 def test_endless_lines_and_files_are_refused(run, monkeypatch, tmp_path):
-    monkeypatch.setattr("harness.store.MOST_BYTES", 5000)
+    monkeypatch.setattr("harness.record.folder.MOST_BYTES", 5000)
     with (run.path / "trials.jsonl").open("ab") as file:
         file.write(b"x" * 6000)
     assert "line 5 is longer than 5,000 bytes" in refusal(run.trials)

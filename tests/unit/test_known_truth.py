@@ -9,9 +9,9 @@ import pytest
 
 import targets
 from harness.errors import UsageError
-from harness.experiment import parse_experiment
+from harness.experiment.question import parse_experiment
 from harness.selftest.ledger import most_at_once, read_ledger
-from targets.processes import CODE
+from targets.local.processes import CODE
 from targets.workloads.known_truth import CRASH_STATUS, command, settings_of
 
 FIELDS = {"name": "truth", "question": "?", "targets": ["process-lambda"], "profiles": []}

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.commands.load_url import LoadOrder, summary_of
 from harness.errors import TrialError
 from harness.load.plan import SCHEDULE, LoadPlan
 from harness.load.process import KeptReply, LoadProcess, _read
-from harness.load.records import FIELDS, RECORD, REPLY, ErrorTexts, Fate
-from harness.load_url import LoadOrder, summary_of
+from harness.load.wire import FIELDS, RECORD, REPLY, ErrorTexts, Fate
 from loadprofiles.contract import fingerprint
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Timeline: kept\r\n"

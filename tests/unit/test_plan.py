@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from harness.experiment import parse_experiment
-from harness.notes import FORCED_COLD, SCALE_OUT
-from harness.plan import arrival_seed, plan
+from harness.experiment.plan import arrival_seed, plan
+from harness.experiment.question import parse_experiment
+from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from loadprofiles.contract import fingerprint
 
 TARGETS = ["process-service", "process-lambda"]

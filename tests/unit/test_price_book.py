@@ -7,9 +7,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.commands.app import app
+from harness.cost.book import STALE_DAYS, PriceBook, checked, price_books, read_book
 from harness.errors import UsageError
-from harness.price_book import STALE_DAYS, PriceBook, checked, price_books, read_book
 
 ROW = {
     "sku": "a.b",

@@ -13,13 +13,13 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.commands.app import app
+from harness.cost.book import STALE_DAYS, Price, PriceBook, read_book
+from harness.cost.lists import source
+from harness.cost.lists.source import fetched
+from harness.cost.lists.units import Refused, number, single
+from harness.cost.refresh import refresh
 from harness.errors import MissingError, UsageError
-from harness.price_book import STALE_DAYS, Price, PriceBook, read_book
-from harness.price_lists import source
-from harness.price_lists.source import fetched
-from harness.price_lists.units import Refused, number, single
-from harness.price_refresh import refresh
 
 TODAY = date(2026, 11, 24)
 INF = "Inf"
@@ -139,7 +139,7 @@ def test_what_is_not_found_or_not_understood_keeps_its_price_and_its_old_date(pa
 
 
 def refresh_from(path):
-    from harness.price_book import SHIPPED
+    from harness.cost.book import SHIPPED
 
     return SHIPPED / path.name
 
@@ -468,11 +468,11 @@ def test_the_wire_is_bounded_by_host_scheme_and_size(monkeypatch):
 
 def test_the_command_tells_and_says_what_is_missing(tmp_path, monkeypatch):
     path = tmp_path / "aws-us-east-1.yaml"
-    monkeypatch.setattr("harness.price_refresh.refresh.__defaults__", (lists(), TODAY))
+    monkeypatch.setattr("harness.cost.refresh.refresh.__defaults__", (lists(), TODAY))
     told = CliRunner().invoke(app, ["prices", "refresh", "--book", str(path)])
     assert told.exit_code == 0 and "lambda.request: 0.0000002 -> 0.00000025 USD per request" in told.stdout
     checked = CliRunner().invoke(app, ["prices", "check", str(path)])
     assert "lambda.request" not in checked.stdout
-    monkeypatch.setattr("harness.price_refresh.refresh.__defaults__", (lists({}), TODAY))
+    monkeypatch.setattr("harness.cost.refresh.refresh.__defaults__", (lists({}), TODAY))
     missing = CliRunner().invoke(app, ["prices", "refresh", "--book", str(path)])
     assert isinstance(missing.exception, MissingError) and missing.exception.exit_code == 3

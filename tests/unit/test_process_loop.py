@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from targets.processes import CODE, interpreter
+from targets.local.processes import CODE, interpreter
 
 INVOCATION = b'{"text": "frost"}'
 

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from rich.console import Console
 
-from harness.anchor import Anchor, anchor_of, keep_images
-from harness.choice import Choice
 from harness.errors import Interrupted, MissingError
-from harness.experiment import read_experiment
+from harness.experiment.question import read_experiment
+from harness.measure.anchor import Anchor, anchor_of, keep_images
+from harness.measure.fitting import Choice
+from harness.record.folder import RunFolder
 from harness.schedule import remeasuring
 from harness.schedule.changelog import NAME
-from harness.store import RunFolder
 from targets.contract import DeploymentError, Package
 from targets.packaging.anchor import anchor_package, is_anchor, keep, recipe_differences
 from targets.packaging.archive import ImageArchive
@@ -55,7 +55,6 @@ class Machine:
         self.no_anchor = None
         monkeypatch.setattr(remeasuring, "utc_now", lambda: NOW)
         monkeypatch.setattr(remeasuring, "choose", lambda experiment: Choice(experiment, ["docker-service"], []))
-        monkeypatch.setattr(remeasuring, "measure", self.measure)
         monkeypatch.setattr(remeasuring, "anchor_of", self.anchor_of)
         monkeypatch.setattr(remeasuring, "keep_images", self.keep)
 
@@ -89,7 +88,7 @@ class Machine:
         plan = self.results / "schedule.yaml"
         plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": list(names)}))
         stream = io.StringIO()
-        code = remeasuring.remeasure(if_due, plan, self.results, Console(file=stream))
+        code = remeasuring.remeasure(if_due, plan, self.results, Console(file=stream), self.measure)
         return code, stream.getvalue()
 
 

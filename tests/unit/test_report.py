@@ -8,13 +8,13 @@ import pytest
 import yaml
 
 from harness.errors import UsageError
-from harness.experiment import parse_experiment, read_experiment
-from harness.records import PHASES
+from harness.experiment.question import parse_experiment, read_experiment
+from harness.record.folder import RunFolder
+from harness.record.nouns import PHASES
 from harness.report.content import content_of
 from harness.report.markdown import as_markdown, fenced
 from harness.report.page import write_report
 from harness.report.sections.repeat import repeat
-from harness.store import RunFolder
 from tests.synthetic import make_run, manifest, requests, samples, traffic, trial
 
 ANCHORS = [
@@ -247,5 +247,7 @@ def test_markdown_has_every_part_and_its_tables(results):
 
 
 def test_show_does_not_pay_for_matplotlib():
-    program = "import sys, harness.cli, harness.report.console, harness.table; sys.exit('matplotlib' in sys.modules)"
+    program = (
+        "import sys, harness.cli, harness.report.console, harness.analysis.table; sys.exit('matplotlib' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False, timeout=60).returncode == 0

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from harness.estimate import Estimate
+from harness.record.estimate import Estimate
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.charts.canvas import drawn
 from harness.report.charts.ecdf import Curve, ecdf, steps

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from targets.resources import Cgroup, Usage, process_usage
+from targets.local.resources import Cgroup, Usage, process_usage
 
 PID = 77
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from harness.analysis.table import summarise
 from harness.cost.nouns import BreakEven, Costing, Purchase, SideCost, Term
+from harness.decision.scorecard import Dimension, Scorecard
 from harness.errors import RecordError, UsageError
-from harness.estimate import Estimate
+from harness.record.estimate import Estimate
+from harness.record.folder import RunFolder
 from harness.review.change import change
 from harness.review.front_matter import record_of
 from harness.review.people import split
 from harness.review.record import Evidence
 from harness.review.triggers import reading
 from harness.review.writing import new_review
-from harness.scorecard import Dimension, Scorecard
-from harness.store import RunFolder
-from harness.table import summarise
 from tests.synthetic import make_run, requests, samples, trial
 
 FIRST = "2026-08-03T10-00-00Z_quickstart_aaaa"
@@ -71,8 +71,8 @@ def stated(monkeypatch):
         dimension = Dimension("traffic variability", None, "missing", "neither", "not stated")
         return [Scorecard("echo", [dimension], given["recommendation"], ["it is cheap"], ["more traffic"])]
 
-    monkeypatch.setattr("harness.decision.costing_of", money)
-    monkeypatch.setattr("harness.decision.scorecards", cards)
+    monkeypatch.setattr("harness.decision.decision.costing_of", money)
+    monkeypatch.setattr("harness.decision.decision.scorecards", cards)
     for module in ("writing", "checking"):
         monkeypatch.setattr(f"harness.review.{module}.utc_now", lambda: given["now"])
     return given

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from harness.cli import app
+from harness.commands.app import app
 from harness.errors import UsageError
 from harness.review.checking import check_reviews
 from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated, written

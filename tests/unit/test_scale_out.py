@@ -4,12 +4,12 @@ import threading
 
 import numpy as np
 
-from harness import scale_out
 from harness.clock import sleep
-from harness.cold import Question
 from harness.load.process import LoadResult
-from harness.load.records import FIELDS, Fate
-from harness.scale_out import scale_out_under
+from harness.load.wire import FIELDS, Fate
+from harness.measure import scale_out
+from harness.measure.forced import Question
+from harness.measure.scale_out import scale_out_under
 from targets.contract import DeploymentError
 from targets.workloads.echo import WORKLOAD
 

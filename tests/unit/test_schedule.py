@@ -9,16 +9,16 @@ import pytest
 import yaml
 from rich.console import Console
 
-from harness.calendar import Quarter
-from harness.economics import FIELDS as ECONOMICS
+from harness.clock import Quarter
 from harness.errors import RecordError, UsageError
-from harness.experiment import read_experiment
+from harness.experiment.question import read_experiment
+from harness.record.folder import RunFolder
+from harness.record.stated import FIELDS as ECONOMICS
 from harness.schedule import showing
 from harness.schedule.changelog import NAME, asked, change_of, compared
 from harness.schedule.due import standing
 from harness.schedule.plan import Plan, as_written, read_plan
 from harness.schedule.showing import show
-from harness.store import RunFolder
 from tests.synthetic import manifest
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)

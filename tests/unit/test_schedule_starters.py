@@ -14,8 +14,8 @@ import yaml
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 
-from harness.cli import app
-from harness.cli_schedule import With
+from harness.commands.app import app
+from harness.commands.schedule import With
 from harness.errors import FrostlineError, MissingError, UsageError
 from harness.schedule.plan import Moment
 from harness.schedule.starter import Job

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from harness.analysis.notes import Note
+from harness.analysis.table import summarise
 from harness.cost.costing import costing_of
-from harness.dimensions import BUSY, PEAKS, step
-from harness.estimate import Estimate
-from harness.notes import Note
-from harness.scorecard import scorecards
-from harness.table import summarise
+from harness.decision.dimensions import BUSY, PEAKS, step
+from harness.decision.scorecard import scorecards
+from harness.record.estimate import Estimate
 from tests.synthetic import make_run
 
 EXPECTED = {"requests_per_month": 3_000_000, "peak_to_mean": 4}

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness.choice import Choice
 from harness.errors import UsageError
-from harness.experiment import parse_experiment
-from harness.records import Outcome
+from harness.experiment.question import parse_experiment
+from harness.measure.fitting import Choice
+from harness.measure.watchers import LogWatcher
+from harness.record.nouns import Outcome
 from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements
 from harness.selftest.check import Check, near, same
@@ -21,7 +22,6 @@ from harness.selftest.running import conclude, selftest
 from harness.selftest.scenarios import scenarios
 from harness.selftest.starts import BARE, TIMED, classes, phases, sums
 from harness.selftest.traffic import conservation, outcomes
-from harness.watchers import LogWatcher
 from tests import synthetic
 
 MS = 1_000_000

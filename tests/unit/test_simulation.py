@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from harness.ratio import LogRatio, Verdict, judge, paired_ratio
-from harness.stats import TrialPercentile, percentile, percentile_of_samples, percentile_over_trials, share
+from harness.analysis.ratio import LogRatio, Verdict, judge, paired_ratio
+from harness.analysis.stats import TrialPercentile, percentile, percentile_of_samples, percentile_over_trials, share
 
 EXPERIMENTS = 2400
 ROUNDS = (10, 20)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from harness.stats import (
+from harness.analysis.stats import (
     Asked,
     TrialPercentile,
     asked_over_trials,

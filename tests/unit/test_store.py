@@ -3,9 +3,10 @@ import json
 import pyarrow as pa
 import pytest
 
-from harness.columns import REQUESTS, SAMPLES
 from harness.errors import RecordError
-from harness.store import RunFolder, find_run
+from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.folder import RunFolder
+from harness.record.shelf import find_run
 from tests.synthetic import manifest, requests, samples, trial
 
 

@@ -11,14 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from harness.columns import REQUESTS, SAMPLES
+from harness.analysis.table import summarise
 from harness.errors import UsageError
-from harness.estimate import Estimate
-from harness.records import GeneratorRecord, Outcome, StartClass
+from harness.files.text import clean
+from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.estimate import Estimate
+from harness.record.figures import cell, figure
+from harness.record.folder import RunFolder
+from harness.record.nouns import GeneratorRecord, Outcome, StartClass
 from harness.report.console import render
-from harness.report.text import cell, clean, figure
-from harness.store import RunFolder
-from harness.table import summarise
 from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, traffic, trial, unit
 
 DESIGN_FIELDS = {

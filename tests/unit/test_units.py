@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from harness.columns import SAMPLES
-from harness.units import unit_records
+from harness.measure.recording import unit_records
+from harness.record.columns import SAMPLES
 
 BEGIN_NS = 1_000
 

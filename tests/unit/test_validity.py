@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness import validity
+from harness.measure import validity
 
 MS = 1_000_000
 

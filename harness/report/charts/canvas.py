@@ -12,8 +12,8 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from harness.files.text import clean
 from harness.report.charts.palette import BAND, INK, MUTED, RULE, VARIABLES, Style
-from harness.report.text import clean
 
 WIDTH = 400
 """Of every chart in px, so that it can be read on a telephone; wider pages set several side by side."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from harness.analysis.stats import Floats
 from harness.report.charts.canvas import drawn, line, linear
 from harness.report.charts.palette import Style
-from harness.stats import Floats
 
 
 @dataclass(frozen=True)

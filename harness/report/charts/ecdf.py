@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.figure import Figure
 
+from harness.analysis.stats import Floats
 from harness.report.charts.canvas import drawn, line, logarithmic
 from harness.report.charts.palette import Style
-from harness.stats import Floats
 
 MOST_POINTS = 160
 DOTS = 40

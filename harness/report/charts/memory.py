@@ -6,9 +6,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from harness.record.figures import figure as three_digits
 from harness.report.charts.canvas import brief, drawn, linear
 from harness.report.charts.palette import INK, SURFACE, Style
-from harness.report.text import figure as three_digits
 
 ROW = 42
 

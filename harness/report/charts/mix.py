@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from harness.analysis.stats import Floats
 from harness.report.charts.canvas import brief, drawn, line, linear
 from harness.report.charts.palette import BAD, COLD, INK, MUTED, SURFACE, WARM, Style
-from harness.stats import Floats
 
 FILLS: dict[str, dict[str, Any]] = {
     "warm": {"facecolor": WARM, "edgecolor": WARM},

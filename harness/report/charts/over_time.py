@@ -11,12 +11,13 @@ import matplotlib
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from harness.estimate import plain
-from harness.history import History, Point, Series, era_of
-from harness.notes import FORCED_COLD
-from harness.past_runs import NEW_DEFINITION, PastRun
+from harness.decision.history import History, Point, Series, era_of
+from harness.decision.past_runs import NEW_DEFINITION, PastRun
+from harness.files.text import clean
+from harness.record.estimate import plain
+from harness.record.figures import cell
+from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
-from harness.report.text import cell, clean
 
 SETTINGS: Any = {
     "svg.fonttype": "none",

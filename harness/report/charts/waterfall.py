@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from matplotlib.figure import Figure
 
-from harness.estimate import Estimate
+from harness.record.estimate import Estimate
+from harness.record.figures import cell, milliseconds
 from harness.report.charts.canvas import drawn, linear
 from harness.report.charts.palette import INK, MUTED, SURFACE, Style
-from harness.report.text import cell, milliseconds
 
 
 def waterfall(

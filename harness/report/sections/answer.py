@@ -2,17 +2,18 @@
 
 from collections.abc import Iterator
 
-from harness.comparison import Comparison, Comparisons
+from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.pairing import COLD_FIELD
+from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing
-from harness.notes import FORCED_COLD, ROUNDS_FOR_VERDICT
-from harness.pairing import COLD_FIELD
-from harness.ratio import Verdict
+from harness.files.text import clean
+from harness.record.figures import cell
+from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
 from harness.report.comparison import names, sentence
 from harness.report.material import Material
 from harness.report.nouns import Answer, Headline, Tone
 from harness.report.sections.naming import profile_name
-from harness.report.text import cell, clean
 
 SIGNS = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.SAME: "=", Verdict.UNCLEAR: "?"}
 TONES: dict[Verdict, Tone] = {

@@ -4,16 +4,17 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from harness.differences import identity, mapping
-from harness.estimate import Estimate
-from harness.notes import NOT_TRAFFIC
+from harness.analysis.differences import identity
+from harness.analysis.notes import NOT_TRAFFIC
+from harness.analysis.summary import NO_TRIAL, Row
+from harness.files.problems import mapping
+from harness.record.estimate import Estimate
+from harness.record.figures import counted, figure
 from harness.report.comparison import remarks
 from harness.report.footnotes import Footnotes
 from harness.report.material import Material
 from harness.report.nouns import Doubts
 from harness.report.sections.naming import profile_name
-from harness.report.text import counted, figure
-from harness.summary import NO_TRIAL, Row
 
 MOST = 60
 """Of each kind so many are told; a run folder can hold millions."""

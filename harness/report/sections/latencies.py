@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 
-from harness.notes import FORCED_COLD
+from harness.analysis.stats import Floats
+from harness.record.figures import counted
+from harness.record.nouns import FORCED_COLD
 from harness.report.charts.ecdf import Curve, ecdf
 from harness.report.material import Material
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.naming import kept, title
-from harness.report.text import counted
-from harness.stats import Floats
 
 LEAST = 6
 """Cold starts under traffic are drawn when a target has so many; fewer make no distribution."""

@@ -4,14 +4,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from harness.analysis.summary import Row
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell, count
+from harness.record.figures import figure as three_digits
 from harness.report.blocks import Column, Table
 from harness.report.charts.memory import Peak, memory
 from harness.report.material import Material, side_of
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.naming import kept, profile_name
-from harness.report.text import MISSING, Cell, clean, count
-from harness.report.text import figure as three_digits
-from harness.summary import Row
 
 ABOUT = (
     "The bar is the kernel's own peak, which counts page cache to whoever touched it first; the diamond is the peak of "

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.cost.nouns import TERMS, BreakEven, Costing, SideCost
-from harness.economics import SECONDS_PER_MONTH
+from harness.files.text import clean
+from harness.record.figures import Cell, cell, count, figure, percent_of
+from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.cost import money as dollars
@@ -12,7 +14,6 @@ from harness.report.material import Material
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.answer import at, ended
 from harness.report.sections.naming import kept, profile_name
-from harness.report.text import Cell, cell, clean, count, figure, percent_of
 
 
 def money(material: Material) -> Part:

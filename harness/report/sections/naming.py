@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from harness.notes import FORCED_COLD
+from harness.analysis.summary import Row
+from harness.files.text import clean
+from harness.record.nouns import FORCED_COLD
 from harness.report.material import Material
 from harness.report.nouns import Chart
-from harness.report.text import clean
-from harness.summary import Row
 
 MOST_CHARTS = 24
 

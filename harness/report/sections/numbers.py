@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from harness.estimate import Estimate
-from harness.notes import FORCED_COLD
+from harness.analysis.stats import share
+from harness.analysis.summary import Row
+from harness.files.text import clean
+from harness.record.estimate import Estimate
+from harness.record.figures import Cell, cell, counted, decimals, fixed
+from harness.record.nouns import FORCED_COLD
 from harness.report.material import Material, side_of
 from harness.report.nouns import Card, Number, Numbers
 from harness.report.sections.naming import profile_name
-from harness.report.text import Cell, cell, clean, counted, decimals, fixed
-from harness.stats import share
-from harness.summary import Row
 
 OfRow = Callable[[Row], tuple[Estimate, str]]
 """An estimate and the noun of what its n counts."""

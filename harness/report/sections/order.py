@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.notes import FORCED_COLD
+from harness.analysis.summary import Row
+from harness.analysis.table import key_of
+from harness.files.text import clean
+from harness.record.figures import Cell, counted, milliseconds
+from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
 from harness.report.charts.run_order import Mark, run_order
 from harness.report.material import Material, Visit
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.naming import kept, profile_name, title
-from harness.report.text import Cell, clean, counted, milliseconds
-from harness.summary import Row
-from harness.table import key_of
 
 MOST_TRIALS = 400
 ABOUT = (

@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.comparison import Comparison, Comparisons
+from harness.analysis.comparison import Comparison, Comparisons
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell, cell, counted, figure, milliseconds
 from harness.report.blocks import Column, Table
 from harness.report.charts.forest import Ratio, forest
 from harness.report.comparison import Block, blocks, label, names
 from harness.report.material import Material
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.naming import kept, profile_name
-from harness.report.text import MISSING, Cell, cell, clean, counted, figure, milliseconds
 
 ABOUT = (
     "Each ratio is paired round by round: both targets met the same arrivals within the same round. A ratio whose "

@@ -7,17 +7,19 @@ from typing import Any
 
 import yaml
 
-from harness.differences import identity, mapping
+from harness.analysis.differences import identity
 from harness.errors import RecordError
-from harness.files import NAME, inside, sha256
-from harness.records import Manifest
+from harness.files.problems import mapping
+from harness.files.text import clean
+from harness.files.whole import NAME, inside, sha256
+from harness.record.figures import MISSING, Cell, figure
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
 from harness.report.blocks import Column, Table
 from harness.report.nouns import Repeat
-from harness.report.text import MISSING, Cell, clean, figure
-from harness.store import RunFolder
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).parents[2] / "experiment" / "shipped"
 MOST_YAML = 60_000
 """Characters; an experiment has a few thousand."""
 

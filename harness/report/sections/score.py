@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
+from harness.decision.scorecard import Scorecard
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell
 from harness.report.blocks import Column, Table
 from harness.report.material import Material
 from harness.report.nouns import Part
 from harness.report.sections.answer import ended
-from harness.report.text import MISSING, Cell, clean
-from harness.scorecard import Scorecard
 
 
 def score(material: Material) -> Part:

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.notes import FORCED_COLD
+from harness.analysis.summary import Row
+from harness.files.text import clean
+from harness.record.figures import MISSING, Cell, count, counted, percent
+from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
 from harness.report.cases import labels
 from harness.report.cases import traffic as words_of
@@ -12,9 +15,7 @@ from harness.report.charts.mix import Strip, mix
 from harness.report.material import Material
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.naming import kept, profile_name, title
-from harness.report.text import MISSING, Cell, clean, count, counted, percent
 from harness.report.timeline import Pooled
-from harness.summary import Row
 
 MOST_SERIES = 6
 KEYS = {

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 from harness.errors import MissingError, UsageError
-from harness.files import one_line
+from harness.files.whole import one_line
 from harness.schedule.starter import Job
 
 NOTHING = "no crontab"

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from harness.errors import MissingError, UsageError
-from harness.files import one_line
+from harness.files.whole import one_line
 from harness.schedule.plan import MONTHS
 from harness.schedule.starter import Job
 

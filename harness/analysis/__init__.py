@@ -1,0 +1,1 @@
+"""Numbers with their intervals, from records alone: trials' rows, tables, comparisons, change points."""

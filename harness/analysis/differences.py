@@ -1,0 +1,61 @@
+"""What sets two runs apart besides what they measured: machine, software, packages, definition."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.files.problems import mapping, shown
+from harness.record.nouns import Manifest
+
+MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
+SOFTWARE = ("frostline", "python", "source_sha256")
+UNKNOWN = object()
+
+
+def differences(a: Manifest, b: Manifest) -> list[str]:
+    """One sentence per thing that differs, with both values; they come from run folders and are shown as ASCII."""
+    told = [
+        f"{what}: {value(one)} in A, {value(other)} in B" for what, one, other in compared(a, b) if differ(one, other)
+    ]
+    if a.experiment_sha256 != b.experiment_sha256:
+        told.append(
+            "the experiment's definition changed (experiment_sha256): "
+            f"{value(a.experiment_sha256)} in A, {value(b.experiment_sha256)} in B"
+        )
+    return told
+
+
+def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
+    """Everything that both could be told apart by: its name and both values."""
+    machines = [mapping(manifest.facts.get("machine")) for manifest in (a, b)]
+    for name in MACHINE:
+        yield f"different machine: {name}", *(machine.get(name, UNKNOWN) for machine in machines)
+    software = [mapping(manifest.facts.get("software")) for manifest in (a, b)]
+    for name in SOFTWARE:
+        yield f"different software: {name}", *(known.get(name, UNKNOWN) for known in software)
+    libraries = [mapping(known.get("packages")) for known in software]
+    for name in sorted(libraries[0].keys() | libraries[1].keys()):
+        yield f"different software: {label(name)}", *(known.get(name, UNKNOWN) for known in libraries)
+    phases = [manifest.facts.get("phases_version", UNKNOWN) for manifest in (a, b)]
+    yield "different list of phases: phases_version", phases[0], phases[1]
+    for key in sorted(a.packages.keys() & b.packages.keys()):
+        yield f"different package: {label(key)}", identity(a.packages[key]), identity(b.packages[key])
+
+
+def identity(package: Mapping[str, Any]) -> Any:
+    """What makes two packages the same: the image's id, or the folder's content hash."""
+    return package.get("image_id") or package.get("site") or UNKNOWN
+
+
+def differ(one: Any, other: Any) -> bool:
+    """Whether they are not the same; what neither run tells is no difference."""
+    return one is not other and one != other
+
+
+def value(given: Any) -> str:
+    """A value from a stranger's file, short and harmless."""
+    return "not told" if given is UNKNOWN else shown(given)
+
+
+def label(name: Any) -> str:
+    """A name from a stranger's file, without quotes."""
+    return shown(str(name))[1:-1]

@@ -1,0 +1,117 @@
+"""What makes a row doubtful, as a code and a sentence. The sentence is the same for every row that it is true of."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
+from harness.analysis.usage import Usage
+from harness.record.estimate import Estimate
+from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Outcome, TrialRecord
+
+NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
+
+
+@dataclass(frozen=True)
+class Note:
+    """`code` is stable and for programs, `text` is for people; `about` names the fields in question, if not all."""
+
+    code: str
+    text: str
+    about: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, str]:
+        """Code and text."""
+        return {"code": self.code, "text": self.text}
+
+
+def notes_of_target(target: Mapping[str, Any] | None) -> Iterator[Note]:
+    """`target` is its entry in the manifest."""
+    if target is None or not isinstance(target.get("emulated"), bool) or not isinstance(target.get("isolated"), bool):
+        yield Note("unknown_target", "the manifest does not say whether the target is emulated and isolated")
+        return
+    if target["emulated"]:
+        yield Note("emulated", "emulated: it stands in for a cloud service on this host and is not that service")
+    if not target["isolated"]:
+        yield Note("no_isolation", "no isolation: units are not held to their memory and CPU limits")
+
+
+def notes_of_rounds(rounds: int) -> Iterator[Note]:
+    """`rounds` is the number with a valid trial of the row."""
+    if rounds < ROUNDS_FOR_VERDICT:
+        yield Note("quick_look", f"quick look: fewer than {ROUNDS_FOR_VERDICT} rounds, so no verdicts")
+    if rounds == 1:
+        yield Note("single_round", "single round: nothing tells how much another one would differ")
+
+
+def notes_of_case(case: Mapping[str, Any]) -> Iterator[Note]:
+    """Time compression, which is part of the key."""
+    factor = case.get("compression")
+    if isinstance(factor, int | float) and factor > 1:
+        text = "compressed time: modelled traffic passes faster than the clock, but starts take as long as ever"
+        yield Note("compressed_time", text)
+
+
+def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> Iterator[Note]:
+    """Generator, host, failures and what the trials themselves warn of; `sandboxes` is each trial's most at once."""
+    generators = [record.generator for record in records if record.generator]
+    timers = sorted({generator.timer for generator in generators if generator.timer != "timerfd"})
+    if timers:
+        yield Note("no_kernel_timer", f"no kernel timer: the generator waited with {', '.join(timers)}")
+    if any(generator.priority != "real-time" for generator in generators):
+        yield Note("normal_priority", "normal priority: other processes could delay the generator")
+    for record, most in zip(records, sandboxes, strict=True):
+        if most and record.unit_cpus and most * record.unit_cpus > record.host_cpus:
+            yield Note("host_bound", "host-bound: more CPU was promised to sandboxes than the host has")
+            break
+    bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}
+    if any(bad.values()):
+        told = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
+        yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {told}")
+    for text in dict.fromkeys(text for record in records for text in record.warnings):
+        yield Note("trial_warning", text)
+
+
+def notes_of_starts(profile: str, good: int, cold: Estimate) -> Iterator[Note]:
+    """Cold starts that are not independent, and forced ones without proof; `good` answers came in all."""
+    if profile != FORCED_COLD and cold.value is not None:
+        text = "cold starts under traffic come in bursts: intervals that take them as independent are too narrow"
+        yield Note("clustered_cold", text)
+    if profile == FORCED_COLD and good > cold.n:
+        yield Note("unproven_cold", f"{good - cold.n} forced cold starts are not proven cold: not counted as such")
+
+
+def notes_of_usage(usage: Usage) -> Iterator[Note]:
+    """Units killed, and counters that could not be read."""
+    if usage.oom_killed:
+        yield Note("out_of_memory", f"{usage.oom_killed} units were killed for want of memory")
+    if usage.unread:
+        text = f"memory or CPU time of {usage.unread} units was not read: peaks are of the others, sums are withheld"
+        yield Note("usage_unread", text)
+
+
+def notes_of_estimates(estimates: Mapping[str, Estimate], asked: Mapping[str, str]) -> Iterator[Note]:
+    """Every number that may not be told or only in part; fields with the same reason share a note.
+
+    `asked` says by field which sample sizes its percentile asks for. How many there were stands in each estimate.
+    """
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, estimate in estimates.items():
+        label = name.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
+        for code, text in doubts_of(label, estimate, asked.get(name)):
+            found.setdefault((code, text), []).append(name)
+    for (code, text), names in found.items():
+        yield Note(code, text, tuple(names))
+
+
+def doubts_of(label: str, estimate: Estimate, asked: str | None) -> Iterator[tuple[str, str]]:
+    """Code and sentence of whatever keeps one estimate from being whole."""
+    why = estimate.why
+    if estimate.value is None and estimate.need is not None and asked is not None:
+        yield "too_few_samples", asked
+    elif estimate.value is None and why is not None and why.startswith(AMONG_FAILURES):
+        yield "withheld", "a percentile that falls among failures is withheld"
+    elif why not in (None, NOT_TRAFFIC, ONE_TRIAL):
+        yield "withheld", f"{label}: {why}"
+    for warning in estimate.warnings:
+        yield "too_few_samples", f"{label}: {warning}"

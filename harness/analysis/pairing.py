@@ -1,0 +1,131 @@
+"""What a comparison rests on: the valid trials of each side, and by round the percentile that each of them has."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
+from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
+from harness.analysis.trial_rows import percentile_field, read_figures
+from harness.record.folder import RunFolder
+from harness.record.nouns import FORCED_COLD, TrialRecord
+
+COMPARED = {
+    percentile_field(name, p): asked_over_trials(p).per_trial
+    for name in ("latency", "service", "warm")
+    for p in (0.5, 0.95)
+}
+"""Fields that are compared under traffic, and how many requests each asks of a trial."""
+COLD_FIELD = percentile_field("cold", 0.5)
+NOT_GOOD = "not_good"
+"""Code of the note that is about one workload under one profile only."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A valid trial: its percentiles by field, and its most sandboxes at once."""
+
+    record: TrialRecord
+    values: dict[str, TrialPercentile]
+    sandboxes: int | None
+
+
+@dataclass
+class Side:
+    """A or B under one workload, target and profile."""
+
+    name: str
+    run: RunFolder
+    records: list[TrialRecord]
+    taken: list[Taken] = field(default_factory=list)
+    broken: int = 0
+    """Trials whose rows do not add up."""
+
+    @property
+    def invalid(self) -> int:
+        """Trials that do not enter: INVALID ones and broken ones."""
+        return sum(not record.valid for record in self.records) + self.broken
+
+    @property
+    def profile(self) -> str:
+        """Its trials' profile."""
+        return self.records[0].profile
+
+    @property
+    def cases(self) -> list[dict[str, Any]]:
+        """Each setting that its trials had."""
+        found: list[dict[str, Any]] = []
+        for record in self.records:
+            if record.case not in found:
+                found.append(record.case)
+        return found
+
+    def read(self) -> "Side":
+        """Take the percentiles of the valid trials."""
+        for record in (record for record in self.records if record.valid):
+            figures = read_figures(self.run, record)
+            if figures.problems:
+                self.broken += 1
+                continue
+            cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
+            self.taken.append(Taken(record, figures.percentiles | cold, figures.max_sandboxes))
+        return self
+
+    def notes(self) -> Iterator[Note]:
+        """What makes its figures doubtful."""
+        if self.taken:
+            yield from notes_of_target(self.run.manifest.targets.get(self.records[0].target))
+            yield from notes_of_case(self.records[0].case)
+            trials = [trial.record for trial in self.taken]
+            yield from notes_of_trials(trials, [trial.sandboxes for trial in self.taken])
+
+
+@dataclass(frozen=True)
+class Usable:
+    """One finite value per round, and the number of valid trials that stay out for each reason."""
+
+    by_round: dict[int, float]
+    short: int
+    infinite: int
+    repeated: int
+
+    def left_out(self, name: str, noun: str) -> list[str]:
+        """In words; empty when every valid trial is in."""
+        reasons = {
+            f"with fewer than {noun}": self.short,
+            "where the percentile falls among failures": self.infinite,
+            "that share a round with another": self.repeated,
+        }
+        told = [f"{n} {why}" for why, n in reasons.items() if n]
+        return [f"valid trials of {name} left out: {', '.join(told)}"] if told else []
+
+
+def fields_of(profile: str) -> dict[str, int]:
+    """What is compared under a profile, with the least requests (forced cold starts) that it asks of a trial."""
+    return {COLD_FIELD: 1} if profile == FORCED_COLD else COMPARED
+
+
+def asked_of_trial(field: str, least: int) -> str:
+    """In words, e.g. 20 requests."""
+    return "1 proven cold start" if field == COLD_FIELD else f"{least} requests"
+
+
+def usable(side: Side, field: str, least: int) -> Usable:
+    """The values of one field that may enter a ratio."""
+    values: dict[int, list[TrialPercentile]] = {}
+    for trial in side.taken:
+        values.setdefault(trial.record.round, []).append(trial.values[field])
+    single = {number: found[0] for number, found in values.items() if len(found) == 1}
+    enough = {number: found for number, found in single.items() if found.n >= least}
+    finite = {number: found.value for number, found in enough.items() if math.isfinite(found.value)}
+    repeated = len(side.taken) - len(single)
+    return Usable(finite, len(single) - len(enough), len(enough) - len(finite), repeated)
+
+
+def differing_arrivals(a: Side, b: Side) -> int:
+    """Rounds whose two trials did not send the same schedule, as far as it is known."""
+    schedules = [{trial.record.round: trial.record.schedule_sha256 for trial in side.taken} for side in (a, b)]
+    common = schedules[0].keys() & schedules[1].keys()
+    pairs = [(schedules[0][number], schedules[1][number]) for number in common]
+    return sum(None not in pair and pair[0] != pair[1] for pair in pairs)

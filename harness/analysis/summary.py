@@ -1,0 +1,108 @@
+"""What a run comes to: frostline/summary/1."""
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from harness.analysis.notes import Note
+from harness.record.estimate import Estimate, plain
+from harness.record.nouns import StartClass, TrialRecord
+
+SUMMARY_SCHEMA = "frostline/summary/1"
+ABSENT = ("gpu_p50_ms", "cost_per_1k_usd")
+"""Fields that are left out of the JSON where they do not exist."""
+NO_TRIAL = Estimate(None, why="no valid trial")
+
+
+@dataclass
+class Row:
+    """Figures over the valid trials of one key; None where nothing was measured. results/README.md tells each field."""
+
+    workload: str
+    target: str
+    profile: str
+    case: dict[str, Any]
+    rounds: int
+    trials: int
+    invalid_trials: int
+    valid: bool
+    seconds: float
+    scheduled: int | None = None
+    sent: int | None = None
+    ok: int | None = None
+    wrong: int | None = None
+    failed: int | None = None
+    throttled: int | None = None
+    timed_out: int | None = None
+    shed: int | None = None
+    unfinished: int | None = None
+    starts: int | None = None
+    start_classes: dict[StartClass, int] = field(default_factory=dict)
+    cold_starts: int | None = None
+    cold_share: Estimate = NO_TRIAL
+    latency_p50_ms: Estimate = NO_TRIAL
+    latency_p95_ms: Estimate = NO_TRIAL
+    latency_p99_ms: Estimate = NO_TRIAL
+    service_p50_ms: Estimate = NO_TRIAL
+    service_p95_ms: Estimate = NO_TRIAL
+    warm_p50_ms: Estimate = NO_TRIAL
+    warm_p95_ms: Estimate = NO_TRIAL
+    cold_p50_ms: Estimate = NO_TRIAL
+    cold_p90_ms: Estimate = NO_TRIAL
+    cold_phases_ms: dict[str, float] = field(default_factory=dict)
+    queue_p95_ms: Estimate = NO_TRIAL
+    memory_peak_mb: float | None = None
+    memory_own_peak_mb: float | None = None
+    memory_mean_mb: float | None = None
+    cpu_seconds: float | None = None
+    cpu_throttled_seconds: float | None = None
+    memory_gb_seconds: float | None = None
+    max_in_flight: int | None = None
+    max_sandboxes: int | None = None
+    throughput_rps: float | None = None
+    gpu_p50_ms: Estimate | None = None
+    lag_p50_ms: float | None = None
+    lag_p99_ms: float | None = None
+    cost_per_1k_usd: Estimate | None = None
+    notes: list[Note] = field(default_factory=list)
+    entered: list[TrialRecord] = field(default_factory=list, metadata={"told": False})
+    """The trials that the figures are of, for whoever reads their rows again: the same ones must enter there."""
+
+    def latency_at(self, percentile: float) -> Estimate:
+        """Of latency from the schedule; without a value where this percentile is none of the summary's."""
+        field = f"latency_p{percentile:g}_ms"
+        found = getattr(self, field, None)
+        return found if isinstance(found, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field that exists."""
+        present = [name for name in TOLD if not (name in ABSENT and getattr(self, name) is None)]
+        return {name: plain(getattr(self, name)) for name in present}
+
+
+TOLD = [f.name for f in fields(Row) if f.metadata.get("told", True)]
+"""Fields of a row that are written, in order."""
+
+
+@dataclass
+class Summary:
+    """All rows of a run. `valid` is true when there is no problem: no INVALID or missing trial, no lost request."""
+
+    run: str
+    experiment: str | None
+    started_at: str
+    finished_at: str | None
+    rounds: int
+    seed: int
+    problems: list[str]
+    notices: list[str]
+    rows: list[Row]
+
+    @property
+    def valid(self) -> bool:
+        """Whether nothing is wrong with the run."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """frostline/summary/1: finite numbers of six significant digits."""
+        own = {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        return {"schema": SUMMARY_SCHEMA, "valid": self.valid} | own

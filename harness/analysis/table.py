@@ -1,0 +1,190 @@
+"""The summary of a run (frostline/summary/1): one row per workload, target, profile and case."""
+
+import json
+from dataclasses import fields
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness.analysis.notes import (
+    NOT_TRAFFIC,
+    notes_of_case,
+    notes_of_estimates,
+    notes_of_rounds,
+    notes_of_starts,
+    notes_of_target,
+    notes_of_trials,
+    notes_of_usage,
+)
+from harness.analysis.stats import (
+    Scale,
+    asked_over_trials,
+    floor,
+    percentile,
+    percentile_of_samples,
+    percentile_over_trials,
+    share,
+)
+from harness.analysis.summary import Row, Summary
+from harness.analysis.trial_rows import MET_START, PERCENTILES, TrialFigures, percentile_field, read_figures
+from harness.analysis.usage import usage_of
+from harness.record.estimate import Estimate, plain
+from harness.record.folder import RunFolder, latest_attempts, missing_trials
+from harness.record.nouns import FORCED_COLD, PHASES, Outcome, StartClass, TrialRecord
+
+__all__ = ["Row", "Summary", "summarise"]
+
+NOT_JUDGED = Estimate(None, why=NOT_TRAFFIC)
+COLD_PERCENTILES = (0.5, 0.9)
+Key = tuple[str, str, str, str]
+
+
+class Keyed(Protocol):
+    """A row, a trial, or what else belongs to one row."""
+
+    @property
+    def workload(self) -> str: ...
+    @property
+    def profile(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def case(self) -> dict[str, Any]: ...
+
+
+def summarise(run: RunFolder) -> Summary:
+    """Read a run trial by trial; memory is bounded by the largest trial and the lags of one row."""
+    records = run.trials()
+    keys: dict[Key, list[TrialRecord]] = {}
+    for record in latest_attempts(records):
+        keys.setdefault(key_of(record), []).append(record)
+    problems = missing_trials(run, records)
+    rows = [summarise_row(run, keys[key], problems) for key in sorted(keys)]
+    manifest = run.manifest
+    name = manifest.experiment.get("name")
+    return Summary(
+        run=manifest.run,
+        experiment=name if isinstance(name, str) else None,
+        started_at=manifest.started_at,
+        finished_at=manifest.finished_at,
+        rounds=manifest.rounds,
+        seed=manifest.seed,
+        problems=problems,
+        notices=[*manifest.notices, *run.notices],
+        rows=rows,
+    )
+
+
+def key_of(of: Keyed) -> Key:
+    """What the trials of one row share: workload, profile, target and case."""
+    return of.workload, of.profile, of.target, json.dumps(plain(of.case), sort_keys=True)
+
+
+def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str]) -> Row:
+    """One key's row; what is wrong with its trials is added to `problems`."""
+    usable: list[tuple[TrialRecord, TrialFigures]] = []
+    for record in records:
+        figures = read_figures(run, record)
+        problems.extend(f"trial {record.trial}: {text}" for text in [*record.problems, *figures.problems])
+        if record.valid and not figures.problems:
+            usable.append((record, figures))
+    first, valid = records[0], [record for record, _ in usable]
+    row = Row(
+        workload=first.workload,
+        target=first.target,
+        profile=first.profile,
+        case=first.case,
+        rounds=len({record.round for record in valid}),
+        trials=len(records),
+        invalid_trials=len(records) - len(valid),
+        valid=bool(valid),
+        seconds=sum(record.seconds for record in valid),
+        entered=valid,
+    )
+    if valid:
+        fill_counts(row, valid, [figures for _, figures in usable])
+        fill_figures(row, valid, [figures for _, figures in usable], run.manifest.targets.get(first.target))
+    return row
+
+
+def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures]) -> None:
+    """Sums over the valid trials."""
+    for outcome in Outcome:
+        setattr(row, outcome.value, sum(record.counts.get(outcome, 0) for record in records))
+    row.scheduled = sum(record.scheduled for record in records)
+    row.sent = sum(figure.sent for figure in figures)
+    row.starts = sum(record.starts for record in records)
+    totals = {start: sum(figure.start_classes.get(start, 0) for figure in figures) for start in StartClass}
+    row.start_classes = {start: n for start, n in totals.items() if n}
+    row.cold_starts = sum(totals[start] for start in MET_START)
+    row.max_in_flight = most([figure.max_in_flight for figure in figures])
+    row.max_sandboxes = most([figure.max_sandboxes for figure in figures])
+    if row.profile != FORCED_COLD and row.seconds:
+        row.throughput_rps = (row.ok or 0) / row.seconds
+
+
+def fill_figures(
+    row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: dict[str, Any] | None
+) -> None:
+    """Estimates, usage and the notes that go with them."""
+    estimates = estimates_of(row, figures)
+    for name, estimate in estimates.items():
+        setattr(row, name, estimate)
+    row.cold_phases_ms = phase_medians(figures)
+    usage = usage_of(records, row.case)
+    for f in fields(usage):
+        if f.name not in ("unread", "oom_killed"):
+            setattr(row, f.name, getattr(usage, f.name))
+    lag_ms = np.concatenate([figure.lag_ms for figure in figures])
+    # Forced cold starts have no schedule that the generator could lag behind.
+    if len(lag_ms) and row.profile != FORCED_COLD:
+        row.lag_p50_ms, row.lag_p99_ms = percentile(lag_ms, 0.5), percentile(lag_ms, 0.99)
+    row.notes = [
+        *notes_of_target(target),
+        *notes_of_rounds(row.rounds),
+        *notes_of_case(row.case),
+        *notes_of_trials(records, [figure.max_sandboxes for figure in figures]),
+        *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
+        *notes_of_usage(usage),
+        *notes_of_estimates(estimates, asked_by_field()),
+    ]
+
+
+def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
+    """By field. Cold starts are pooled, everything else is judged over trials."""
+    estimates = {"cold_share": share(row.cold_starts or 0, sum(row.start_classes.values()), noun="known start class")}
+    for name, p in ((name, p) for name, ps in PERCENTILES.items() for p in ps):
+        field_name = percentile_field(name, p)
+        trials = [figure.percentiles[field_name] for figure in figures]
+        if name == "gpu" and not any(trial.n for trial in trials):
+            continue
+        # A queue may well be empty, and 0 has no logarithm.
+        scale: Scale = "linear" if name == "queue" else "log"
+        judged = row.profile != FORCED_COLD
+        estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if judged else NOT_JUDGED
+    cold_ms = np.concatenate([figure.cold_ms for figure in figures])
+    for p in COLD_PERCENTILES:
+        estimates[percentile_field("cold", p)] = percentile_of_samples(cold_ms, p, noun="cold starts")
+    return estimates
+
+
+def asked_by_field() -> dict[str, str]:
+    """By percentile field, the sample sizes that it asks for, in the same words for every row."""
+    asked = {}
+    for name, ps in PERCENTILES.items():
+        for p in ps:
+            asked[percentile_field(name, p)] = f"any p{100 * p:g} needs {asked_over_trials(p).words()}"
+    for p in COLD_PERCENTILES:
+        asked[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
+    return asked
+
+
+def phase_medians(figures: list[TrialFigures]) -> dict[str, float]:
+    """Median ms of each part over the cold starts that stamped it; parts that none stamped are left out."""
+    pooled = {phase: [figure.phases_ms[phase] for figure in figures if phase in figure.phases_ms] for phase in PHASES}
+    return {phase: percentile(np.concatenate(parts), 0.5) for phase, parts in pooled.items() if parts}
+
+
+def most(values: list[int | None]) -> int | None:
+    """The largest that is known."""
+    return max((value for value in values if value is not None), default=None)

@@ -1,0 +1,93 @@
+"""What this machine can do for a measurement, and the fix for what it cannot."""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.measure.machine import HostTimes, machine_facts, usable_cpus
+from targets.contract import DeploymentError
+from targets.local import containers
+from targets.packaging.cache import cache_root
+from targets.priority import REAL_TIME, be_punctual
+
+LEAST_FREE_GB = 3
+COMFORTABLE_CPUS = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `needed`: nothing can be measured without it."""
+
+    what: str
+    ok: bool
+    told: str
+    needed: bool = False
+
+
+def examine() -> list[Finding]:
+    """Every finding, the most important first."""
+    return [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal()]
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", sys.version_info >= (3, 11), f"{version} (3.11 or newer is needed)", needed=True)
+
+
+def _engine() -> Finding:
+    try:
+        facts = containers.engine_facts(containers.engine())
+    except DeploymentError as error:
+        return Finding("Docker engine", False, f"{error}; without one, experiments fall back to plain processes")
+    return Finding("Docker engine", True, f"{facts['version']}, {facts['storage']}, cgroup v{facts['cgroup']}")
+
+
+def _base() -> Finding:
+    found = shutil.which("mmdebstrap") is not None
+    told = "is there" if found else "is not there: needed only where the base image cannot be pulled (make engine)"
+    return Finding("mmdebstrap", found, told)
+
+
+def _space() -> Finding:
+    folder = cache_root()
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free_gb = shutil.disk_usage(existing).free / 1e9
+    return Finding(
+        "Disk space", free_gb >= LEAST_FREE_GB, f"{free_gb:.1f} GB free at {folder}, {LEAST_FREE_GB} are needed"
+    )
+
+
+def _cpus() -> Finding:
+    facts, cpus = machine_facts(), usable_cpus()
+    told = f"{cpus} x {facts['cpu']}, {facts['memory_mb']} MB; sandboxes beyond {cpus} vCPUs make a row host-bound"
+    return Finding("CPUs", cpus >= COMFORTABLE_CPUS, told)
+
+
+def _timer() -> Finding:
+    linux = sys.platform == "linux"
+    return Finding(
+        "Kernel timer", linux, "timerfd" if linux else "none: arrivals leave up to 1 ms late, and results say so"
+    )
+
+
+def _priority() -> Finding:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        found = thread.submit(be_punctual).result()
+    told = (
+        "is permitted"
+        if found == REAL_TIME
+        else "is refused: the generator competes with the models (run as root, or grant CAP_SYS_NICE)"
+    )
+    return Finding("Real-time priority", found == REAL_TIME, told)
+
+
+def _steal() -> Finding:
+    share = HostTimes.now().steal_share(HostTimes(0, 0, None)) if Path("/proc/stat").exists() else None
+    if share is None:
+        return Finding("Stolen time", False, "cannot be read here, so trials are not checked for it")
+    return Finding(
+        "Stolen time", share < 0.05, f"{100 * share:.1f} % since boot; trials with more than 5 % are INVALID"
+    )

@@ -1,0 +1,109 @@
+"""`frostline lambda up`: the local Lambda for one workload, in the foreground."""
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+import targets
+from harness.clock import sleep
+from harness.errors import MissingError, UsageError
+from harness.interruption import interruptible
+from harness.measure.clean import sweep
+from targets.contract import DeploymentError, FunctionSettings, Order, Package, Sizing, Target
+from targets.local.front_process import FunctionDeployment
+from targets.packaging.model_folder import model_dir_problems
+
+HIGHEST_PORT = 65_535
+LEAST_MEMORY_MB, MOST_MEMORY_MB = 128, 10_240
+LARGEST = 86_400
+"""Of every other number: a day of seconds, more sandboxes than a host can hold."""
+
+
+@dataclass(frozen=True)
+class LambdaOrder:
+    """What was asked for on the command line."""
+
+    workload: str
+    port: int
+    memory_mb: int
+    function: dict[str, Any]
+    model_dir: Path | None
+    target: str
+
+    def problems(self) -> list[str]:
+        """Everything that cannot be done as asked."""
+        functions = [name for name in targets.target_names() if targets.target(name).kind == "function"]
+        found = []
+        if self.workload not in targets.workload_names():
+            found.append(f"workload: {self.workload!a} is not one of: {', '.join(targets.workload_names())}")
+        if self.target and self.target not in functions:
+            found.append(f"--target: {self.target!a} is not one of: {', '.join(functions)}")
+        if not 0 <= self.port <= HIGHEST_PORT:
+            found.append(f"--port: {self.port} is not accepted: a port is 0 to {HIGHEST_PORT}")
+        if not LEAST_MEMORY_MB <= self.memory_mb <= MOST_MEMORY_MB:
+            found.append(f"--memory-mb: {self.memory_mb} is not accepted: {LEAST_MEMORY_MB} to {MOST_MEMORY_MB} are")
+        found += [
+            f"--{name.replace('_', '-')}: {value} is not accepted: above 0, at most {LARGEST}"
+            for name, value in self.function.items()
+            if not 0 < value <= LARGEST
+        ]
+        if self.workload in targets.workload_names():
+            found += [f"--model-dir: {line}" for line in self._model_problems()]
+        return found
+
+    def _model_problems(self) -> list[str]:
+        return model_dir_problems(targets.workload(self.workload), self.model_dir)
+
+
+@interruptible()
+def lambda_up(order: LambdaOrder, console: Console) -> None:
+    """Serve until interrupted; everything is removed then. UsageError or MissingError before anything starts."""
+    if problems := order.problems():
+        raise UsageError(problems)
+    target = _target(order.target)
+    workload = targets.workload(order.workload)
+    try:
+        package = target.package(workload, order.model_dir, lambda line: console.print(line, markup=False))
+        _serve(order, target, package, console)
+    except DeploymentError as error:
+        raise MissingError(str(error)) from error
+
+
+def _serve(order: LambdaOrder, target: Target, package: Package, console: Console) -> None:
+    """Returns by an exception only: a signal, or a front that cannot be started."""
+    function = FunctionSettings(**order.function)
+    run_id = f"lambda-{secrets.token_hex(3)}"
+    try:
+        deployment = target.deploy(
+            package, Order(run_id, Sizing.of_function(order.memory_mb), function=function, port=order.port)
+        )
+        try:
+            _tell(deployment, order, target, console)
+            while True:
+                sleep(3600)
+        finally:
+            deployment.destroy()
+    finally:
+        sweep(run_id, engine=target.isolated, cut_off=True)
+
+
+def _target(name: str) -> Target:
+    if name:
+        return targets.target(name)
+    docker = targets.target("docker-lambda")
+    return targets.target("process-lambda") if docker.missing() else docker
+
+
+def _tell(deployment: Any, order: LambdaOrder, target: Target, console: Console) -> None:
+    assert isinstance(deployment, FunctionDeployment)
+    url = f"http://127.0.0.1:{deployment.front.port}"
+    console.print(f"{order.workload} on {target.name} at {url} (Ctrl-C removes everything). For example:", markup=False)
+    console.print(
+        f'  boto3.client("lambda", endpoint_url="{url}", region_name="us-east-1", aws_access_key_id="local", '
+        f'aws_secret_access_key="local").invoke(FunctionName="{order.workload}", Payload=b\'...\')',
+        markup=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,59 @@
+"""`frostline schedule`: measuring again every quarter."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.decide import RESULTS, Results, console, decide_app
+
+schedule_app = typer.Typer(help="Measuring again every quarter.", no_args_is_help=True)
+
+
+class With(StrEnum):
+    """What starts it."""
+
+    CRON = "cron"
+    SYSTEMD = "systemd"
+    GITHUB = "github"
+    EVENTBRIDGE = "eventbridge"
+
+
+Experiments = Annotated[list[str] | None, typer.Argument(help="names or YAML files; default: those scheduled already")]
+Plan = Annotated[Path, typer.Option("--plan", help="the file that holds the schedule")]
+PLAN = Path("frostline-schedule.yaml")
+
+
+@schedule_app.command("show")
+def schedule_show(plan: Plan = PLAN, results: Results = RESULTS) -> None:
+    """What is measured again, when it was measured last, when it is due, and what may have to change."""
+    from harness.schedule.showing import show
+
+    show(plan, results, console())
+
+
+@schedule_app.command("install")
+def schedule_install(
+    experiments: Experiments = None,
+    with_: Annotated[With, typer.Option("--with", help="what starts it")] = With.CRON,
+    plan: Plan = PLAN,
+    results: Results = RESULTS,
+) -> None:
+    """Write down the list of experiments and have it measured again every quarter, off the hour."""
+    from harness.schedule.installing import install
+
+    install(experiments or [], with_.value, plan, results, console())
+
+
+@decide_app.command()
+def remeasure(
+    if_due: Annotated[bool, typer.Option("--if-due", help="do nothing where the quarter has been measured")] = False,
+    plan: Plan = PLAN,
+    results: Results = RESULTS,
+) -> None:
+    """Measure the scheduled experiments again, last quarter's image as an anchor beside the new one."""
+    from harness.commands.run import measure
+    from harness.schedule.remeasuring import remeasure as again
+
+    raise typer.Exit(again(if_due, plan, results, console(), measure))

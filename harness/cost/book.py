@@ -1,0 +1,148 @@
+"""Dated prices, a row per SKU, and exact arithmetic over their tiers. Nothing here is fetched or guessed."""
+
+import itertools
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from harness.errors import RecordError, UsageError
+from harness.files.problems import problems_in
+from harness.files.strict_yaml import read_mapping
+
+SHIPPED = Path(__file__).parent / "books"
+STALE_DAYS = 120
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Entry(BaseModel):
+    """A piece of the book: unknown fields are mistakes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tier(Entry):
+    """From this many units a month on, each further one costs so much."""
+
+    begin: Decimal = Field(alias="from", ge=0)
+    price: Decimal = Field(ge=0)
+
+    @field_validator("price", mode="before")
+    @classmethod
+    def _is_text(cls, value: Any) -> Any:
+        if isinstance(value, float):
+            raise ValueError(f'{value} is a number that may have lost digits: write it in quotes, "{value}"')
+        return value
+
+
+class Price(Entry):
+    """One SKU."""
+
+    sku: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+    service: Text
+    unit: Text
+    tiers: Annotated[list[Tier], Field(min_length=1)]
+    effective_on: date | None
+    """None where the source gives no date."""
+    source: Text
+    confidence: Literal["verified", "corroborated", "unverified"]
+    read_on: date | None = None
+    """When `prices refresh` last found it in its source: a price may hold for years and yet be today's."""
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascending(cls, tiers: list[Tier]) -> list[Tier]:
+        begins = [tier.begin for tier in tiers]
+        if begins[0] != 0 or any(later <= earlier for earlier, later in itertools.pairwise(begins)):
+            raise ValueError(f"{', '.join(map(str, begins))}: tiers begin at 0 and ascend")
+        return tiers
+
+    def parts(self, units: Decimal) -> list[tuple[Decimal, Decimal]]:
+        """(units, unit price) for each tier that so many units a month reach. ValueError for less than none."""
+        if units < 0:
+            raise ValueError(f"{units} {self.unit}: not less than 0")
+        ends = [*(tier.begin for tier in self.tiers[1:]), units]
+        taken = [max(Decimal(0), min(units, end) - tier.begin) for tier, end in zip(self.tiers, ends, strict=True)]
+        return [(part, tier.price) for part, tier in zip(taken, self.tiers, strict=True) if part]
+
+    def cost(self, units: Decimal) -> Decimal:
+        """What so many units a month cost, each tier at its own price. ValueError for less than none."""
+        return sum((part * price for part, price in self.parts(units)), Decimal(0))
+
+    def doubts(self, today: date) -> list[str]:
+        """Why this row should be looked up again before it is quoted."""
+        found = ["unverified"] if self.confidence == "unverified" else []
+        seen = self.read_on or self.effective_on
+        if seen is None:
+            return ["not dated", *found]
+        age = (today - seen).days
+        return [f"{age} days old, more than {STALE_DAYS}", *found] if age > STALE_DAYS else found
+
+
+class PriceBook(Entry):
+    """What one provider asks in one region, in one currency."""
+
+    provider: Text
+    region: Text
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    prices: Annotated[list[Price], Field(min_length=1)]
+
+    @field_validator("prices")
+    @classmethod
+    def _once(cls, prices: list[Price]) -> list[Price]:
+        skus = [price.sku for price in prices]
+        if twice := sorted({sku for sku in skus if skus.count(sku) > 1}):
+            raise ValueError(f"{', '.join(twice)}: given twice, keep one row per SKU")
+        return prices
+
+    def stored(self) -> dict[str, Any]:
+        """As a run keeps it: exact prices as text."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def price(self, sku: str) -> Price:
+        """One row. UsageError that lists what there is."""
+        found = next((price for price in self.prices if price.sku == sku), None)
+        if found is None:
+            known = ", ".join(price.sku for price in self.prices)
+            raise UsageError([f"sku: {sku!a} has no price in {self.provider} {self.region}, which has: {known}"])
+        return found
+
+
+def price_books() -> list[Path]:
+    """The books that come with Frostline."""
+    return sorted(SHIPPED.glob("*.yaml"))
+
+
+def read_book(path: Path) -> PriceBook:
+    """One book. UsageError with every problem found."""
+    try:
+        return PriceBook.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise UsageError([f"{path}: {line}" for line in problems_in(error)]) from None
+
+
+def book_for(provider: str, region: str) -> PriceBook | None:
+    """The shipped book of a region; None when there is none."""
+    books = (read_book(path) for path in price_books())
+    return next((book for book in books if (book.provider, book.region) == (provider, region)), None)
+
+
+def kept_book(prices: dict[str, Any], source: str) -> PriceBook:
+    """The book as a run stores it. RecordError with every problem."""
+    try:
+        return PriceBook.model_validate(prices)
+    except ValidationError as error:
+        raise RecordError("\n".join(f"{source}: prices: {line}" for line in problems_in(error))) from None
+
+
+def checked(paths: list[Path], today: date) -> list[str]:
+    """A line for each row that is stale or unverified. UsageError when a book is malformed."""
+    found = []
+    for book in map(read_book, paths):
+        for price in book.prices:
+            if doubts := price.doubts(today):
+                told = f"{'; '.join(doubts)} (effective {price.effective_on or 'unknown'}, {price.source})"
+                found.append(f"{book.provider} {book.region} {price.sku}: {told}")
+    return found

@@ -1,0 +1,146 @@
+"""`frostline prices refresh`: a price book made from public price lists. Runs keep the prices that they were made with.
+
+An existing book is refreshed for its own provider, AWS or Azure, and region. A new file begins as the shipped book of
+the same file name; where there is none, as an empty book of AWS in the region asked for. A row that no list tells stays
+as it was, with its old date. Tested against hand-made lists in the documented formats: no live list has been read yet.
+"""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.clock import utc_now
+from harness.cost.book import SHIPPED, Price, PriceBook, read_book
+from harness.cost.lists.aws import OFFERED, read_aws
+from harness.cost.lists.azure import METERED, read_azure
+from harness.cost.lists.listing import Listing
+from harness.cost.lists.source import Fetch, fetched
+from harness.errors import MissingError, UsageError
+from harness.files.problems import shown
+from harness.files.whole import replacing
+
+LISTS = {"AWS": read_aws, "Azure": read_azure}
+ROWS = {"AWS": OFFERED, "Azure": METERED}
+REGION = re.compile(r"[a-z]{2,}[a-z0-9-]{1,38}")
+HEAD = """\
+# What {provider} asks in {region}, one row per SKU. Written by `frostline prices refresh` on {today}.
+# Prices are text, so that no digit is lost; a tier begins at `from` units a month, without what is free to an account.
+# effective_on: since when the source asks this, null where it gives no date. read_on: when it was last read there.
+"""
+
+
+def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None = None) -> list[str]:
+    """Write the book and tell each change, each row that stayed and why, and each list that could not be read.
+
+    UsageError for what is no book or another region's; MissingError, and nothing written, when nothing can be read.
+    """
+    old = begun(book, region)
+    today = today or utc_now().date()
+    listing = LISTS[old["provider"]](old["region"], old["currency"], today, fetch)
+    if not listing.prices:
+        why = listing.unread or [f"{sku}: {reason}" for sku, reason in listing.refused.items()]
+        fix = "try again where the network lets you reach it, or edit the book by hand"
+        raise MissingError("\n".join([*why, f"no price was read and nothing is written: {fix}"]))
+    before: dict[str, Price] = {price.sku: price for price in old["prices"]}
+    rows, told = merged(before, listing, old)
+    write(book, PriceBook.model_validate(old | {"prices": rows}), today)
+    confirmed = sum(sku in before and same(before[sku], price) for sku, price in listing.prices.items())
+    kept = len(rows) - len(listing.prices)
+    count = f"{len(listing.prices)} rows read, {confirmed} of them at the price they had, {kept} kept as they were"
+    return [*listing.unread, *told, *listing.remarks, f"written: {book}: {count}"]
+
+
+def begun(book: Path, region: str) -> dict[str, Any]:
+    """The fields of the book to start from; `prices` may be empty. UsageError when it cannot be refreshed."""
+    if not book.parent.is_dir() or book.is_dir():
+        raise UsageError([f"book: {book} cannot be a file: name one in a folder that exists"])
+    if any(
+        (folder / "manifest.json").exists() and (folder / "requests").is_dir() for folder in book.absolute().parents
+    ):
+        raise UsageError([f"book: {book} lies in a run, which keeps its prices: name another file"])
+    start = book if book.exists() else SHIPPED / book.name
+    if not start.exists():
+        if not REGION.fullmatch(region):
+            raise UsageError([f"region: {shown(region)} is no region: write it as us-east-1"])
+        return {"provider": "AWS", "region": region, "currency": "USD", "prices": []}
+    found = read_book(start)
+    if found.provider not in LISTS:
+        lists = " and ".join(LISTS)
+        raise UsageError([f"{start}: provider: {shown(found.provider)} has no public list here: {lists} have"])
+    if not REGION.fullmatch(found.region):
+        raise UsageError([f"{start}: region: {shown(found.region)} is no region: write it as us-east-1"])
+    if found.provider == "AWS" and found.region != region:
+        told = f"{start} is of {found.region}, not of {region}"
+        raise UsageError([f"region: {told}: give --region {found.region} or another --book"])
+    return {name: getattr(found, name) for name in ("provider", "region", "currency", "prices")}
+
+
+def merged(before: dict[str, Price], listing: Listing, old: dict[str, Any]) -> tuple[list[Price], list[str]]:
+    """The new rows in the order of the old book, then those that it lacked; and what is to be told."""
+    rows: list[Price] = []
+    told: list[str] = []
+    for sku, was in before.items():
+        now = listing.prices.get(sku)
+        if now is not None and now.unit != was.unit:
+            listing.refused[sku] = f"the book counts it per {was.unit}, the list per {now.unit}"
+            now = None
+            del listing.prices[sku]
+        if now is None:
+            why = listing.refused.get(sku, "it is in no list that is read")
+            told.append(f"{sku}: kept at {asked(was)}, effective {was.effective_on or 'unknown'}: {why}")
+        elif not same(was, now):
+            change = f"{asked(was)} -> {asked(now)}"
+            told.append(f"{sku}: {change} {old['currency']} per {now.unit}, since {now.effective_on}")
+        rows.append(now or was)
+    for row in ROWS[old["provider"]]:
+        now = listing.prices.get(row.sku)
+        if row.sku not in before and now is not None:
+            told.append(f"{row.sku}: new: {asked(now)} {old['currency']} per {now.unit}, since {now.effective_on}")
+            rows.append(now)
+        elif row.sku not in before:
+            told.append(f"{row.sku}: left out: {listing.refused[row.sku]}")
+    return rows, told
+
+
+def same(was: Price, now: Price) -> bool:
+    """Whether every tier costs what it did."""
+    return was.tiers == now.tiers
+
+
+def asked(price: Price) -> str:
+    """E.g. 0.0000166667, from 6000000000 on 0.000015."""
+    first, *others = price.tiers
+    return ", ".join([plain(first.price), *(f"from {plain(tier.begin)} on {plain(tier.price)}" for tier in others)])
+
+
+def plain(number: Any) -> str:
+    """All digits and no exponent."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def write(path: Path, book: PriceBook, today: date) -> None:
+    """Replace the file as a whole, after what is written has been read back. MissingError when it cannot be written."""
+    rows = [row_of(price) for price in book.prices]
+    fields = {"provider": book.provider, "region": book.region, "currency": book.currency, "prices": rows}
+    text = HEAD.format(provider=book.provider, region=book.region, today=today)
+    text += yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=1000, allow_unicode=False)
+    if PriceBook.model_validate(yaml.safe_load(text)) != book:
+        raise AssertionError("a price book is not read as it was written")
+    try:
+        with replacing(path) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise MissingError(f"{path} cannot be written ({error.strerror}): name another --book") from None
+
+
+def row_of(price: Price) -> dict[str, Any]:
+    """As the book has it: exact prices as text, no field that is not set."""
+    row = price.model_dump(mode="python", exclude={"tiers"}, exclude_none=True) | {"effective_on": price.effective_on}
+    begins = [(tier.begin, plain(tier.price)) for tier in price.tiers]
+    tiers = [{"from": int(n) if n == n.to_integral_value() else plain(n), "price": asks} for n, asks in begins]
+    order = ("sku", "service", "unit", "tiers", "effective_on", "source", "confidence", "read_on")
+    return {name: (row | {"tiers": tiers})[name] for name in order if name in row or name == "tiers"}

@@ -1,0 +1,155 @@
+"""The six dimensions of the scorecard: each from figures where there are any, else from what the experiment states."""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.analysis.summary import Row
+from harness.cost.metering import INIT_PHASES
+from harness.cost.nouns import Costing
+from harness.record.figures import counted, figure
+from harness.record.stated import Economics, Objective
+
+Pull = Literal["serverless", "container", "neither"]
+LOW, HIGH = 2, 4
+"""Scores up to LOW pull to one side, from HIGH on to the other."""
+PEAKS = (1.5, 2.5, 5, 10)
+"""Peak to mean: from each on, traffic variability is one higher. These steps, like those below, are a convention."""
+OVER_OBJECTIVE = (1, 2, 4, 8)
+INIT_MS = (500, 2000, 5000, 10_000)
+LARGE_MB = (3000, 10_240)
+"""Memory from which on a runtime is at least a 4, and a 5: the latter is all that a function can have."""
+BUSY = (0.05, 0.15, 0.30, 0.60)
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """`score` is None where it was neither measured nor stated; `source` says which. `reason` holds its figures."""
+
+    name: str
+    score: int | None
+    source: Literal["measured", "stated", "missing"]
+    pull: Pull
+    reason: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What there is of one workload: its rows under traffic and its forced cold starts."""
+
+    workload: str
+    economics: Economics
+    objective: Objective | None
+    traffic: Sequence[Row]
+    forced: Sequence[Row]
+    kinds: dict[str, str]
+    """By target: service or function."""
+    costing: Costing | None
+
+    def rows(self, kind: str) -> list[Row]:
+        """Of one side under traffic."""
+        return [row for row in self.traffic if self.kinds.get(row.target) == kind]
+
+    def starts(self) -> list[Row]:
+        """Of the function, the forced ones first: under traffic they come in bursts and slow each other down."""
+        return [row for row in [*self.forced, *self.traffic] if self.kinds.get(row.target) == "function"]
+
+
+def dimensions_of(evidence: Evidence) -> list[Dimension]:
+    """All six, in the order of the worksheet."""
+    ratings = evidence.economics.ratings
+    return [
+        variability(evidence),
+        sensitivity(evidence),
+        heaviness(evidence),
+        rated("custom infrastructure", ratings.custom_infrastructure, "ratings.custom_infrastructure"),
+        rated("team ops capacity", ratings.team_ops_capacity, "ratings.team_ops_capacity"),
+        busyness(evidence),
+    ]
+
+
+def variability(evidence: Evidence) -> Dimension:
+    """Of the traffic that is decided about."""
+    name, expected = "traffic variability", evidence.economics.expected
+    if expected is None:
+        return missing(name, "expected.peak_to_mean")
+    told = f"the peak is {figure(expected.peak_to_mean)} times the mean"
+    return scored(name, step(PEAKS, expected.peak_to_mean), "stated", told, high="serverless")
+
+
+def sensitivity(evidence: Evidence) -> Dimension:
+    """How far a function's cold start lies beyond the objective."""
+    name, objective = "latency sensitivity", evidence.objective
+    if objective is None:
+        return missing(name, "objective")
+    colds = [row.cold_p50_ms for row in evidence.starts() if row.cold_p50_ms.value is not None]
+    if not colds:
+        return Dimension(name, None, "missing", "neither", "too few cold starts of the function were measured")
+    cold = colds[0]
+    ratio = (cold.value or 0.0) / objective.latency_ms
+    told = (
+        f"a cold start's median, {figure(cold.value)} ms (n = {cold.n}), is {figure(ratio)} times the objective of "
+        f"{figure(objective.latency_ms)} ms"
+    )
+    return scored(name, step(OVER_OBJECTIVE, ratio), "measured", told, high="container")
+
+
+def heaviness(evidence: Evidence) -> Dimension:
+    """Initialisation time and memory."""
+    name = "runtime heaviness"
+    rows = evidence.starts()
+    split = [row for row in rows if row.cold_phases_ms]
+    if not split:
+        return Dimension(name, None, "missing", "neither", "no cold start of the function was split into its parts")
+    row = split[0]
+    init_ms = sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES)
+    peak_mb = max((row.memory_peak_mb for row in rows if row.memory_peak_mb is not None), default=None)
+    score = step(INIT_MS, init_ms)
+    if peak_mb is not None:
+        score = max(score, (1, 4, 5)[step(LARGE_MB, peak_mb) - 1])
+    memory = "memory was not read" if peak_mb is None else f"{figure(peak_mb)} MB at the peak"
+    told = f"initialisation takes {figure(init_ms)} ms (medians, n = {row.cold_starts} starts), {memory}"
+    return scored(name, score, "measured", told, high="container")
+
+
+def busyness(evidence: Evidence) -> Dimension:
+    """Share of its paid time in which a service infers, at the expected traffic."""
+    name, costing = "expected utilisation", evidence.costing
+    if costing is None or not costing.expected:
+        return missing(name, "expected.requests_per_month")
+    busy = [
+        (side.utilisation, side)
+        for side in costing.sides
+        if side.workload == evidence.workload and side.kind == "service" and side.utilisation is not None
+    ]
+    if not busy:
+        return Dimension(name, None, "missing", "neither", "how many replicas the traffic needs is not known")
+    share, side = max(busy, key=lambda one: one[0])
+    paid = counted(side.replicas or 0, "replica")
+    told = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
+    return scored(name, step(BUSY, share), "measured", told, high="container")
+
+
+def rated(name: str, score: int | None, field: str) -> Dimension:
+    """What only people know."""
+    return (
+        missing(name, field) if score is None else scored(name, score, "stated", f"stated as {score} of 5", "container")
+    )
+
+
+def scored(name: str, score: int, source: Literal["measured", "stated"], reason: str, high: Pull) -> Dimension:
+    """`high` is the side that a high score pulls to."""
+    low: Pull = "container" if high == "serverless" else "serverless"
+    pull: Pull = high if score >= HIGH else low if score <= LOW else "neither"
+    return Dimension(name, score, source, pull, reason)
+
+
+def missing(name: str, field: str) -> Dimension:
+    """It would be known if the experiment said this."""
+    return Dimension(name, None, "missing", "neither", f"the experiment does not state {field}")
+
+
+def step(steps: Sequence[float], value: float) -> int:
+    """1 below the first step, one more from each on."""
+    return 1 + bisect_right(steps, value)

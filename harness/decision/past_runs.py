@@ -1,0 +1,138 @@
+"""All stored runs of one experiment, oldest first, and what sets each apart from the one before it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from harness.analysis.differences import MACHINE, UNKNOWN, differ, value
+from harness.analysis.summary import Summary
+from harness.clock import Quarter, moment_of
+from harness.cost.costing import summary_with_cost
+from harness.errors import RecordError, UsageError
+from harness.files.problems import mapping, shown
+from harness.files.whole import one_line
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
+from harness.record.shelf import stored_runs
+
+KERNEL = "system"
+NEW_DEFINITION = "definition changed"
+NEW_MACHINE = "different machine"
+PAID_FOR = ("expected", "priced_as", "stakes")
+"""Sections of an experiment that change its cost, but not its measurements."""
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """One run. `breaks` say why its figures are not comparable with those of the run before; `remarks` only what else
+    is new. `era` counts the breaks so far, `cost_era` also changes of what is paid for. An anchor run has none of this:
+    it deployed older images on purpose."""
+
+    run: str
+    started_at: str
+    quarter: str
+    """E.g. 2026-Q4, of the UTC date on which it began."""
+    anchor: bool
+    valid: bool
+    era: int
+    cost_era: int
+    breaks: list[str]
+    remarks: list[str]
+
+
+@dataclass(frozen=True)
+class PastRuns:
+    """`told` names what was left out and why, and what the runs themselves could not tell."""
+
+    runs: list[tuple[PastRun, Summary]]
+    told: list[str]
+
+
+def past_runs(results: Path, experiment: str) -> PastRuns:
+    """Read them. UsageError that lists the experiments there are when there is no run of this one."""
+    folders, unread = stored_runs(results)
+    told = [f"left out: {text}" for text in unread]
+    names = {named(folder.manifest) for folder in folders}
+    if experiment not in names:
+        known = ", ".join(sorted(shown(name)[1:-1] for name in names if name)) or "none"
+        there = f"experiments with a run in {results / 'runs'}: {known}"
+        raise UsageError([f"history: experiment {shown(experiment)} has no stored run", there, *told])
+    dated: list[tuple[datetime, RunFolder]] = []
+    for folder in (folder for folder in folders if named(folder.manifest) == experiment):
+        try:
+            dated.append((begun(folder.manifest), folder))
+        except RecordError as error:
+            told.append(f"left out: {error}")
+    dated.sort(key=lambda item: (item[0], item[1].manifest.run))
+    return in_order(dated, told)
+
+
+def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRuns:
+    """Summarise each; one whose trials cannot be read is left out and told."""
+    runs: list[tuple[PastRun, Summary]] = []
+    before: tuple[PastRun, Manifest] | None = None
+    for at, folder in dated:
+        try:
+            summary = summary_with_cost(folder)
+        except RecordError as error:
+            told.append(f"left out: run {shown(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
+            continue
+        run = described(at, folder.manifest, summary)
+        if not run.anchor:
+            run = run if before is None else beside(before, run, folder.manifest)
+            before = run, folder.manifest
+        runs.append((run, summary))
+        notices = [text for text in summary.notices if text.startswith("no cost: ")]
+        told += [f"{shown(run.run)[1:-1]}: {text}" for text in [*notices, *folder.notices]]
+    if not runs:
+        raise RecordError("\n".join(["no run of this experiment can be read", *told]))
+    return PastRuns(runs, list(dict.fromkeys(told)))
+
+
+def described(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
+    """By itself."""
+    quarter = str(Quarter.of(at))
+    return PastRun(manifest.run, manifest.started_at, quarter, bool(manifest.anchor), summary.valid, 0, 0, [], [])
+
+
+def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -> PastRun:
+    """The run with what is new since the one before."""
+    earlier, other = before
+    breaks = [NEW_DEFINITION] if manifest.experiment_sha256 != other.experiment_sha256 else []
+    breaks += [f"{NEW_MACHINE}: {text}" for text in changed(other, manifest, [n for n in MACHINE if n != KERNEL])]
+    remarks = [f"new kernel: {text}" for text in changed(other, manifest, [KERNEL])]
+    software = [mapping(of.facts.get("software")).get("frostline", UNKNOWN) for of in (other, manifest)]
+    if differ(*software):
+        remarks.append(f"measured with another Frostline: {value(software[0])} to {value(software[1])}")
+    paid = [name for name in PAID_FOR if manifest.experiment.get(name) != other.experiment.get(name)]
+    if paid:
+        remarks.append(f"cost not comparable with the runs above: other {', '.join(paid)}")
+    if manifest.prices != other.prices:
+        remarks.append("cost by other prices")
+    cost_era = earlier.cost_era + bool(breaks or paid)
+    return replace(run, era=earlier.era + bool(breaks), cost_era=cost_era, breaks=breaks, remarks=remarks)
+
+
+def changed(before: Manifest, now: Manifest, names: list[str]) -> list[str]:
+    """Facts of the machine that are not what they were, with both values. A kernel is renewed every few weeks, so it
+    alone makes no other machine."""
+    machines: list[Mapping[str, Any]] = [mapping(manifest.facts.get("machine")) for manifest in (before, now)]
+    pairs = {name: [machine.get(name, UNKNOWN) for machine in machines] for name in names}
+    return [f"{name} {value(a)} to {value(b)}" for name, (a, b) in pairs.items() if differ(a, b)]
+
+
+def named(manifest: Manifest) -> str | None:
+    """The experiment's name, if the manifest tells one."""
+    name = manifest.experiment.get("name")
+    return name if isinstance(name, str) else None
+
+
+def begun(manifest: Manifest) -> datetime:
+    """When the run began, in UTC. RecordError when the manifest does not tell."""
+    try:
+        return moment_of(manifest.started_at)
+    except ValueError:
+        told = f"run {shown(manifest.run)}: started_at: {shown(manifest.started_at)} is no time"
+        raise RecordError(f"{told}: restore manifest.json") from None

@@ -1,0 +1,1 @@
+"""The question: from YAML to an experiment to a seeded, interleaved plan of trials."""

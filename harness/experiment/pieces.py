@@ -1,0 +1,110 @@
+"""The pieces that an experiment is written in, each with its bounds."""
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, Field, field_validator, model_validator
+
+import targets
+from harness.files.problems import has_more_values, shown
+from harness.record.stated import Part
+from targets.contract import FunctionSettings, Sizing, Workload
+
+LEAST_MEMORY_MB = 128
+MOST_MEMORY_MB = 10_240
+MOST_SETTINGS = 10_000
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Regime = TypeVar("Regime", bound=str)
+Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda found: list(dict.fromkeys(found)))]
+
+
+class WorkloadChoice(Part):
+    """A workload, with a model of the user's own or settings of its own; `label` tells two of one name apart."""
+
+    name: str
+    label: Name | None = None
+    model_dir: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    settings: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _finite(cls, value: Any) -> Any:
+        if has_more_values(value, MOST_SETTINGS):
+            raise ValueError(f"{shown(value)} is not accepted: it holds more than {MOST_SETTINGS} values")
+        return value
+
+    @property
+    def key(self) -> str:
+        """What its rows are called."""
+        return self.label or self.name
+
+    def resolve(self) -> Workload:
+        """The workload itself, with its settings."""
+        return targets.workload(self.name, self.settings)
+
+
+class ProfileChoice(Part):
+    """One load profile with its parameters: {bursty: {rate: 5, seconds: 8}}."""
+
+    name: str
+    parameters: dict[str, Any]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, dict) and len(value) == 1 and set(value) != {"name"}:
+            name, parameters = next(iter(value.items()))
+            return {"name": name, "parameters": parameters if parameters is not None else {}}
+        return value
+
+
+class SizingChoice(Part):
+    """Per unit, in sizes that can be bought: a function's vCPU follows its memory."""
+
+    function_memory_mb: int = Field(1769, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
+    service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
+    service_cpus: float = Field(1.0, ge=0.25, le=16)
+
+    def of(self, kind: str) -> Sizing:
+        """The sizing of one replica or one sandbox."""
+        if kind == "function":
+            return Sizing.of_function(self.function_memory_mb)
+        return Sizing(self.service_memory_mb, self.service_cpus)
+
+
+class FunctionChoice(Part):
+    """Lambda's behaviour. `keep_alive_s` is in modelled seconds and is divided by the experiment's compression."""
+
+    keep_alive_s: Seconds = 300
+    timeout_s: Annotated[float, Field(gt=0, le=900)] = 60
+    init_timeout_s: Annotated[float, Field(gt=0, le=900)] = 10
+    concurrency_limit: int = Field(1000, ge=1, le=10_000)
+    starts_per_10_s: int = Field(1000, ge=1, le=10_000)
+
+    def settings(self, compression: float) -> FunctionSettings:
+        """What the local Lambda is told."""
+        return FunctionSettings(**{**self.model_dump(), "keep_alive_s": self.keep_alive_s / compression})
+
+
+class LoadChoice(Part):
+    """How the generator works."""
+
+    workers: int = Field(1, ge=1, le=16)
+    prewarm: int = Field(8, ge=0, le=1000)
+    cap: int = Field(20_000, ge=1, le=60_000)
+    timeout_s: Annotated[float, Field(gt=0, le=960)] = 90
+
+
+class ScaleOutChoice(Part):
+    """A service gets `starts` more replicas, one after the other, while steady traffic goes on at the first ones."""
+
+    starts: int = Field(2, ge=1, le=20)
+    rate: float = Field(gt=0, le=10_000)
+    seconds: Seconds

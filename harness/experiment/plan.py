@@ -1,0 +1,157 @@
+"""From an experiment to its trials: interleaved rounds in an order that the seed shuffles. Pure."""
+
+import itertools
+import random
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import loadprofiles
+import targets
+from harness.experiment.pieces import WorkloadChoice
+from harness.experiment.question import Experiment
+from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from loadprofiles import LoadProfile
+from targets.contract import Target
+
+DEPLOY_S = {"service": 2.5, "function": 1.5}
+"""Rough cost of deploying and removing, for the estimate that is printed before a run."""
+COLD_START_S = 2.0
+
+
+@dataclass(frozen=True)
+class Regime:
+    """In what state forced cold starts find the machine."""
+
+    page_cache: str = "kept"
+    images: str = "present"
+
+    @property
+    def suffix(self) -> str:
+        """What tells a trial of it from one of the usual regime."""
+        return ("-dropped" if self.page_cache == "dropped" else "") + ("-absent" if self.images == "absent" else "")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is done with every workload and target: a load profile, forced cold starts, or scale-out under load."""
+
+    profile: str
+    load: LoadProfile | None = None
+    regime: Regime | None = None
+    scale_out: int = 0
+
+    @property
+    def label(self) -> str:
+        """Unique in the experiment."""
+        return self.profile + (self.regime.suffix if self.regime else "")
+
+    def suits(self, target: Target) -> bool:
+        """Only a service is scaled out by hand, and only a container has an image that can be absent."""
+        if self.scale_out and target.kind != "service":
+            return False
+        return self.regime is None or self.regime.images == "present" or target.isolated
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One visit to one deployment. `arrival_seed` is the same for all targets of a round."""
+
+    id: str
+    order: int
+    round: int
+    workload: WorkloadChoice
+    target: str
+    profile: str
+    load: LoadProfile | None
+    """None for forced cold starts."""
+    regime: Regime | None
+    """None for all others."""
+    scale_out: int
+    """Replicas that are added under the load."""
+    arrival_seed: int
+    case: dict[str, Any]
+
+    @property
+    def expected_s(self) -> float:
+        """Roughly how long it takes."""
+        deploy = DEPLOY_S[targets.target(self.target).kind]
+        return deploy + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
+
+
+def plan(experiment: Experiment, target_names: list[str]) -> list[Trial]:
+    """Every trial in the order of the run. Within a round each cell visits all targets one after the other."""
+    trials: list[Trial] = []
+    shuffle = random.Random(f"{experiment.seed}/order")  # noqa: S311 - an order must be repeatable, not secret
+    for number in range(1, experiment.rounds + 1):
+        cells = [(workload, cell) for workload in experiment.workloads for cell in cells_of(experiment)]
+        shuffle.shuffle(cells)
+        for workload, cell in cells:
+            visits = [name for name in target_names if cell.suits(targets.target(name))]
+            shuffle.shuffle(visits)
+            for target in visits:
+                trials.append(_trial(experiment, len(trials), number, workload, target, cell))
+    return trials
+
+
+def cells_of(experiment: Experiment) -> list[Cell]:
+    """Load profiles, then the regimes of forced cold starts, then scale-out."""
+    cells = [Cell(label, load) for label, load in experiment.load_profiles()]
+    if experiment.cold_starts:
+        regimes = itertools.product(experiment.page_cache, experiment.images)
+        cells += [Cell(FORCED_COLD, regime=Regime(*regime)) for regime in regimes]
+    if choice := experiment.scale_out:
+        load = loadprofiles.profile("steady").model_validate({"rate": choice.rate, "seconds": choice.seconds})
+        cells.append(Cell(SCALE_OUT, load, scale_out=choice.starts))
+    return cells
+
+
+def arrival_seed(experiment_seed: int, round_number: int, workload: str, profile: str) -> int:
+    """One seed per round and cell, derived from text so that adding a cell leaves the others' arrivals alone.
+
+    `workload` is its name, not its label: two of one name meet the same traffic.
+    """
+    return random.Random(f"{experiment_seed}/{round_number}/{workload}/{profile}").getrandbits(63)  # noqa: S311
+
+
+def _trial(
+    experiment: Experiment,
+    order: int,
+    number: int,
+    workload: WorkloadChoice,
+    target: str,
+    cell: Cell,
+) -> Trial:
+    return Trial(
+        id=f"r{number:02d}.{workload.key}.{target}.{cell.label}",
+        order=order,
+        round=number,
+        workload=workload,
+        target=target,
+        profile=cell.profile,
+        load=cell.load,
+        regime=cell.regime,
+        scale_out=cell.scale_out,
+        arrival_seed=arrival_seed(experiment.seed, number, workload.name, cell.label),
+        case=_case(experiment, target, cell),
+    )
+
+
+def _case(experiment: Experiment, target: str, cell: Cell) -> dict[str, Any]:
+    """What else identifies a row: sizing per unit, load, and how the platform was set."""
+    kind = targets.target(target).kind
+    sizing = experiment.sizing.of(kind)
+    case: dict[str, Any] = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
+    if kind == "function":
+        function = experiment.function
+        case |= {
+            "keep_alive_s": function.keep_alive_s / experiment.compression,
+            "concurrency": function.concurrency_limit,
+        }
+    else:
+        case |= {"replicas": experiment.replicas}
+    if cell.regime is not None:
+        return case | {"cold_starts": experiment.cold_starts, **asdict(cell.regime)}
+    load = cell.load
+    assert load is not None
+    case |= {"scale_out": cell.scale_out} if cell.scale_out else {}
+    return case | {"rate": load.rate, "seconds": load.seconds, "compression": round(load.time_compression, 4)}

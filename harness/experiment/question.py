@@ -1,0 +1,210 @@
+"""The question, as YAML: read, checked in one go, every problem reported with its field, value and fix."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+
+import loadprofiles
+import targets
+from harness.errors import UsageError
+from harness.experiment.pieces import (
+    FunctionChoice,
+    LoadChoice,
+    Name,
+    ProfileChoice,
+    Regimes,
+    ScaleOutChoice,
+    SizingChoice,
+    WorkloadChoice,
+)
+from harness.files.problems import problems_in, shown
+from harness.files.strict_yaml import is_file, read_mapping
+from harness.files.text import clean
+from harness.files.whole import one_line
+from harness.record.stated import FIELDS as ECONOMICS
+from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
+from loadprofiles import LoadProfile
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+class Experiment(Part):
+    """Workloads x targets x profiles, over interleaved rounds."""
+
+    name: Name
+    question: str = Field(max_length=500)
+    workloads: Annotated[list[WorkloadChoice], Field(min_length=1)]
+    targets: Annotated[list[str], Field(min_length=1)]
+    without_engine: list[str] = []
+    """Targets instead, where no Docker engine answers."""
+    compression: float = Field(1, ge=1, le=86_400)
+    """How many modelled seconds pass in one second, for profiles that do not say and for keep-alive."""
+    profiles: list[ProfileChoice] = []
+    cold_starts: int = Field(2, ge=0, le=100)
+    """Forced cold starts per workload, target, regime and round."""
+    page_cache: Regimes[Literal["kept", "dropped"]] = ["kept"]
+    """Each is a regime of its own; dropped, where this machine permits it, before every forced cold start."""
+    images: Regimes[Literal["present", "absent"]] = ["present"]
+    """Absent: the image is removed before every forced cold start, and loading it again is a part of the start."""
+    scale_out: ScaleOutChoice | None = None
+    rounds: int = Field(10, ge=1, le=1000)
+    attempts: int = Field(3, ge=1, le=3)
+    """Most attempts at a trial that turns out INVALID; every one is kept, the last one counts."""
+    seed: int = Field(1, ge=0, le=2**63 - 1)
+    replicas: int = Field(1, ge=1, le=64)
+    sizing: SizingChoice = SizingChoice()
+    function: FunctionChoice = FunctionChoice()
+    load: LoadChoice = LoadChoice()
+    objective: Objective | None = None
+    margin: float = Field(0.10, gt=0, lt=1)
+    """Ratios within 1 +- margin count as the same; set before the run."""
+    expected: Expected | None = None
+    priced_as: PricedAs = PricedAs()
+    stakes: Stakes = Stakes()
+    ratings: Ratings = Ratings()
+
+    # Checks are per field, so that a problem of one field does not hide those of another.
+
+    @field_validator("workloads")
+    @classmethod
+    def _usable_workloads(cls, choices: list[WorkloadChoice]) -> list[WorkloadChoice]:
+        names, keys = [choice.name for choice in choices], [choice.key for choice in choices]
+        problems = _unknown("workloads", names, targets.workload_names()) + _repeated("workloads", keys)
+        _refuse([*problems, *_model_problems(choices), *_settings_problems(choices)])
+        return choices
+
+    @field_validator("targets", "without_engine")
+    @classmethod
+    def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
+        _refuse(_name_problems(str(info.field_name), names, targets.target_names()))
+        return names
+
+    @field_validator("profiles")
+    @classmethod
+    def _usable_profiles(cls, choices: list[ProfileChoice], info: ValidationInfo) -> list[ProfileChoice]:
+        known, compression = loadprofiles.profile_names(), info.data.get("compression", 1.0)
+        problems = _unknown("profiles", [choice.name for choice in choices], known)
+        for at, choice in enumerate(choices):
+            if choice.name in known:
+                problems += _profile_problems(f"profiles.{at}.{choice.name}", choice, compression)
+        _refuse(problems)
+        return choices
+
+    @field_validator("cold_starts")
+    @classmethod
+    def _something_to_do(cls, count: int, info: ValidationInfo) -> int:
+        if not count and info.data.get("profiles") == []:
+            _refuse(["cold_starts: 0 is not accepted where there is no profile: name one, or raise it"])
+        return count
+
+    def load_profiles(self) -> list[tuple[str, LoadProfile]]:
+        """The profiles with their parameters, in the order written; a name used twice is numbered."""
+        found: list[tuple[str, LoadProfile]] = []
+        names = [choice.name for choice in self.profiles]
+        for at, choice in enumerate(self.profiles):
+            label = (
+                choice.name if names.count(choice.name) == 1 else f"{choice.name}-{names[: at + 1].count(choice.name)}"
+            )
+            found.append((label, _profile(choice, self.compression)))
+        return found
+
+    def sha256(self) -> str:
+        """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""
+        measured = self.model_dump(mode="json", exclude=set(ECONOMICS))
+        return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()
+
+
+def experiment_names() -> list[str]:
+    """The experiments that come with Frostline."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def read_experiment(name: str) -> Experiment:
+    """A shipped experiment by name, or a YAML file. UsageError with every problem found."""
+    return parse_experiment(_mapping(name), name)
+
+
+def parse_experiment(fields: dict[str, Any], source: str) -> Experiment:
+    """Check a mapping. UsageError with every problem found."""
+    try:
+        return Experiment.model_validate(fields)
+    except ValidationError as error:
+        raise UsageError([f"{source}: {line}" for line in problems_in(error)]) from None
+
+
+def _mapping(name: str) -> dict[str, Any]:
+    path = SHIPPED / f"{name}.yaml" if name in experiment_names() else Path(name)
+    if not is_file(path):
+        known = ", ".join(experiment_names())
+        raise UsageError([f"experiment: {shown(name)} is neither a file nor one of: {known}"])
+    return _with_model(read_mapping(path), path)
+
+
+def _with_model(fields: dict[str, Any], path: Path) -> dict[str, Any]:
+    """`like: NAME` takes every field that is not given from a shipped experiment."""
+    if "like" not in fields:
+        return fields
+    like = fields.pop("like")
+    if like not in experiment_names():
+        raise UsageError([f"{path}: like: {shown(like)} is not one of: {', '.join(experiment_names())}"])
+    return {**_mapping(str(like)), **fields}
+
+
+def _refuse(problems: list[str]) -> None:
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
+    """Unknown names, and names given twice."""
+    return _unknown(field, names, known) + _repeated(field, names)
+
+
+def _repeated(field: str, names: list[str]) -> list[str]:
+    """Two trials would be one and the same."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    return [f"{field}: {shown(name)} is given twice" for name in repeated]
+
+
+def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
+    return [f"{field}: {shown(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
+
+
+def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
+    kind = loadprofiles.profile(choice.name)
+    return kind.model_validate({**kind.compressed(compression), **choice.parameters})
+
+
+def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> list[str]:
+    try:
+        _profile(choice, compression)
+    except ValidationError as error:
+        return [f"{place}.{line}" for line in problems_in(error)]
+    return []
+
+
+def _model_problems(choices: list[WorkloadChoice]) -> list[str]:
+    known = [choice for choice in choices if choice.name in targets.workload_names()]
+    return [f"workloads.{choice.name}.model_dir: {line}" for choice in known for line in _model_dir_problems(choice)]
+
+
+def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
+    found = []
+    for choice in (choice for choice in choices if choice.name in targets.workload_names()):
+        try:
+            choice.resolve()
+        except ValueError as error:
+            found += [f"workloads.{choice.key}.settings: {one_line(clean(line))}" for line in str(error).split("\n")]
+    return found
+
+
+def _model_dir_problems(choice: WorkloadChoice) -> list[str]:
+    from targets.packaging.model_folder import model_dir_problems
+
+    try:
+        return model_dir_problems(targets.workload(choice.name), choice.model_dir)
+    except (OSError, ValueError) as error:
+        return [f"{shown(choice.model_dir)} cannot be read: {shown(error)}"]

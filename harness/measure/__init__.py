@@ -1,0 +1,1 @@
+"""The only half that deploys: packages, walks the plan, sends, watches, records, removes."""

@@ -1,0 +1,103 @@
+"""An earlier run's images, deployed again: what differs from that run is the platform, not what was built since."""
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import targets
+from harness.experiment.pieces import WorkloadChoice
+from harness.files.problems import shown
+from harness.measure.fitting import Choice
+from harness.record.nouns import Manifest
+from targets.contract import DeploymentError, Package
+from targets.local import containers
+from targets.packaging.anchor import anchor_package, keep
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What a run deploys instead of new packages."""
+
+    run: str
+    """The run whose images they are."""
+    experiment_sha256: str
+    """Of that run. What is deployed is sent the traffic of the present definition."""
+    packages: dict[tuple[str, str], Package]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the manifest; `rebuilt` names the images of that run that had to be made again by the same recipe."""
+        told = {f"{workload}/{name}": package.facts for (workload, name), package in self.packages.items()}
+        rebuilt = {key: facts["rebuilt_for"] for key, facts in told.items() if "rebuilt_for" in facts}
+        images = {key: facts["image_id"] for key, facts in told.items()}
+        found = {"run": self.run, "experiment_sha256": self.experiment_sha256, "images": images}
+        return found | ({"rebuilt": rebuilt} if rebuilt else {})
+
+
+def anchor_of(earlier: Manifest, choice: Choice, say: Callable[[str], None]) -> Anchor:
+    """The earlier run's images for everything that `choice` deploys. DeploymentError with every reason why not."""
+    if bare := [name for name in choice.targets if not _has_images(name)]:
+        raise DeploymentError(f"there are no images on {', '.join(bare)}")
+    packages, problems = {}, []
+    with closing(containers.engine()) as client:
+        for workload in choice.experiment.workloads:
+            for name in choice.targets:
+                try:
+                    facts = _facts(earlier, workload, name)
+                    parts = (workload.resolve(), workload.model_dir, facts, say)
+                    packages[workload.key, name] = anchor_package(client, *parts)
+                except DeploymentError as error:
+                    problems.append(f"{workload.key} on {name}: {error}")
+    if problems:
+        raise DeploymentError("\n".join(problems))
+    return Anchor(earlier.run, earlier.experiment_sha256, packages)
+
+
+def anchor_again(manifest: Manifest, choice: Choice, say: Callable[[str], None]) -> Anchor:
+    """Of a run that deployed an anchor and was interrupted. DeploymentError when an image is gone meanwhile."""
+    found = anchor_of(manifest, choice, say)
+    before = manifest.anchor
+    return Anchor(str(before.get("run")), str(before.get("experiment_sha256")), found.packages)
+
+
+def keep_images(manifest: Manifest) -> tuple[list[str], list[str]]:
+    """Tag a finished run's images as anchors, so that `clean --images` keeps them; returns tags and problems."""
+    tags, problems = set(), set()
+    images = {(facts.get("image_id"), key) for key, facts in manifest.packages.items() if facts.get("image_id")}
+    if not images:
+        return [], []
+    try:
+        with closing(containers.engine()) as client:
+            for image_id, key in images:
+                try:
+                    tags.add(keep(client, _workload_name(manifest, key), str(image_id)))
+                except DeploymentError as error:
+                    problems.add(str(error))
+    except DeploymentError as error:
+        problems.add(str(error))
+    return sorted(tags), sorted(problems)
+
+
+def _workload_name(manifest: Manifest, key: str) -> str:
+    """The workload behind a row's name, from the definition that the run stores."""
+    for given in manifest.experiment.get("workloads") or []:
+        try:
+            choice = WorkloadChoice.model_validate(given)
+        except ValueError:
+            continue
+        if choice.key == key.rpartition("/")[0] and choice.name in targets.workload_names():
+            return choice.name
+    raise DeploymentError(f"run {manifest.run}: {shown(key)} is no workload of it")
+
+
+def _has_images(name: str) -> bool:
+    target = targets.target(name)
+    return target.local and target.isolated
+
+
+def _facts(earlier: Manifest, workload: WorkloadChoice, target: str) -> dict[str, Any]:
+    facts = earlier.packages.get(f"{workload.key}/{target}")
+    if not facts or not facts.get("image_id"):
+        raise DeploymentError(f"run {earlier.run} deployed no image of it")
+    return facts

@@ -1,0 +1,186 @@
+"""Finds and removes what runs left behind: containers by label, processes by mark, folders by name."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import docker.errors
+import psutil
+
+from targets.clock import clock_id, now_ns, sleep, wall_time
+from targets.contract import DeploymentError
+from targets.local import containers
+from targets.ownership import (
+    EXPIRES_LABEL,
+    IMAGE_LABEL,
+    OWNER_FILE,
+    OWNER_LABEL,
+    OWNER_VARIABLE,
+    RUN_LABEL,
+    RUN_VARIABLE,
+    Owner,
+)
+from targets.packaging.anchor import is_anchor
+from targets.packaging.archive import archives
+
+FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
+DEATH_LIMIT_S = 5.0
+LOOKS = 5
+LOOK_AGAIN_S = 0.2
+"""The engine may still be making a container for a process that was just cut off: it is looked for more than once."""
+
+
+@dataclass(frozen=True)
+class Remains:
+    """One thing of ours. `alive`: the run that it belongs to is still going on."""
+
+    kind: str
+    name: str
+    run: str
+    alive: bool
+    handle: Any
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """What was removed, what was left alone, what could not be looked at, and the images kept as anchors."""
+
+    removed: list[Remains]
+    spared: list[Remains]
+    notices: list[str]
+    anchors: list[Remains]
+
+
+def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
+    """Remove what no living run owns; with `everything` also what one does, with `images` our images, `anchors` too."""
+    cleaning = Cleaning([], [], [], [])
+
+    def settle(found: Iterable[Remains]) -> int:
+        items = list(found)
+        doomed = [item for item in items if everything or not item.alive]
+        cleaning.spared.extend(item for item in items if item not in doomed and item not in cleaning.spared)
+        cleaning.removed.extend(item for item in doomed if _remove(item))
+        return len(doomed)
+
+    killed = settle(marked_processes())  # first, because a front that lives makes containers
+    try:
+        client = containers.engine()
+    except DeploymentError as error:
+        cleaning.notices.append(f"containers were not looked at: {error}")
+    else:
+        _look(lambda: settle(_containers(client)), cut_off=killed > 0)
+        found = list(_images(client)) if images else []
+        cleaning.anchors.extend(item for item in found if not anchors and is_anchor(item.handle))
+        settle(item for item in found if item not in cleaning.anchors)
+    settle(_folders())
+    settle(_archives() if images else [])
+    return cleaning
+
+
+def sweep(run_id: str, engine: bool, cut_off: bool, owner: Owner | None = None) -> None:
+    """Remove what is left of a run. `engine`: it may have made containers. `owner` carried it out: this process, or
+    one that is dead."""
+    own = owner or Owner.current()
+    for item in (item for item in marked_processes() if item.run == run_id):
+        _remove(item)
+    if engine:
+        with suppress(DeploymentError, docker.errors.DockerException, OSError):  # it is gone: `clean` does it later
+            client = containers.engine()
+            _look(lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off)
+    for item in (item for item in _folders() if item.owner == own):
+        _remove(item)
+
+
+def _look(remove: Callable[[], int], cut_off: bool) -> None:
+    """Once, and again while there was something; after a kill or an interruption as often as LOOKS says."""
+    for _ in range(LOOKS):
+        if not remove() and not cut_off:
+            return
+        sleep(LOOK_AGAIN_S)
+
+
+def _containers(client: Any) -> Iterator[Remains]:
+    for container in client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True):
+        owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
+        alive = owner is not None and (owner.alive or _elsewhere(owner, container))
+        yield Remains("container", container.name, container.labels[RUN_LABEL], alive, container, owner)
+
+
+def _elsewhere(owner: Owner, container: Any) -> bool:
+    """Of another machine that uses the same engine, so that its process cannot be seen: trusted until it expires."""
+    expires = container.labels.get(EXPIRES_LABEL, "")
+    fresh = expires.isdigit() and wall_time() < int(expires)
+    return owner.boot != clock_id() and container.status == "running" and fresh
+
+
+def _images(client: Any) -> Iterator[Remains]:
+    for image in client.images.list(filters={"label": IMAGE_LABEL}):
+        yield Remains("image", (image.tags or [image.short_id])[0], "", False, image)
+
+
+def marked_processes() -> Iterator[Remains]:
+    """Processes that carry our mark in their environment, the one that asks and its ancestors excepted."""
+    spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        try:
+            marks = process.environ()
+            if process.pid in spared or RUN_VARIABLE not in marks:
+                continue
+            name = " ".join(process.cmdline())[:80]
+        except (psutil.Error, OSError):
+            continue
+        owner = Owner.parse(marks.get(OWNER_VARIABLE, ""))
+        alive = owner is not None and owner.alive
+        yield Remains("process", f"{process.pid} {name}", marks[RUN_VARIABLE], alive, process, owner)
+
+
+def _folders() -> Iterator[Remains]:
+    """Work folders of fronts, services and load processes; each names its owner."""
+    for prefix in FOLDERS:
+        for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+            if path.is_symlink() or not path.is_dir() or path.stat().st_uid != os.getuid():
+                continue
+            mark = path / OWNER_FILE
+            owner = Owner.parse(mark.read_text()) if mark.is_file() else None
+            yield Remains("folder", path.name, "", owner is not None and owner.alive, path, owner)
+
+
+def _archives() -> Iterator[Remains]:
+    """Images kept in files, for cold starts that find theirs absent."""
+    folder = archives()
+    if folder.is_dir():
+        yield Remains("folder", str(folder), "", False, folder)
+
+
+def _wait_for_death(process: psutil.Process) -> None:
+    """A zombie is dead: its parent, or a container without an init, may never collect it."""
+    deadline = now_ns() + int(DEATH_LIMIT_S * 1e9)
+    with suppress(psutil.NoSuchProcess):
+        while process.status() != psutil.STATUS_ZOMBIE and now_ns() < deadline:
+            sleep(0.005)
+
+
+def _remove(item: Remains) -> bool:
+    """False when it was gone before."""
+    if item.kind == "container":
+        containers.remove(item.handle)
+    elif item.kind == "image":
+        try:
+            item.handle.remove(force=True)
+        except docker.errors.ImageNotFound:
+            return False
+    elif item.kind == "process":
+        try:
+            item.handle.kill()
+        except psutil.NoSuchProcess:
+            return False
+        _wait_for_death(item.handle)
+    else:
+        shutil.rmtree(item.handle, ignore_errors=True)
+    return True

@@ -1,0 +1,164 @@
+"""Begins a run or takes one up again: packages what all trials share, and compares what must not differ."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import targets
+from harness.clock import utc_now
+from harness.errors import MissingError, UsageError
+from harness.experiment.question import parse_experiment
+from harness.files.problems import shown
+from harness.interruption import interruptible
+from harness.measure.anchor import Anchor, anchor_again
+from harness.measure.clean import sweep
+from harness.measure.fitting import Choice
+from harness.measure.machine import changes, lasting_facts, machine_facts, other_runs, software_facts
+from harness.measure.walk import Watcher, walk
+from harness.record.folder import RunFolder
+from harness.record.nouns import PHASES_VERSION, Manifest
+from targets.contract import DeploymentError, Package
+from targets.ownership import Owner
+
+
+@interruptible()
+def start(
+    choice: Choice,
+    results_dir: Path,
+    watcher: Watcher,
+    witness: Path | None = None,
+    anchor: Anchor | None = None,
+    prices: dict[str, Any] | None = None,
+) -> RunFolder:
+    """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
+
+    `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
+    With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today.
+    """
+    _alone()
+    now = utc_now()
+    run_id = f"{now:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
+    packages = anchor.packages if anchor else _package(choice, watcher)
+    manifest = Manifest(
+        run=run_id,
+        experiment=choice.experiment.model_dump(mode="json"),
+        experiment_sha256=choice.experiment.sha256(),
+        seed=choice.experiment.seed,
+        rounds=choice.experiment.rounds,
+        trials=len(choice.trials),
+        started_at=now.isoformat(timespec="seconds"),
+        notices=choice.notices,
+        targets={name: _target_facts(name) for name in choice.targets},
+        packages=_facts_of(packages),
+        facts={
+            "machine": machine_facts(),
+            "software": software_facts(),
+            "phases_version": PHASES_VERSION,
+            "lasting": lasting_facts(choice.engine),
+        },
+        prices=prices or {},
+        anchor=anchor.facts if anchor else {},
+        owner={"process": str(Owner.current())},
+    )
+    folder = RunFolder.create(results_dir, manifest)
+    watcher.say(f"Run {run_id} in {folder.path}")
+    return walk(choice, folder, packages, watcher, witness)
+
+
+@interruptible()
+def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
+    """Carry out the trials that an interrupted run lacks, and those whose files are damaged.
+
+    UsageError when another process is at it, or when machine, code or packages are not those that it began with.
+    """
+    former = Owner.parse(str(folder.manifest.owner.get("process", "")))
+    if former is not None and former.alive and former != Owner.current() and folder.manifest.finished_at is None:
+        raise UsageError(
+            [f"run {folder.manifest.run} is being carried out by process {former.pid}: wait for it or end it"]
+        )
+    choice = _chosen(folder.manifest)
+    lacking = {name: why for name in choice.targets if (why := targets.target(name).missing())}
+    if lacking:
+        raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
+    _alone()
+    if former is not None and not former.alive:
+        sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
+    packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
+    if changed := [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]:
+        raise UsageError([f"{line}: start a new run" for line in changed])
+    folder.manifest.owner = {"process": str(Owner.current())}
+    folder.write_manifest()
+    return walk(choice, folder, packages, watcher)
+
+
+def _chosen(manifest: Manifest) -> Choice:
+    """What a stored run was to do. UsageError when this Frostline cannot do it."""
+    experiment = parse_experiment(manifest.experiment, "manifest.json: experiment")
+    known = targets.target_names()
+    if unknown := [name for name in manifest.targets if name not in known]:
+        raise UsageError(
+            [f"manifest.json: targets: {shown(name)} is not one of: {', '.join(known)}" for name in unknown]
+        )
+    return Choice(experiment, list(manifest.targets), manifest.notices)
+
+
+def _changed_machine(manifest: Manifest, choice: Choice) -> list[str]:
+    before = manifest.facts.get("lasting")
+    now = lasting_facts(choice.engine)
+    return [f"facts changed since the run began: {line}" for line in changes(before, now)] if before else []
+
+
+def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Package]) -> list[str]:
+    return [
+        f"{key}: the packaged workload is not the one that this run began with"
+        for key, facts in _facts_of(packages).items()
+        if _identity(facts) != _identity(manifest.packages.get(key, {}))
+    ]
+
+
+def _alone() -> None:
+    """MissingError while another run measures: two at once would disturb each other."""
+    if others := other_runs():
+        raise MissingError(f"{'; '.join(others)} measures on this machine already: wait for it, or end it")
+
+
+def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+    """Everything that is slow and shared by all trials, before the first of them."""
+    packages = {}
+    said: set[str] = set()
+
+    def say_once(line: str) -> None:
+        if line not in said:
+            said.add(line)
+            watcher.say(line)
+
+    for workload in choice.experiment.workloads:
+        for name in choice.targets:
+            try:
+                package = targets.target(name).package(workload.resolve(), workload.model_dir, say_once)
+            except DeploymentError as error:
+                raise MissingError(f"{workload.key} could not be packaged for {name}: {error}") from error
+            packages[workload.key, name] = package
+    return packages
+
+
+def _anchored(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+    """What a run that deploys an earlier run's images began with."""
+    try:
+        return anchor_again(manifest, choice, watcher.say).packages
+    except DeploymentError as error:
+        raise MissingError(f"run {manifest.run} deploys images of {manifest.anchor.get('run')}: {error}") from error
+
+
+def _facts_of(packages: dict[tuple[str, str], Package]) -> dict[str, dict[str, Any]]:
+    return {f"{workload}/{name}": package.facts for (workload, name), package in packages.items()}
+
+
+def _identity(facts: dict[str, Any]) -> Any:
+    """What makes two packages the same: the image's id, or the folder's content hash."""
+    return facts.get("image_id") or facts.get("site")
+
+
+def _target_facts(name: str) -> dict[str, Any]:
+    target = targets.target(name)
+    return {"kind": target.kind, "emulated": target.emulated, "isolated": target.isolated, "local": target.local}

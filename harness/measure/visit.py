@@ -1,0 +1,68 @@
+"""What one trial needs, and what it leaves."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+import targets
+from harness.experiment.plan import Trial
+from harness.experiment.question import Experiment
+from harness.record.nouns import TrialRecord
+from targets.contract import Order, Package, Target
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Everything that one trial needs."""
+
+    experiment: Experiment
+    trial: Trial
+    package: Package
+    run_id: str
+    attempt: int = 1
+    lasting: dict[str, Any] = field(default_factory=dict)
+    """Facts at the begin of the run, which must still hold."""
+    witness: Path | None = None
+    """A folder for what the workload and the deployment themselves say of this trial; None where nobody asks."""
+
+    @property
+    def target(self) -> Target:
+        """Where it goes."""
+        return targets.target(self.trial.target)
+
+    @property
+    def engine(self) -> bool:
+        """Whether an engine of this machine runs its units."""
+        return self.target.local and self.target.isolated
+
+    def order(self) -> Order:
+        """What the deployment is asked for."""
+        choice = self.experiment
+        return Order(
+            run_id=self.run_id,
+            sizing=choice.sizing.of(self.target.kind),
+            replicas=choice.replicas,
+            function=choice.function.settings(choice.compression),
+            environment=settings_variable(self.trial.workload.settings),
+            ledger=self.witness,
+            images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",
+        )
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What a trial leaves: its record and its two tables."""
+
+    record: TrialRecord
+    requests: pa.Table
+    samples: pa.Table
+    repeatable: bool = False
+    """It may end otherwise when it is tried again, although nothing could be sent."""
+
+
+def settings_variable(settings: dict[str, Any]) -> dict[str, str]:
+    """How a workload's settings reach the serving code."""
+    return {"FROSTLINE_SETTINGS": json.dumps(settings)} if settings else {}

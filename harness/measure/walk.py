@@ -1,0 +1,176 @@
+"""Walks the plan: trial after trial, saved after each, tried again where that is due; always tears down."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import targets
+from harness.clock import now_ns, sleep, utc_now
+from harness.errors import MissingError, TrialError
+from harness.experiment.plan import Trial
+from harness.load.process import LoadProcess
+from harness.measure.clean import sweep
+from harness.measure.fitting import Choice
+from harness.measure.machine import changes, lasting_facts
+from harness.measure.trial import carry_out
+from harness.measure.visit import Visit
+from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest, TrialRecord
+from targets.contract import Package
+from targets.ownership import Owner, variables
+
+PATIENCE_S = 60.0
+"""How long a run waits for an engine that answered when it began."""
+
+
+class Watcher(Protocol):
+    """Whoever shows a run to a person."""
+
+    def say(self, line: str) -> None:
+        """A line for the user."""
+
+    def begin(self, trial: Trial, number: int, of: int) -> None:
+        """A trial begins."""
+
+    def advance(self, ended: int, of: int) -> None:
+        """So many of its requests have ended."""
+
+    def end(self, trial: Trial, record: TrialRecord) -> None:
+        """It is stored."""
+
+
+class Attempts:
+    """What is stored of each trial. A damaged attempt counts as none, but its number is not used again."""
+
+    def __init__(self, folder: RunFolder, most: int, watcher: Watcher) -> None:
+        self.most = most
+        self._sound: dict[str, list[TrialRecord]] = {}
+        self._numbers: dict[str, int] = {}
+        for record in folder.trials():
+            self._numbers[record.trial] = max(record.attempt, self._numbers.get(record.trial, 0))
+            damage = folder.damaged(record)
+            for line in damage:
+                watcher.say(f"{record.trial} is carried out again, its attempt {record.attempt} is damaged: {line}")
+            if not damage:
+                self._sound.setdefault(record.trial, []).append(record)
+        self._repeatable: set[str] = set()
+
+    def number(self, trial: Trial) -> int:
+        """Of the next attempt."""
+        return self._numbers.get(trial.id, 0) + 1
+
+    def add(self, record: TrialRecord, repeatable: bool) -> None:
+        """One more; `repeatable`: although nothing could be sent, it may go otherwise the next time."""
+        self._numbers[record.trial] = record.attempt
+        self._sound.setdefault(record.trial, []).append(record)
+        if repeatable:
+            self._repeatable.add(record.trial)
+
+    def due(self, trial: Trial) -> bool:
+        """Whether another attempt is asked for."""
+        sound = self._sound.get(trial.id, [])
+        if sound and trial.id in self._repeatable and not sound[-1].valid:
+            return len(sound) < self.most
+        return not settled(sound, self.most)
+
+
+def walk(
+    choice: Choice,
+    folder: RunFolder,
+    packages: dict[tuple[str, str], Package],
+    watcher: Watcher,
+    witness: Path | None = None,
+) -> RunFolder:
+    """Carry out every trial that is due. MissingError when the disk is full or the engine stays away."""
+    trials = choice.trials
+    attempts = Attempts(folder, choice.experiment.attempts, watcher)
+    owned = variables(folder.manifest.run, Owner.current())
+    with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
+        for trial in trials:
+            while attempts.due(trial):
+                _await_engine(trial.target, folder.manifest.run, watcher)
+                _unchanged(folder.manifest, choice)
+                watcher.begin(trial, trial.order + 1, len(trials))
+                visit = _visit(choice, folder, packages, trial, attempts.number(trial), witness)
+                left = carry_out(visit, load, watcher.advance)
+                record = folder.save_trial(left.record, left.requests, left.samples)
+                attempts.add(record, left.repeatable)
+                watcher.end(trial, record)
+    folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
+    folder.write_manifest()
+    return folder
+
+
+def settled(attempts: list[TrialRecord], most: int) -> bool:
+    """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it had `most` attempts."""
+    if not attempts:
+        return False
+    return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= most
+
+
+def _visit(
+    choice: Choice,
+    folder: RunFolder,
+    packages: dict[tuple[str, str], Package],
+    trial: Trial,
+    attempt: int,
+    witness: Path | None,
+) -> Visit:
+    return Visit(
+        experiment=choice.experiment,
+        trial=trial,
+        package=packages[trial.workload.key, trial.target],
+        run_id=folder.manifest.run,
+        attempt=attempt,
+        lasting=folder.manifest.facts.get("lasting") or {},
+        witness=_witness_folder(witness, trial.id, attempt) if witness else None,
+    )
+
+
+def _witness_folder(witness: Path, trial: str, attempt: int) -> Path:
+    """A new folder for one attempt; containers write into it as nobody."""
+    place = witness / f"{trial}.{attempt}"
+    place.mkdir(parents=True)
+    place.chmod(0o777)
+    return place
+
+
+def _await_engine(target: str, run: str, watcher: Watcher) -> None:
+    """An engine that is being restarted costs a trial or two, not the run."""
+    deadline = now_ns() + int(PATIENCE_S * 1e9)
+    told = False
+    while why := targets.target(target).missing():
+        if now_ns() > deadline:
+            raise MissingError(f"{why}\nthe run is kept: continue it with `frostline run --resume {run}`")
+        if not told:
+            watcher.say(f"waiting at most {PATIENCE_S:.0f} s: {why}")
+            told = True
+        sleep(0.5)
+
+
+def _unchanged(manifest: Manifest, choice: Choice) -> None:
+    """TrialError once a lasting fact has changed: every trial from now on would be INVALID."""
+    if found := changes(manifest.facts.get("lasting") or {}, lasting_facts(choice.engine)):
+        told = "\n".join(f"facts changed since the run began: {line}" for line in found)
+        raise TrialError(f"{told}\nthe run ends here, for its trials could not be compared: start a new one")
+
+
+@contextmanager
+def _swept(choice: Choice, run_id: str) -> Iterator[None]:
+    """Each trial removes what is its own; a signal at a bad moment may still leave what nobody holds yet."""
+    try:
+        yield
+    except BaseException:
+        sweep(run_id, choice.engine, cut_off=True)
+        raise
+    sweep(run_id, choice.engine, cut_off=False)
+
+
+@contextmanager
+def _load_process(workers: int, owned: dict[str, str]) -> Iterator[LoadProcess]:
+    load = LoadProcess(workers, owned)
+    try:
+        yield load
+    finally:
+        load.close()

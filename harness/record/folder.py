@@ -1,0 +1,181 @@
+"""A run folder: manifest.json, trials.jsonl, requests/*.parquet, samples/*.parquet; nothing outside it is touched."""
+
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import RecordError
+from harness.files.whole import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
+from harness.record.columns import REQUESTS, SAMPLES, fitted
+from harness.record.lines import read_manifest, read_trials, trial_key
+from harness.record.nouns import Manifest, TrialRecord
+from harness.record.parquet import read_table
+
+SCHEMAS = {"requests": REQUESTS, "samples": SAMPLES}
+MOST_BYTES = 64 * 2**20
+"""Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
+
+
+class RunFolder:
+    """One stored run. `notices` tells what had to be left out while reading."""
+
+    def __init__(self, path: Path, manifest: Manifest) -> None:
+        self.path = path.resolve()
+        self.manifest = manifest
+        self.notices: list[str] = []
+        self._saved: set[tuple[str, int]] | None = None
+
+    @classmethod
+    def create(cls, results_dir: Path, manifest: Manifest) -> "RunFolder":
+        """Make results_dir/runs/<run>/; RecordError when the id is no file name or is taken."""
+        path = results_dir / "runs" / safe_name(manifest.run, "run")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise RecordError(f"run {manifest.run}: {path} exists already: choose another id or resume it") from None
+        except OSError as error:
+            raise RecordError(f"{path} cannot be made: {error.strerror}: choose another --results") from None
+        folder = cls(path, manifest)
+        for name in SCHEMAS:
+            (path / name).mkdir()
+        folder.write_manifest()
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Read a folder's manifest; RecordError when it is missing, of another version or not readable."""
+        try:
+            file = inside(path.resolve(), "manifest.json")
+            text = read_file(file, MOST_BYTES)
+        except (OSError, RuntimeError, ValueError) as error:  # the latter two: symlinks in a circle, no name at all
+            told = getattr(error, "strerror", None) or one_line(str(error))
+            raise RecordError(f"{path} is not a run folder: {told}: name a folder with manifest.json") from None
+        return cls(path, read_manifest(text, file))
+
+    def write_manifest(self) -> None:
+        """Replace manifest.json by the current `manifest`, atomically."""
+        with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
+            file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
+
+    def save_trial(self, record: TrialRecord, requests: pa.Table, samples: pa.Table) -> TrialRecord:
+        """Write both files, then the line that names them, so that no line is ever without its files."""
+        if self._saved is None:
+            self._saved = {trial_key(earlier) for earlier in self.trials()}
+        if trial_key(record) in self._saved:
+            raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
+        tables = {"requests": fitted(requests, REQUESTS), "samples": fitted(samples, SAMPLES)}
+        files = {}
+        with saving(self.manifest.run, self.path):
+            for kind, table in tables.items():
+                name = file_name(kind, record)
+                with replacing(inside(self.path, name)) as file:
+                    pq.write_table(table, file, compression="zstd")
+                files[name] = sha256(self.path / name)
+            saved = record.model_copy(update={"files": files})
+            self._append(saved.model_dump_json().encode() + b"\n")
+        self._saved.add(trial_key(saved))
+        return saved
+
+    def trials(self) -> list[TrialRecord]:
+        """Every stored attempt in order; a last line that a crash cut off is dropped and told in `notices`."""
+        file = inside(self.path, "trials.jsonl")
+        try:
+            return read_trials(self._lines(file), file) if file.exists() else []
+        except OSError as error:
+            raise RecordError(f"{file}: not readable ({error.strerror}): restore it") from None
+
+    def requests(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row per scheduled arrival (REQUESTS); `columns` keeps memory small."""
+        return self._read("requests", record, columns)
+
+    def samples(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row per unit and moment (SAMPLES)."""
+        return self._read("samples", record, columns)
+
+    @property
+    def remedy(self) -> str:
+        """What helps against damaged files."""
+        return f"restore it or run the trial again: `frostline run --resume {self.manifest.run}`"
+
+    def damaged(self, record: TrialRecord) -> list[str]:
+        """What keeps a trial's files from being used, a line per file. An INVALID trial may well have left none."""
+        return self.verify(record) if record.valid or record.files else []
+
+    def verify(self, record: TrialRecord) -> list[str]:
+        """What differs from the sha256 that the trial's line gives; empty when nothing does."""
+        found = {name: self._difference(name, record.files.get(name)) for name in file_names(record)}
+        return [f"{name}: {difference}" for name, difference in found.items() if difference]
+
+    def _difference(self, name: str, wanted: str | None) -> str | None:
+        try:
+            found = sha256(inside(self.path, name))
+        except FileNotFoundError:
+            return "missing"
+        except OSError as error:
+            return f"not readable ({error.strerror})"
+        except RecordError:
+            return "a symlink that leads out of the run folder"
+        return None if found == wanted else "changed or cut off after the run: its sha256 is not the trial's"
+
+    def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
+        name, schema = file_name(kind, record), SCHEMAS[kind]
+        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
+        return read_table(inside(self.path, name), name, wanted)
+
+    def _lines(self, file: Path) -> Iterator[bytes]:
+        with ordinary(file) as stream:
+            for number in itertools.count(1):
+                line = stream.readline(MOST_BYTES)
+                if line.endswith(b"\n"):
+                    yield line
+                elif len(line) == MOST_BYTES:
+                    raise RecordError(f"{file}: line {number} is longer than {MOST_BYTES:,} bytes: restore it")
+                else:
+                    if line:
+                        self._notice(f"trials.jsonl: line {number} is cut off (the writer stopped there): left out")
+                    return
+
+    def _append(self, line: bytes) -> None:
+        file = inside(self.path, "trials.jsonl")
+        with file.open("r+b" if file.exists() else "x+b") as stream:
+            whole = stream.read().rfind(b"\n") + 1
+            stream.truncate(whole)
+            stream.seek(whole)
+            stream.write(line)
+            stream.flush()
+            os.fsync(stream.fileno())
+
+    def _notice(self, text: str) -> None:
+        if text not in self.notices:
+            self.notices.append(text)
+
+
+def file_name(kind: str, record: TrialRecord) -> str:
+    """Path of a trial's file in the run folder, made from its name alone and never taken from `files`."""
+    return f"{kind}/{safe_name(record.trial, 'trial')}.{record.attempt}.parquet"
+
+
+def file_names(record: TrialRecord) -> list[str]:
+    """Paths of a trial's files in the run folder."""
+    return [file_name(kind, record) for kind in SCHEMAS]
+
+
+def latest_attempts(records: list[TrialRecord]) -> list[TrialRecord]:
+    """Of each trial the attempt that counts: the last one."""
+    latest: dict[str, TrialRecord] = {}
+    for record in sorted(records, key=lambda record: record.attempt):
+        latest[record.trial] = record
+    return sorted(latest.values(), key=lambda record: (record.order, record.trial))
+
+
+def missing_trials(run: RunFolder, records: list[TrialRecord]) -> list[str]:
+    """Planned trials that are not stored."""
+    planned, stored = run.manifest.trials, len({record.trial for record in records})
+    if stored >= planned and records:
+        return []
+    resume = f"continue with `frostline run --resume {run.manifest.run}`"
+    return [f"unfinished: {stored} of {planned} planned trials are stored: {resume}"]

@@ -1,0 +1,77 @@
+"""manifest.json and trials.jsonl, from bytes that a stranger may have written to records, or all that is wrong."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from harness.errors import RecordError
+from harness.files.problems import problems_in, shown
+from harness.files.strict_json import strict_json
+from harness.files.whole import one_line, safe_name
+from harness.record.nouns import RUN_SCHEMA, Manifest, Record, TrialRecord
+
+MOST_PROBLEMS = 50
+Kind = TypeVar("Kind", bound=Record)
+
+
+def trial_key(record: TrialRecord) -> tuple[str, int]:
+    """What no two lines of trials.jsonl share."""
+    return record.trial, record.attempt
+
+
+def read_manifest(text: bytes, file: Path) -> Manifest:
+    """A manifest of a version that this reader knows."""
+    return read_record(Manifest, text, file, RUN_SCHEMA)
+
+
+def read_record(kind: type[Kind], text: bytes, file: Path, schema: str, otherwise: str = "") -> Kind:
+    """A JSON file of one version. RecordError with every problem; `otherwise` is what can be done but restore it."""
+    try:
+        data = strict_json(text)
+    except ValueError as error:
+        raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
+    found = data.get("schema") if isinstance(data, dict) else None
+    if found != schema:
+        told = f"schema {shown(found)} is not known, this reader knows {schema!r}"
+        raise RecordError(f"{file}: {told}: use its version{otherwise}")
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise RecordError("\n".join(brief(problems_of(error, str(file))))) from None
+
+
+def read_trials(lines: Iterable[bytes], file: Path) -> list[TrialRecord]:
+    """Every line, or one RecordError with all problems."""
+    records: dict[tuple[str, int], TrialRecord] = {}
+    problems = []
+    for number, line in enumerate(lines, 1):
+        place = f"{file}: line {number}"
+        try:
+            record = TrialRecord.model_validate(strict_json(line))
+            safe_name(record.trial, "trial")
+        except ValidationError as error:
+            problems += problems_of(error, place)
+        except ValueError as error:
+            problems.append(f"{place}: all: Invalid JSON: {one_line(str(error))}")
+        except RecordError as error:
+            problems.append(f"{place}: {error}")
+        else:
+            if trial_key(record) in records:
+                problems.append(f"{place}: trial {record.trial!r} attempt {record.attempt} is there twice: delete one")
+            records[trial_key(record)] = record
+    if problems:
+        raise RecordError("\n".join([*brief(problems), "restore the lines named, or delete them and resume the run"]))
+    return list(records.values())
+
+
+def problems_of(error: ValidationError, place: str) -> list[str]:
+    """One line per problem: field, value, what is wrong."""
+    return [f"{place}: {f'all{line}' if line.startswith(': ') else line}" for line in problems_in(error)]
+
+
+def brief(problems: list[str]) -> list[str]:
+    """The first of them, and how many more there are."""
+    rest = len(problems) - MOST_PROBLEMS
+    return problems if rest <= 0 else [*problems[:MOST_PROBLEMS], f"and {rest} more"]

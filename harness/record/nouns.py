@@ -1,0 +1,168 @@
+"""The nouns that are stored: outcomes, start classes, phases, trials and the manifest of a run."""
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
+
+ROUNDS_FOR_VERDICT = 10
+FORCED_COLD = "cold"
+"""Name of the profile that holds the forced cold starts."""
+SCALE_OUT = "scale-out"
+"""Name of the profile that adds replicas under load; only services have it."""
+
+
+class Outcome(StrEnum):
+    """What became of a scheduled arrival; every arrival has exactly one."""
+
+    OK = "ok"
+    WRONG = "wrong"
+    FAILED = "failed"
+    THROTTLED = "throttled"
+    TIMED_OUT = "timed_out"
+    SHED = "shed"
+    UNFINISHED = "unfinished"
+
+
+class StartClass(StrEnum):
+    """What the request met, told from counters and init stamps, never from a latency."""
+
+    COLD = "cold"
+    COLD_REINIT = "cold_reinit"
+    RESET = "reset"
+    RESTORED = "restored"
+    PROACTIVE = "proactive"
+    WARM = "warm"
+
+
+PHASES_VERSION = 2
+"""2: `image`, the time that an absent image takes to load. Runs of version 1 have no such part."""
+PHASES = (
+    "queue",
+    "image",
+    "create",
+    "start",
+    "boot",
+    "imports",
+    "weights",
+    "tokenizer",
+    "connections",
+    "first_inference",
+    "unaccounted",
+)
+"""Parts of a cold start in order; their sum is the wall time from scheduled to done."""
+
+Text = Annotated[str, Field(max_length=2000)]
+Share = Annotated[float, Field(ge=0, le=1.001)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Record(BaseModel):
+    """Stored data: unknown fields are kept out, so that a newer file is noticed instead of half-read."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class UnitRecord(Record):
+    """One sandbox or replica over a trial; what could not be read is None."""
+
+    unit: Text
+    for_request: bool
+    """Started because a request needed it."""
+    lived_ns: Count
+    memory_peak_bytes: Count | None = None
+    """The kernel's own peak, page cache included."""
+    own_peak_bytes: Count | None = None
+    """Highest sampled anonymous and shared memory."""
+    memory_mean_bytes: Count | None = None
+    cpu_ns: Count | None = None
+    throttled_ns: Count | None = None
+    oom_killed: bool = False
+
+
+class GeneratorRecord(Record):
+    """How well the load generator kept its schedule."""
+
+    workers: Count
+    timer: Text
+    """timerfd, or the name of the fallback."""
+    priority: Text
+    """real-time, or normal where it is not permitted."""
+    lag_p50_ns: int | None = None
+    lag_p99_ns: int | None = None
+    lag_max_ns: int | None = None
+    cpu_share: float | None = None
+    throttled: bool = False
+    prewarmed: Count = 0
+
+
+class TrialRecord(Record):
+    """One visit to one deployment: a line of trials.jsonl."""
+
+    trial: Text
+    attempt: Annotated[int, Field(ge=1)] = 1
+    round: Annotated[int, Field(ge=1)]
+    order: Annotated[int, Field(ge=0)]
+    """Position in the run."""
+    workload: Text
+    target: Text
+    profile: Text
+    """A load profile's name, or "cold" for forced cold starts."""
+    case: dict[str, Any]
+    """What else is part of the key: sizing, rate, keep-alive, compression, cache state."""
+    started_at: Text
+    seconds: Annotated[float, Field(ge=0)]
+    """Length of the schedule; for forced cold starts the time they took."""
+    schedule_sha256: Text | None = None
+    counts: dict[Outcome, Count]
+    scheduled: Count
+    starts: Count = 0
+    """Units that the deployment started for requests, by its own event log."""
+    units: list[UnitRecord] = []
+    host_cpus: float = 1
+    unit_cpus: float | None = None
+    """CPU share of one unit, None when unlimited."""
+    steal_share: Share | None = None
+    generator: GeneratorRecord | None = None
+    problems: list[Text] = []
+    """Why the trial is INVALID; empty when it is valid."""
+    warnings: list[Text] = []
+    """What makes its rows doubtful without making them invalid."""
+    deployment: dict[str, Any] = {}
+    files: dict[str, Text] = {}
+    """sha256 of each Parquet file by its path in the run folder."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether this trial may enter figures."""
+        return not self.problems
+
+
+class Manifest(Record):
+    """What a run was asked to do and where it was done: manifest.json."""
+
+    schema_: Literal["frostline/run/1"] = Field(RUN_SCHEMA, alias="schema")
+    run: Text
+    experiment: dict[str, Any]
+    experiment_sha256: Text
+    seed: int
+    rounds: Annotated[int, Field(ge=1)]
+    trials: Count
+    """Planned number of trials."""
+    started_at: Text
+    finished_at: Text | None = None
+    notices: list[Text] = []
+    """Said aloud when the run began: fallbacks, quick look, compressed time."""
+    targets: dict[str, dict[str, Any]] = {}
+    """By target: kind, emulated, isolated."""
+    packages: dict[str, dict[str, Any]] = {}
+    """By workload/target: digest, size, base."""
+    facts: dict[str, Any] = {}
+    prices: dict[str, Any] = {}
+    """The price book of the experiment's region as it was when the run began; empty where there is none."""
+    anchor: dict[str, Any] = {}
+    """Where an earlier run's images were deployed instead of new ones: that run, its definition, its images."""
+    owner: dict[str, Any] = {}
+    """Process that carries the run out: pid, start time, boot id."""

@@ -1,0 +1,74 @@
+"""One Parquet file that a stranger may have made: the columns asked for, or one RecordError. Nothing in it is run."""
+
+import os
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from harness.errors import RecordError
+from harness.files.whole import one_line, ordinary
+from harness.record.columns import fitted, upgraded
+
+MOST_ROWS = 100_000_000
+MOST_ROW_GROUPS = 10_000
+ROWS_PER_BYTE = {"requests": 1, "samples": 100}
+"""More rows than this in a byte are a trick: each request has a number of its own, an idle unit's samples are alike."""
+FREE_ROWS = 100_000
+BYTES_PER_ROW = 2048
+FREE_BYTES = 64 * 2**20
+
+
+def read_table(file: Path, name: str, wanted: pa.Schema) -> pa.Table:
+    """The columns of `wanted`, with its types. `name` is the file's place in its run folder."""
+    try:
+        with ordinary(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+        # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
+        # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
+        with pa.OSFile(os.fsencode(file), "rb") as source:
+            stored = pq.ParquetFile(source)
+            problems = [*tricks(stored.metadata, size, name), *misfits(stored.schema_arrow, wanted)]
+            if problems:
+                raise RecordError("\n".join(f"{name}: {problem}" for problem in problems))
+            table = stored.read(columns=wanted.names)
+        table.validate(full=True)
+        return fitted(upgraded(table, wanted.names), wanted, name)
+    except RecordError:
+        raise
+    except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
+        raise RecordError(f"{name}: not readable ({one_line(str(error))})") from None
+
+
+def tricks(metadata: pq.FileMetaData, size: int, name: str) -> list[str]:
+    """What a file of `size` bytes can't hold, found before memory is taken for it."""
+    if metadata.num_row_groups > MOST_ROW_GROUPS:
+        return [f"has {metadata.num_row_groups} row groups: at most {MOST_ROW_GROUPS:,} are read"]
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    rows = max(metadata.num_rows, sum(group.num_rows for group in groups))
+    most = min(MOST_ROWS, FREE_ROWS + ROWS_PER_BYTE[name.partition("/")[0]] * size)
+    if rows > most or min([metadata.num_rows, *(group.num_rows for group in groups)]) < 0:
+        return [f"tells of {rows:,} rows in {size:,} bytes: at most {most:,} are believed"]
+    unpacked = sum(group.total_byte_size for group in groups)
+    if unpacked > FREE_BYTES + BYTES_PER_ROW * rows:
+        return [f"tells of {unpacked:,} unpacked bytes for {rows:,} rows: no trial leaves so many"]
+    return []
+
+
+def misfits(stored: pa.Schema, wanted: pa.Schema) -> list[str]:
+    """Columns that are there twice, or of a type that is no plain number, text or switch."""
+    problems = []
+    for name in wanted.names:
+        found = stored.get_all_field_indices(name)
+        if len(found) > 1:
+            problems.append(f"column {name} is there {len(found)} times")
+        problems += [f"column {name} is {one_line(str(kind))}" for at in found if not plain(kind := stored.types[at])]
+    return problems
+
+
+def plain(kind: pa.DataType) -> bool:
+    """Whether a column of this type may be converted to one of ours."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return bool(text or pa.types.is_null(kind) or pa.types.is_primitive(kind))

@@ -1,0 +1,152 @@
+"""Containers as Frostline runs them: labelled, limited, without privileges, published on loopback only."""
+
+import os
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import docker
+import docker.errors
+import psutil
+from docker.models.containers import Container
+
+from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.local.processes import model_environment
+from targets.ownership import start_time
+
+PORT = "8080/tcp"
+USER = "65534:65534"
+LEDGER_DIR = "/var/lib/frostline/ledger"
+MINIMUM_MEMORY_MB = 6
+"""The engine refuses less."""
+
+
+def engine(pool_size: int = 10) -> docker.DockerClient:
+    """A client for the reachable engine. DeploymentError with the fix when there is none."""
+    try:
+        client = docker.from_env(max_pool_size=pool_size, timeout=120)
+        client.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        raise DeploymentError(
+            f"no Docker engine answers ({error}): start one (make engine), or use a process- target"
+        ) from error
+    return client
+
+
+def missing() -> str | None:
+    """Why no container can be run here, and the fix; None when one can."""
+    try:
+        engine().close()
+    except DeploymentError as error:
+        return str(error)
+    return None
+
+
+def create(
+    client: docker.DockerClient,
+    image: str,
+    command: list[str],
+    name: str,
+    sizing: Sizing,
+    environment: dict[str, str],
+    labels: dict[str, str],
+    ledger: str | None = None,
+) -> Container:
+    """Create, not start. Root is read-only, /tmp is memory, swap is off, so the memory limit is the limit.
+
+    `ledger` is a folder of this machine that the container may write into.
+    """
+    memory_bytes = sizing.memory_mb * 1024 * 1024
+    return client.containers.create(
+        image,
+        command,
+        name=name,
+        environment=environment,
+        labels=labels,
+        ports={PORT: ("127.0.0.1", None)},
+        mem_limit=memory_bytes,
+        memswap_limit=memory_bytes,
+        nano_cpus=int(sizing.cpus * 1e9),
+        user=USER,
+        read_only=True,
+        volumes={ledger: {"bind": LEDGER_DIR, "mode": "rw"}} if ledger else {},
+        tmpfs={"/tmp": "size=64m"},  # noqa: S108 - a path in the container
+        cap_drop=["ALL"],
+        security_opt=["no-new-privileges"],
+        pids_limit=512,
+        log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
+    )
+
+
+def published_port(container: Container) -> int:
+    """The loopback port of a started container. DeploymentError when it has already ended."""
+    container.reload()
+    bindings = container.ports.get(PORT)
+    if not bindings:
+        tail = container.logs(tail=5).decode(errors="replace").strip()
+        raise DeploymentError(f"container {container.name} ended as it started: {tail or 'it printed nothing'}")
+    return int(bindings[0]["HostPort"])
+
+
+def gone(client: docker.DockerClient, container: str) -> bool:
+    """Whether the engine has no container of this id."""
+    try:
+        client.containers.get(container)
+    except docker.errors.NotFound:
+        return True
+    return False
+
+
+def remove(container: Container) -> None:
+    """End and delete; one that is already gone is fine."""
+    try:
+        container.remove(force=True, v=True)
+    except docker.errors.NotFound:
+        pass
+    except docker.errors.APIError as error:
+        if "already in progress" not in str(error):
+            raise
+
+
+def engine_facts(client: docker.DockerClient) -> dict[str, Any]:
+    """What the engine says of itself that bears on results."""
+    info = client.info()
+    keys = {"ServerVersion": "version", "Driver": "storage", "CgroupVersion": "cgroup", "OperatingSystem": "system"}
+    return {name: info.get(key) for key, name in keys.items()} | {
+        "cpus": info.get("NCPU"),
+        "memory_bytes": info.get("MemTotal"),
+    }
+
+
+def engine_process() -> str | None:
+    """Which process the engine is now, as pid/start time; None where it is not behind a Unix socket of this machine."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    if not host.startswith("unix://") or not hasattr(socket, "SO_PEERCRED"):
+        return None
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(host.removeprefix("unix://"))
+            pid = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+            return f"{pid}/{start_time(pid)}"
+        except (OSError, psutil.Error) as error:
+            return f"does not answer: {type(error).__name__}"
+
+
+def serving_environment(package: Package, order: Order) -> dict[str, str]:
+    """What the serving code reads in a container; paths and model folder are the image's own."""
+    ledger = {"FROSTLINE_LEDGER": LEDGER_DIR} if order.ledger else {}
+    return model_environment(package.workload, order.sizing.cpus, order) | ledger
+
+
+def listen(output: Any, heard: Callable[[bytes], object]) -> None:
+    """Hand over what an attached container prints, line by line, in a thread of its own, until `heard` says True."""
+    rest = b""
+    try:
+        for piece in output:
+            *lines, rest = (rest + piece).split(b"\n")
+            if True in [heard(line) for line in lines]:
+                output.close()
+                return
+    except Exception as error:  # the stream breaks in many ways when its container is removed
+        heard(f"output ended: {error!r}".encode())

@@ -1,0 +1,119 @@
+"""A container service on this machine: the image's HTTP entry point in 1..n limited containers."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+
+from targets.clock import now_ns
+from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
+from targets.events import EventLog
+from targets.local import containers
+from targets.local.resources import Cgroup, Usage
+from targets.local.service_deployment import Replica, ServiceDeployment
+from targets.ownership import Owner, labels
+from targets.packaging.archive import archive_of
+from targets.packaging.engine import engine_errors
+from targets.packaging.image import SERVICE_COMMAND, build_image
+
+
+class DockerService:
+    """A real container service, on one host."""
+
+    name = "docker-service"
+    kind: Kind = "service"
+    emulated = False
+    isolated = True
+    local = True
+
+    def missing(self) -> str | None:
+        """An engine must answer."""
+        return containers.missing()
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Build the workload's image, unless an identical one is there."""
+        return build_image(containers.engine(), workload, model_dir, say)
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start the replicas; returns once each has answered."""
+        client = containers.engine()
+
+        def new(name: str, log: EventLog) -> Replica:
+            return DockerReplica(name, log, client, package, order)
+
+        archive = archive_of(client, package.reference) if order.images_absent else None
+        return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive)
+
+
+class DockerReplica(Replica):
+    """One container of the service."""
+
+    def __init__(self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order) -> None:
+        super().__init__(name, log)
+        self.client = client
+        self.package = package
+        self.order = order
+        self.container: Container | None = None
+        self._cgroup: Cgroup | None = None
+        self._oom_killed = False
+
+    def start(self) -> int:
+        """Create, listen to its output, start."""
+        environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
+        name = f"frostline-{self.order.run_id}-svc-{self.name}"
+        owned = labels(self.order.run_id, Owner.current())
+        image = self.package.reference
+        try:
+            ledger = str(self.order.ledger) if self.order.ledger else None
+            parts = (image, SERVICE_COMMAND, name, self.order.sizing, environment, owned, ledger)
+            container = containers.create(self.client, *parts)
+            self.container = container
+            self.log.write("created", self.name, container=container.id)
+            output = container.attach(stdout=True, stderr=True, stream=True)
+            threading.Thread(target=containers.listen, args=(output, self.heard), daemon=True).start()
+            self.log.write("start", self.name)
+            container.start()
+            started_ns = now_ns()
+            port = containers.published_port(container)
+            pid = container.attrs["State"]["Pid"]
+            self._cgroup = Cgroup.find(pid)
+        except (docker.errors.DockerException, OSError) as error:
+            raise DeploymentError(f"replica {self.name}: the engine refused: {error}") from error
+        self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
+        return port
+
+    def ended(self) -> str | None:
+        """Its exit code and last lines."""
+        if self.container is None:
+            return None
+        with engine_errors(f"looking at replica {self.name}"):
+            self.container.reload()
+            if self.container.status in ("running", "created"):
+                return None
+            state = self.container.attrs["State"]
+            self._oom_killed = state["OOMKilled"]
+            tail = self.container.logs(tail=5).decode(errors="replace").strip()
+        return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
+
+    def usage(self) -> Usage:
+        """From its control group, which goes with the container; that memory ran out the engine still knows."""
+        usage = self._cgroup.usage() if self._cgroup is not None else Usage()
+        return replace(usage, oom_killed=usage.oom_killed or self._oom_killed)
+
+    def remove(self) -> None:
+        """Delete the container."""
+        if self.container is not None:
+            with engine_errors(f"removing replica {self.name}"):
+                containers.remove(self.container)
+
+    def gone(self) -> bool:
+        """Whether the engine knows no such container any more."""
+        with engine_errors(f"looking for replica {self.name}"):
+            return self.container is None or containers.gone(self.client, str(self.container.id))
+
+
+TARGET = DockerService()

@@ -1,0 +1,147 @@
+"""Starts and ends the local Lambda's process, and is a deployment of a function behind it."""
+
+import contextlib
+import http.client
+import json
+import os
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from targets.clock import now_ns, sleep
+from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
+from targets.events import EventReader
+from targets.local.resources import Usage
+from targets.ownership import Owner, variables, work_folder
+from targets.packaging.archive import ImageArchive
+
+READY_LIMIT_S = 30.0
+CLOSE_LIMIT_S = 60.0
+Meter = Callable[[Event], Usage]
+"""From a unit's `started` event to what it uses now."""
+Proof = Callable[[Event], bool]
+"""From a unit's `started` event to whether nothing of it is left, by the word of whoever ran it."""
+
+
+class FrontProcess:
+    """One running front. `settings` is what targets.lambda_front reads; `port` 0 takes a free one."""
+
+    def __init__(self, settings: dict[str, Any], run_id: str, port: int = 0) -> None:
+        self.folder = work_folder("front")
+        self.reader = EventReader(self.folder / "events.jsonl")
+        order = {**settings, "port": port, "events": str(self.reader.path)}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "targets.lambda_front"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, **variables(run_id, Owner.current())},
+            start_new_session=True,
+        )
+        try:
+            ready = self._begin(order)
+            if "error" in ready:
+                raise DeploymentError(f"the Lambda front did not start on port {port}: {ready['error']}")
+        except BaseException:
+            self.close()
+            raise
+        self.port = int(ready["port"])
+        self.priority = str(ready["priority"])
+
+    def _begin(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Hand over the settings; returns what the front says of itself, "error" when it cannot serve."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
+        except OSError as error:
+            return {"error": f"it ended at once ({error})"}
+        if not select.select([self._process.stdout], [], [], READY_LIMIT_S)[0]:
+            return {"error": f"it said nothing for {READY_LIMIT_S:.0f} s"}
+        said = self._process.stdout.readline()
+        found: dict[str, Any] = json.loads(said) if said else {"error": "it ended at once"}
+        return found
+
+    def post(self, path: str) -> dict[str, Any]:
+        """Ask the front itself, not the function."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CLOSE_LIMIT_S)
+        try:
+            connection.request("POST", path, b"")
+            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+        except (OSError, http.client.HTTPException) as error:
+            raise DeploymentError(f"the Lambda front does not answer: {error}") from error
+        finally:
+            connection.close()
+        return answer
+
+    def close(self) -> None:
+        """Let it remove its sandboxes and end; kill it when it does not. Safe to call twice."""
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # settings that it ended without reading
+                self._process.stdin.close()
+        try:
+            self._process.wait(CLOSE_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self.reader.read()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FunctionDeployment:
+    """A function behind a front of its own. Cold means an empty pool."""
+
+    def __init__(
+        self, settings: dict[str, Any], order: Order, meter: Meter, gone: Proof, archive: ImageArchive | None = None
+    ) -> None:
+        self.order = order
+        self._gone = gone
+        self._archive = archive
+        self.front = FrontProcess(settings, order.run_id, order.port)
+        path = f"/2015-03-31/functions/{settings['name']}/invocations"
+        self.endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", self.front.port, path),)
+        self._meter = meter
+
+    def wake(self) -> None:
+        """A request starts what it needs."""
+
+    def make_cold(self) -> None:
+        """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees."""
+        started = self.front.reader.living()
+        self.front.post("/frostline/drop")
+        deadline = now_ns() + 5_000_000_000
+        while left := self.front.reader.living().keys() | {unit for unit, it in started.items() if not self._gone(it)}:
+            if now_ns() > deadline:
+                raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(left)}")
+            sleep(0.005)
+        if self._archive is not None:
+            self._archive.forget()
+
+    def scale_out(self) -> Endpoint:
+        """Never: a request does that."""
+        raise DeploymentError("a function scales out by itself, request by request")
+
+    def usage(self) -> list[UnitUsage]:
+        """From the kernel, for each sandbox that the event log says is alive."""
+        found = [(unit, self._meter(event)) for unit, event in self.front.reader.living().items()]
+        return [
+            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns) for unit, use in found
+        ]
+
+    def events(self) -> list[Event]:
+        """The front's log."""
+        return self.front.reader.read()
+
+    def describe(self) -> dict[str, Any]:
+        """The front's settings in force."""
+        return {"front": {"priority": self.front.priority, **vars(self.order.function)}}
+
+    def destroy(self) -> None:
+        """End the front, which removes its sandboxes."""
+        self.front.close()
+        if self._archive is not None:
+            self._archive.restore()

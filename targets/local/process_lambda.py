@@ -1,0 +1,50 @@
+"""Lambda without an engine: each sandbox is a process of the same serving code. No limits, no isolation."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from targets.contract import Deployment, Event, Kind, Order, Package, Workload
+from targets.local import processes
+from targets.local.front_process import FunctionDeployment
+from targets.local.resources import Usage, process_usage
+
+
+class ProcessLambda:
+    """Emulated, and without limits: a sandbox may use the whole machine."""
+
+    name = "process-lambda"
+    kind: Kind = "function"
+    emulated = True
+    isolated = False
+    local = True
+
+    def missing(self) -> str | None:
+        """Needs nothing but Python."""
+        return None
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Install the workload's packages into a folder, unless an identical one is there."""
+        return processes.package(workload, model_dir, say)
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start a front with an empty pool."""
+        settings = {
+            "kind": "process",
+            "name": package.workload,
+            "function": vars(order.function),
+            "environment": processes.serving_environment(package, order),
+        }
+        return FunctionDeployment(settings, order, _usage, _gone)
+
+
+def _usage(started: Event) -> Usage:
+    return process_usage(started["pid"])
+
+
+def _gone(started: Event) -> bool:
+    return not psutil.pid_exists(started["pid"])
+
+
+TARGET = ProcessLambda()

@@ -1,0 +1,82 @@
+"""A service without an engine: each replica is a process of the same serving code. No limits, no isolation."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
+from targets.events import EventLog
+from targets.local import processes
+from targets.local.resources import Usage, process_usage
+from targets.local.service_deployment import Replica, ServiceDeployment
+from targets.local.serving_process import ServingProcess
+
+SERVER = "targets.serving.http_app"
+
+
+class ProcessService:
+    """A service of plain processes: a replica may use the whole machine."""
+
+    name = "process-service"
+    kind: Kind = "service"
+    emulated = False
+    isolated = False
+    local = True
+
+    def missing(self) -> str | None:
+        """Needs nothing but Python."""
+        return None
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Install the workload's packages into a folder, unless an identical one is there."""
+        return processes.package(workload, model_dir, say)
+
+    def deploy(self, package: Package, order: Order) -> Deployment:
+        """Start the replicas; returns once each has answered."""
+
+        def new(name: str, log: EventLog) -> Replica:
+            return ProcessReplica(name, log, package, order)
+
+        return ServiceDeployment(new, order, {"limits": None})
+
+
+class ProcessReplica(Replica):
+    """One process, listening on a socket that we opened: no port is guessed, none is polled."""
+
+    def __init__(self, name: str, log: EventLog, package: Package, order: Order) -> None:
+        super().__init__(name, log)
+        self.environment = processes.serving_environment(package, order) | {"FROSTLINE_UNIT": name}
+        self._process: ServingProcess | None = None
+
+    def start(self) -> int:
+        """Open the socket, start the process on it."""
+        listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        port: int = listener.getsockname()[1]
+        self.log.write("start", self.name)
+        try:
+            self._process = ServingProcess(SERVER, self.environment, listener, self.heard)
+        except OSError as error:
+            raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
+        self.log.write("started", self.name, pid=self._process.pid)
+        return port
+
+    def ended(self) -> str | None:
+        """Its exit status."""
+        status = self._process.status if self._process else None
+        return None if status is None else f"exit status {status}"
+
+    def usage(self) -> Usage:
+        """From /proc."""
+        return process_usage(self._process.pid) if self._process else Usage()
+
+    def remove(self) -> None:
+        """Kill and reap."""
+        if self._process is not None:
+            self._process.kill()
+
+    def gone(self) -> bool:
+        """Whether it was reaped: then the kernel has no such process any more."""
+        return self._process is None or self._process.status is not None
+
+
+TARGET = ProcessService()

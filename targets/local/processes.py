@@ -1,0 +1,56 @@
+"""How serving code runs as a plain process of this machine: interpreter, environment, folder of packages."""
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from targets.contract import DeploymentError, Order, Package, Workload
+from targets.ownership import Owner, variables
+from targets.packaging.model_folder import model_dir_problems
+from targets.packaging.site import build_site, installed_packages
+
+CODE = Path(__file__).parents[2]
+INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
+"""ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
+
+
+def interpreter() -> str:
+    """The Python that made our virtual environment, so that only the workload's packages are on its path."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
+def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str]:
+    """What the serving core reads, the same in a container and in a process; thread pools follow the CPU limit."""
+    threads = str(max(1, int(cpus)))
+    return {
+        "FROSTLINE_WORKLOAD": workload,
+        "FROSTLINE_CPUS": str(cpus),
+        **dict.fromkeys(THREAD_VARIABLES, threads),
+        **NO_TELEMETRY,
+        **order.environment,
+    }
+
+
+def serving_environment(package: Package, order: Order) -> dict[str, str]:
+    """The whole environment of one local serving process: nothing of ours leaks in but what is listed."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    paths = {"PYTHONPATH": os.pathsep.join([str(CODE), package.reference]), "PYTHONUNBUFFERED": "1"}
+    model = {"FROSTLINE_MODEL_DIR": str(package.model_dir)} if package.model_dir else {}
+    ledger = {"FROSTLINE_LEDGER": str(order.ledger)} if order.ledger else {}
+    marks = variables(order.run_id, Owner.current())
+    served = model_environment(package.workload, order.sizing.cpus, order)
+    return {**inherited, **paths, **served, **model, **ledger, **marks}
+
+
+def package(workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+    """The workload's packages in a folder for this machine's Python. DeploymentError when they cannot be fetched."""
+    if problems := model_dir_problems(workload, model_dir):
+        raise DeploymentError("\n".join(problems))
+    site = build_site(workload, say)
+    facts = {"site": site.name, "interpreter": platform.python_version(), "packages": installed_packages(site)}
+    return Package(workload.name, str(site), facts, model_dir)

@@ -1,0 +1,169 @@
+"""A container service as a deployment: 1..n replicas, requests spread over them in turn by whoever sends."""
+
+import http.client
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from targets.clock import now_ns, sleep
+from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
+from targets.events import EventLog, EventReader
+from targets.local.resources import Usage
+from targets.ownership import work_folder
+from targets.packaging.archive import ImageArchive
+from targets.serving import marks
+
+READY_LIMIT_S = 120.0
+POLL_S = 0.002
+PATH = "/invoke"
+
+
+class Replica(ABC):
+    """One copy of the service, from create to remove."""
+
+    def __init__(self, name: str, log: EventLog) -> None:
+        self.name = name
+        self.log = log
+
+    @abstractmethod
+    def start(self) -> int:
+        """Create and start, logging each step; returns the loopback port. DeploymentError when it cannot."""
+
+    @abstractmethod
+    def ended(self) -> str | None:
+        """Why it is no longer running; None while it is."""
+
+    @abstractmethod
+    def usage(self) -> Usage:
+        """What the kernel counts for it now."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """End and delete it."""
+
+    @abstractmethod
+    def gone(self) -> bool:
+        """After remove: whether nothing of it is left, by the word of whoever ran it."""
+
+    def heard(self, line: bytes) -> None:
+        """One line of its standard output, from any thread."""
+        if found := marks.parse(line):
+            self.log.write(found[0], self.name, found[1])
+
+    def wait_until_ready(self, port: int) -> None:
+        """Ask until it answers. DeploymentError when it ends first or takes too long."""
+        deadline = now_ns() + int(READY_LIMIT_S * 1e9)
+        while not _answers(port, READY_LIMIT_S):
+            if why := self.ended():
+                raise DeploymentError(f"replica {self.name} ended before it answered: {why}")
+            if now_ns() > deadline:
+                raise DeploymentError(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
+            sleep(POLL_S)
+        self.log.write("ready", self.name)
+
+
+class ServiceDeployment:
+    """Replicas of one service. Cold means from nothing: every replica is removed and one is started anew."""
+
+    def __init__(
+        self,
+        new: Callable[[str, EventLog], Replica],
+        order: Order,
+        facts: dict[str, Any],
+        archive: ImageArchive | None = None,
+    ) -> None:
+        self.order = order
+        self._archive = archive
+        self.endpoints: tuple[Endpoint, ...] = ()
+        self._new = new
+        self._facts = facts
+        self._folder = work_folder("service")
+        self._log = EventLog(self._folder / "events.jsonl")
+        self._reader = EventReader(self._folder / "events.jsonl")
+        self._replicas: list[Replica] = []
+        self._numbered = 0
+        self._log.write("open")
+        try:
+            for _ in range(order.replicas):
+                self._add(for_request=False)
+        except BaseException:
+            self.destroy()
+            raise
+
+    def wake(self) -> None:
+        """Start one replica after make_cold, because a request is coming."""
+        self._add(for_request=True)
+
+    def scale_out(self) -> Endpoint:
+        """One more replica beside the others."""
+        self._add(for_request=True)
+        return self.endpoints[-1]
+
+    def make_cold(self) -> None:
+        """Remove every replica, and the image where it is to be absent. DeploymentError when one is still there."""
+        self._empty()
+        if self._archive is not None:
+            self._archive.forget()
+
+    def _empty(self) -> None:
+        self.endpoints = ()
+        removed = list(self._replicas)
+        while self._replicas:
+            self._remove(self._replicas.pop())
+        if left := [replica.name for replica in removed if not replica.gone()]:
+            raise DeploymentError(f"replicas are left after they were removed: {left}")
+
+    def usage(self) -> list[UnitUsage]:
+        """From the kernel, for each replica."""
+        found = [(replica.name, replica.usage()) for replica in list(self._replicas)]
+        return [
+            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns) for unit, use in found
+        ]
+
+    def events(self) -> list[Event]:
+        """What was started and stopped."""
+        return self._reader.read()
+
+    def describe(self) -> dict[str, Any]:
+        """Replicas, and how requests are spread over them."""
+        return {"replicas": self.order.replicas, "spread": "in turn, by the load generator", **self._facts}
+
+    def destroy(self) -> None:
+        """Remove everything. Safe to call twice."""
+        self._empty()
+        if self._archive is not None:
+            self._archive.restore()
+        self._reader.read()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _add(self, for_request: bool) -> None:
+        self._numbered += 1
+        replica = self._new(f"{self._numbered:04d}", self._log)
+        if self._archive is not None:
+            self._log.write("load", replica.name)
+            self._archive.load()
+            self._log.write("loaded", replica.name)
+        self._log.write("create", replica.name, for_request=for_request)
+        self._replicas.append(replica)
+        port = replica.start()
+        replica.wait_until_ready(port)
+        self.endpoints += (Endpoint("127.0.0.1", port, PATH),)
+
+    def _remove(self, replica: Replica) -> None:
+        if why := replica.ended():
+            self._log.write("died", replica.name, why=why)
+        usage = replica.usage()
+        replica.remove()
+        self._log.write("removed", replica.name, **vars(usage))
+
+
+def _answers(port: int, timeout_s: float) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
