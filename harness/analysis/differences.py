@@ -1,10 +1,10 @@
 """What sets two runs apart besides what they measured: machine, software, packages, definition."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from harness.files.problems import mapping, shown
-from harness.record.nouns import Manifest
+from harness.record.nouns import Manifest, package_identity
 
 MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
 SOFTWARE = ("frostline", "python", "source_sha256")
@@ -38,12 +38,8 @@ def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
     phases = [manifest.facts.get("phases_version", UNKNOWN) for manifest in (a, b)]
     yield "different list of phases: phases_version", phases[0], phases[1]
     for key in sorted(a.packages.keys() & b.packages.keys()):
-        yield f"different package: {label(key)}", identity(a.packages[key]), identity(b.packages[key])
-
-
-def identity(package: Mapping[str, Any]) -> Any:
-    """What makes two packages the same: the image's id, or the folder's content hash."""
-    return package.get("image_id") or package.get("site") or UNKNOWN
+        one, other = (package_identity(of.packages[key]) or UNKNOWN for of in (a, b))
+        yield f"different package: {label(key)}", one, other
 
 
 def differ(one: Any, other: Any) -> bool:

@@ -10,7 +10,7 @@ import targets
 from harness.capacity.answer import answer, cut_off
 from harness.capacity.order import CapacityOrder, check
 from harness.capacity.search import Search, search
-from harness.capacity.steps import Steps, package_id
+from harness.capacity.steps import Steps
 from harness.capacity.telling import HEAD, heading, plain, sentence, step_line
 from harness.capacity.watching import StepWatcher
 from harness.clock import utc_now
@@ -19,6 +19,7 @@ from harness.experiment.pieces import SizingChoice
 from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
+from harness.record.nouns import package_identity
 
 __all__ = ["CapacityOrder", "measure_capacity"]
 
@@ -84,7 +85,7 @@ def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_
             "objective": Goal(percentile=order.percentile, latency_ms=order.latency_ms),
             "sizing": UnitSize(memory_mb=size.memory_mb, cpus=size.cpus),
             "concurrency_limit": order.concurrency_limit if order.kind == "function" else None,
-            "package": package_id(manifest.packages.get(f"{order.workload}/{order.target}", {})),
+            "package": package_identity(manifest.packages.get(f"{order.workload}/{order.target}", {})),
             "emulated": target.emulated,
             "isolated": target.isolated,
             "started_at": started_at,

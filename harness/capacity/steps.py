@@ -19,7 +19,7 @@ from harness.measure.walk import Watcher
 from harness.record.capacity import Step
 from harness.record.estimate import rounded
 from harness.record.folder import RunFolder, latest_attempts
-from harness.record.nouns import Manifest, TrialRecord
+from harness.record.nouns import Manifest, TrialRecord, package_identity
 
 ATTEMPTS = 3
 RAMP_STEPS = 3
@@ -150,11 +150,5 @@ def patience_s(order: CapacityOrder) -> float:
 
 
 def _constants(manifest: Manifest) -> dict[str, Any]:
-    packages = {key: package_id(facts) for key, facts in manifest.packages.items()}
+    packages = {key: package_identity(facts) for key, facts in manifest.packages.items()}
     return {**(manifest.facts.get("lasting") or {}), **packages}
-
-
-def package_id(facts: Mapping[str, Any]) -> str | None:
-    """The image's id, or the hash of the folder of installed packages."""
-    found = facts.get("image_id") or facts.get("site")
-    return None if found is None else str(found)

@@ -16,7 +16,7 @@ from harness.measure.fitting import Choice
 from harness.measure.machine import changes, lasting_facts, machine_facts, other_runs, software_facts
 from harness.measure.walk import Watcher, walk
 from harness.record.folder import RunFolder
-from harness.record.nouns import PHASES_VERSION, Manifest
+from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
 from targets.contract import DeploymentError, Package
 from targets.ownership import Owner
 
@@ -112,7 +112,7 @@ def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Packag
     return [
         f"{key}: the packaged workload is not the one that this run began with"
         for key, facts in _facts_of(packages).items()
-        if _identity(facts) != _identity(manifest.packages.get(key, {}))
+        if package_identity(facts) != package_identity(manifest.packages.get(key, {}))
     ]
 
 
@@ -152,11 +152,6 @@ def _anchored(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tupl
 
 def _facts_of(packages: dict[tuple[str, str], Package]) -> dict[str, dict[str, Any]]:
     return {f"{workload}/{name}": package.facts for (workload, name), package in packages.items()}
-
-
-def _identity(facts: dict[str, Any]) -> Any:
-    """What makes two packages the same: the image's id, or the folder's content hash."""
-    return facts.get("image_id") or facts.get("site")
 
 
 def _target_facts(name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The nouns that are stored: outcomes, start classes, phases, trials and the manifest of a run."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -57,6 +58,15 @@ PHASES = (
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
+
+
+def package_identity(facts: Mapping[str, Any]) -> str | None:
+    """What makes two packages the same: the image's id, or the content hash of a folder; None where neither is known.
+
+    `facts` is a package's entry in the manifest.
+    """
+    found = facts.get("image_id") or facts.get("site")
+    return found if isinstance(found, str) else None
 
 
 class Record(BaseModel):

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from harness.analysis import differences
 from harness.clock import utc_now
 from harness.errors import FrostlineError, Interrupted
 from harness.experiment.question import Experiment
@@ -14,7 +13,7 @@ from harness.files.text import clean
 from harness.measure.anchor import Anchor, anchor_of, keep_images
 from harness.measure.fitting import Choice, choose
 from harness.record.folder import RunFolder
-from harness.record.nouns import Manifest
+from harness.record.nouns import Manifest, package_identity
 from harness.schedule.changelog import asked, change_of
 from harness.schedule.due import Standing, standing, stored
 from harness.schedule.plan import read_plan
@@ -115,7 +114,7 @@ def meanings(anchor: Manifest, new: Manifest) -> list[str]:
         f"what we changed: frostline compare {anchor.run} {new.run}",
         f"what the platform changed: frostline compare {anchor.anchor['run']} {anchor.run}",
     ]
-    if all(differences.identity(new.packages.get(key, {})) == image for key, image in anchor.anchor["images"].items()):
+    if all(package_identity(new.packages.get(key, {})) == image for key, image in anchor.anchor["images"].items()):
         found.append("both deployed the same images: what differs between them is noise of this machine and this hour")
     if anchor.anchor["experiment_sha256"] != new.experiment_sha256:
         found.append("the definition changed meanwhile: the earlier run is no measure of the platform")

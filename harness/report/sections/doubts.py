@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from harness.analysis.differences import identity
 from harness.analysis.notes import NOT_TRAFFIC
 from harness.analysis.summary import NO_TRIAL, Row
 from harness.files.problems import mapping
 from harness.record.estimate import Estimate
 from harness.record.figures import counted, figure
+from harness.record.nouns import package_identity
 from harness.report.comparison import remarks
 from harness.report.footnotes import Footnotes
 from harness.report.material import Material
@@ -109,7 +109,7 @@ def facts(material: Material) -> Iterator[str]:
             yield f"{name} differs between trials: {', '.join(sorted(values))}"
     images: dict[str, set[str]] = {}
     for key, package in material.run.manifest.packages.items():
-        images.setdefault(key.partition("/")[0], set()).add(str(identity(package)))
+        images.setdefault(key.partition("/")[0], set()).add(str(package_identity(package)))
     for workload, ids in images.items():
         if len(ids) > 1:
             yield f"{workload}: its targets did not run the same package ({counted(len(ids), 'different digest')})"

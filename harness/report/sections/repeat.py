@@ -7,14 +7,13 @@ from typing import Any
 
 import yaml
 
-from harness.analysis.differences import identity
 from harness.errors import RecordError
 from harness.files.problems import mapping
 from harness.files.text import clean
 from harness.files.whole import NAME, inside, sha256
 from harness.record.figures import MISSING, Cell, figure
 from harness.record.folder import RunFolder
-from harness.record.nouns import Manifest
+from harness.record.nouns import Manifest, package_identity
 from harness.report.blocks import Column, Table
 from harness.report.nouns import Repeat
 
@@ -94,7 +93,7 @@ def packages(manifest: Manifest) -> Table:
     sizes = [package.get("size_bytes") for _, package in found]
     columns = [
         Column("package", 0, [Cell(clean(key)) for key, _ in found]),
-        Column("digest", 0, [Cell(known(identity(package))) for _, package in found]),
+        Column("digest", 0, [Cell(known(package_identity(package))) for _, package in found]),
         Column("MB", 0, [Cell(figure(s / 2**20 if isinstance(s, int) and s >= 0 else None)) for s in sizes]),
         Column("base", 0, [Cell(known(package.get("base"))) for _, package in found]),
     ]
