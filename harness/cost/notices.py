@@ -20,6 +20,10 @@ ONE_CONNECTION = (
 )
 FROM_EMULATION = "durations come from this machine and its emulated targets, not from the cloud whose prices are used"
 
+MEAN_CONCURRENCY = (
+    "provisioned concurrency is billed by how many sandboxes are busy on average: a burst that overflows them is "
+    "priced as if they had carried it, and the cold starts measured without them stay in the cost"
+)
 OWN_TRAFFIC = (
     "the experiment expects no traffic: each row's own is taken to last all month, "
     f"its peak {DEFAULT_PEAK:g} times the mean"
@@ -33,6 +37,8 @@ def notices_of(economics: Economics, sides: Sequence["Side"]) -> list[str]:
         found.append(ALL_MONTH)
         if economics.priced_as.load_balancer == "alb":
             found.append(ONE_CONNECTION)
+    if economics.priced_as.provisioned_concurrency and any(side.kind == "function" for side in sides):
+        found.append(MEAN_CONCURRENCY)
     if any(compressed(side.row.case) for side in sides):
         found.append(COMPRESSED)
     if economics.expected is None:

@@ -1,8 +1,8 @@
 """`frostline prices refresh`: a price book made from public price lists. Runs keep the prices that they were made with.
 
-An existing book is refreshed for its own provider, AWS or Azure, and region. A new file begins as the shipped book of
-the same file name; where there is none, as an empty book of AWS in the region asked for. A row that no list tells stays
-as it was, with its old date. Tested against hand-made lists in the documented formats: no live list has been read yet.
+A new file begins as the shipped book of the same file name; where there is none, as an empty book of AWS in the region
+asked for. A row that no list tells stays as it was, with its old date. Tested against hand-made lists in the documented
+format: no live list has been read yet, and the command says so.
 """
 
 import re
@@ -15,15 +15,14 @@ import yaml
 from harness.clock import utc_now
 from harness.cost.book import SHIPPED, Price, PriceBook, read_book
 from harness.cost.lists.aws import OFFERED, read_aws
-from harness.cost.lists.azure import METERED, read_azure
 from harness.cost.lists.listing import Listing
 from harness.cost.lists.source import Fetch, fetched
 from harness.errors import MissingError, UsageError
 from harness.files.problems import shown
 from harness.files.whole import replacing
 
-LISTS = {"AWS": read_aws, "Azure": read_azure}
-ROWS = {"AWS": OFFERED, "Azure": METERED}
+PROVIDER = "AWS"
+UNTRIED = "note: this reader was tried on hand-made lists only: look the rows over before you use the book"
 REGION = re.compile(r"[a-z]{2,}[a-z0-9-]{1,38}")
 HEAD = """\
 # What {provider} asks in {region}, one row per SKU. Written by `frostline prices refresh` on {today}.
@@ -39,7 +38,7 @@ def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None 
     """
     old = begun(book, region)
     today = today or utc_now().date()
-    listing = LISTS[old["provider"]](old["region"], old["currency"], today, fetch)
+    listing = read_aws(old["region"], old["currency"], today, fetch)
     if not listing.prices:
         why = listing.unread or [f"{sku}: {reason}" for sku, reason in listing.refused.items()]
         fix = "try again where the network lets you reach it, or edit the book by hand"
@@ -50,7 +49,7 @@ def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None 
     confirmed = sum(sku in before and same(before[sku], price) for sku, price in listing.prices.items())
     kept = len(rows) - len(listing.prices)
     count = f"{len(listing.prices)} rows read, {confirmed} of them at the price they had, {kept} kept as they were"
-    return [*listing.unread, *told, *listing.remarks, f"written: {book}: {count}"]
+    return [*listing.unread, *told, *listing.remarks, UNTRIED, f"written: {book}: {count}"]
 
 
 def begun(book: Path, region: str) -> dict[str, Any]:
@@ -65,14 +64,13 @@ def begun(book: Path, region: str) -> dict[str, Any]:
     if not start.exists():
         if not REGION.fullmatch(region):
             raise UsageError([f"region: {shown(region)} is no region: write it as us-east-1"])
-        return {"provider": "AWS", "region": region, "currency": "USD", "prices": []}
+        return {"provider": PROVIDER, "region": region, "currency": "USD", "prices": []}
     found = read_book(start)
-    if found.provider not in LISTS:
-        lists = " and ".join(LISTS)
-        raise UsageError([f"{start}: provider: {shown(found.provider)} has no public list here: {lists} have"])
+    if found.provider != PROVIDER:
+        raise UsageError([f"{start}: provider: {shown(found.provider)} has no list that is read here, {PROVIDER} has"])
     if not REGION.fullmatch(found.region):
         raise UsageError([f"{start}: region: {shown(found.region)} is no region: write it as us-east-1"])
-    if found.provider == "AWS" and found.region != region:
+    if found.region != region:
         told = f"{start} is of {found.region}, not of {region}"
         raise UsageError([f"region: {told}: give --region {found.region} or another --book"])
     return {name: getattr(found, name) for name in ("provider", "region", "currency", "prices")}
@@ -95,7 +93,7 @@ def merged(before: dict[str, Price], listing: Listing, old: dict[str, Any]) -> t
             change = f"{asked(was)} -> {asked(now)}"
             told.append(f"{sku}: {change} {old['currency']} per {now.unit}, since {now.effective_on}")
         rows.append(now or was)
-    for row in ROWS[old["provider"]]:
+    for row in OFFERED:
         now = listing.prices.get(row.sku)
         if row.sku not in before and now is not None:
             told.append(f"{row.sku}: new: {asked(now)} {old['currency']} per {now.unit}, since {now.effective_on}")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import RecordError
-from harness.files.problems import problems_in
+from harness.files.problems import problems_in, shown
 
 
 class Part(BaseModel):
@@ -40,6 +40,8 @@ def objective_of(experiment: dict[str, Any]) -> Objective | None:
 
 
 HOURS_PER_MONTH = 730
+PROVIDER = "AWS"
+"""The one whose ways of buying can be priced."""
 DEFAULT_PEAK = 3.0
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 FIELDS = ("expected", "priced_as", "stakes", "ratings")
@@ -64,7 +66,7 @@ class Expected(Part):
 class PricedAs(Part):
     """What the two sides are bought as."""
 
-    provider: Annotated[str, Field(max_length=40)] = "AWS"
+    provider: Annotated[str, Field(max_length=40)] = PROVIDER
     region: Annotated[str, Field(max_length=40)] = "us-east-1"
     architecture: Literal["x86", "arm"] = "x86"
     load_balancer: Literal["alb", "none"] = "alb"
@@ -74,6 +76,13 @@ class PricedAs(Part):
     """Sandboxes of the function that are kept warm and paid for."""
     image_versions: int = Field(3, ge=1, le=100)
     """Images kept in the registry, on either side."""
+
+    @field_validator("provider")
+    @classmethod
+    def _is_priced(cls, provider: str) -> str:
+        if provider != PROVIDER:
+            raise ValueError(f"{shown(provider)} is not accepted: only {PROVIDER} has prices here; leave it out")
+        return provider
 
 
 class Sides(Part):

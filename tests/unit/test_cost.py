@@ -338,6 +338,24 @@ def test_a_region_without_prices_is_named(tmp_path):
         costing_of(run, summarise(run))
 
 
+def test_a_provider_without_prices_is_refused_by_name_in_an_experiment_and_in_a_stored_run(tmp_path):
+    with pytest.raises(ValueError, match="'Azure' is not accepted: only AWS has prices here; leave it out"):
+        economics(priced_as={"provider": "Azure"})
+    run = priced_run(tmp_path, priced_as={"provider": "Azure"})
+    with pytest.raises(RecordError, match=r"priced_as\.provider: 'Azure' is not accepted"):
+        costing_of(run, summarise(run))
+
+
+def test_that_provisioned_concurrency_is_priced_on_a_mean_is_said(tmp_path):
+    def about(name, **fields):
+        (tmp_path / name).mkdir()
+        run = priced_run(tmp_path / name, **fields)
+        return [text for text in costing_of(run, summarise(run)).notices if "busy on average" in text]
+
+    assert len(about("kept", priced_as={"provisioned_concurrency": 1})) == 1
+    assert not about("none")
+
+
 def test_a_run_keeps_its_prices(tmp_path):
     run = priced_run(tmp_path)
     before = costing_of(run, summarise(run))

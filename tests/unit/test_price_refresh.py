@@ -1,4 +1,4 @@
-"""Public lists: HAND-MADE responses in the formats that AWS and Microsoft document; no live list is read."""
+"""Public lists: HAND-MADE responses in the format that AWS documents; no live list is read."""
 
 import io
 import json
@@ -7,7 +7,6 @@ import urllib.response
 from datetime import date
 from decimal import Decimal
 from email.message import Message
-from urllib.parse import unquote
 
 import pytest
 import yaml
@@ -123,6 +122,7 @@ def test_aws_prices_tiers_dates_and_sources_are_taken_and_each_change_is_told(pa
     arm = "0.0000133334, from 7500000000 on 0.0000120001, from 18750000000 on 0.0000106667"
     assert f"lambda.arm.gb-second: {arm} -> 0.000014 USD per GB-second, since 2026-11-01" in told
     assert not any(line.startswith("lambda.x86.gb-second") for line in told)
+    assert "tried on hand-made lists only" in told[-2]
     assert told[-1].endswith("14 rows read, 11 of them at the price they had, 2 kept as they were")
 
 
@@ -244,7 +244,7 @@ def test_what_is_no_book_or_of_another_region_is_refused_and_stays(tmp_path, pat
         refresh(tmp_path / "no/new.yaml", "us-east-1", lists(), TODAY)
     foreign = tmp_path / "gcp.yaml"
     foreign.write_text(path.read_text().replace("provider: AWS", "provider: GCP"))
-    with pytest.raises(UsageError, match=r"'GCP' has no public list here: AWS and Azure have"):
+    with pytest.raises(UsageError, match=r"'GCP' has no list that is read here, AWS has"):
         refresh(foreign, "us-east-1", lists(), TODAY)
 
 
@@ -286,111 +286,6 @@ def test_a_price_that_holds_for_years_is_fresh_while_it_is_read():
     assert PriceBook.model_validate(book.stored()) == book
 
 
-# Azure
-
-
-def item(service, meter, unit, price, **changes):
-    given = {
-        "serviceName": service, "meterName": meter, "unitOfMeasure": unit, "retailPrice": price, "meterId": meter,
-        "armRegionName": "eastus", "type": "Consumption", "currencyCode": "USD", "tierMinimumUnits": 0.0,
-        "effectiveStartDate": "2022-06-01T00:00:00Z", "isPrimaryMeterRegion": True,
-    }  # fmt: skip
-    return given | changes
-
-
-APPS = "Azure Container Apps"
-AZURE = {
-    APPS: [
-        item(APPS, "Standard vCPU Active Usage", "1 Second", 2.4e-05),
-        item(APPS, "Standard vCPU Active Usage", "1 Second", 3.4e-05, armRegionName="westus2"),
-        item(APPS, "Standard Memory Active Usage", "1 GiB Second", 4e-06, effectiveStartDate="2026-10-01T00:00:00Z"),
-        item(APPS, "Standard Memory Active Usage", "1 GiB Second", 3e-06),
-        item(APPS, "Standard Memory Active Usage", "1 GiB Second", 9e-06, effectiveStartDate="2027-10-01T00:00:00Z"),
-        item(APPS, "Standard vCPU Idle Usage", "1 Second", 3e-06),
-        item(APPS, "Standard Requests", "1M", 0.4),
-    ],
-    "Functions": [
-        item("Functions", "Standard Execution Time", "1 GB Second", 0.0),
-        item("Functions", "Standard Execution Time", "1 GB Second", 1.6e-05, tierMinimumUnits=400000.0),
-        item("Functions", "Standard Total Executions", "10", 0.0),
-        item("Functions", "Standard Total Executions", "10", 2e-06, tierMinimumUnits=100000.0),
-        item("Functions", "Standard Total Executions", "10", 1e-06, type="DevTestConsumption"),
-    ],
-    "Azure Kubernetes Service": [item("Azure Kubernetes Service", "Standard Uptime SLA", "1 Hour", 0.1)],
-}
-
-
-def api(services=AZURE, page=2):
-    """Pages of `page` items, with links as the API writes them."""
-    asked = []
-
-    def fetch(url):
-        asked.append(url)
-        service = next(name for name in services if f"serviceName eq '{name}'" in unquote(url))
-        skip = int(url.partition("$skip=")[2] or 0)
-        items, rest = services[service][skip:][:page], services[service][skip + page :]
-        again = f"https://prices.azure.com:443/api/retail/prices?$filter=serviceName eq '{service}'&$skip={skip + page}"
-        body = {"BillingCurrency": "USD", "Items": items, "NextPageLink": again if rest else None, "Count": len(items)}
-        return json.dumps(body).encode()
-
-    fetch.asked = asked
-    return fetch
-
-
-@pytest.fixture
-def azure(tmp_path):
-    return tmp_path / "azure-eastus.yaml"
-
-
-def test_azure_is_read_page_by_page_and_per_single_unit(azure):
-    fetch = api()
-    told = refresh(azure, "us-east-1", fetch, TODAY)
-    book = read_book(azure)
-    assert (book.provider, book.region) == ("Azure", "eastus")
-    # 2e-06 for ten executions, 0.4 for a million requests.
-    assert book.price("functions.execution").tiers[0].price == Decimal("0.0000002")
-    assert book.price("container-apps.request").cost(Decimal(5_000_000)) == 2
-    memory = book.price("container-apps.gib-second")
-    assert (memory.tiers[0].price, memory.effective_on) == (Decimal("0.000004"), date(2026, 10, 1))
-    assert (memory.confidence, memory.read_on, memory.source) == ("verified", TODAY, f"Azure Retail Prices API, {APPS}")
-    assert "container-apps.gib-second: 0.000003 -> 0.000004 USD per GiB-second, since 2026-10-01" in told
-    assert "container-apps.vcpu-idle-second: new: 0.000003 USD per vCPU-second, since 2022-06-01" in told
-    assert "container-apps.gib-idle-second: left out: not found in the list" in told
-    assert "functions.execution: the first 1,000,000 a month are free to an account: left out" in told
-    assert len(fetch.asked) == 4 + 3 + 1 and all(" " not in url for url in fetch.asked)
-    assert "armRegionName eq 'eastus'" in unquote(fetch.asked[0]) and "currencyCode='USD'" in unquote(fetch.asked[0])
-    assert not any("days old" in doubt for price in book.prices if price.read_on for doubt in price.doubts(TODAY))
-
-
-def test_azure_in_two_currencies_or_meters_at_two_prices_is_refused(azure):
-    meter = "Standard vCPU Active Usage"
-    for other, why in (
-        ({"currencyCode": "EUR"}, "it has a price in EUR, not in USD"),
-        ({"meterId": "another"}, "2 different prices fit"),
-        ({"unitOfMeasure": "1 Hour"}, "its unit '1 Hour' is not known"),
-    ):
-        items = [*AZURE[APPS], item(APPS, meter, "1 Second", 5e-05, **other)]
-        told = refresh(azure, "us-east-1", api(AZURE | {APPS: items}), TODAY)
-        assert any(line.startswith("container-apps.vcpu-second: kept at 0.000024") and why in line for line in told)
-        azure.unlink()
-
-
-def test_azure_pages_that_turn_in_a_circle_or_break_off_make_a_list_unread(azure):
-    def circle(url):
-        body = json.loads(api(page=100)(url))
-        return json.dumps(body | ({"NextPageLink": url} if "Container" in url else {})).encode()
-
-    def broken(url):
-        if "$skip" in url and "Container" in url:
-            raise TimeoutError("timed out")
-        return api()(url)
-
-    for fetch, why in ((circle, "its pages do not end"), (broken, "timed out")):
-        told = refresh(azure, "us-east-1", fetch, TODAY)
-        assert told[0].startswith(f"Azure Retail Prices of {APPS} in eastus cannot be read: ") and why in told[0]
-        assert read_book(azure).price("container-apps.request").confidence == "unverified"
-
-
 # Units and the wire
 
 
@@ -420,7 +315,7 @@ def test_a_number_that_is_not_exact_is_refused(value):
         number(value)
 
 
-URL = "https://prices.azure.com/api/retail/prices"
+URL = "https://pricing.us-east-1.amazonaws.com/offers"
 
 
 class Server(urllib.request.HTTPSHandler):
@@ -444,16 +339,13 @@ class Server(urllib.request.HTTPSHandler):
 def test_the_wire_is_bounded_by_host_scheme_and_size(monkeypatch):
     moved = {"Location": f"{URL}/new"}
     assert fetched(URL, Server({URL: (302, moved, b""), f"{URL}/new": (200, {}, b"here")})) == b"here"
-    for place in ("https://elsewhere.example/x", "http://prices.azure.com/x", "file:///etc/passwd"):
+    for place in ("https://elsewhere.example/x", "http://pricing.us-east-1.amazonaws.com/x", "file:///etc/passwd"):
         with pytest.raises(OSError, match=r"only https to|another host|not allowed"):
             fetched(URL, Server({URL: (302, {"Location": place}, b"")}))
-    with pytest.raises(OSError, match="another host"):
-        aws = "https://pricing.us-east-1.amazonaws.com/x"
-        fetched(URL, Server({URL: (302, {"Location": aws}, b""), aws: (200, {}, b"x")}))
     for url in (
-        "http://prices.azure.com/",
-        "https://prices.azure.com.example/",
-        "https://u@prices.azure.com/",
+        "http://pricing.us-east-1.amazonaws.com/",
+        "https://pricing.us-east-1.amazonaws.com.example/",
+        "https://u@pricing.us-east-1.amazonaws.com/",
         "file:///x",
     ):
         with pytest.raises(OSError, match="only https to"):

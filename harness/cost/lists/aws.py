@@ -1,8 +1,7 @@
 """AWS's bulk price lists: a JSON file per offer and region, public and without credentials.
 
 The format is that of AWS's documentation (offer file): `products` by SKU with attributes, `terms.OnDemand` by SKU with
-`effectiveDate` and `priceDimensions` (unit, beginRange, endRange, pricePerUnit by currency), `publicationDate`. No live
-list was read when this was written: it is tested against hand-made lists in that format.
+`effectiveDate` and `priceDimensions` (unit, beginRange, endRange, pricePerUnit by currency), `publicationDate`.
 """
 
 import re

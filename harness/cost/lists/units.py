@@ -39,7 +39,7 @@ class Tiers:
 def single(unit: Any, nouns: tuple[str, ...]) -> int:
     """How many of the book's units a listed unit is, e.g. 1,000,000 for `1M Requests`. Refused unless it is surely so.
 
-    `nouns` are accepted, in lower case with hyphens; "" is that of a bare number, as in Azure's `10` executions.
+    `nouns` are accepted, in lower case with hyphens.
     """
     found = UNIT.fullmatch(unit.strip().lower()) if isinstance(unit, str) and len(unit) <= 60 else None
     noun = re.sub(r"[\s-]+", "-", found["noun"]) if found else None
