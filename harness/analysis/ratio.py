@@ -94,23 +94,30 @@ def unpaired_ratio(a: Sequence[float], b: Sequence[float], confidence: float = C
 
 
 def judge(ratio: LogRatio, margin: float) -> Judgement:
-    """The interval against +-log(1 + margin); no verdict from fewer than ROUNDS_FOR_VERDICT rounds.
+    """The ratio's interval by `judge_interval`; where it is UNCLEAR, how many more rounds are asked for.
 
     Rounds needed are ((1.96 + 0.84) sd / log(1 + margin))^2 + 1 in all, and one more than there are at least.
     """
-    if ratio.n < ROUNDS_FOR_VERDICT:
-        return Judgement(None, f"fewer than {ROUNDS_FOR_VERDICT} rounds")
+    judgement = judge_interval(ratio.low, ratio.high, ratio.n, margin)
+    if judgement.verdict is not Verdict.UNCLEAR:
+        return judgement
     edge = math.log1p(margin)
-    if ratio.low > edge:
-        return Judgement(Verdict.SLOWER)
-    if ratio.high < -edge:
-        return Judgement(Verdict.FASTER)
-    if -edge < ratio.low and ratio.high < edge:
-        return Judgement(Verdict.SAME)
     enough = math.ceil(min(DETECTABLE * ratio.sd / edge, MOST_ROOT) ** 2 + 1)
     # The formula is for ratios as far from an edge as 1 is: at half that way it would ask for four times as many.
     near = abs(abs(ratio.centre) - edge) < edge / 2 or enough <= ratio.n
     return Judgement(Verdict.UNCLEAR, None, max(1, enough - ratio.n), near)
+
+
+def judge_interval(low: float, high: float, rounds: int, margin: float) -> Judgement:
+    """The interval of log(B / A) against +-log(1 + margin); no verdict from fewer than ROUNDS_FOR_VERDICT rounds."""
+    if rounds < ROUNDS_FOR_VERDICT:
+        return Judgement(None, f"fewer than {ROUNDS_FOR_VERDICT} rounds")
+    edge = math.log1p(margin)
+    if low > edge:
+        return Judgement(Verdict.SLOWER)
+    if high < -edge:
+        return Judgement(Verdict.FASTER)
+    return Judgement(Verdict.SAME if -edge < low and high < edge else Verdict.UNCLEAR)
 
 
 def spread(x: Floats) -> float:

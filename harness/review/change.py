@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 from harness.analysis.compare import compare_runs
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.analysis.ratio import Verdict
+from harness.analysis.ratio import Verdict, judge_interval
 from harness.errors import FrostlineError
 from harness.files.whole import one_line
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import MISSING, cell
 from harness.record.folder import RunFolder
-from harness.record.nouns import ROUNDS_FOR_VERDICT
 from harness.review.ledger import MEASURES, number
 from harness.review.record import Evidence, ReviewRecord
 
@@ -20,6 +19,8 @@ WEAK = (
     "Weak evidence: the two runs were not interleaved, so the platform's drift is part of every ratio. Intervals are "
     "the widest that both runs' own allow."
 )
+
+NOT_OF_TIME = {Verdict.SLOWER: "HIGHER", Verdict.FASTER: "LOWER"}
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ def changes(old: ReviewRecord, evidence: list[Evidence], rounds: int) -> list[Ch
     """Every number that both have; ratios are now / then, the margin is the earlier one."""
     before = {key_of(row): row for row in old.evidence if row.value is not None}
     both = [(before[key_of(row)], row) for row in evidence if row.value is not None and key_of(row) in before]
-    enough = min(rounds, old.rounds) >= ROUNDS_FOR_VERDICT
-    return [change(then, now, old.margin, enough) for then, now in both]
+    return [change(then, now, old.margin, min(rounds, old.rounds)) for then, now in both]
 
 
 def key_of(row: Evidence) -> str:
@@ -58,7 +58,7 @@ def key_of(row: Evidence) -> str:
     return repr([row.workload, row.target, row.profile, sorted(plain(row.case).items()), row.field])
 
 
-def change(then: Evidence, now: Evidence, margin: float, enough: bool) -> Change:
+def change(then: Evidence, now: Evidence, margin: float, rounds: int) -> Change:
     """One line."""
     ratio = ratio_of(then.estimate, now.estimate)
     shown = cell(ratio)
@@ -68,7 +68,7 @@ def change(then: Evidence, now: Evidence, margin: float, enough: bool) -> Change
         then=number(then.field, then.estimate),
         now=number(now.field, now.estimate),
         ratio=f"{shown.main} ({shown.small})" if shown.small else shown.main,
-        verdict=verdict(ratio, now.field, margin, enough),
+        verdict=verdict(ratio, now.field, margin, rounds),
         within=then.value == now.value if ratio.value is None else 1 / (1 + margin) <= ratio.value <= 1 + margin,
     )
 
@@ -87,24 +87,20 @@ def ratio_of(then: Estimate, now: Estimate) -> Estimate:
     if not then.value or not now.value or min(then.value, now.value) <= 0:
         return Estimate(None, why="a value of 0 has no ratio")
     value = now.value / then.value
-    if not then.low or not then.high or now.low is None or now.high is None:
+    if now.low is None or not (then.low and then.high and now.high) or min(then.low, then.high, now.high) <= 0:
         return Estimate(value, why="no interval")
     return Estimate(value, now.low / then.high, now.high / then.low)
 
 
-def verdict(ratio: Estimate, field: str, margin: float, enough: bool) -> str:
-    """Interval against margin, as in `compare`; of what is not a duration HIGHER and LOWER."""
+def verdict(ratio: Estimate, field: str, margin: float, rounds: int) -> str:
+    """By the rule of `compare`; what is not a duration is HIGHER or LOWER, not slower or faster."""
     if ratio.value is None or ratio.low is None or ratio.high is None:
         return f"no verdict: {ratio.why}"
-    if not enough:
-        return f"no verdict: fewer than {ROUNDS_FOR_VERDICT} rounds"
-    slower, faster = (Verdict.SLOWER, Verdict.FASTER) if field.endswith("_ms") else ("HIGHER", "LOWER")
-    if ratio.low > 1 + margin:
-        return str(slower)
-    if ratio.high < 1 / (1 + margin):
-        return str(faster)
-    inside = 1 / (1 + margin) < ratio.low and ratio.high < 1 + margin
-    return str(Verdict.SAME if inside else Verdict.UNCLEAR)
+    low = math.log(ratio.low) if ratio.low > 0 else -math.inf
+    judgement = judge_interval(low, math.log(ratio.high), rounds, margin)
+    if judgement.verdict is None:
+        return f"no verdict: {judgement.why}"
+    return judgement.verdict if field.endswith("_ms") else NOT_OF_TIME.get(judgement.verdict, judgement.verdict)
 
 
 def splits(then: RunFolder, anchor: RunFolder, now: RunFolder | None) -> tuple[list[Split], list[str]]:

@@ -287,12 +287,13 @@ def number(value, low=None, high=None, field="latency_p95_ms"):
         (number(10, 8, 12), number(10.5, 9, 13), "UNCLEAR", True),
         (number(2, 1.9, 2.1, "cost_per_1k_usd"), number(4, 3.9, 4.1, "cost_per_1k_usd"), "HIGHER", False),
         (number(0, 0, 0.1, "failure_rate"), number(0.2, 0.1, 0.3, "failure_rate"), "no verdict: a value of 0", False),
+        (number(10, -5, 12), number(20, 19, 21), "no verdict: no interval", False),
         (number(40, field="memory_peak_mb"), number(41, field="memory_peak_mb"), "no verdict: no interval", True),
     ],
 )
 def test_a_number_then_and_now(then, now, verdict, within):
-    found = change(then, now, margin=0.1, enough=True)
+    found = change(then, now, margin=0.1, rounds=10)
     assert found.verdict.startswith(verdict)
     assert found.within is within
     if then.low and now.low:
-        assert change(then, now, margin=0.1, enough=False).verdict == "no verdict: fewer than 10 rounds"
+        assert change(then, now, margin=0.1, rounds=9).verdict == "no verdict: fewer than 10 rounds"
