@@ -39,7 +39,7 @@ def recorded(
     now = HostTimes.now()
     steal, throttled = now.steal_share(before), now.throttled_since(before)
     generator, problems = generator_of(visit, result, requests, throttled)
-    problems += [problem for problem in (validity.steal_problem(steal),) if problem]
+    problems += [problem for problem in (validity.steal_problem(steal, validity.in_force),) if problem]
     outcomes = requests.column("outcome").to_pylist()
     units = unit_records(events, samples, begin_ns)
     target = visit.target
@@ -88,11 +88,12 @@ def generator_of(
     good = requests.filter(pa.compute.equal(requests["outcome"].cast(pa.string()), "ok")).to_pandas()
     service = (good["done_ns"] - good["sent_ns"]).to_numpy()
     lag_p99 = validity.percentile_ns(lag, 0.99)
+    limits = validity.in_force
     found = [
-        validity.lag_problem(lag_p99, validity.percentile_ns(service, 0.5)),
-        validity.rate_problem(validity.pace(scheduled, started)),
+        validity.lag_problem(lag_p99, validity.percentile_ns(service, 0.5), limits),
+        validity.rate_problem(validity.pace(scheduled, started), limits),
         validity.shed_problem(int((requests["outcome"].to_pandas() == Outcome.SHED).sum())),
-        validity.throttle_problem(throttled),
+        validity.throttle_problem(throttled, limits),
     ]
     workers: list[dict[str, Any]] = result.workers
     record = GeneratorRecord(

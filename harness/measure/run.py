@@ -10,6 +10,7 @@ from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.files.problems import shown
 from harness.interruption import interruptible
+from harness.measure import validity
 from harness.measure.anchor import Anchor, anchor_again
 from harness.measure.clean import sweep
 from harness.measure.fitting import Choice
@@ -47,7 +48,7 @@ def start(
         rounds=choice.experiment.rounds,
         trials=len(choice.trials),
         started_at=now.isoformat(timespec="seconds"),
-        notices=choice.notices,
+        notices=[*choice.notices, *validity.notices()],
         targets={name: _target_facts(name) for name in choice.targets},
         packages=_facts_of(packages),
         facts={
@@ -55,6 +56,7 @@ def start(
             "software": software_facts(),
             "phases_version": PHASES_VERSION,
             "lasting": lasting_facts(choice.engine),
+            "validity": validity.in_force.facts(),
         },
         prices=prices or {},
         anchor=anchor.facts if anchor else {},
@@ -84,7 +86,8 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     if former is not None and not former.alive:
         sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
     packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
-    if changed := [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]:
+    changed = [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]
+    if changed := changed + _changed_limits(folder.manifest):
         raise UsageError([f"{line}: start a new run" for line in changed])
     folder.manifest.owner = {"process": str(Owner.current())}
     folder.write_manifest()
@@ -106,6 +109,14 @@ def _changed_machine(manifest: Manifest, choice: Choice) -> list[str]:
     before = manifest.facts.get("lasting")
     now = lasting_facts(choice.engine)
     return [f"facts changed since the run began: {line}" for line in changes(before, now)] if before else []
+
+
+def _changed_limits(manifest: Manifest) -> list[str]:
+    """A run that began before limits were recorded obeyed the strict ones."""
+    before = manifest.facts.get("validity") or validity.STRICT.facts()
+    return [
+        f"validity limits changed since the run began: {line}" for line in changes(before, validity.in_force.facts())
+    ]
 
 
 def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Package]) -> list[str]:

@@ -1,14 +1,44 @@
 """When a trial is INVALID: the instrument or the machine failed, so its figures would blame the wrong one."""
 
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-LEAST_LAG_NS = 1_000_000
-LAG_SHARE = 0.01
-RATE_TOLERANCE = 0.001
-STEAL_LIMIT = 0.05
 PACE_SPAN_NS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How far schedule and machine may be off before a trial is INVALID."""
+
+    least_lag_ns: int = 1_000_000
+    """The p99 of the generator's lag may always be this long,"""
+    lag_share: float = 0.01
+    """or this share of the median service time, whichever is more."""
+    rate_tolerance: float = 0.001
+    steal_share: float = 0.05
+    throttling_counts: bool = True
+    """Whether a generator that its control group throttled makes a trial INVALID."""
+
+    def facts(self) -> dict[str, Any]:
+        """For a run's manifest."""
+        return asdict(self)
+
+
+STRICT = Limits()
+"""What every command obeys."""
+in_force = STRICT
+"""Of this process. No command changes it: only the bench's own tests do, which count and time nothing, and their runs
+say so in the manifest and on every screen."""
+
+
+def notices() -> list[str]:
+    """What a run has to say about limits that are not the strict ones."""
+    if in_force == STRICT:
+        return []
+    told = ", ".join(f"{name} {value}" for name, value in in_force.facts().items())
+    return [f"WIDE LIMITS: trials of this run count however busy the machine was, so no time in it is proof: {told}"]
 
 
 def percentile_ns(values: Any, p: float) -> int | None:
@@ -16,14 +46,27 @@ def percentile_ns(values: Any, p: float) -> int | None:
     return int(np.percentile(values, p * 100, method="inverted_cdf")) if len(values) else None
 
 
-def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None) -> str | None:
+LATE, OFF_PACE, STOLEN, THROTTLED = (
+    "the generator was late",
+    "the achieved rate is off",
+    "of the machine's time was stolen",
+    "the generator was CPU-throttled",
+)
+
+
+def is_disturbance(problem: str) -> bool:
+    """Whether a trial's problem is a machine that was busy with something else, rather than a fault of the bench."""
+    return any(words in problem for words in (LATE, OFF_PACE, STOLEN, THROTTLED))
+
+
+def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None, limits: Limits = STRICT) -> str | None:
     """The generator started requests too late, measured by what it was to measure."""
     if lag_p99_ns is None:
         return None
-    limit_ns = max(LEAST_LAG_NS, int(LAG_SHARE * (service_median_ns or 0)))
+    limit_ns = max(limits.least_lag_ns, int(limits.lag_share * (service_median_ns or 0)))
     if lag_p99_ns <= limit_ns:
         return None
-    return f"the generator was late: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
+    return f"{LATE}: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
 
 
 def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
@@ -36,11 +79,11 @@ def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
     return 1 / slope if slope > 0 else None
 
 
-def rate_problem(achieved: float | None) -> str | None:
+def rate_problem(achieved: float | None, limits: Limits = STRICT) -> str | None:
     """`achieved` is what `pace` returns."""
-    if achieved is None or abs(achieved - 1) <= RATE_TOLERANCE:
+    if achieved is None or abs(achieved - 1) <= limits.rate_tolerance:
         return None
-    return f"the achieved rate is off by {100 * (achieved - 1):+.2f} %, allowed are {100 * RATE_TOLERANCE} %"
+    return f"{OFF_PACE} by {100 * (achieved - 1):+.2f} %, allowed are {100 * limits.rate_tolerance} %"
 
 
 def shed_problem(shed: int) -> str | None:
@@ -48,13 +91,13 @@ def shed_problem(shed: int) -> str | None:
     return f"{shed} arrivals were shed: more requests in flight than the generator's cap" if shed else None
 
 
-def steal_problem(steal_share: float | None) -> str | None:
+def steal_problem(steal_share: float | None, limits: Limits = STRICT) -> str | None:
     """Time that the hypervisor gave to other machines."""
-    if steal_share is None or steal_share <= STEAL_LIMIT:
+    if steal_share is None or steal_share <= limits.steal_share:
         return None
-    return f"{100 * steal_share:.1f} % of the machine's time was stolen, allowed are {100 * STEAL_LIMIT:.0f} %"
+    return f"{100 * steal_share:.1f} % {STOLEN}, allowed are {100 * limits.steal_share:.0f} %"
 
 
-def throttle_problem(throttled: bool) -> str | None:
+def throttle_problem(throttled: bool, limits: Limits = STRICT) -> str | None:
     """The generator's own control group ran into its CPU limit."""
-    return "the generator was CPU-throttled by its control group" if throttled else None
+    return f"{THROTTLED} by its control group" if throttled and limits.throttling_counts else None

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from harness.measure import validity
+from harness.errors import UsageError
+from harness.experiment.question import parse_experiment
+from harness.measure import run, validity
+from harness.measure.fitting import Choice
+from harness.record.folder import RunFolder
+from tests.synthetic import manifest
 
 MS = 1_000_000
 
@@ -81,3 +86,59 @@ def test_shed_and_throttled_are_never_fine():
     assert "1 arrivals were shed" in validity.shed_problem(1)
     assert validity.throttle_problem(False) is None
     assert "throttled" in validity.throttle_problem(True)
+
+
+WIDE = validity.Limits(60 * 10**9, 1.0, 100.0, 1.0, throttling_counts=False)
+FIELDS = {"name": "wide", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "profiles": []}
+
+
+def test_wide_limits_let_pass_what_strict_ones_do_not():
+    judges = [
+        lambda limits: validity.lag_problem(3 * 10**9, 5, limits),
+        lambda limits: validity.rate_problem(0.5, limits),
+        lambda limits: validity.steal_problem(0.6, limits),
+        lambda limits: validity.throttle_problem(True, limits),
+    ]
+    for judge in judges:
+        assert judge(WIDE) is None
+        assert validity.is_disturbance(judge(validity.STRICT))
+    assert validity.lag_problem(61 * 10**9, 5, WIDE)
+    assert not validity.is_disturbance(validity.shed_problem(1))
+
+
+def test_a_run_with_other_limits_than_the_strict_ones_says_so(monkeypatch):
+    assert validity.in_force == validity.STRICT and validity.notices() == []
+    monkeypatch.setattr(validity, "in_force", WIDE)
+    (told,) = validity.notices()
+    assert told.startswith("WIDE LIMITS") and "steal_share 1.0" in told and "throttling_counts False" in told
+
+
+class Silent:
+    def say(self, line):
+        pass
+
+
+def walked(monkeypatch, tmp_path) -> RunFolder:
+    """A run of which nothing is carried out."""
+    monkeypatch.setattr(run, "walk", lambda choice, folder, *_: folder)
+    return run.start(Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []), tmp_path, Silent())
+
+
+def test_the_manifest_keeps_the_limits_and_the_notice(monkeypatch, tmp_path):
+    strict = walked(monkeypatch, tmp_path).manifest
+    assert strict.facts["validity"] == validity.STRICT.facts() and strict.notices == []
+    monkeypatch.setattr(validity, "in_force", WIDE)
+    wide = walked(monkeypatch, tmp_path).manifest
+    assert wide.facts["validity"] == WIDE.facts() and wide.notices == validity.notices()
+
+
+@pytest.mark.parametrize("facts", [{}, {"validity": validity.STRICT.facts()}])
+def test_a_run_is_not_taken_up_with_other_limits(monkeypatch, tmp_path, facts):
+    experiment = parse_experiment(FIELDS, "test").model_dump(mode="json")
+    stored = RunFolder.create(tmp_path, manifest(experiment=experiment, targets={"process-lambda": {}}, facts=facts))
+    monkeypatch.setattr(run, "_package", lambda *_: {})
+    monkeypatch.setattr(run, "walk", lambda choice, folder, *_: folder)
+    run.resume(stored, Silent())
+    monkeypatch.setattr(validity, "in_force", WIDE)
+    with pytest.raises(UsageError, match=r"validity limits changed .*: steal_share: 0.05 is now 1.0: start a new run"):
+        run.resume(stored, Silent())
