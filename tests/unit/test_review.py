@@ -295,5 +295,8 @@ def test_a_number_then_and_now(then, now, verdict, within):
     found = change(then, now, margin=0.1, rounds=10)
     assert found.verdict.startswith(verdict)
     assert found.within is within
-    if then.low and now.low:
-        assert change(then, now, margin=0.1, rounds=9).verdict == "no verdict: fewer than 10 rounds"
+
+
+def test_no_verdict_from_fewer_than_ten_rounds():
+    then, now = number(10, 9.9, 10.1), number(20, 19, 21)
+    assert change(then, now, margin=0.1, rounds=9).verdict == "no verdict: fewer than 10 rounds"
