@@ -16,11 +16,8 @@ def differences(a: Manifest, b: Manifest) -> list[str]:
     told = [
         f"{what}: {value(one)} in A, {value(other)} in B" for what, one, other in compared(a, b) if differ(one, other)
     ]
-    if a.experiment_sha256 != b.experiment_sha256:
-        told.append(
-            "the experiment's definition changed (experiment_sha256): "
-            f"{value(a.experiment_sha256)} in A, {value(b.experiment_sha256)} in B"
-        )
+    if a.definition != b.definition:
+        told.append(f"the experiment's definition changed: {value(a.definition)} in A, {value(b.definition)} in B")
     return told
 
 

@@ -100,7 +100,7 @@ def described(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
 def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -> PastRun:
     """The run with what is new since the one before."""
     earlier, other = before
-    breaks = [NEW_DEFINITION] if manifest.experiment_sha256 != other.experiment_sha256 else []
+    breaks = [NEW_DEFINITION] if manifest.definition != other.definition else []
     breaks += [f"{NEW_MACHINE}: {text}" for text in changed(other, manifest, [n for n in MACHINE if n != KERNEL])]
     remarks = [f"new kernel: {text}" for text in changed(other, manifest, [KERNEL])]
     software = [mapping(of.facts.get("software")).get("frostline", UNKNOWN) for of in (other, manifest)]

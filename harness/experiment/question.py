@@ -1,7 +1,5 @@
 """The question, as YAML: read, checked in one go, every problem reported with its field, value and fix."""
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,7 +22,7 @@ from harness.files.problems import problems_in, shown
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import clean
 from harness.files.whole import one_line
-from harness.record.stated import FIELDS as ECONOMICS
+from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
 
@@ -113,8 +111,7 @@ class Experiment(Part):
 
     def sha256(self) -> str:
         """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""
-        measured = self.model_dump(mode="json", exclude=set(ECONOMICS))
-        return hashlib.sha256(json.dumps(measured, sort_keys=True).encode()).hexdigest()
+        return definition_sha256(self.model_dump(mode="json"))
 
 
 def experiment_names() -> list[str]:

@@ -51,7 +51,7 @@ def anchor_of(earlier: Manifest, choice: Choice, say: Callable[[str], None]) -> 
                     problems.append(f"{workload.key} on {name}: {error}")
     if problems:
         raise DeploymentError("\n".join(problems))
-    return Anchor(earlier.run, earlier.experiment_sha256, packages)
+    return Anchor(earlier.run, earlier.definition, packages)
 
 
 def anchor_again(manifest: Manifest, choice: Choice, say: Callable[[str], None]) -> Anchor:

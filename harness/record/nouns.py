@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from harness.record.definition import definition_sha256
+
 RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
 
 ROUNDS_FOR_VERDICT = 10
@@ -157,6 +159,7 @@ class Manifest(Record):
     run: Text
     experiment: dict[str, Any]
     experiment_sha256: Text
+    """As the Frostline of its day reckoned it; `definition` is reckoned anew, so that runs of all days compare."""
     seed: int
     rounds: Annotated[int, Field(ge=1)]
     trials: Count
@@ -176,3 +179,8 @@ class Manifest(Record):
     """Where an earlier run's images were deployed instead of new ones: that run, its definition, its images."""
     owner: dict[str, Any] = {}
     """Process that carries the run out: pid, start time, boot id."""
+
+    @property
+    def definition(self) -> str:
+        """Identity of what was asked to be measured: the same for two runs of one experiment."""
+        return definition_sha256(self.experiment)

@@ -10,8 +10,8 @@ from harness.errors import MissingError, UsageError
 from harness.experiment.question import Experiment
 from harness.files.problems import shown
 from harness.files.whole import read_file, replacing
+from harness.record.definition import canonical
 from harness.record.nouns import Manifest
-from harness.record.stated import FIELDS as ECONOMICS
 from harness.report.export import escaped
 
 NAME = "perf-changelog.md"
@@ -56,9 +56,9 @@ class Change:
 def change_of(experiment: Experiment, last: Manifest | None) -> Change | None:
     """What changed since the last run; None where nothing did or nothing was measured."""
     after = experiment.sha256()
-    if last is None or last.experiment_sha256 == after:
+    if last is None or last.definition == after:
         return None
-    before = re.sub(r"[^0-9a-f]", "", last.experiment_sha256)[:12].rjust(12, "0")
+    before = last.definition[:12]
     told = [
         f"{label(place)}: {value(place, one)} -> {value(place, other)}"
         for place, one, other in compared(last.experiment, experiment.model_dump(mode="json"))
@@ -69,14 +69,17 @@ def change_of(experiment: Experiment, last: Manifest | None) -> Change | None:
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Every field that differs, with both values, ABSENT where one has no such field. What is said of money is left
-    out, for it does not make another experiment."""
-    old = dict(_flat({name: given for name, given in before.items() if name not in ECONOMICS}))
-    new = dict(_flat({name: given for name, given in after.items() if name not in ECONOMICS}))
+    """Every field that makes another experiment, with both values, ABSENT where one has no such field."""
+    old, new = dict(_flat(canonical(before))), dict(_flat(canonical(after)))
+    written = dict(_flat(dict(before))), dict(_flat(dict(after)))  # with the defaults, which the canonical form lacks
     for place in sorted(old.keys() | new.keys()):
-        one, other = old.get(place, ABSENT), new.get(place, ABSENT)
-        if one is not other and (one != other or isinstance(one, bool) != isinstance(other, bool)):
-            yield place, one, other
+        if place not in old or place not in new or differ(old[place], new[place]):
+            yield place, written[0].get(place, ABSENT), written[1].get(place, ABSENT)
+
+
+def differ(one: Any, other: Any) -> bool:
+    """True and 1 are equal in Python, but not in what somebody wrote."""
+    return bool(one != other) or isinstance(one, bool) != isinstance(other, bool)
 
 
 def _flat(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:

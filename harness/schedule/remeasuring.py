@@ -116,6 +116,6 @@ def meanings(anchor: Manifest, new: Manifest) -> list[str]:
     ]
     if all(package_identity(new.packages.get(key, {})) == image for key, image in anchor.anchor["images"].items()):
         found.append("both deployed the same images: what differs between them is noise of this machine and this hour")
-    if anchor.anchor["experiment_sha256"] != new.experiment_sha256:
+    if anchor.anchor["experiment_sha256"] != new.definition:
         found.append("the definition changed meanwhile: the earlier run is no measure of the platform")
     return found

@@ -143,7 +143,7 @@ def test_two_runs_are_compared_with_the_warning_that_nothing_was_interleaved(tmp
         ({"facts": {"machine": {"cpus": 4}}}, ["cpus", "4 in B"]),
         ({"packages": {"echo/docker-lambda": {"image_id": "sha256:2"}}}, ["echo/docker-lambda", "sha256:2"]),
         ({"facts": {"software": {"source_sha256": "f00"}}}, ["source_sha256", "f00"]),
-        ({"experiment_sha256": "1" * 64}, ["definition changed"]),
+        ({"experiment": {"name": "planted", "seed": 2}}, ["definition changed"]),
     ],
 )
 def test_what_sets_two_runs_apart_is_named_with_both_values(tmp_path, changes, words):

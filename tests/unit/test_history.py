@@ -89,7 +89,7 @@ def test_a_planted_step_is_found_and_named_and_noise_is_not(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"experiment_sha256": "1" * 64}, "definition changed"),
+        ({"experiment": {"seed": 2}}, "definition changed"),
         ({"facts": {"machine": CPU | {"cpus": 4}}}, "different machine: cpus 2 to 4"),
     ],
 )
@@ -129,7 +129,7 @@ def test_an_invalid_row_is_shown_and_enters_no_change_point(tmp_path):
 
 def test_anchor_runs_stand_apart_and_break_nothing(tmp_path):
     make(tmp_path, "2026-01-01")
-    make(tmp_path, "2026-04-01", 99.0, anchor={"run": "run-2026-01-01"}, experiment_sha256="1" * 64)
+    make(tmp_path, "2026-04-01", 99.0, anchor={"run": "run-2026-01-01"}, experiment={"seed": 2})
     make(tmp_path, "2026-04-02")
     found = history(tmp_path, "q", ["latency_p95_ms"])
     assert [run.anchor for run in found.runs] == [False, True, False] and found.runs[2].breaks == []
@@ -190,7 +190,7 @@ def texts(svg):
 
 def test_the_drawing_is_the_same_every_time_and_shows_breaks_changes_n_and_invalid_rows(tmp_path):
     for k, at in enumerate(quarters(18)):
-        make(tmp_path, at, 20.0 if k < 8 else 30.0, valid=k != 3, experiment_sha256=("0" if k < 17 else "1") * 64)
+        make(tmp_path, at, 20.0 if k < 8 else 30.0, valid=k != 3, experiment={"seed": 2 if k < 17 else 3})
     make(tmp_path, "2030-01-01", anchor={"run": "run-2020-01-15"})
     one, other = tmp_path / "1.svg", tmp_path / "2.svg"
     for svg in (one, other):

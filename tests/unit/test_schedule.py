@@ -13,7 +13,6 @@ from harness.clock import Quarter
 from harness.errors import RecordError, UsageError
 from harness.experiment.question import read_experiment
 from harness.record.folder import RunFolder
-from harness.record.stated import FIELDS as ECONOMICS
 from harness.schedule import showing
 from harness.schedule.changelog import NAME, asked, change_of, compared
 from harness.schedule.due import standing
@@ -110,12 +109,8 @@ def test_a_change_names_the_fields_that_make_another_experiment_and_no_others():
     before = QUICK.model_dump(mode="json")
     after = json.loads(json.dumps(before)) | {"rounds": 10, "expected": {"requests_per_month": 9.0, "peak_to_mean": 1}}
     after["profiles"][0]["parameters"]["rate"] = 9
-    del after["margin"]
-    assert [(place, one, other) for place, one, other in compared(before, after) if place != "margin"] == [
-        ("profiles.0.parameters.rate", 4, 9),
-        ("rounds", 3, 10),
-    ]
-    assert "margin" in {place for place, _, _ in compared(before, after)} and "expected" in ECONOMICS
+    del after["margin"]  # at its default, as an older Frostline would have stored it that had no such field
+    assert list(compared(before, after)) == [("profiles.0.parameters.rate", 4, 9), ("rounds", 3, 10)]
     assert change_of(QUICK, None) is None and change_of(QUICK, measured("a", "2026-08-01T06:17:00+00:00")) is None
 
 
@@ -126,10 +121,8 @@ def test_what_a_run_folder_says_is_harmless_in_the_changelog_and_no_folder_of_th
     }
     experiment["workloads"][0]["model_dir"] = "/somebody/else/private/model"
     experiment["zzz"] = {str(number): number for number in range(100)}
-    change = change_of(
-        QUICK, measured("a", "2026-08-01T06:17:00+00:00", experiment=experiment, experiment_sha256="<b>")
-    )
-    assert change is not None and change.before == "00000000000b"
+    change = change_of(QUICK, measured("a", "2026-08-01T06:17:00+00:00", experiment=experiment))
+    assert change is not None
     assert "script" in change.entry and "\x1b" not in change.entry
     assert re.findall(r"(?<!\\)[<\[\]]", change.entry) == []
     assert "/somebody" not in change.entry and "private" not in change.entry and "model" in change.entry

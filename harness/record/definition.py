@@ -1,0 +1,83 @@
+"""What makes two experiments the same: a hash over what they ask to be measured, not over how that is written down."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.record.stated import FIELDS as ECONOMICS
+
+FORM = 1
+"""Of the canonical form. Raise it when a default below changes what is measured: then every definition is another."""
+DEFAULTS: Mapping[str, Any] = {
+    "without_engine": [],
+    "compression": 1,
+    "profiles": [],
+    "cold_starts": 2,
+    "page_cache": ["kept"],
+    "images": ["present"],
+    "scale_out": None,
+    "rounds": 10,
+    "attempts": 3,
+    "seed": 1,
+    "replicas": 1,
+    "sizing": {"function_memory_mb": 1769, "service_memory_mb": 2048, "service_cpus": 1},
+    "function": {
+        "keep_alive_s": 300,
+        "timeout_s": 60,
+        "init_timeout_s": 10,
+        "concurrency_limit": 1000,
+        "starts_per_10_s": 1000,
+    },
+    "load": {"workers": 1, "prewarm": 8, "cap": 20_000, "timeout_s": 90},
+    "objective": None,
+    "margin": 0.1,
+}
+"""A field that is left out means this. A new optional field gets a line here, and no history changes for it."""
+INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "workloads": {"label": None, "model_dir": None, "settings": {}},
+    "scale_out": {"starts": 2},
+    "objective": {"percentile": 95},
+}
+"""Of the pieces that have no default as a whole."""
+
+
+def definition_sha256(experiment: Mapping[str, Any]) -> str:
+    """Identity of an experiment as a manifest stores it: a sha256 of its canonical form."""
+    text = json.dumps({"form": FORM, "experiment": canonical(experiment)}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def canonical(experiment: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is said of money, and without defaults, so that a field that is added later changes nothing here."""
+    measured = {name: value for name, value in experiment.items() if name not in ECONOMICS}
+    pieces = {name: _piece(value, INNER_DEFAULTS.get(name, {})) for name, value in measured.items()}
+    return _beyond(pieces, DEFAULTS)
+
+
+def _piece(value: Any, defaults: Mapping[str, Any]) -> Any:
+    if isinstance(value, list):
+        return [_piece(item, defaults) for item in value]
+    return _beyond(value, defaults) if isinstance(value, dict) else _number(value)
+
+
+def _beyond(fields: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that differ from their defaults, those of inner pieces as well."""
+    kept = {}
+    for name, value in fields.items():
+        default = defaults.get(name, ...)
+        if isinstance(value, dict):
+            value = _beyond(value, default if isinstance(default, dict) else {})
+            default = {} if isinstance(default, dict) else default
+        elif isinstance(value, list):
+            value = _piece(value, {})
+        else:
+            value = _number(value)
+        if value != default or isinstance(value, bool):
+            kept[name] = value
+    return kept
+
+
+def _number(value: Any) -> Any:
+    """2.0 and 2 are one number; as text they would be two."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
