@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
 from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
-from harness.analysis.trial_rows import percentile_field, read_figures
+from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, TrialRecord
 

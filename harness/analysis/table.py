@@ -26,7 +26,8 @@ from harness.analysis.stats import (
     share,
 )
 from harness.analysis.summary import Row, Summary
-from harness.analysis.trial_rows import MET_START, PERCENTILES, TrialFigures, percentile_field, read_figures
+from harness.analysis.trial_figures import PERCENTILES, TrialFigures, percentile_field, read_figures
+from harness.analysis.trial_rows import MET_START
 from harness.analysis.usage import usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials

@@ -1,181 +1,168 @@
-"""What one trial's rows come to: a few numbers, and one value per cold start and per lag; worked on whole columns."""
+"""A trial's rows as typed columns, read by one reader for all; everything is worked on whole columns."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.analysis.stats import Floats, TrialPercentile, percentile_of_trial
-from harness.errors import RecordError
+from harness.analysis.stats import Floats
 from harness.files.problems import shown
 from harness.record.columns import phase_column
-from harness.record.folder import RunFolder
+from harness.record.folder import RunFolder, TrialFiles
 from harness.record.nouns import PHASES, Outcome, StartClass, TrialRecord
 
 Name = TypeVar("Name", bound=StrEnum)
+Codes = NDArray[np.int8]
+"""Each row's place in an enumeration, -1 where it is empty or unknown."""
+Mask = NDArray[np.bool_]
+NS_PER_S = 1e9
 MS_PER_NS = 1e-6
 MET_START = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED)
 """Requests that waited for a start; `proactive` and `warm` did not."""
-COLUMNS = [
-    *("index", "scheduled_ns", "started_ns", "sent_ns", "done_ns", "outcome", "start_class", "unit"),
-    *("queue_ns", "handler_ns", "gpu_ns", "in_flight"),
-]
-PERCENTILES = {
-    "latency": (0.5, 0.95, 0.99),
-    "service": (0.5, 0.95),
-    "warm": (0.5, 0.95),
-    "queue": (0.95,),
-    "gpu": (0.5,),
-}
-OK = list(Outcome).index(Outcome.OK)
-WARM = list(StartClass).index(StartClass.WARM)
-MOST_DAMAGE = 5
+INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns", "gpu_ns")
 MOST_STRANGE = 5
-"""Of each kind of problem so many are told; a file can hold millions."""
+"""Of each kind of problem so many are named; a file can hold millions."""
 
 
-@dataclass
-class TrialFigures:
-    """Figures of one trial; `problems` says where its rows do not add up, and then nothing of it may be used."""
+@dataclass(frozen=True)
+class UnitSpans:
+    """First and last moment at which each unit was seen alive; a lower bound by construction."""
 
-    problems: list[str] = field(default_factory=list)
-    sent: int = 0
-    start_classes: dict[StartClass, int] = field(default_factory=dict)
-    percentiles: dict[str, TrialPercentile] = field(default_factory=dict)
-    """By field, e.g. latency_p50_ms."""
-    cold_ms: Floats = field(default_factory=lambda: np.empty(0))
-    """Scheduled to done of good answers that met a start."""
-    phases_ms: dict[str, Floats] = field(default_factory=dict)
-    lag_ms: Floats = field(default_factory=lambda: np.empty(0))
-    max_in_flight: int | None = None
-    max_sandboxes: int | None = None
+    begins_ns: Floats
+    ends_ns: Floats
+
+    def most_alive(self) -> int:
+        """Most units seen alive at once."""
+        begins, ends = np.sort(self.begins_ns), np.sort(self.ends_ns)
+        return int(np.max(np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")))
 
 
-def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
-    """Read one trial. An INVALID trial without files is only checked by its line; damaged files are a problem."""
-    problems = [] if sum(record.counts.values()) == record.scheduled else [miscounted(record)]
-    if not record.valid and not record.files:
-        return TrialFigures(problems)
-    damage = run.damaged(record)
-    if not damage:
-        try:
-            return figures_of(run, record, problems)
-        except RecordError as error:
-            damage = str(error).split("\n")
-    return TrialFigures([*problems, f"{'; '.join(damage[:MOST_DAMAGE])}: {run.remedy}"])
+@dataclass(frozen=True)
+class TrialRows:
+    """One trial's rows in the order in which they are stored. Times are ns since the trial began, nan where empty."""
+
+    scheduled_ns: Floats
+    started_ns: Floats
+    sent_ns: Floats
+    done_ns: Floats
+    queue_ns: Floats
+    handler_ns: Floats
+    gpu_ns: Floats
+    in_flight: Floats
+    outcomes: Codes
+    starts: Codes
+    phases_ns: dict[str, Floats]
+    """Parts of each start, one value per row of `met_start`; empty where no row met one."""
+    units: UnitSpans | None
+    """None where no unit is named, or where samples were not read."""
+    problems: list[str]
+    """Where the rows do not add up: then nothing of them may be used."""
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    @cached_property
+    def good(self) -> Mask:
+        """Rows with a right answer."""
+        return np.equal(self.outcomes, place_of(Outcome.OK))
+
+    @cached_property
+    def met_start(self) -> Mask:
+        """Rows whose request waited for a start."""
+        return met_start(self.starts)
+
+    @cached_property
+    def latency_ms(self) -> Floats:
+        """From the scheduled moment; infinite without a good answer."""
+        return np.where(self.good, (self.done_ns - self.scheduled_ns) * MS_PER_NS, np.inf)
+
+    @property
+    def lag_ms(self) -> Floats:
+        """How late the generator was for each request that it began."""
+        return present((self.started_ns - self.scheduled_ns) * MS_PER_NS)
 
 
-def figures_of(run: RunFolder, record: TrialRecord, problems: list[str]) -> TrialFigures:
-    """From its files; what does not add up is added to `problems`. RecordError when they are not readable."""
-    requests = run.requests(record, COLUMNS)
-    outcomes, strange = codes(requests["outcome"], Outcome)
-    starts, strange_starts = codes(requests["start_class"], StartClass)
-    problems += [f"unknown outcome {shown(name)}" for name in strange[:MOST_STRANGE]]
-    problems += [f"unknown start_class {shown(name)}" for name in strange_starts[:MOST_STRANGE]]
-    problems += breaches(record, requests, outcomes)
-    figures = TrialFigures(problems, start_classes=counted(starts, StartClass))
-    if not problems:
-        fill(figures, requests, outcomes, starts)
-        add_phases(figures, run, record, met_start(starts) & (outcomes == OK))
-        figures.max_sandboxes = most_alive(requests, run.samples(record, ["at_ns", "unit"]))
-    return figures
+def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> TrialRows:
+    """The one reader of a trial's rows: each file is opened and hashed once. RecordError with all that is damaged.
+
+    `samples` are only needed for `units`.
+    """
+    with run.open_trial(record, ("requests", "samples") if samples else ("requests",)) as files:
+        table = files.read("requests", ["index", "outcome", "start_class", "unit", "in_flight", *INSTANTS])
+        outcomes, strange = codes(table["outcome"], Outcome)
+        starts, strange_starts = codes(table["start_class"], StartClass)
+        found: dict[str, Floats] = {name: numbers(table[name]) for name in (*INSTANTS, "in_flight")}
+        index, units = table["index"], table["unit"]
+        del table  # the columns that were converted are not held twice while the rest is read
+        rows = TrialRows(
+            **found,
+            outcomes=outcomes,
+            starts=starts,
+            phases_ns=read_phases(files, met_start(starts)),
+            units=unit_spans(files, units, found["done_ns"], found["handler_ns"]) if samples else None,
+            problems=[
+                *(f"unknown outcome {shown(name)}" for name in strange[:MOST_STRANGE]),
+                *(f"unknown start_class {shown(name)}" for name in strange_starts[:MOST_STRANGE]),
+            ],
+        )
+        rows.problems.extend(breaches(record, rows, numbers(index)))
+        return rows
 
 
-def miscounted(record: TrialRecord) -> str:
-    """Conservation, by the trial's own line."""
-    return f"conservation: {record.scheduled} scheduled, but outcomes add up to {sum(record.counts.values())}"
+def read_phases(files: TrialFiles, started: Mask) -> dict[str, Floats]:
+    """Parts of the starts, one column at a time, since few of millions of rows have them."""
+    if not started.any():
+        return {}
+    columns = {phase: phase_column(phase) for phase in PHASES}
+    return {phase: numbers(files.read("requests", [name])[name])[started] for phase, name in columns.items()}
 
 
-def breaches(record: TrialRecord, requests: pa.Table, outcomes: NDArray[np.int8]) -> list[str]:
+def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler: Floats) -> UnitSpans | None:
+    """Each unit lives at least from its first sample or handled request to its last."""
+    samples = files.read("samples", ["at_ns", "unit"])
+    at, handled = numbers(samples["at_ns"]), np.nan_to_num(handler)
+    spans: dict[str, tuple[float, float]] = {}
+    for column, first, last in ((units, done - handled, done), (samples["unit"], at, at)):
+        for unit, (begin, end) in spans_of(column, first, last).items():
+            earlier, later = spans.get(unit, (begin, end))
+            spans[unit] = min(begin, earlier), max(end, later)
+    if not spans:
+        return None
+    begins, ends = np.array(list(spans.values())).T
+    return UnitSpans(begins, ends)
+
+
+def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
     """Conservation, by the rows: each arrival has exactly one, with the outcomes counted and instants in order."""
     problems = []
-    n = requests.num_rows
+    n = len(rows)
     if n != record.scheduled:
         problems.append(f"conservation: {record.scheduled} scheduled, but {n} rows")
-    if not np.array_equal(np.sort(numbers(requests["index"])), np.arange(n)):
+    if not np.array_equal(np.sort(index), np.arange(n)):
         problems.append("conservation: index is not 0, 1, 2, ... with each number once")
-    found = counted(outcomes, Outcome)
+    found = tally(rows.outcomes, Outcome)
     for outcome in Outcome:
         if found.get(outcome, 0) != record.counts.get(outcome, 0):
             counts = f"{record.counts.get(outcome, 0)} counted, but {found.get(outcome, 0)} rows"
             problems.append(f"conservation: {outcome}: {counts}")
-    scheduled, sent, done = (numbers(requests[name]) for name in ("scheduled_ns", "sent_ns", "done_ns"))
-    broken = int(np.sum((outcomes == OK) & ~((sent >= scheduled) & (done > sent))))
-    if broken:
+    in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
+    if broken := int(np.sum(rows.good & ~in_order)):
         problems.append(f"{broken} rows are ok without scheduled_ns <= sent_ns < done_ns")
     return problems
 
 
-def fill(figures: TrialFigures, requests: pa.Table, outcomes: NDArray[np.int8], starts: NDArray[np.int8]) -> None:
-    """Latencies, lag and the most requests in flight."""
-    good = outcomes == OK
-    scheduled, started, sent, done = (
-        numbers(requests[f"{name}_ns"]) for name in ("scheduled", "started", "sent", "done")
-    )
-    latency = np.where(good, (done - scheduled) * MS_PER_NS, np.inf)
-    values = {
-        "latency": latency,
-        "service": (done - sent)[good] * MS_PER_NS,
-        "warm": latency[good & (starts == WARM)],
-        "queue": known(numbers(requests["queue_ns"])) * MS_PER_NS,
-        "gpu": known(numbers(requests["gpu_ns"])[good]) * MS_PER_NS,
-    }
-    for name, ps in PERCENTILES.items():
-        figures.percentiles |= {percentile_field(name, p): percentile_of_trial(values[name], p) for p in ps}
-    figures.sent = int(np.sum(~np.isnan(sent)))
-    figures.cold_ms = latency[good & met_start(starts)]
-    figures.lag_ms = known((started - scheduled) * MS_PER_NS).astype(np.float32)
-    in_flight = known(numbers(requests["in_flight"]))
-    figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None
+def place_of(name: StrEnum) -> int:
+    """Its code in a column of `Codes`."""
+    return list(type(name)).index(name)
 
 
-def percentile_field(name: str, p: float) -> str:
-    """Field of the summary, e.g. latency_p95_ms."""
-    return f"{name}_p{p * 100:g}_ms"
-
-
-def met_start(starts: NDArray[np.int8]) -> NDArray[np.bool_]:
+def met_start(starts: Codes) -> Mask:
     """Rows whose request waited for a start."""
-    return np.isin(starts, [list(StartClass).index(start) for start in MET_START])
-
-
-def add_phases(figures: TrialFigures, run: RunFolder, record: TrialRecord, cold: NDArray[np.bool_]) -> None:
-    """Parts of the cold starts, which must add up to the whole; read apart, since few rows have them."""
-    if not cold.any():
-        return
-    columns = {phase: phase_column(phase) for phase in PHASES}
-    rows = run.requests(record, [*columns.values(), "scheduled_ns", "done_ns"]).filter(pa.array(cold))
-    parts = np.array([np.nan_to_num(numbers(rows[column])) for column in columns.values()])
-    split = ~np.isnan(numbers(rows[columns["unaccounted"]]))
-    wall = numbers(rows["done_ns"]) - numbers(rows["scheduled_ns"])
-    if broken := int(np.sum(split & (parts.sum(axis=0) != wall))):
-        figures.problems.append(f"{broken} starts have parts that do not add up to their time from scheduled to done")
-    for phase, column in columns.items():
-        values = known(numbers(rows[column])) * MS_PER_NS
-        if len(values):
-            figures.phases_ms[phase] = values
-
-
-def most_alive(requests: pa.Table, samples: pa.Table) -> int | None:
-    """Most units seen alive at once: each lives at least from its first sample or handled request to its last.
-
-    A lower bound by construction; None when no unit is named.
-    """
-    done = numbers(requests["done_ns"])
-    handled = np.nan_to_num(numbers(requests["handler_ns"]))
-    spans: dict[str, tuple[float, float]] = {}
-    at = numbers(samples["at_ns"])
-    for column, first, last in ((requests["unit"], done - handled, done), (samples["unit"], at, at)):
-        for unit, (begin, end) in spans_of(column, first, last).items():
-            known_begin, known_end = spans.get(unit, (begin, end))
-            spans[unit] = min(begin, known_begin), max(end, known_end)
-    if not spans:
-        return None
-    begins, ends = np.sort(np.array(list(spans.values())), axis=0).T
-    return int(np.max(np.arange(1, len(begins) + 1) - np.searchsorted(ends, begins, side="left")))
+    return np.isin(starts, [place_of(start) for start in MET_START])
 
 
 def spans_of(units: pa.ChunkedArray, first: Floats, last: Floats) -> dict[str, tuple[float, float]]:
@@ -193,7 +180,7 @@ def numbers(column: pa.ChunkedArray) -> Floats:
     return cast(Floats, column.to_numpy()).astype(np.float64, copy=False)
 
 
-def known(values: Floats) -> Floats:
+def present(values: Floats) -> Floats:
     """Without what is empty."""
     return values[~np.isnan(values)]
 
@@ -207,7 +194,7 @@ def positions(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str | No
     return indices, whole.dictionary.to_pylist()
 
 
-def codes(column: pa.ChunkedArray, names: type[StrEnum]) -> tuple[NDArray[np.int8], list[str]]:
+def codes(column: pa.ChunkedArray, names: type[StrEnum]) -> tuple[Codes, list[str]]:
     """Each row's place in the enumeration (-1: empty or unknown), and the names that it does not have."""
     indices, found = positions(column)
     places: dict[str | None, int] = {str(name): place for place, name in enumerate(names)}
@@ -216,7 +203,7 @@ def codes(column: pa.ChunkedArray, names: type[StrEnum]) -> tuple[NDArray[np.int
     return lookup[indices], [str(name) for i, name in enumerate(found) if name not in places and i in used]
 
 
-def counted(places: NDArray[np.int8], names: type[Name]) -> dict[Name, int]:
+def tally(places: Codes, names: type[Name]) -> dict[Name, int]:
     """How often each member of an enumeration occurs; those that do not are left out."""
-    tally = np.bincount(places[places >= 0], minlength=len(names))
-    return {name: n for name, n in zip(names, tally.tolist(), strict=True) if n}
+    counts = np.bincount(places[places >= 0], minlength=len(names))
+    return {name: n for name, n in zip(names, counts.tolist(), strict=True) if n}

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.stats import Floats, percentile
-from harness.analysis.trial_rows import OK, codes, met_start, numbers, read_figures
+from harness.analysis.trial_figures import read_trial
+from harness.analysis.trial_rows import NS_PER_S
 from harness.record.folder import RunFolder
-from harness.record.nouns import Outcome, StartClass, TrialRecord
+from harness.record.nouns import TrialRecord
 
 LEAST_WARM_UP_S = 1.0
 MOST_WARM_UP_S = 20.0
@@ -40,15 +41,12 @@ class Arrivals:
 
 def read_arrivals(run: RunFolder, record: TrialRecord) -> tuple[Arrivals | None, list[str]]:
     """A trial's rows, and everything that makes it INVALID; rows that cannot be read are None."""
-    problems = [*record.problems, *read_figures(run, record).problems]
-    if not record.files or run.damaged(record):
+    figures, rows = read_trial(run, record)
+    problems = [*record.problems, *figures.problems]
+    if rows is None:
         return None, problems or ["nothing was stored"]
-    rows = run.requests(record, ["scheduled_ns", "done_ns", "outcome", "start_class"])
-    scheduled, done = (numbers(rows[name]) / 1e9 for name in ("scheduled_ns", "done_ns"))
-    good = codes(rows["outcome"], Outcome)[0] == OK
-    starts = met_start(codes(rows["start_class"], StartClass)[0])
-    found = Arrivals(scheduled, done, np.where(good, (done - scheduled) * 1e3, np.inf), starts)
-    return found.where(np.argsort(scheduled, kind="stable")), problems
+    found = Arrivals(rows.scheduled_ns / NS_PER_S, rows.done_ns / NS_PER_S, rows.latency_ms, rows.met_start)
+    return found.where(np.argsort(rows.scheduled_ns, kind="stable")), problems
 
 
 def percentile_ms(arrivals: Arrivals, p: float) -> float:

@@ -7,16 +7,13 @@ from typing import Any
 import numpy as np
 
 from harness.analysis.stats import Floats
-from harness.analysis.trial_rows import MS_PER_NS, OK, codes, met_start, numbers
-from harness.record.columns import phase_column
+from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, place_of, read_rows
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, StartClass, TrialRecord
 
 INIT_PHASES = ("boot", "imports", "weights", "tokenizer", "connections")
 """Of a start, what Lambda bills as initialisation; creating and starting the sandbox is not billed."""
 UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
-COLUMNS = ["scheduled_ns", "sent_ns", "done_ns", "outcome", "start_class", "handler_ns"]
-NS_PER_S = 1e9
 
 
 @dataclass(frozen=True)
@@ -44,27 +41,26 @@ class Metered:
 
 def metered(run: RunFolder, record: TrialRecord, objective_ms: float) -> Metered:
     """One trial; `objective_ms` is 0 where every start makes an answer late. RecordError when rows are not readable."""
-    rows = run.requests(record, [*COLUMNS, *(phase_column(phase) for phase in INIT_PHASES)])
-    outcomes, starts = codes(rows["outcome"], Outcome)[0], codes(rows["start_class"], StartClass)[0]
-    sent, done, scheduled, handler = (numbers(rows[f"{name}_ns"]) for name in ("sent", "done", "scheduled", "handler"))
-    invoked = ~np.isnan(sent) & ~np.isin(outcomes, [list(Outcome).index(outcome) for outcome in UNBILLED])
-    started = met_start(starts)
-    init = np.array([numbers(rows[phase_column(phase)]) for phase in INIT_PHASES])
-    unknown = started & np.isnan(init).all(axis=0) & invoked
-    init_ns = np.where(started, np.nan_to_num(init).sum(axis=0), 0.0) + cut_off_ns(record, starts)
+    rows = read_rows(run, record, samples=False)
+    handler, started, good = rows.handler_ns, rows.met_start, rows.good
+    invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
+    init_ns, unknown = np.zeros(len(rows)), np.zeros(len(rows), bool)
+    if started.any():
+        init = np.array([rows.phases_ns[phase] for phase in INIT_PHASES])
+        unknown[started] = np.isnan(init).all(axis=0) & invoked[started]
+        init_ns[started] = np.nan_to_num(init).sum(axis=0)
+    init_ns += cut_off_ns(record, rows.starts)
     assumed = invoked & np.isnan(handler)
-    duration = np.where(np.isnan(handler), np.nan_to_num(done - sent), handler)
-    latency_ms = (done - scheduled) * MS_PER_NS
-    good = outcomes == OK
+    duration = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
     return Metered(
-        arrivals=len(outcomes),
+        arrivals=len(rows),
         good=int(good.sum()),
         invoked=int(invoked.sum()),
         billed_s=billed_ms((init_ns + duration)[invoked] * MS_PER_NS) / 1000,
         warm_billed_s=billed_ms(duration[invoked] * MS_PER_NS) / 1000,
         handler_s=float(np.nansum(handler)) / NS_PER_S,
         handled=int(np.sum(~np.isnan(handler))),
-        late=int(np.sum(good & started & (latency_ms > objective_ms))),
+        late=int(np.sum(good & started & (rows.latency_ms > objective_ms))),
         bad=int(np.sum(~good)),
         assumed=int(assumed.sum()),
         uninitialised=int(unknown.sum()),
@@ -80,5 +76,5 @@ def cut_off_ns(record: TrialRecord, starts: Any) -> Floats:
     """An initialisation that overran its limit is billed until then, and once more when it is repeated."""
     limit_s = record.deployment.get("front", {}).get("init_timeout_s") if isinstance(record.deployment, dict) else None
     known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
-    repeated = starts == list(StartClass).index(StartClass.COLD_REINIT)
+    repeated = starts == place_of(StartClass.COLD_REINIT)
     return np.where(repeated, float(limit_s) * NS_PER_S if known and limit_s else 0.0, 0.0)

@@ -37,11 +37,16 @@ def inside(folder: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def ordinary(file: Path) -> Iterator[BufferedReader]:
-    """A file to read. OSError for anything else: a pipe or a device might never end."""
-    if not stat.S_ISREG(file.stat().st_mode):
-        raise OSError(errno.EINVAL, "not an ordinary file", str(file))
+    """A file to read. OSError for anything else."""
+    refuse_special(file)
     with file.open("rb") as stream:
         yield stream
+
+
+def refuse_special(file: Path) -> None:
+    """OSError unless this is an ordinary file: a pipe or a device might never end."""
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(errno.EINVAL, "not an ordinary file", str(file))
 
 
 def read_file(file: Path, most: int) -> bytes:

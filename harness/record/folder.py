@@ -1,8 +1,10 @@
 """A run folder: manifest.json, trials.jsonl, requests/*.parquet, samples/*.parquet; nothing outside it is touched."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,9 +15,10 @@ from harness.files.whole import inside, one_line, ordinary, read_file, replacing
 from harness.record.columns import REQUESTS, SAMPLES, fitted
 from harness.record.lines import read_manifest, read_trials, trial_key
 from harness.record.nouns import Manifest, TrialRecord
-from harness.record.parquet import read_table
+from harness.record.parquet import StoredTable, open_table, read_table
 
 SCHEMAS = {"requests": REQUESTS, "samples": SAMPLES}
+CHANGED = "changed or cut off after the run: its sha256 is not the trial's"
 MOST_BYTES = 64 * 2**20
 """Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
 
@@ -96,6 +99,24 @@ class RunFolder:
         """One row per unit and moment (SAMPLES)."""
         return self._read("samples", record, columns)
 
+    @contextlib.contextmanager
+    def open_trial(self, record: TrialRecord, kinds: Sequence[str] = tuple(SCHEMAS)) -> Iterator["TrialFiles"]:
+        """A trial's files, each opened and hashed once. RecordError with a line for each that is not the trial's."""
+        with contextlib.ExitStack() as stack:
+            tables, damage = {}, []
+            for kind in kinds:
+                name = file_name(kind, record)
+                try:
+                    table = stack.enter_context(open_table(inside(self.path, name), name))
+                    difference = None if table.digest() == record.files.get(name) else CHANGED
+                    tables[kind] = table
+                except (OSError, RecordError) as error:
+                    difference = unopened(error)
+                damage += [f"{name}: {difference}"] if difference else []
+            if damage:
+                raise RecordError("\n".join(damage))
+            yield TrialFiles(tables)
+
     @property
     def remedy(self) -> str:
         """What helps against damaged files."""
@@ -113,18 +134,13 @@ class RunFolder:
     def _difference(self, name: str, wanted: str | None) -> str | None:
         try:
             found = sha256(inside(self.path, name))
-        except FileNotFoundError:
-            return "missing"
-        except OSError as error:
-            return f"not readable ({error.strerror})"
-        except RecordError:
-            return "a symlink that leads out of the run folder"
-        return None if found == wanted else "changed or cut off after the run: its sha256 is not the trial's"
+        except (OSError, RecordError) as error:
+            return unopened(error)
+        return None if found == wanted else CHANGED
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
-        name, schema = file_name(kind, record), SCHEMAS[kind]
-        wanted = schema if columns is None else pa.schema([schema.field(column) for column in columns])
-        return read_table(inside(self.path, name), name, wanted)
+        name = file_name(kind, record)
+        return read_table(inside(self.path, name), name, schema_of(kind, columns))
 
     def _lines(self, file: Path) -> Iterator[bytes]:
         with ordinary(file) as stream:
@@ -152,6 +168,32 @@ class RunFolder:
     def _notice(self, text: str) -> None:
         if text not in self.notices:
             self.notices.append(text)
+
+
+@dataclass(frozen=True)
+class TrialFiles:
+    """Open files of one trial, from which columns are read a few at a time, so that memory stays small."""
+
+    tables: dict[str, StoredTable]
+
+    def read(self, kind: str, columns: Sequence[str]) -> pa.Table:
+        """These columns of `requests` or `samples`."""
+        return self.tables[kind].read(schema_of(kind, columns))
+
+
+def schema_of(kind: str, columns: Sequence[str] | None) -> pa.Schema:
+    """Of these columns, or of all."""
+    schema = SCHEMAS[kind]
+    return schema if columns is None else pa.schema([schema.field(column) for column in columns])
+
+
+def unopened(error: OSError | RecordError) -> str:
+    """Why a trial's file cannot be read at all."""
+    if isinstance(error, FileNotFoundError):
+        return "missing"
+    if isinstance(error, OSError):
+        return f"not readable ({error.strerror})"
+    return "a symlink that leads out of the run folder"
 
 
 def file_name(kind: str, record: TrialRecord) -> str:

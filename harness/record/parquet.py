@@ -1,13 +1,17 @@
-"""One Parquet file that a stranger may have made: the columns asked for, or one RecordError. Nothing in it is run."""
+"""Parquet files that a stranger may have made: the columns wanted, or one RecordError. Nothing in them is run."""
 
+import contextlib
+import errno
+import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import RecordError
-from harness.files.whole import one_line, ordinary
+from harness.files.whole import one_line, refuse_special
 from harness.record.columns import fitted, upgraded
 
 MOST_ROWS = 100_000_000
@@ -16,27 +20,70 @@ ROWS_PER_BYTE = {"requests": 1, "samples": 100}
 """More rows than this in a byte are a trick: each request has a number of its own, an idle unit's samples are alike."""
 FREE_ROWS = 100_000
 BYTES_PER_ROW = 2048
+CHUNK = 2**20
+"""Bytes that are hashed at a time."""
 FREE_BYTES = 64 * 2**20
 
 
-def read_table(file: Path, name: str, wanted: pa.Schema) -> pa.Table:
-    """The columns of `wanted`, with its types. `name` is the file's place in its run folder."""
-    try:
-        with ordinary(file) as stream:
-            size = os.fstat(stream.fileno()).st_size
-        # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
-        # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
-        with pa.OSFile(os.fsencode(file), "rb") as source:
-            stored = pq.ParquetFile(source)
-            problems = [*tricks(stored.metadata, size, name), *misfits(stored.schema_arrow, wanted)]
+class StoredTable:
+    """One Parquet file, opened once: its hash is of the very bytes that its columns are read from afterwards."""
+
+    def __init__(self, source: pa.NativeFile, name: str) -> None:
+        self.name = name
+        self._source = source
+        self._file: pq.ParquetFile | None = None
+
+    def digest(self) -> str:
+        """sha256 of the whole file."""
+        found = hashlib.sha256()
+        self._source.seek(0)
+        while chunk := self._source.read_buffer(CHUNK):
+            found.update(chunk)
+        return found.hexdigest()
+
+    def read(self, wanted: pa.Schema) -> pa.Table:
+        """The columns of `wanted`, with its types. RecordError for whatever is wrong with them."""
+        try:
+            problems = [*self._tricks(), *misfits(self._stored().schema_arrow, wanted)]
             if problems:
-                raise RecordError("\n".join(f"{name}: {problem}" for problem in problems))
-            table = stored.read(columns=wanted.names)
-        table.validate(full=True)
-        return fitted(upgraded(table, wanted.names), wanted, name)
-    except RecordError:
-        raise
-    except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
+                raise RecordError("\n".join(f"{self.name}: {problem}" for problem in problems))
+            table = self._stored().read(columns=wanted.names)
+            table.validate(full=True)
+            return fitted(upgraded(table, wanted.names), wanted, self.name)
+        except RecordError:
+            raise
+        except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
+            raise RecordError(f"{self.name}: not readable ({one_line(str(error))})") from None
+
+    def _stored(self) -> pq.ParquetFile:
+        if self._file is None:
+            self._file = pq.ParquetFile(self._source)
+        return self._file
+
+    def _tricks(self) -> list[str]:
+        return tricks(self._stored().metadata, self._source.size(), self.name)
+
+
+@contextlib.contextmanager
+def open_table(file: Path, name: str) -> Iterator[StoredTable]:
+    """`name` is the file's place in its run folder. OSError when it cannot be opened."""
+    refuse_special(file)
+    # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
+    # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
+    try:
+        source = pa.OSFile(os.fsencode(file), "rb")
+    except OSError as error:  # PyArrow's text names the whole path
+        raise OSError(error.errno, os.strerror(error.errno or errno.EIO), str(file)) from None
+    with source:
+        yield StoredTable(source, name)
+
+
+def read_table(file: Path, name: str, wanted: pa.Schema) -> pa.Table:
+    """The columns of `wanted`, with its types, of a file that is opened for them alone."""
+    try:
+        with open_table(file, name) as table:
+            return table.read(wanted)
+    except OSError as error:
         raise RecordError(f"{name}: not readable ({one_line(str(error))})") from None
 
 

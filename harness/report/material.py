@@ -6,7 +6,7 @@ from harness.analysis.compare import compare_within
 from harness.analysis.comparison import Comparisons
 from harness.analysis.stats import percentile
 from harness.analysis.summary import Row, Summary
-from harness.analysis.trial_rows import TrialFigures, read_figures
+from harness.analysis.trial_figures import TrialFigures, read_trial
 from harness.cost.nouns import Costing, SideCost
 from harness.decision.decision import decide
 from harness.decision.scorecard import Scorecard
@@ -17,7 +17,7 @@ from harness.record.lines import trial_key
 from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.report.cases import labels
 from harness.report.charts.palette import Style, style
-from harness.report.timeline import COLUMNS, Pooled
+from harness.report.timeline import Pooled
 
 MOST_PAIRS = 6
 
@@ -105,11 +105,11 @@ def read_trials(run: RunFolder, rows: list[Row], records: list[TrialRecord]) -> 
     visits = []
     for record in records:
         place = place_of.get(trial_key(record))
-        visits.append(Visit(record, median_of(record, read_figures(run, record)), place is not None))
-        if place is not None:
-            known = pooled[place] = pooled[place] or Pooled(record.seconds)
-            samples = run.samples(record, ["at_ns", "unit"])
-            known.add(run.requests(record, COLUMNS), samples, forced=record.profile == FORCED_COLD)
+        figures, rows_of_trial = read_trial(run, record)
+        visits.append(Visit(record, median_of(record, figures), place is not None))
+        if place is not None and rows_of_trial is not None:
+            pool = pooled[place] = pooled[place] or Pooled(record.seconds)
+            pool.add(rows_of_trial, forced=record.profile == FORCED_COLD)
     return pooled, visits
 
 

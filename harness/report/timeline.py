@@ -3,21 +3,14 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.analysis.stats import Floats
-from harness.analysis.trial_rows import MET_START, MS_PER_NS, codes, numbers, spans_of
-from harness.record.nouns import Outcome, StartClass
+from harness.analysis.trial_rows import NS_PER_S, TrialRows
 
 BINS = 24
-COLUMNS = ["scheduled_ns", "done_ns", "outcome", "start_class", "unit", "handler_ns"]
-NS_PER_S = 1e9
 KINDS = ("warm", "cold", "bad", "unknown")
 """What a request met; `bad` had no good answer, `unknown` had one without evidence of a start."""
-WARM = [list(StartClass).index(start) for start in StartClass if start not in MET_START]
-COLD = [list(StartClass).index(start) for start in MET_START]
-OK = list(Outcome).index(Outcome.OK)
 
 
 @dataclass
@@ -45,40 +38,23 @@ class Pooled:
         total: Floats = sum(self.kinds.values(), np.zeros(BINS))
         return total / max(1, self.trials) / (self.seconds / BINS)
 
-    def add(self, requests: pa.Table, samples: pa.Table, forced: bool) -> None:
+    def add(self, rows: TrialRows, forced: bool) -> None:
         """One trial more; forced cold starts have no schedule, only latencies."""
-        scheduled, done = (numbers(requests[name]) for name in ("scheduled_ns", "done_ns"))
-        outcomes, starts = codes(requests["outcome"], Outcome)[0], codes(requests["start_class"], StartClass)[0]
-        good, cold, warm = outcomes == OK, np.isin(starts, COLD), np.isin(starts, WARM)
-        latency = np.where(good, (done - scheduled) * MS_PER_NS, np.inf)
+        good, cold, warm = rows.good, rows.met_start, (rows.starts >= 0) & ~rows.met_start
         # A request that failed before it could tell what it met counts where most of its kind are.
-        self.cold_ms.append(latency[cold | (~good & ~warm)] if forced else latency[cold])
-        self.warm_ms.append(latency[warm] if forced else latency[warm | (~good & ~cold)])
+        self.cold_ms.append(rows.latency_ms[cold | (~good & ~warm)] if forced else rows.latency_ms[cold])
+        self.warm_ms.append(rows.latency_ms[warm] if forced else rows.latency_ms[warm | (~good & ~cold)])
         self.trials += 1
         if forced or not self.seconds:
             return
         edges = self.edges_s * NS_PER_S
         chosen = {"warm": good & warm, "cold": good & cold, "bad": ~good, "unknown": good & ~warm & ~cold}
-        for kind, rows in chosen.items():
-            self.kinds[kind] += np.histogram(scheduled[rows], edges)[0]
-        self.in_flight += most_within(scheduled, np.where(np.isnan(done), np.inf, done), edges)
-        if (spans := unit_spans(requests, samples, done)) is not None:
-            self.units += most_within(*spans, edges)
+        for kind, members in chosen.items():
+            self.kinds[kind] += np.histogram(rows.scheduled_ns[members], edges)[0]
+        self.in_flight += most_within(rows.scheduled_ns, np.where(np.isnan(rows.done_ns), np.inf, rows.done_ns), edges)
+        if rows.units is not None:
+            self.units += most_within(rows.units.begins_ns, rows.units.ends_ns, edges)
             self.trials_with_units += 1
-
-
-def unit_spans(requests: pa.Table, samples: pa.Table, done: Floats) -> tuple[Floats, Floats] | None:
-    """First and last moment of each unit as far as samples and handled requests show it; None when none is named."""
-    at, handled = numbers(samples["at_ns"]), np.nan_to_num(numbers(requests["handler_ns"]))
-    spans: dict[str, tuple[float, float]] = {}
-    for column, first, last in ((requests["unit"], done - handled, done), (samples["unit"], at, at)):
-        for unit, (begin, end) in spans_of(column, first, last).items():
-            known = spans.get(unit, (begin, end))
-            spans[unit] = min(begin, known[0]), max(end, known[1])
-    if not spans:
-        return None
-    both = np.array(list(spans.values()))
-    return both[:, 0], both[:, 1]
 
 
 def most_within(begins: Floats, ends: Floats, edges: Floats) -> Floats:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.analysis.table import summarise
-from harness.analysis.trial_rows import read_figures
+from harness.analysis.trial_figures import read_figures
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, StartClass

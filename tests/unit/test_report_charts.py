@@ -4,7 +4,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from harness.analysis.trial_rows import read_rows
 from harness.record.estimate import Estimate
+from harness.record.folder import RunFolder
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.charts.canvas import drawn
 from harness.report.charts.ecdf import Curve, ecdf, steps
@@ -13,7 +15,7 @@ from harness.report.charts.palette import INK, STYLES, VARIABLES
 from harness.report.charts.run_order import Mark, run_order
 from harness.report.charts.waterfall import waterfall
 from harness.report.timeline import BINS, Pooled, most_within
-from tests.synthetic import MS, requests, samples
+from tests.synthetic import MS, manifest, requests, samples, trial
 
 MARKUP = '<b onclick="x">&</b> $x$ -->'
 
@@ -83,13 +85,14 @@ def test_a_request_that_never_ended_is_in_flight_to_the_end():
     assert most_within(np.array([5.0]), np.array([np.inf]), edges).tolist() == [1, 1, 1]
 
 
-def test_every_arrival_of_the_schedule_is_of_one_kind():
+def test_every_arrival_of_the_schedule_is_of_one_kind(tmp_path):
     n = 48
     outcome = ["failed" if i % 5 == 0 else "ok" for i in range(n)]
     start = [("cold", "warm", None)[i % 3] for i in range(n)]
     table = requests([20.0] * n, outcome=outcome, start_class=start, scheduled_ns=np.arange(n) * 100 * MS)
     pooled = Pooled(seconds=4.8)
-    pooled.add(table, samples(at_ms=(0, 4800)), forced=False)
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    pooled.add(read_rows(run, run.save_trial(trial(table), table, samples(at_ms=(0, 4800)))), forced=False)
     assert sum(kind.sum() for kind in pooled.kinds.values()) == n
     assert pooled.kinds["bad"].sum() == outcome.count("failed")
     assert pooled.arrivals_per_s.tolist() == [10] * BINS

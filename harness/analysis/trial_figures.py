@@ -1,0 +1,106 @@
+"""What one trial's rows come to: a few numbers, and one value per cold start and per lag."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.analysis.stats import Floats, TrialPercentile, percentile_of_trial
+from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
+from harness.errors import RecordError
+from harness.record.folder import RunFolder
+from harness.record.nouns import StartClass, TrialRecord
+
+PERCENTILES = {
+    "latency": (0.5, 0.95, 0.99),
+    "service": (0.5, 0.95),
+    "warm": (0.5, 0.95),
+    "queue": (0.95,),
+    "gpu": (0.5,),
+}
+MOST_DAMAGE = 5
+"""So many damaged files are named."""
+
+
+@dataclass
+class TrialFigures:
+    """Figures of one trial; `problems` says where its rows do not add up, and then nothing of it may be used."""
+
+    problems: list[str] = field(default_factory=list)
+    sent: int = 0
+    start_classes: dict[StartClass, int] = field(default_factory=dict)
+    percentiles: dict[str, TrialPercentile] = field(default_factory=dict)
+    """By field, e.g. latency_p50_ms."""
+    cold_ms: Floats = field(default_factory=lambda: np.empty(0))
+    """Scheduled to done of good answers that met a start."""
+    phases_ms: dict[str, Floats] = field(default_factory=dict)
+    lag_ms: Floats = field(default_factory=lambda: np.empty(0))
+    max_in_flight: int | None = None
+    max_sandboxes: int | None = None
+
+
+def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
+    """What one trial comes to. One that is INVALID and left no files is only checked by its line."""
+    return read_trial(run, record)[0]
+
+
+def read_trial(run: RunFolder, record: TrialRecord) -> tuple[TrialFigures, TrialRows | None]:
+    """Figures and rows, in one reading; no rows where there are no files, or where these are damaged."""
+    problems = [] if sum(record.counts.values()) == record.scheduled else [miscounted(record)]
+    if not record.valid and not record.files:
+        return TrialFigures(problems), None
+    try:
+        rows = read_rows(run, record)
+    except RecordError as error:
+        damage = str(error).split("\n")
+        return TrialFigures([*problems, f"{'; '.join(damage[:MOST_DAMAGE])}: {run.remedy}"]), None
+    return figures_of(rows, problems), rows
+
+
+def miscounted(record: TrialRecord) -> str:
+    """Conservation, by the trial's own line."""
+    return f"conservation: {record.scheduled} scheduled, but outcomes add up to {sum(record.counts.values())}"
+
+
+def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
+    """What rows come to; `problems` were found before. Of rows that do not add up only start classes are counted."""
+    figures = TrialFigures([*problems, *rows.problems], start_classes=tally(rows.starts, StartClass))
+    if figures.problems:
+        return figures
+    good, cold = rows.good, rows.good & rows.met_start
+    values = {
+        "latency": rows.latency_ms,
+        "service": (rows.done_ns - rows.sent_ns)[good] * MS_PER_NS,
+        "warm": rows.latency_ms[good & (rows.starts == place_of(StartClass.WARM))],
+        "queue": present(rows.queue_ns) * MS_PER_NS,
+        "gpu": present(rows.gpu_ns[good]) * MS_PER_NS,
+    }
+    for name, ps in PERCENTILES.items():
+        figures.percentiles |= {percentile_field(name, p): percentile_of_trial(values[name], p) for p in ps}
+    figures.sent = int(np.sum(~np.isnan(rows.sent_ns)))
+    figures.cold_ms = rows.latency_ms[cold]
+    figures.lag_ms = rows.lag_ms.astype(np.float32)
+    in_flight = present(rows.in_flight)
+    figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None
+    figures.max_sandboxes = rows.units.most_alive() if rows.units else None
+    add_phases(figures, rows, cold)
+    return figures
+
+
+def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
+    """Parts of the cold starts that were answered well; they must add up to the whole."""
+    if not cold.any():
+        return
+    answered = rows.good[rows.met_start]
+    parts = {phase: values[answered] for phase, values in rows.phases_ns.items()}
+    split = ~np.isnan(parts["unaccounted"])
+    wall = (rows.done_ns - rows.scheduled_ns)[cold]
+    whole = np.nan_to_num(np.array(list(parts.values()))).sum(axis=0)
+    if broken := int(np.sum(split & (whole != wall))):
+        figures.problems.append(f"{broken} starts have parts that do not add up to their time from scheduled to done")
+    figures.phases_ms = {phase: present(values) * MS_PER_NS for phase, values in parts.items() if len(present(values))}
+
+
+def percentile_field(name: str, p: float) -> str:
+    """Field of the summary, e.g. latency_p95_ms."""
+    return f"{name}_p{p * 100:g}_ms"
