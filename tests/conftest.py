@@ -1,14 +1,24 @@
 """What all tests share: those marked `docker` need an engine, whose lack FROSTLINE_REQUIRE_DOCKER=1 makes a failure."""
 
 import os
+from collections.abc import Iterator
 from functools import cache
 
 import docker
 import pytest
 
+from harness.measure.alone import LOCK_VARIABLE
 from targets.local.processes import NO_TELEMETRY
 
 os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lock_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests that run beside each other, or beside a run of the user's, do not refuse one another."""
+    os.environ[LOCK_VARIABLE] = str(tmp_path_factory.mktemp("lock") / "frostline.lock")
+    yield
+    del os.environ[LOCK_VARIABLE]
 
 
 @cache

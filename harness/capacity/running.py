@@ -18,6 +18,7 @@ from harness.errors import FrostlineError, MissingError
 from harness.experiment.pieces import SizingChoice
 from harness.files.whole import replacing
 from harness.interruption import interruptible
+from harness.measure.alone import alone
 from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
 from harness.record.nouns import package_identity
 
@@ -38,7 +39,7 @@ def measure_capacity(
         steps = Steps(order, folder, watcher, lambda found: _tell(found, progress), settings)
         plain(progress, heading(order))
         try:
-            with interruptible():
+            with interruptible(), alone():
                 found = _searched(order, steps, progress)
         except FrostlineError as error:
             if steps.taken:

@@ -9,6 +9,7 @@ from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
 from harness.errors import UsageError
 from harness.experiment.question import Experiment, parse_experiment, read_experiment
+from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import Choice, choose
 from harness.measure.run import resume, start
@@ -27,9 +28,10 @@ def run_experiment(name: str | None, rounds: int | None, resumed: str | None, re
                 raise UsageError(["--resume takes neither an experiment nor --rounds: the run's own are used"])
             folder = resume(find_run(results, resumed), shown)
         else:
-            choice = choose(_experiment(name, rounds))
-            _announce(choice, console)
-            folder = start(choice, results, shown, prices=_prices(choice.experiment))
+            with alone():
+                choice = choose(_experiment(name, rounds))
+                _announce(choice, console)
+                folder = start(choice, results, shown, prices=_prices(choice.experiment))
     finally:
         if isinstance(shown, TerminalWatcher):
             shown.close()

@@ -7,6 +7,7 @@ from harness.errors import MissingError
 from harness.experiment.plan import Trial, plan
 from harness.experiment.question import Experiment
 from harness.measure import page_cache
+from harness.measure.alone import UNLOCKABLE, can_lock
 
 QUICK_ROUNDS = 10
 """Fewer rounds are a quick look: no verdicts."""
@@ -42,7 +43,7 @@ def choose(experiment: Experiment) -> Choice:
     """Decide which targets are used. MissingError when neither they nor their stand-ins can run here."""
     missing = {name: targets.target(name).missing() for name in experiment.targets}
     lacking = {name: why for name, why in missing.items() if why}
-    notices: list[str] = []
+    notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _permitted(experiment, notices)
     chosen = experiment.targets
     if lacking:

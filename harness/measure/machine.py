@@ -16,11 +16,9 @@ import psutil
 
 from harness import __version__
 from harness.files.problems import shown
-from harness.measure.clean import marked_processes
 from targets.clock import clock_id
 from targets.contract import DeploymentError
 from targets.local import containers
-from targets.ownership import Owner
 
 SOURCES = ("harness", "targets", "loadprofiles")
 
@@ -138,7 +136,6 @@ def _git(*arguments: str) -> str | None:
 
 
 LASTING = ("cpu", "cpus", "memory_mb", "system", "host")
-GENERATOR = "harness.load"
 
 
 def lasting_facts(engine: bool) -> dict[str, Any]:
@@ -162,29 +159,17 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [f"{name}: {shown(before[name])} is now {shown(now[name])}" for name in both if before[name] != now[name]]
 
 
-def other_runs() -> list[str]:
-    """Other runs that send traffic from this machine now: each has a load generator of its own."""
-    own = Owner.current()
-    found = {
-        f"run {item.run}, process {item.owner.pid}"
-        for item in marked_processes()
-        if item.alive and item.owner is not None and item.owner != own and GENERATOR in item.name
-    }
-    return sorted(found)
-
-
 @dataclass(frozen=True)
 class Circumstances:
     """How things stand at one moment of a trial."""
 
     facts: dict[str, Any]
     engine_process: str | None
-    others: list[str]
 
     @classmethod
     def seen(cls, engine: bool) -> "Circumstances":
         """Look."""
-        return cls(lasting_facts(engine), containers.engine_process() if engine else None, other_runs())
+        return cls(lasting_facts(engine), containers.engine_process() if engine else None)
 
     def restarted(self, later: "Circumstances") -> bool:
         """Whether the engine is no longer the process that it was."""
@@ -195,5 +180,4 @@ class Circumstances:
         found = [f"facts changed since the run began: {line}" for line in changes(at_begin, later.facts)]
         if self.restarted(later):
             found.append("the Docker engine was restarted")
-        both = sorted({*self.others, *later.others})
-        return found + [f"another run measured on this machine at the same time: {told}" for told in both]
+        return found

@@ -1,6 +1,7 @@
 """Begins a run or takes one up again: packages what all trials share, and compares what must not differ."""
 
 import secrets
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ from harness.experiment.question import parse_experiment
 from harness.files.problems import shown
 from harness.interruption import interruptible
 from harness.measure import validity
+from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_again
 from harness.measure.clean import sweep
 from harness.measure.fitting import Choice
-from harness.measure.machine import changes, lasting_facts, machine_facts, other_runs, software_facts
+from harness.measure.machine import changes, lasting_facts, machine_facts, software_facts
 from harness.measure.walk import Watcher, walk
 from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
@@ -36,35 +38,16 @@ def start(
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
     With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today.
     """
-    _alone()
-    now = utc_now()
-    run_id = f"{now:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
-    packages = anchor.packages if anchor else _package(choice, watcher)
-    manifest = Manifest(
-        run=run_id,
-        experiment=choice.experiment.model_dump(mode="json"),
-        experiment_sha256=choice.experiment.sha256(),
-        seed=choice.experiment.seed,
-        rounds=choice.experiment.rounds,
-        trials=len(choice.trials),
-        started_at=now.isoformat(timespec="seconds"),
-        notices=[*choice.notices, *validity.notices()],
-        targets={name: _target_facts(name) for name in choice.targets},
-        packages=_facts_of(packages),
-        facts={
-            "machine": machine_facts(),
-            "software": software_facts(),
-            "phases_version": PHASES_VERSION,
-            "lasting": lasting_facts(choice.engine),
-            "validity": validity.in_force.facts(),
-        },
-        prices=prices or {},
-        anchor=anchor.facts if anchor else {},
-        owner={"process": str(Owner.current())},
-    )
-    folder = RunFolder.create(results_dir, manifest)
-    watcher.say(f"Run {run_id} in {folder.path}")
-    return walk(choice, folder, packages, watcher, witness)
+    began = utc_now()
+    run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
+    with alone(run_id):
+        packages = anchor.packages if anchor else _package(choice, watcher)
+        manifest = _manifest(choice, run_id, began, packages)
+        manifest.prices = prices or {}
+        manifest.anchor = anchor.facts if anchor else {}
+        folder = RunFolder.create(results_dir, manifest)
+        watcher.say(f"Run {run_id} in {folder.path}")
+        return walk(choice, folder, packages, watcher, witness)
 
 
 @interruptible()
@@ -82,16 +65,39 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
     lacking = {name: why for name in choice.targets if (why := targets.target(name).missing())}
     if lacking:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
-    _alone()
-    if former is not None and not former.alive:
-        sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
-    packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
-    changed = [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]
-    if changed := changed + _changed_limits(folder.manifest):
-        raise UsageError([f"{line}: start a new run" for line in changed])
-    folder.manifest.owner = {"process": str(Owner.current())}
-    folder.write_manifest()
-    return walk(choice, folder, packages, watcher)
+    with alone(folder.manifest.run):
+        if former is not None and not former.alive:
+            sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
+        packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
+        changed = [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]
+        if changed := changed + _changed_limits(folder.manifest):
+            raise UsageError([f"{line}: start a new run" for line in changed])
+        folder.manifest.owner = {"process": str(Owner.current())}
+        folder.write_manifest()
+        return walk(choice, folder, packages, watcher)
+
+
+def _manifest(choice: Choice, run_id: str, began: datetime, packages: dict[tuple[str, str], Package]) -> Manifest:
+    return Manifest(
+        run=run_id,
+        experiment=choice.experiment.model_dump(mode="json"),
+        experiment_sha256=choice.experiment.sha256(),
+        seed=choice.experiment.seed,
+        rounds=choice.experiment.rounds,
+        trials=len(choice.trials),
+        started_at=began.isoformat(timespec="seconds"),
+        notices=[*choice.notices, *validity.notices()],
+        targets={name: _target_facts(name) for name in choice.targets},
+        packages=_facts_of(packages),
+        facts={
+            "machine": machine_facts(),
+            "software": software_facts(),
+            "phases_version": PHASES_VERSION,
+            "lasting": lasting_facts(choice.engine),
+            "validity": validity.in_force.facts(),
+        },
+        owner={"process": str(Owner.current())},
+    )
 
 
 def _chosen(manifest: Manifest) -> Choice:
@@ -125,12 +131,6 @@ def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Packag
         for key, facts in _facts_of(packages).items()
         if package_identity(facts) != package_identity(manifest.packages.get(key, {}))
     ]
-
-
-def _alone() -> None:
-    """MissingError while another run measures: two at once would disturb each other."""
-    if others := other_runs():
-        raise MissingError(f"{'; '.join(others)} measures on this machine already: wait for it, or end it")
 
 
 def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:

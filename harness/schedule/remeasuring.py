@@ -10,6 +10,7 @@ from harness.clock import utc_now
 from harness.errors import FrostlineError, Interrupted
 from harness.experiment.question import Experiment
 from harness.files.text import clean
+from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_of, keep_images
 from harness.measure.fitting import Choice, choose
 from harness.record.folder import RunFolder
@@ -69,9 +70,10 @@ class Remeasurement:
 
     def carry_out(self) -> int:
         """The anchor's run, then the new one; returns the worse exit code."""
-        choice = choose(self.experiment)
-        beside, code, notice = self._anchor(choice)
-        folder, new_code = self.measure(noticed(choice, notice), self.results, self.console, None)
+        with alone():
+            choice = choose(self.experiment)
+            beside, code, notice = self._anchor(choice)
+            folder, new_code = self.measure(noticed(choice, notice), self.results, self.console, None)
         tags, problems = keep_images(folder.manifest)
         say(self.console, *(f"kept for next quarter: {tag}" for tag in tags), *problems)
         if beside is not None:

@@ -11,6 +11,7 @@ from harness.analysis.table import summarise
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.files.problems import shown
+from harness.measure.alone import alone
 from harness.measure.fitting import Choice, choose
 from harness.measure.run import start
 from harness.measure.walk import Watcher
@@ -46,9 +47,10 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
     planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
     minutes = sum(_choice(scenario, name).expected_minutes for scenario, name in planned)
     watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
-    for scenario, name in planned:
-        for check in _judged(scenario, name, results, watcher):
-            yield replace(check, name=f"{scenario.name}: {check.name}")
+    with alone():
+        for scenario, name in planned:
+            for check in _judged(scenario, name, results, watcher):
+                yield replace(check, name=f"{scenario.name}: {check.name}")
 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:

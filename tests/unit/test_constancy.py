@@ -2,23 +2,19 @@
 
 import pytest
 
-from harness.errors import MissingError, TrialError
+from harness.errors import TrialError
 from harness.experiment.question import parse_experiment
-from harness.measure import machine as constancy
-from harness.measure.clean import Remains
 from harness.measure.fitting import Choice
-from harness.measure.machine import Circumstances, changes, lasting_facts, other_runs
-from harness.measure.run import start
+from harness.measure.machine import Circumstances, changes, lasting_facts
 from harness.measure.walk import _unchanged
-from targets.ownership import Owner
 from tests.synthetic import manifest
 
 FACTS = {"cpus": 2, "engine_version": "20.10", "source_sha256": "a" * 64}
 FIELDS = {"name": "alone", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "profiles": []}
 
 
-def circumstances(facts=FACTS, engine="7/70", others=()):
-    return Circumstances(dict(facts), engine, list(others))
+def circumstances(facts=FACTS, engine="7/70"):
+    return Circumstances(dict(facts), engine)
 
 
 def test_nothing_changed_is_no_problem():
@@ -32,7 +28,6 @@ def test_nothing_changed_is_no_problem():
         ({"facts": {**FACTS, "engine_version": None}}, "engine_version: '20.10' is now None"),
         ({"engine": "8/80"}, "the Docker engine was restarted"),
         ({"engine": "does not answer: ConnectionRefusedError"}, "the Docker engine was restarted"),
-        ({"others": ["run x, process 3"]}, "another run measured on this machine at the same time: run x, process 3"),
     ],
 )
 def test_each_change_makes_a_problem(later, words):
@@ -52,37 +47,6 @@ def test_a_fact_that_an_older_manifest_lacks_is_not_compared():
 def test_lasting_facts_last():
     assert lasting_facts(False) == lasting_facts(False)
     assert {"cpus", "host", "source_sha256"} <= lasting_facts(False).keys()
-
-
-def process(name="python -m harness.load 1 5", alive=True, owner=None):
-    return Remains("process", f"77 {name}", "r1", alive, None, owner or Owner(1, "0", "b"))
-
-
-@pytest.mark.parametrize(
-    ("found", "told"),
-    [
-        (process(), ["run r1, process 1"]),
-        (process(alive=False), []),
-        (process("python -m targets.lambda_front"), []),
-        (process(owner=Owner.current()), []),
-    ],
-)
-def test_only_living_load_generators_of_others_are_other_runs(monkeypatch, found, told):
-    monkeypatch.setattr(constancy, "marked_processes", lambda: [found])
-    assert other_runs() == told
-
-
-def test_a_run_beside_another_is_refused_before_anything_is_written(monkeypatch, tmp_path):
-    monkeypatch.setattr("harness.measure.run.other_runs", lambda: ["run r1, process 1"])
-    choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
-
-    class Silent:
-        def say(self, line):
-            pass
-
-    with pytest.raises(MissingError, match="run r1, process 1 measures on this machine already"):
-        start(choice, tmp_path, Silent())  # type: ignore[arg-type]
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_whose_facts_changed_ends(monkeypatch):

@@ -1,0 +1,145 @@
+"""Who measures on a machine does so alone, and a run that ended, however it ended, keeps nobody waiting."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+from harness.errors import MissingError
+from harness.experiment.question import parse_experiment
+from harness.measure import alone as module
+from harness.measure.alone import LOCK_VARIABLE, UNLOCKABLE, alone
+from harness.measure.fitting import Choice, choose
+from harness.measure.run import start
+
+FIELDS = {"name": "alone", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "profiles": []}
+NOBODY = 65534
+HOLD = """
+import subprocess, sys
+from harness.measure.alone import alone
+with alone("r1"):
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    print(child.pid, flush=True)
+    input()
+"""
+
+
+@pytest.fixture
+def lock(tmp_path, monkeypatch):
+    place = tmp_path / "lock" / "frostline.lock"
+    place.parent.mkdir()
+    monkeypatch.setenv(LOCK_VARIABLE, str(place))
+    return place
+
+
+@contextmanager
+def held_by_another():
+    """Another process that measures, and has a child which outlives it."""
+    process = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    child = int(process.stdout.readline())
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+        os.kill(child, signal.SIGKILL)
+
+
+def test_a_second_one_is_refused_and_told_who_measures(lock):
+    with held_by_another() as other, pytest.raises(MissingError) as refused, alone():
+        pytest.fail("it was let in")
+    assert f"run r1, process {other.pid} measures on this machine already: wait for it" in str(refused.value)
+
+
+def test_a_refused_run_writes_nothing(lock, tmp_path):
+    choice, results = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []), tmp_path / "results"
+    results.mkdir()
+    with held_by_another(), pytest.raises(MissingError, match="measures on this machine already"):
+        start(choice, results, None)  # type: ignore[arg-type]
+    assert list(results.iterdir()) == []
+
+
+def test_a_killed_run_lets_go_although_its_child_lives_on(lock):
+    with held_by_another() as other:
+        other.kill()
+        other.wait()
+        with alone():
+            pass
+
+
+def test_one_process_may_hold_it_several_times_over(lock):
+    with alone():
+        for run in ("r1", "r2"):
+            with alone(run):
+                assert lock.read_text().splitlines()[1] == run
+        assert lock.read_text().splitlines()[0].startswith(f"{os.getpid()}/")
+        with pytest.raises(ZeroDivisionError), alone("r3"):
+            raise ZeroDivisionError
+        assert lock.read_text()
+    assert lock.read_text() == ""
+    with held_by_another():
+        pass
+
+
+def test_the_file_of_another_user_serves_as_well(lock):
+    lock.write_text("")
+    lock.chmod(0o444)
+    for folder in (lock.parent, *lock.parents[1:4]):
+        folder.chmod(0o755)
+    if as_root := os.geteuid() == 0:
+        os.seteuid(NOBODY)
+    try:
+        with alone("r2"):
+            assert lock.read_text() == "", "only its owner can sign it"
+        with held_by_root() if as_root else held_by_another(), pytest.raises(MissingError, match="already"), alone():
+            pass
+    finally:
+        if as_root:
+            os.seteuid(0)
+
+
+@contextmanager
+def held_by_root():
+    os.seteuid(0)
+    with held_by_another() as other:
+        os.seteuid(NOBODY)
+        yield other
+        os.seteuid(0)
+
+
+def test_an_old_signature_names_nobody(lock):
+    lock.write_text(f"1/0/{'b' * 32}\nlong ago\n")
+    lock.chmod(0o444)
+    with held_by_another() as other:
+        lock.write_text(f"1/0/{'b' * 32}\nlong ago\n")
+        with pytest.raises(MissingError) as refused, alone():
+            pass
+        assert str(refused.value).startswith("another process measures")
+        assert str(other.pid) not in str(refused.value)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/null")])
+def test_what_is_no_file_is_neither_waited_for_nor_followed(lock, make):
+    make(lock)
+    with pytest.raises(MissingError, match=f"cannot be locked .*{LOCK_VARIABLE}"), alone():
+        pass
+
+
+def test_a_link_to_quite_another_file_is_never_written_through(lock, tmp_path):
+    precious = tmp_path / "precious"
+    precious.write_text("keep me")
+    os.link(precious, lock)
+    with alone("r1"):
+        pass
+    assert precious.read_text() == "keep me"
+
+
+def test_a_system_without_locks_is_said(lock, monkeypatch):
+    monkeypatch.setattr(module, "fcntl", None)
+    with alone("r1"):
+        assert not lock.exists()
+    experiment = parse_experiment({**FIELDS, "profiles": [{"constant": {"rate": 1, "seconds": 1}}]}, "test")
+    assert choose(experiment).notices[0] == UNLOCKABLE
