@@ -4,7 +4,7 @@ from rich.console import Console
 
 from harness.capacity.answer import per_second, plain_rate
 from harness.capacity.order import CapacityOrder
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.capacity import Capacity, Step
 from harness.record.figures import MISSING, counted, milliseconds
 
@@ -13,7 +13,7 @@ HEAD = f"{'rate/s':>9}  {'repeat':>6}  {'requests':>8}  {'percentile':>12}  step
 
 def plain(console: Console, line: str) -> None:
     """One line, whatever is in it."""
-    console.print(clean(line), markup=False, highlight=False, soft_wrap=True)
+    console.print(harmless(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def heading(order: CapacityOrder) -> str:

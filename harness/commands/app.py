@@ -11,7 +11,7 @@ from harness.commands.prices import prices_app
 from harness.commands.review import review_app
 from harness.commands.schedule import schedule_app
 from harness.errors import FrostlineError, UsageError
-from harness.files.text import clean as clean_text
+from harness.files.text import harmless
 from harness.interruption import interruptible
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -184,5 +184,5 @@ def main() -> None:
             app()
     except FrostlineError as error:
         for line in str(error).split("\n"):
-            print(f"frostline: {clean_text(line)}", file=sys.stderr)
+            print(f"frostline: {harmless(line)}", file=sys.stderr)
         sys.exit(error.exit_code)

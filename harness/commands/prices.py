@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.files.text import clean as clean_text
+from harness.files.text import harmless
 
 prices_app = typer.Typer(help="The price book.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def prices_check(
     paths = books or price_books()
     warnings = checked(paths, utc_now().date())
     for line in warnings:
-        print(f"warning: {clean_text(line)}")
+        print(f"warning: {harmless(line)}")
     print(f"{len(paths)} price books read, {len(warnings)} rows to look up again")
 
 
@@ -36,4 +36,4 @@ def prices_refresh(
     from harness.cost.refresh import refresh
 
     for line in refresh(book, region):
-        print(clean_text(line))
+        print(harmless(line))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from harness.commands.decide import RESULTS, Results, Run
-from harness.files.text import clean as clean_text
+from harness.files.text import harmless
 
 review_app = typer.Typer(help="Decision records.", no_args_is_help=True)
 
@@ -21,7 +21,7 @@ def review_new(
     """Write results/reviews/2026-Q4_NAME.md with every number filled in; people add decision, incidents and hours."""
     from harness.review.writing import new_review
 
-    print(f"written: {clean_text(new_review(results, run, previous, name))}")
+    print(f"written: {harmless(new_review(results, run, previous, name))}")
 
 
 @review_app.command("check")

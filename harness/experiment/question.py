@@ -20,7 +20,7 @@ from harness.experiment.pieces import (
 )
 from harness.files.problems import problems_in, shown
 from harness.files.strict_yaml import is_file, read_mapping
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
@@ -194,7 +194,7 @@ def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
         try:
             choice.resolve()
         except ValueError as error:
-            found += [f"workloads.{choice.key}.settings: {one_line(clean(line))}" for line in str(error).split("\n")]
+            found += [f"workloads.{choice.key}.settings: {one_line(harmless(line))}" for line in str(error).split("\n")]
     return found
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.errors import MissingError
-from harness.files.text import clean
+from harness.files.text import harmless
 from targets.ownership import Owner
 
 try:
@@ -146,5 +146,5 @@ def _holder(descriptor: int) -> str:
         owner_text, _, run = os.pread(descriptor, LONGEST_TEXT, 0).decode("utf-8", "replace").partition("\n")
         owner = Owner.parse(owner_text)
         if owner is not None and owner.alive:
-            return f"process {owner.pid}" if not run.strip() else f"run {clean(run.strip())}, process {owner.pid}"
+            return f"process {owner.pid}" if not run.strip() else f"run {harmless(run.strip())}, process {owner.pid}"
     return "another process"

@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from harness.experiment.plan import Trial
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.nouns import Outcome, TrialRecord
 
 
@@ -47,7 +47,7 @@ class LogWatcher:
 
     def _print(self, line: str) -> None:
         self.console.print(
-            "\n".join(clean(part) for part in line.split("\n")), markup=False, highlight=False, soft_wrap=True
+            "\n".join(harmless(part) for part in line.split("\n")), markup=False, highlight=False, soft_wrap=True
         )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.summary import Row, Summary
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, counted, figure, milliseconds, percent
 from harness.record.nouns import FORCED_COLD, PHASES
 from harness.report.cases import labels, sizes, traffic
@@ -120,7 +120,7 @@ def told_once(same: dict[str, str], rows: Sequence[Row]) -> list[str]:
     """The sizing of each label; once for a target whose labels all have the same, such as regimes of cold starts."""
     lines: dict[str, None] = {}
     for label, size in same.items():
-        target = max((clean(row.target) for row in rows if label.startswith(clean(row.target))), key=len)
+        target = max((harmless(row.target) for row in rows if label.startswith(harmless(row.target))), key=len)
         sizings = {other for name, other in same.items() if name.startswith(target)}
         if size:
             lines[f"{target if len(sizings) == 1 else label}: {size}"] = None
@@ -148,7 +148,7 @@ def block(rows: Sequence[Row], marks: Sequence[list[int]], said: dict[str, str])
     empty = [column.quantity for column in measured if column not in filled(measured)]
     if empty:
         remarks.append(f"no value in any row: {', '.join(empty)}")
-    return Table(clean(f"{first.workload} · {name}"), traffic(rows), columns, remarks)
+    return Table(harmless(f"{first.workload} · {name}"), traffic(rows), columns, remarks)
 
 
 def filled(columns: Sequence[Column]) -> list[Column]:
@@ -163,7 +163,7 @@ def phase_tables(rows: Sequence[Row]) -> list[Table]:
     title = "Where cold starts spend their time (median ms)"
     return [
         phase_table(
-            title if len(workloads) == 1 else clean(f"{workload} · {title}"),
+            title if len(workloads) == 1 else harmless(f"{workload} · {title}"),
             [row for row in stamped if row.workload == workload],
         )
         for workload in workloads
@@ -184,7 +184,7 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
         )
         for phase in PHASES
     ]
-    kinds = ["forced" if row.profile == FORCED_COLD else clean(row.profile) for row in rows]
+    kinds = ["forced" if row.profile == FORCED_COLD else harmless(row.profile) for row in rows]
     columns = [
         Column("target", 0, [Cell(f"{names[id(row)]}, {kind}") for row, kind in zip(rows, kinds, strict=True)]),
         Column("starts", 0, [count(row.cold_p50_ms.n) for row in rows]),

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.analysis.summary import Row
 from harness.files.problems import MOST_SHOWN
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import counted
 
@@ -41,7 +41,7 @@ def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
         if key == "seconds" and told and number:
             told[-1] += f" {text}"
         elif text:
-            told.append(clean(text))
+            told.append(harmless(text))
     return told
 
 
@@ -67,7 +67,7 @@ def differing(row: Row, rows: Sequence[Row]) -> list[str]:
 
 def labels(rows: Sequence[Row]) -> list[str]:
     """Each row's target; where a target has several rows, followed by the settings in which these differ."""
-    return [", ".join([clean(row.target), *words(row.case, differing(row, rows))]) for row in rows]
+    return [", ".join([harmless(row.target), *words(row.case, differing(row, rows))]) for row in rows]
 
 
 def sizes(rows: Sequence[Row]) -> list[str]:

@@ -15,13 +15,13 @@ from rich.text import Text
 from harness.analysis.comparison import Comparison, Comparisons
 from harness.analysis.ratio import Verdict
 from harness.errors import UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import cell, counted, figure, milliseconds
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
 from harness.report.console import Format, page_wide, say
-from harness.report.export import bullets, escaped, four, harmless
+from harness.report.export import bullets, escaped, four, no_formula
 
 ON_THE_EDGE = "on the edge"
 STYLES = {Verdict.SLOWER: "bold red", Verdict.FASTER: "bold green", Verdict.SAME: "bold", Verdict.UNCLEAR: "yellow"}
@@ -56,7 +56,7 @@ def render_text(compared: Comparisons, console: Console) -> None:
     for line in lines:
         say(console, line, "dim")
     for warning in compared.warnings:
-        say(console, f"warning: {clean(warning)}", "yellow")
+        say(console, f"warning: {harmless(warning)}", "yellow")
     for block in blocks(compared):
         console.print()
         console.print(Text.assemble((block.title, "bold"), "   ", (block.about, "dim")))
@@ -85,12 +85,12 @@ def drawn(block: Block, compared: Comparisons) -> Table:
 
 def heading(compared: Comparisons) -> list[str]:
     """What is compared with what, how to read a ratio, and how many trials stay out; already harmless."""
-    a, b = clean(compared.a), clean(compared.b)
+    a, b = harmless(compared.a), harmless(compared.b)
     short_a, short_b = names(compared)
-    what = "" if compared.mode == "runs" else f" · run {clean(compared.runs[0])}"
-    lines = [f"{b} beside {a} · {clean(compared.experiment or 'unnamed experiment')}{what}"]
+    what = "" if compared.mode == "runs" else f" · run {harmless(compared.runs[0])}"
+    lines = [f"{b} beside {a} · {harmless(compared.experiment or 'unnamed experiment')}{what}"]
     if compared.mode == "runs":
-        lines = [f"B beside A · {clean(compared.experiment or 'unnamed experiment')}", f"A: {a}", f"B: {b}"]
+        lines = [f"B beside A · {harmless(compared.experiment or 'unnamed experiment')}", f"A: {a}", f"B: {b}"]
     margin = f"{figure(1 / (1 + compared.margin))} to {figure(1 + compared.margin)}"
     lines.append(
         f"Ratios are {short_b} / {short_a}, and {short_b} is what is judged: above 1 it is slower. The margin was set "
@@ -102,7 +102,7 @@ def heading(compared: Comparisons) -> list[str]:
 
 def names(compared: Comparisons) -> tuple[str, str]:
     """What A and B are called in sentences: the ids of runs are too long for that."""
-    return ("A", "B") if compared.mode == "runs" else (clean(compared.a), clean(compared.b))
+    return ("A", "B") if compared.mode == "runs" else (harmless(compared.a), harmless(compared.b))
 
 
 def label(row: Comparison) -> str:
@@ -132,7 +132,7 @@ def blocks(compared: Comparisons) -> Iterator[Block]:
         groups.setdefault((row.workload, row.target, row.profile), []).append(row)
     for (workload, target, profile), rows in groups.items():
         shown = profile.replace(FORCED_COLD, "forced cold starts", 1) if profile.startswith(FORCED_COLD) else profile
-        title = clean(" · ".join(part for part in (workload, target, shown) if part is not None))
+        title = harmless(" · ".join(part for part in (workload, target, shown) if part is not None))
         one, other = rows[0].case_a, rows[0].case_b
         same = [key for key in one if key in other and one[key] == other[key]]
         sizes = [", ".join(words(case, case.keys() - set(same))) for case in (one, other)]
@@ -145,7 +145,7 @@ def remarks(rows: Sequence[Comparison]) -> list[str]:
     about: dict[str, list[str]] = {}
     for row in rows:
         for warning in row.warnings:
-            about.setdefault(clean(warning), []).append(label(row))
+            about.setdefault(harmless(warning), []).append(label(row))
     said = [text if len(told) == len(rows) else f"{', '.join(told)}: {text}" for text, told in about.items()]
     edge = f"{ON_THE_EDGE}: the ratio lies so near an end of the margin that more rounds may not settle it"
     return [*said, edge] if any(row.on_the_line for row in rows) else said
@@ -163,7 +163,7 @@ def as_csv(compared: Comparisons) -> str:
         told = {"a": compared.a, "b": compared.b} | row.to_json() | four("ratio", row.ratio)
         told |= {name: json.dumps(told[name], sort_keys=True) for name in ("case_a", "case_b")}
         told["warnings"] = "; ".join(row.warnings)
-        lines.append({name: harmless(x) if isinstance(x, str) else plain(x) for name, x in told.items()})
+        lines.append({name: no_formula(x) if isinstance(x, str) else plain(x) for name, x in told.items()})
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(lines[0]) if lines else ["a", "b"], lineterminator="\n")
     writer.writeheader()

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.analysis.summary import Summary
 from harness.errors import UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import Cell
 from harness.report.blocks import Column, Table, page
 from harness.report.export import as_csv, as_json, as_markdown
@@ -51,14 +51,14 @@ def render_text(summary: Summary, console: Console) -> None:
     """Heading, problems, tables, notes."""
     shown = page(summary)
     say(console, heading(summary), "bold" if summary.valid else "bold red")
-    for line in (clean(summary.run), *shown.sizing):
+    for line in (harmless(summary.run), *shown.sizing):
         say(console, line, "dim")
     for problem in summary.problems[:MOST_PROBLEMS]:
-        say(console, f"problem: {clean(problem)}", "red")
+        say(console, f"problem: {harmless(problem)}", "red")
     if len(summary.problems) > MOST_PROBLEMS:
         say(console, f"and {len(summary.problems) - MOST_PROBLEMS} more: see --format json", "red")
     for notice in summary.notices:
-        say(console, f"notice: {clean(notice)}", "yellow")
+        say(console, f"notice: {harmless(notice)}", "yellow")
     for table in shown.tables:
         say_table(console, table)
     say_notes(console, shown.notes)

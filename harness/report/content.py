@@ -1,6 +1,6 @@
 """From a stored run to the content of its report, which HTML and Markdown both show."""
 
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.folder import RunFolder
 from harness.report.blocks import page, phase_tables
 from harness.report.heading import LEGEND, heading
@@ -26,7 +26,7 @@ def content_of(run: RunFolder) -> Content:
     material = gather(run)
     shown = page(material.summary)
     return Content(
-        title=clean(material.summary.experiment or "unnamed experiment"),
+        title=harmless(material.summary.experiment or "unnamed experiment"),
         lines=list(lines(material)),
         valid=material.summary.valid,
         answers=answers(material),
@@ -52,5 +52,5 @@ def content_of(run: RunFolder) -> Content:
 def lines(material: Material) -> list[str]:
     """What was asked, what was run, when, and whether it holds."""
     question = material.run.manifest.experiment.get("question")
-    told = [clean(question)] if isinstance(question, str) and question else []
-    return [*told, heading(material.summary), f"Run {clean(material.summary.run)}"]
+    told = [harmless(question)] if isinstance(question, str) and question else []
+    return [*told, heading(material.summary), f"Run {harmless(material.summary.run)}"]

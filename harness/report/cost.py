@@ -12,12 +12,12 @@ from harness.cost.book import read_book
 from harness.cost.costing import costing_of
 from harness.cost.nouns import TERMS, Costing, CostLine, SideCost
 from harness.errors import UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
 from harness.record.shelf import find_run
 from harness.report.blocks import Column, Table, filled
 from harness.report.console import page_wide, say, say_table
-from harness.report.export import block, bullets, escaped, harmless
+from harness.report.export import block, bullets, escaped, no_formula
 
 FORMATS = ("text", "md", "csv", "json")
 MILLION = 1e6
@@ -48,7 +48,7 @@ def render_text(costing: Costing, console: Console) -> None:
     for line in sentences(costing):
         say(console, line, "bold")
     for notice in costing.notices:
-        say(console, f"* {clean(notice)}", "dim")
+        say(console, f"* {harmless(notice)}", "dim")
 
 
 def heading(costing: Costing) -> list[str]:
@@ -56,8 +56,8 @@ def heading(costing: Costing) -> list[str]:
     month = f"{costing.requests_per_month / MILLION:,.3g} million requests a month"
     whose = "expected" if costing.expected else "each row's own traffic, at most"
     return [
-        clean(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
-        clean(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
+        harmless(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
+        harmless(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
         "intervals are of what was measured: billed time over n trials (function), capacity over n steps (service)",
     ]
 
@@ -68,7 +68,7 @@ def tables(costing: Costing) -> list[Table]:
     for side in costing.sides:
         groups.setdefault((side.workload, side.profile), []).append(side)
     return [
-        Table(clean(f"{workload} · {profile}"), "USD a month, term by term", columns(sides), remarks(sides))
+        Table(harmless(f"{workload} · {profile}"), "USD a month, term by term", columns(sides), remarks(sides))
         for (workload, profile), sides in groups.items()
     ]
 
@@ -85,24 +85,24 @@ def columns(sides: list[SideCost]) -> list[Column]:
         Column("busy\n%", 1, [percent_of(side.utilisation) for side in sides]),
         Column("n", 1, [count(side.per_month_usd.n or None) for side in sides]),
     ]
-    return [Column("target", 0, [Cell(clean(side.target)) for side in sides]), *filled(measured)]
+    return [Column("target", 0, [Cell(harmless(side.target)) for side in sides]), *filled(measured)]
 
 
 def remarks(sides: list[SideCost]) -> list[str]:
     """What each side is bought as and what its terms rest on."""
     told = []
     for side in sides:
-        told.append(clean(f"{side.target}: {'; '.join(side.notes)}"))
-        told += [clean(f"  {term.name}: {term.basis}") for term in side.terms]
+        told.append(harmless(f"{side.target}: {'; '.join(side.notes)}"))
+        told += [harmless(f"  {term.name}: {term.basis}") for term in side.terms]
         if side.per_month_usd.value is None and side.per_month_usd.why:
-            told.append(clean(f"  no cost: {side.per_month_usd.why}"))
+            told.append(harmless(f"  no cost: {side.per_month_usd.why}"))
     return told
 
 
 def sentences(costing: Costing) -> list[str]:
     """Where the sides cost the same; already harmless."""
     return [
-        clean(f"Break-even, {one.workload}, {one.profile}: {one.words} (n = {one.rate.n})")
+        harmless(f"Break-even, {one.workload}, {one.profile}: {one.words} (n = {one.rate.n})")
         for one in costing.break_evens
     ]
 
@@ -126,7 +126,7 @@ def as_csv(costing: Costing) -> str:
     for side in costing.sides:
         own = {"run": costing.run, "workload": side.workload, "target": side.target, "profile": side.profile}
         for line in side.lines:
-            writer.writerow({name: harmless(str(x)) for name, x in (own | line.to_json()).items()})
+            writer.writerow({name: no_formula(str(x)) for name, x in (own | line.to_json()).items()})
     return stream.getvalue().rstrip("\n")
 
 

@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from harness.analysis.summary import ABSENT, NO_TRIAL, TOLD, Row, Summary
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
 from harness.record.nouns import PHASES, StartClass
@@ -33,7 +33,7 @@ def as_csv(summary: Summary) -> str:
     stream = io.StringIO()
     writer = csv.DictWriter(stream, ["run", *columns()], lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"run": harmless(summary.run)} | line for line in lines)
+    writer.writerows({"run": no_formula(summary.run)} | line for line in lines)
     return stream.getvalue().rstrip("\n")
 
 
@@ -59,7 +59,7 @@ def flat(row: Row) -> dict[str, Any]:
         elif f.name == "case":
             line["case"] = json.dumps(plain(value), sort_keys=True)
         else:
-            line[f.name] = harmless(value) if isinstance(value, str) else plain(value)
+            line[f.name] = no_formula(value) if isinstance(value, str) else plain(value)
     return line
 
 
@@ -74,9 +74,9 @@ def four(name: str, estimate: Estimate | None) -> dict[str, Any]:
     }
 
 
-def harmless(text: str) -> str:
+def no_formula(text: str) -> str:
     """A text that a spreadsheet does not take for a formula."""
-    text = clean(text)
+    text = harmless(text)
     return f"'{text}" if text.lstrip().startswith(FORMULA) else text
 
 
@@ -117,4 +117,4 @@ def together(cell: Cell) -> str:
 
 def escaped(text: str) -> str:
     """Text that Markdown and HTML leave as it is, on one line."""
-    return LINK.sub(r"\\\g<0>", MARKDOWN.sub(r"\\\1", clean(text)))
+    return LINK.sub(r"\\\g<0>", MARKDOWN.sub(r"\\\1", harmless(text)))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.summary import Row
-from harness.files.text import clean
+from harness.files.text import harmless
 
 
 @dataclass
@@ -22,7 +22,7 @@ def footnotes(rows: Sequence[Row], shown: Mapping[str, frozenset[str]]) -> Footn
 
     `shown` holds by profile the summary's fields that its table has columns for.
     """
-    told = [[clean(note.text) for note in row.notes if concerns(note.about, shown[row.profile])] for row in rows]
+    told = [[harmless(note.text) for note in row.notes if concerns(note.about, shown[row.profile])] for row in rows]
     common = true_of_all(rows, told, shown)
     notes = Footnotes()
     for place, texts in enumerate(told):
@@ -40,7 +40,7 @@ def true_of_all(rows: Sequence[Row], told: Sequence[list[str]], shown: Mapping[s
     """Sentences that stand in every valid row with a column for what they are about."""
     about: dict[str, set[str]] = {}
     for note in (note for row in rows for note in row.notes):
-        about.setdefault(clean(note.text), set()).update(note.about)
+        about.setdefault(harmless(note.text), set()).update(note.about)
     return {
         text
         for text, names in about.items()

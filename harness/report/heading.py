@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from harness.analysis.summary import Summary
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import counted
 
 LEGEND = (
@@ -17,7 +17,7 @@ def heading(summary: Summary) -> str:
     name = summary.experiment or "unnamed experiment"
     state = "valid" if summary.valid else f"INVALID: {counted(len(summary.problems), 'problem')}"
     parts = [name, counted(summary.rounds, "round"), f"seed {summary.seed}", minute(summary.started_at), state]
-    return clean(" · ".join(parts))
+    return harmless(" · ".join(parts))
 
 
 def minute(moment: str) -> str:

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.decision.history import History, history
 from harness.errors import MissingError, UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.files.whole import replacing
 from harness.report.console import page_wide, say, stacked
 from harness.report.export import bullets, escaped, together
@@ -38,7 +38,7 @@ def history_of(
     if format == "text":
         render_text(found, console if console.is_terminal else page_wide(console))
         if svg is not None:
-            say(console, f"written: {clean(svg)}")
+            say(console, f"written: {harmless(svg)}")
         return
     # Not through rich, which would wrap lines and read brackets as markup.
     console.file.write({"md": as_markdown, "json": as_json}[format](found) + "\n")
@@ -60,7 +60,7 @@ def render_text(found: History, console: Console) -> None:
     """Heading, what was left out, a table per key."""
     say(console, heading(found), "bold")
     for text in found.told:
-        say(console, f"notice: {clean(text)}", "yellow")
+        say(console, f"notice: {harmless(text)}", "yellow")
     for block in blocks(found):
         console.print()
         say(console, block.title, "bold")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from harness.decision.history import Change, History, Point, Series
 from harness.decision.past_runs import NEW_DEFINITION, PastRun
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import MISSING, Cell, cell, counted, figure
 from harness.record.nouns import FORCED_COLD
@@ -39,7 +39,7 @@ def heading(found: History) -> str:
     span = " to ".join(dict.fromkeys([found.runs[0].quarter, found.runs[-1].quarter]))
     anchors = sum(run.anchor for run in found.runs)
     apart = f", {counted(anchors, 'anchor run')} among them" if anchors else ""
-    return f"{clean(found.experiment)} · {counted(len(found.runs), 'run')}, {span}{apart}"
+    return f"{harmless(found.experiment)} · {counted(len(found.runs), 'run')}, {span}{apart}"
 
 
 def blocks(found: History) -> Iterator[Block]:
@@ -54,7 +54,7 @@ def blocks(found: History) -> Iterator[Block]:
         profile = "forced cold starts" if first.profile == FORCED_COLD else first.profile
         emulated = "emulated" if first.emulated else ""
         about = ", ".join(words(first.case, first.case))
-        title = clean(" · ".join(part for part in (first.workload, first.target, emulated, profile, about) if part))
+        title = harmless(" · ".join(part for part in (first.workload, first.target, emulated, profile, about) if part))
         lines, anchors = (
             [line_of(runs, series, points) for points in zip(*columns, strict=True)]
             for columns in ([one.points for one in series], [one.anchors for one in series])
@@ -74,7 +74,7 @@ def line_of(runs: dict[str, PastRun], series: list[Series], points: tuple[Point,
         told += [changed(one.field, change) for s in one.segments for change in s.changes if change.run == run.run]
         if point.valid and point.estimate.value is None and point.estimate.why:
             told.append(f"{one.field}: {point.estimate.why}")
-    return Line(run.quarter, clean(run.run), [cell_of(point) for point in points], list(map(clean, told)))
+    return Line(run.quarter, harmless(run.run), [cell_of(point) for point in points], list(map(harmless, told)))
 
 
 def cell_of(point: Point) -> Cell:
@@ -97,7 +97,7 @@ def sentences(runs: dict[str, PastRun], series: list[Series]) -> list[str]:
     for one in series:
         for text in told_of(runs, one):
             said.setdefault(text, []).append(one.field)
-    return [clean(f"{', '.join(fields)}: {text}") for text, fields in said.items()]
+    return [harmless(f"{', '.join(fields)}: {text}") for text, fields in said.items()]
 
 
 def told_of(runs: dict[str, PastRun], series: Series) -> Iterator[str]:

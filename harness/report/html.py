@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.report.charts.palette import STYLES, style
 from harness.report.nouns import Content
 
@@ -48,4 +48,4 @@ def as_html(content: Content) -> str:
 
 def visible(value: Any) -> Any:
     """Text with control and bidirectional characters as escapes; markup of our own as it is."""
-    return value if isinstance(value, Markup) else clean(value)
+    return value if isinstance(value, Markup) else harmless(value)

@@ -11,7 +11,7 @@ from harness.cost.nouns import Costing, SideCost
 from harness.decision.decision import decide
 from harness.decision.scorecard import Scorecard
 from harness.errors import FrostlineError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.lines import trial_key
 from harness.record.nouns import FORCED_COLD, TrialRecord
@@ -123,7 +123,7 @@ def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:
 
 def series(rows: list[Row]) -> dict[str, int]:
     """A place for every target, then one for every other label that a row has anywhere."""
-    names = dict.fromkeys(sorted({clean(row.target) for row in rows}))
+    names = dict.fromkeys(sorted({harmless(row.target) for row in rows}))
     blocks: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         blocks.setdefault((row.workload, row.profile), []).append(row)

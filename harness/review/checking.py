@@ -5,7 +5,7 @@ from pathlib import Path
 
 from harness.clock import moment_of, utc_now
 from harness.errors import RecordError, UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import counted
 from harness.record.shelf import stored_runs
 from harness.review.anchors import cited_run, newest_run
@@ -38,7 +38,7 @@ def check_reviews(folder: Path, results: Path) -> int:
     for one in checked:
         say(one)
     for text in stored_runs(results)[1]:
-        print(clean(f"not considered: {text}"))
+        print(harmless(f"not considered: {text}"))
     waiting = sum(bool(one.needs) for one in checked)
     print(f"{counted(len(checked), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
     return 1 if waiting else 0
@@ -91,10 +91,10 @@ def signal(own: list[Verified]) -> None:
 def say(one: Verified) -> None:
     """A review's lines on a terminal."""
     record = one.review.record
-    print(clean(f"{one.review.path.name}: {record.primary}, measured {record.measured_at[:10]} in run {record.run}"))
+    print(harmless(f"{one.review.path.name}: {record.primary}, measured {record.measured_at[:10]} in run {record.run}"))
     if one.sound:
         print("  ok: every number is what the run gives, and the run is the one cited")
     for text in one.needs:
-        print(f"  needs a person: {clean(text)}")
+        print(f"  needs a person: {harmless(text)}")
     for text in one.told:
-        print(f"  {clean(text)}")
+        print(f"  {harmless(text)}")

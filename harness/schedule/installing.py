@@ -7,7 +7,7 @@ from rich.console import Console
 from harness.clock import utc_now
 from harness.errors import UsageError
 from harness.files.strict_yaml import is_file
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.measure.anchor import keep_images
 from harness.record.figures import counted
 from harness.schedule.due import standing, stored
@@ -33,7 +33,7 @@ def install(experiments: list[str], with_: str, plan: Path, results: Path, conso
         told += [f"{experiment.name}: kept for next quarter: {tag}" for tag in tags]
         told += [f"{experiment.name}: no anchor for next quarter: {problem}" for problem in problems]
     for line in told:
-        console.print(clean(line), markup=False, soft_wrap=True)
+        console.print(harmless(line), markup=False, soft_wrap=True)
 
 
 def _plan(experiments: list[str], file: Path) -> Plan:

@@ -9,7 +9,7 @@ from rich.console import Console
 from harness.clock import utc_now
 from harness.errors import FrostlineError, Interrupted
 from harness.experiment.question import Experiment
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_of, keep_images
 from harness.measure.fitting import Choice, choose
@@ -53,7 +53,7 @@ def remeasure(if_due: bool, plan: Path, results: Path, console: Console, measure
 def say(console: Console, *told: str) -> None:
     """Lines that may come from run folders."""
     for line in "\n".join(told).splitlines():
-        console.print(clean(line), markup=False, soft_wrap=True)
+        console.print(harmless(line), markup=False, soft_wrap=True)
 
 
 class Remeasurement:

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 
 from harness.clock import Quarter, utc_now
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.schedule.changelog import asked, change_of
 from harness.schedule.due import Standing, began, standing, stored
 from harness.schedule.plan import Plan, read_plan
@@ -27,7 +27,7 @@ def show(plan: Path, results: Path, console: Console) -> None:
     ]
     told += [f"NEEDS YOU: {line}" for line in asked(results, changes, [it.name for it in experiments])]
     for line in told:
-        console.print(clean(line), markup=False, soft_wrap=True)
+        console.print(harmless(line), markup=False, soft_wrap=True)
 
 
 def lines(stand: Standing, schedule: Plan) -> list[str]:

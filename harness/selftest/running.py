@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.errors import UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.measure.watchers import LogWatcher, TerminalWatcher, watcher
 from harness.record.figures import figure
 from harness.selftest.check import SELFTEST_SCHEMA, Check
@@ -57,9 +57,9 @@ def table(checks: list[Check]) -> Table:
     grid = Table(title="truth | measured", title_justify="left", box=None, pad_edge=False)
     grid.add_column("check")
     for name in names:
-        grid.add_column(clean(name), justify="right")
+        grid.add_column(harmless(name), justify="right")
     for label in dict.fromkeys(check.name for check in checks):
-        grid.add_row(clean(label), *(beside(found.get((label, name))) for name in names))
+        grid.add_row(harmless(label), *(beside(found.get((label, name))) for name in names))
     return grid
 
 
@@ -73,5 +73,5 @@ def beside(check: Check | None) -> str:
 def told(value: float | str | None) -> str:
     """A whole number as it is, others to three digits."""
     if value is None or isinstance(value, str):
-        return clean(value or "nothing")
+        return harmless(value or "nothing")
     return f"{value:,}" if isinstance(value, int) else figure(value)

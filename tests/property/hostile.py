@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from harness.errors import FrostlineError
-from harness.files.text import clean
+from harness.files.text import harmless
 
 LEAST = {
     # (inputs, of them mutations of valid ones that a YAML or JSON parser takes)
@@ -229,7 +229,7 @@ def outcome(do, *arguments):
     try:
         return do(*arguments), None
     except FrostlineError as error:
-        printed = [clean(line) for line in str(error).split("\n")]
+        printed = [harmless(line) for line in str(error).split("\n")]
         assert all(line.isprintable() for line in printed)
         assert str(error).strip()
         return None, str(error)

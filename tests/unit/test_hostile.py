@@ -20,7 +20,7 @@ from harness.record.folder import RunFolder
 from harness.record.parquet import read_table
 from harness.record.shelf import find_run
 from harness.report.cases import words
-from harness.report.export import escaped, harmless
+from harness.report.export import escaped, no_formula
 from harness.report.heading import minute
 from tests.synthetic import make_run, manifest, requests, samples, trial
 
@@ -326,7 +326,7 @@ def test_the_ends_of_the_calendar(moment):
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", " =1", "\uff1dcmd()", "\uff20x"])
 def test_no_spreadsheet_takes_a_name_for_a_formula(text):
-    assert harmless(text).startswith("'")
+    assert no_formula(text).startswith("'")
 
 
 @pytest.mark.parametrize("text", ["https://evil.example/x", "WWW.evil.example", "http://x", "[a](http://x)"])

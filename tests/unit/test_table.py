@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.analysis.table import summarise
 from harness.errors import UsageError
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.estimate import Estimate
 from harness.record.figures import cell, figure
@@ -435,9 +435,9 @@ def test_digits_follow_the_interval(value, low, high, main, small):
     assert (shown_cell.main, shown_cell.small) == (main, small)
 
 
-def test_plain_figures_and_clean_text():
+def test_plain_figures_and_harmless_text():
     assert [figure(x) for x in (None, 0.0, 1234.5, 0.1979, 64.0)] == ["–", "0", "1230", "0.198", "64.0"]  # noqa: RUF001
-    assert clean("a\tb\x9b\u200f é") == "a\\tb\\x9b\\u200f é"
+    assert harmless("a\tb\x9b\u200f é") == "a\\tb\\x9b\\u200f é"
 
 
 LATENCIES = st.lists(st.floats(0.03, 1e5), min_size=0, max_size=90)

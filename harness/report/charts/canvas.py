@@ -12,7 +12,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.report.charts.palette import BAND, INK, MUTED, RULE, VARIABLES, Style
 
 WIDTH = 400
@@ -68,7 +68,7 @@ def drawn(prefix: str, label: str, height: float, draw: Callable[[Figure], None]
         stream = io.StringIO()
         canvas: Any = FigureCanvasSVG(figure)
         canvas.print_svg(stream, metadata={"Date": None, "Creator": None, "Format": None})
-    return inlined(stream.getvalue(), prefix, clean(label))
+    return inlined(stream.getvalue(), prefix, harmless(label))
 
 
 def inlined(svg: str, prefix: str, label: str) -> str:
@@ -121,7 +121,7 @@ def styled(style: str, prefix: str) -> str:
 
 def brief(label: str, most: int = LONGEST_LABEL) -> str:
     """A label from a run folder, as long as there is room for; tables have it whole."""
-    label = clean(label)
+    label = harmless(label)
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from harness.decision.history import History, Point, Series, era_of
 from harness.decision.past_runs import NEW_DEFINITION, PastRun
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import cell
 from harness.record.nouns import FORCED_COLD
@@ -96,7 +96,7 @@ def draw_panel(axes: Any, panel: Panel, runs: list[PastRun]) -> None:
     every = -(-len(runs) // MOST_TICKS)
     ticked = runs[::every]
     axes.set_xticks(
-        [places[run.run] for run in ticked], [f"{run.quarter}\n{clean(run.started_at)[:10]}" for run in ticked]
+        [places[run.run] for run in ticked], [f"{run.quarter}\n{harmless(run.started_at)[:10]}" for run in ticked]
     )
     axes.set_xlim(-0.6, len(runs) - 0.4)
     axes.set_title(panel.title, loc="left", fontsize=9)
@@ -157,5 +157,5 @@ def labels(series: Sequence[Series]) -> list[str]:
 
 def brief(text: str) -> str:
     """A name from a run folder, harmless and as long as there is room for."""
-    text = clean(text)
+    text = harmless(text)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."

@@ -6,7 +6,7 @@ from harness.analysis.comparison import Comparison, Comparisons
 from harness.analysis.pairing import COLD_FIELD
 from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import cell
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
@@ -37,7 +37,7 @@ def answer(material: Material, workload: str) -> Answer:
     """Of one workload."""
     card = next((card for card in material.cards if card.workload == workload), None)
     return Answer(
-        clean(workload),
+        harmless(workload),
         list(headlines(material, workload)),
         card.recommendation if card else None,
         [ended(text) for text in card.because] if card else [],

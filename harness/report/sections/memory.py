@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from harness.analysis.summary import Row
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, count
 from harness.record.figures import figure as three_digits
 from harness.report.blocks import Column, Table
@@ -37,7 +37,7 @@ def charts_of(material: Material) -> Iterator[Chart]:
             peak = Peak(name, material.style(label), row.memory_peak_mb, row.memory_own_peak_mb, bought(row))
             found.setdefault(row.workload, []).append(peak)
     for workload, peaks in found.items():
-        told = f"peak memory of one unit, {clean(workload)}: " + "; ".join(
+        told = f"peak memory of one unit, {harmless(workload)}: " + "; ".join(
             f"{p.label} {three_digits(p.kernel_mb)} MB" for p in peaks
         )
         keys = [
@@ -45,7 +45,7 @@ def charts_of(material: Material) -> Iterator[Chart]:
             Key("own peak, MB (second number)", pattern="diamond"),
             Key("size given", pattern="tick"),
         ]
-        yield Chart(clean(workload), told, keys, partial(memory, label=told, peaks=peaks))
+        yield Chart(harmless(workload), told, keys, partial(memory, label=told, peaks=peaks))
 
 
 def rows_of(material: Material) -> list[tuple[str, Row]]:
@@ -74,5 +74,7 @@ def table(material: Material) -> Table:
     ]
     if material.costing:
         sides = [side_of(material.costing.sides, row) for _, row in rows]
-        columns.append(Column("priced as", 0, [Cell(clean(side.purchase.sku) if side else MISSING) for side in sides]))
+        columns.append(
+            Column("priced as", 0, [Cell(harmless(side.purchase.sku) if side else MISSING) for side in sides])
+        )
     return Table("Memory of one unit", "the largest of all units of valid trials", columns)

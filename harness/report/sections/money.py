@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.cost.nouns import TERMS, BreakEven, Costing, SideCost
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, percent_of
 from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
@@ -37,20 +37,20 @@ def charts_of(material: Material, costing: Costing) -> Iterator[Chart]:
         if sum(rate > 0 for rate in told.rates) < 2:
             continue
         sides = [
-            (material.style(clean(name)), costs)
+            (material.style(harmless(name)), costs)
             for name, costs in (
                 (told.function, told.function_usd_per_month),
                 (told.service, told.service_usd_per_month),
             )
         ]
-        keys = [Key(clean(name), material.places.get(clean(name), 0)) for name in (told.function, told.service)]
+        keys = [Key(harmless(name), material.places.get(harmless(name), 0)) for name in (told.function, told.service)]
         keys += list(crossing_keys(told, expected))
-        label = f"cost per month over requests per second: {clean(told.words)}"
+        label = f"cost per month over requests per second: {harmless(told.words)}"
         crossing = Crossing(told.rate.value, told.rate.low, told.rate.high, expected)
         draw = partial(
             break_even, label=label, rates=told.rates, sides=sides, crossing=crossing, currency=costing.currency
         )
-        yield Chart(clean(f"{told.workload} · {profile_name(told.profile)}"), label, keys, draw)
+        yield Chart(harmless(f"{told.workload} · {profile_name(told.profile)}"), label, keys, draw)
 
 
 def crossing_keys(told: BreakEven, expected: float | None) -> Iterator[Key]:
@@ -70,7 +70,7 @@ def tables_of(costing: Costing) -> Iterator[Table]:
         groups.setdefault((side.workload, side.profile), []).append(side)
     for (workload, profile), sides in groups.items():
         columns = [
-            Column("target", 0, [Cell(clean(side.target)) for side in sides]),
+            Column("target", 0, [Cell(harmless(side.target)) for side in sides]),
             *(Column(f"{name} {costing.currency}", 0, [term(side, name) for side in sides]) for name in TERMS),
             Column(f"month {costing.currency}", 0, [cell(side.per_month_usd) for side in sides]),
             Column(f"1,000 good answers {costing.currency}", 0, [cell(side.per_1k_usd) for side in sides]),
@@ -78,8 +78,8 @@ def tables_of(costing: Costing) -> Iterator[Table]:
             Column("replicas", 0, [count(side.replicas) for side in sides]),
             Column("busy %", 0, [percent_of(side.utilisation) for side in sides]),
         ]
-        remarks = [clean(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
-        yield Table(clean(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
+        remarks = [harmless(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
+        yield Table(harmless(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
 
 
 def term(side: SideCost, name: str) -> Cell:
@@ -92,13 +92,13 @@ def bases(costing: Costing) -> Table:
     """On what every term rests."""
     rows = [(side, term) for side in costing.sides for term in side.terms]
     columns = [
-        Column("target", 0, [Cell(clean(f"{s.target}, {profile_name(s.profile)}")) for s, _ in rows]),
+        Column("target", 0, [Cell(harmless(f"{s.target}, {profile_name(s.profile)}")) for s, _ in rows]),
         Column("term", 0, [Cell(term.name) for _, term in rows]),
         Column(
             f"{costing.currency} per month",
             0,
             [Cell(dollars(t.usd_per_month)) for _, t in rows],
         ),
-        Column("rests on", 0, [Cell(clean(term.basis)) for _, term in rows]),
+        Column("rests on", 0, [Cell(harmless(term.basis)) for _, term in rows]),
     ]
     return Table("What each term rests on", "", columns)

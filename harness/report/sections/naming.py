@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from harness.analysis.summary import Row
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.nouns import FORCED_COLD
 from harness.report.material import Material
 from harness.report.nouns import Chart
@@ -13,13 +13,13 @@ MOST_CHARTS = 24
 
 def profile_name(profile: str) -> str:
     """In words."""
-    return "forced cold starts" if profile == FORCED_COLD else clean(profile)
+    return "forced cold starts" if profile == FORCED_COLD else harmless(profile)
 
 
 def title(material: Material, row: Row, *more: str) -> str:
     """Workload, where there are several, and profile."""
     several = len({row.workload for row in material.summary.rows}) > 1
-    return " · ".join([*([clean(row.workload)] if several else []), profile_name(row.profile), *more])
+    return " · ".join([*([harmless(row.workload)] if several else []), profile_name(row.profile), *more])
 
 
 def kept(charts: Sequence[Chart]) -> tuple[list[Chart], list[str]]:

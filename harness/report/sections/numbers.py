@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from harness.analysis.stats import share
 from harness.analysis.summary import Row
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.estimate import Estimate
 from harness.record.figures import Cell, cell, counted, decimals, fixed
 from harness.record.nouns import FORCED_COLD
@@ -19,7 +19,7 @@ OfRow = Callable[[Row], tuple[Estimate, str]]
 def numbers(material: Material) -> list[Numbers]:
     """By workload."""
     workloads = list(dict.fromkeys(row.workload for row in material.summary.rows))
-    return [Numbers(clean(workload), list(cards(material, workload))) for workload in workloads]
+    return [Numbers(harmless(workload), list(cards(material, workload))) for workload in workloads]
 
 
 def cards(material: Material, workload: str) -> Iterator[Card]:
@@ -56,7 +56,7 @@ def number(label: str, row: Row, estimate: Estimate, noun: str) -> Number:
     """With its n written out; without a value or an interval the reason."""
     n = f"n = {counted(estimate.n, noun)}, {counted(row.rounds, 'round')}"
     why = estimate.why or ("" if estimate.low is not None or estimate.value is None else "no interval")
-    return Number(label, none(estimate) or cell(estimate), n, clean(why or ""))
+    return Number(label, none(estimate) or cell(estimate), n, harmless(why or ""))
 
 
 def none(estimate: Estimate) -> Cell | None:

@@ -5,7 +5,7 @@ from functools import partial
 
 from harness.analysis.summary import Row
 from harness.analysis.table import key_of
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import Cell, counted, milliseconds
 from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
@@ -61,11 +61,11 @@ def table(visits: list[Visit]) -> Table:
     """Trial by trial."""
     records = [visit.record for visit in visits]
     columns = [
-        Column("trial", 0, [Cell(clean(record.trial)) for record in records]),
+        Column("trial", 0, [Cell(harmless(record.trial)) for record in records]),
         Column("place", 0, [Cell(f"{record.order:,}") for record in records]),
         Column("round", 0, [Cell(f"{record.round:,}") for record in records]),
         Column("attempt", 0, [Cell(f"{record.attempt:,}") for record in records]),
-        Column("target", 0, [Cell(clean(record.target)) for record in records]),
+        Column("target", 0, [Cell(harmless(record.target)) for record in records]),
         Column("profile", 0, [Cell(profile_name(record.profile)) for record in records]),
         Column("n requests", 0, [Cell(f"{record.scheduled:,}") for record in records]),
         Column("median ms", 0, [median(visit) for visit in visits]),
@@ -83,4 +83,4 @@ def state(visit: Visit) -> Cell:
     """Valid or why not."""
     if visit.valid:
         return Cell("valid")
-    return Cell("INVALID", clean(visit.record.problems[0] if visit.record.problems else "its rows do not add up"))
+    return Cell("INVALID", harmless(visit.record.problems[0] if visit.record.problems else "its rows do not add up"))

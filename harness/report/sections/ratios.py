@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.analysis.comparison import Comparison, Comparisons
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, counted, figure, milliseconds
 from harness.report.blocks import Column, Table
 from harness.report.charts.forest import Ratio, forest
@@ -37,7 +37,7 @@ def charts_of(compared: Comparisons) -> Iterator[Chart]:
         low, high = figure(1 / (1 + compared.margin)), figure(1 + compared.margin)
         told = f"{b} / {a}, ratio of latencies with 95 % intervals; margin {low} to {high}"
         shown = [ratio(row, [r for r in rows if r.profile == row.profile]) for row in rows]
-        title = clean(f"{workload}: {b} / {a}")
+        title = harmless(f"{workload}: {b} / {a}")
         keys = [Key("ratio and its 95 % interval", pattern="interval")]
         if any(r.value is not None and r.low is None for r in shown):
             keys.append(Key("ratio without an interval", pattern="hollow"))
@@ -70,12 +70,12 @@ def table(compared: Comparisons, block: Block) -> Table:
         Column("n rounds", 0, [Cell(f"{row.ratio.n:,}") for row in rows]),
         Column("verdict", 0, [verdict(row) for row in rows]),
     ]
-    return Table(block.title, clean(block.about), columns, [clean(text) for text in block.remarks])
+    return Table(block.title, harmless(block.about), columns, [harmless(text) for text in block.remarks])
 
 
 def verdict(row: Comparison) -> Cell:
     """Or why there is none."""
     if row.verdict is None:
-        return Cell(MISSING, clean(row.why or ""))
+        return Cell(MISSING, harmless(row.why or ""))
     more = f"about {counted(row.rounds_needed, 'more round')} needed" if row.rounds_needed is not None else ""
     return Cell(str(row.verdict), more)

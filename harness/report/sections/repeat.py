@@ -9,7 +9,7 @@ import yaml
 
 from harness.errors import RecordError
 from harness.files.problems import mapping
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.files.whole import NAME, inside, sha256
 from harness.record.figures import MISSING, Cell, figure
 from harness.record.folder import RunFolder
@@ -83,8 +83,8 @@ def file_sha256(run: RunFolder, name: str) -> str | None:
 
 def two_columns(title: str, about: str, told: dict[str, Any]) -> Table:
     """Name and value; what is not known is a dash."""
-    values = [Cell(MISSING if value is None else clean(value)) for value in told.values()]
-    return Table(title, about, [Column("what", 0, [Cell(clean(name)) for name in told]), Column("value", 0, values)])
+    values = [Cell(MISSING if value is None else harmless(value)) for value in told.values()]
+    return Table(title, about, [Column("what", 0, [Cell(harmless(name)) for name in told]), Column("value", 0, values)])
 
 
 def packages(manifest: Manifest) -> Table:
@@ -92,7 +92,7 @@ def packages(manifest: Manifest) -> Table:
     found = sorted(manifest.packages.items())
     sizes = [package.get("size_bytes") for _, package in found]
     columns = [
-        Column("package", 0, [Cell(clean(key)) for key, _ in found]),
+        Column("package", 0, [Cell(harmless(key)) for key, _ in found]),
         Column("digest", 0, [Cell(known(package_identity(package))) for _, package in found]),
         Column("MB", 0, [Cell(figure(s / 2**20 if isinstance(s, int) and s >= 0 else None)) for s in sizes]),
         Column("base", 0, [Cell(known(package.get("base"))) for _, package in found]),
@@ -102,7 +102,7 @@ def packages(manifest: Manifest) -> Table:
 
 def known(value: Any) -> str:
     """Text only; anything else tells nothing."""
-    return clean(value) if isinstance(value, str) else MISSING
+    return harmless(value) if isinstance(value, str) else MISSING
 
 
 def machine(manifest: Manifest) -> Table:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harness.decision.scorecard import Scorecard
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell
 from harness.report.blocks import Column, Table
 from harness.report.material import Material
@@ -27,9 +27,9 @@ def table(card: Scorecard) -> Table:
         Column("score 1 to 5", 0, [Cell(MISSING if row.score is None else str(row.score)) for row in rows]),
         Column("source", 0, [Cell(row.source) for row in rows]),
         Column("pull", 0, [Cell(row.pull) for row in rows]),
-        Column("reason", 0, [Cell(clean(row.reason)) for row in rows]),
+        Column("reason", 0, [Cell(harmless(row.reason)) for row in rows]),
     ]
-    return Table(clean(f"{card.workload} · {card.recommendation}"), "", columns)
+    return Table(harmless(f"{card.workload} · {card.recommendation}"), "", columns)
 
 
 def changes(card: Scorecard) -> Iterator[str]:

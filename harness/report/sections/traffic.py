@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.analysis.summary import Row
-from harness.files.text import clean
+from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, count, counted, percent
 from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
@@ -84,7 +84,7 @@ def mix_table(rows: list[Row]) -> Table:
         Column("cold %", 0, [percent(row.cold_share) for row in rows]),
         Column("no good answer", 0, [bad(row) for row in rows]),
     ]
-    return Table(clean(f"{rows[0].workload} · {profile_name(rows[0].profile)}"), words_of(rows), columns)
+    return Table(harmless(f"{rows[0].workload} · {profile_name(rows[0].profile)}"), words_of(rows), columns)
 
 
 def bad(row: Row) -> Cell:
@@ -128,4 +128,4 @@ def units_table(rows: list[Row]) -> Table:
         Column("most units alive", 0, [count(row.max_sandboxes) for row in rows]),
         Column("units started for requests", 0, [count(row.starts) for row in rows]),
     ]
-    return Table(clean(f"{rows[0].workload} · {profile_name(rows[0].profile)}"), words_of(rows), columns)
+    return Table(harmless(f"{rows[0].workload} · {profile_name(rows[0].profile)}"), words_of(rows), columns)
