@@ -19,9 +19,11 @@ def review_new(
     results: Results = RESULTS,
 ) -> None:
     """Write results/reviews/2026-Q4_NAME.md with every number filled in; people add decision, incidents and hours."""
-    from harness.review.writing import new_review
+    from harness.clock import utc_now
+    from harness.review.new import new_review
+    from harness.review.runs import Runs
 
-    print(f"written: {harmless(new_review(results, run, previous, name))}")
+    print(f"written: {harmless(new_review(Runs(results), run, previous, name, utc_now()))}")
 
 
 @review_app.command("check")
@@ -30,6 +32,8 @@ def review_check(
     results: Results = RESULTS,
 ) -> None:
     """Hold every review against the newest run; exit 1 when something needs a person."""
-    from harness.review.checking import check_reviews
+    from harness.clock import utc_now
+    from harness.review.check import check_reviews
+    from harness.review.runs import Runs
 
-    raise typer.Exit(check_reviews(folder or results / "reviews", results))
+    raise typer.Exit(check_reviews(folder or results / "reviews", Runs(results), utc_now()))

@@ -1,1 +1,6 @@
-"""Decision records: written from a stored run, checked against it, and against the newest run of its experiment."""
+"""Decision records: what a run says of one model, written as a page of Markdown that can be verified word for word.
+
+`record` holds the nouns and `file` a review as it lies on the disk. `runs` reads the runs that are cited and `figures`
+takes numbered figures from them. `tables`, `triggers`, `change` and `page` make the page; `new` writes it, `check`
+derives it again and wakes people.
+"""

@@ -11,20 +11,16 @@ from harness.errors import FrostlineError
 from harness.files.whole import one_line
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import MISSING, cell
-from harness.record.folder import RunFolder
-from harness.review.ledger import MEASURES, number
-from harness.review.record import Evidence, ReviewRecord
-
-WEAK = (
-    "Weak evidence: the two runs were not interleaved, so the platform's drift is part of every ratio. Intervals are "
-    "the widest that both runs' own allow."
-)
+from harness.review.figures import MEASURES, number, with_interval
+from harness.review.record import CitedFigure, ReviewRecord
+from harness.review.runs import MeasuredRun, Runs
 
 NOT_OF_TIME = {Verdict.SLOWER: "HIGHER", Verdict.FASTER: "LOWER"}
+MOST_WARNINGS = 8
 
 
 @dataclass(frozen=True)
-class Change:
+class FigureChange:
     """One number then and now."""
 
     id: str
@@ -38,48 +34,87 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Split:
-    """One compared figure: platform drift and own change, each with its verdict."""
+class Attribution:
+    """One compared figure: what the platform's drift did to it and what our own change did, each with its verdict."""
 
     what: str
     drift: str
     own: str
 
 
-def changes(old: ReviewRecord, evidence: list[Evidence], rounds: int) -> list[Change]:
+@dataclass(frozen=True)
+class ChangeSince:
+    """The page's part on the change since the previous review."""
+
+    before: ReviewRecord
+    redefined: bool
+    """The experiment is no longer the one of then."""
+    changes: list[FigureChange]
+    """Those beyond the margin."""
+    in_short: list[str]
+    alone: int
+    """Numbers without a partner in the earlier review."""
+    anchor: str | None
+    """The run that deployed the earlier images again."""
+    attributions: list[Attribution]
+    remarks: list[str]
+    signal: bool
+    """Both reviews point the same way."""
+
+
+def change_since(
+    before: ReviewRecord, record: ReviewRecord, runs: Runs, run: MeasuredRun, anchor: str | None
+) -> ChangeSince:
+    """Beside the previous review. RecordError when a run that it takes cannot be read."""
+    changes = figure_changes(before, record.evidence, record.rounds)
+    anchor, attributions, remarks = attribute(before, runs, run, anchor)
+    return ChangeSince(
+        before=before,
+        # Not by the hashes that the records hold: another version of Frostline may reckon them otherwise.
+        redefined=runs.folder(before.run).manifest.definition != run.manifest.definition,
+        changes=[change for change in changes if not change.within],
+        in_short=in_short(changes),
+        alone=sum(figure.value is not None for figure in record.evidence) - len(changes),
+        anchor=anchor,
+        attributions=attributions,
+        remarks=remarks,
+        signal=record.primary == before.primary and record.primary != "undecided",
+    )
+
+
+def figure_changes(before: ReviewRecord, figures: list[CitedFigure], rounds: int) -> list[FigureChange]:
     """Every number that both have; ratios are now / then, the margin is the earlier one."""
-    before = {key_of(row): row for row in old.evidence if row.value is not None}
-    both = [(before[key_of(row)], row) for row in evidence if row.value is not None and key_of(row) in before]
-    return [change(then, now, old.margin, min(rounds, old.rounds)) for then, now in both]
+    earlier = {key_of(figure): figure for figure in before.evidence if figure.value is not None}
+    both = [(earlier[key_of(f)], f) for f in figures if f.value is not None and key_of(f) in earlier]
+    return [figure_change(then, now, before.margin, min(rounds, before.rounds)) for then, now in both]
 
 
-def key_of(row: Evidence) -> str:
-    """The same number of another run."""
-    return repr([row.workload, row.target, row.profile, sorted(plain(row.case).items()), row.field])
+def key_of(figure: CitedFigure) -> str:
+    """What makes it the same number of another run."""
+    return repr([figure.workload, figure.target, figure.profile, sorted(plain(figure.case).items()), figure.field])
 
 
-def change(then: Evidence, now: Evidence, margin: float, rounds: int) -> Change:
-    """One line."""
+def figure_change(then: CitedFigure, now: CitedFigure, margin: float, rounds: int) -> FigureChange:
+    """One number then and now, judged."""
     ratio = ratio_of(then.estimate, now.estimate)
-    shown = cell(ratio)
-    return Change(
+    return FigureChange(
         id=now.id,
         what=f"{now.workload}, {now.target}, {now.profile}: {MEASURES[now.field]}",
         then=number(then.field, then.estimate),
         now=number(now.field, now.estimate),
-        ratio=f"{shown.main} ({shown.small})" if shown.small else shown.main,
+        ratio=with_interval(cell(ratio)),
         verdict=verdict(ratio, now.field, margin, rounds),
         within=then.value == now.value if ratio.value is None else 1 / (1 + margin) <= ratio.value <= 1 + margin,
     )
 
 
-def in_short(all_of_them: list[Change]) -> list[str]:
+def in_short(changes: list[FigureChange]) -> list[str]:
     """By verdict the ids and ratios of those within the margin, e.g. SAME: E1 1.02 (0.98-1.05), E2 0.99 (0.95-1.03)."""
-    told: dict[str, list[str]] = {}
-    for one in all_of_them:
-        if one.within:
-            told.setdefault(one.verdict, []).append(f"{one.id} {one.ratio}")
-    return [f"{said}: {', '.join(ids)}" for said, ids in told.items()]
+    by_verdict: dict[str, list[str]] = {}
+    for change in changes:
+        if change.within:
+            by_verdict.setdefault(change.verdict, []).append(f"{change.id} {change.ratio}")
+    return [f"{verdict}: {', '.join(texts)}" for verdict, texts in by_verdict.items()]
 
 
 def ratio_of(then: Estimate, now: Estimate) -> Estimate:
@@ -103,43 +138,52 @@ def verdict(ratio: Estimate, field: str, margin: float, rounds: int) -> str:
     return judgement.verdict if field.endswith("_ms") else NOT_OF_TIME.get(judgement.verdict, judgement.verdict)
 
 
-def splits(then: RunFolder, anchor: RunFolder, now: RunFolder | None) -> tuple[list[Split], list[str]]:
-    """Platform drift (anchor now / then) and own change (now / anchor now), and what is to be said of them.
+def attribute(
+    before: ReviewRecord, runs: Runs, run: MeasuredRun, anchor: str | None
+) -> tuple[str | None, list[Attribution], list[str]]:
+    """The anchor, platform drift (anchor now / then) and own change (now / anchor now), and what is to be said of them.
 
-    Without `now` the run under review is itself the anchor, and nothing of the change is our own.
+    The run under review may be the anchor itself: nothing of the change is our own then.
     """
+    itself = run.manifest.anchor.get("run") == before.run
+    if not itself and anchor is None:
+        return None, [], []
+    then, again = runs.folder(before.run), run.folder if itself else runs.folder(anchor or "")
     try:
-        drift = compare_runs(then, anchor)
-        own = compare_runs(anchor, now) if now is not None else None
+        drift = compare_runs(then, again)
+        own = None if itself else compare_runs(again, run.folder)
     except FrostlineError as error:
-        return [], [f"The change cannot be split: {one_line(str(error))}"]
-    ours = {named(row): row for row in own.rows if row.field in MEASURES} if own else {}
-    rows = [
-        Split(named(row), told(row), told(ours.get(named(row))) if own else "none: these are the earlier images")
+        return again.manifest.run, [], [f"The change cannot be split: {one_line(str(error))}"]
+    ours = {name_of(row): row for row in own.rows if row.field in MEASURES} if own else {}
+    attributions = [
+        Attribution(
+            name_of(row),
+            ratio_words(row),
+            ratio_words(ours.get(name_of(row))) if own else "none: these are the earlier images",
+        )
         for row in drift.rows
         if row.field in MEASURES
     ]
-    return rows, [*doubts("platform drift", drift), *(doubts("own change", own) if own else [])]
+    remarks = [*warnings("platform drift", drift), *(warnings("own change", own) if own else [])]
+    return again.manifest.run, attributions, remarks
 
 
-def named(row: Comparison) -> str:
-    """What is compared."""
+def name_of(row: Comparison) -> str:
+    """What is compared, in words."""
     return f"{row.workload}, {row.target}, {row.profile}: {MEASURES[row.field]}"
 
 
-def told(row: Comparison | None) -> str:
+def ratio_words(row: Comparison | None) -> str:
     """Ratio and verdict."""
     if row is None or row.ratio.value is None or not math.isfinite(row.ratio.value):
         return MISSING
-    shown = cell(row.ratio)
-    interval = f" ({shown.small})" if shown.small else ""
-    return f"{shown.main}{interval} {row.verdict or f'no verdict: {row.why}'}"
+    return f"{with_interval(cell(row.ratio))} {row.verdict or f'no verdict: {row.why}'}"
 
 
-def doubts(what: str, compared: Comparisons, most: int = 8) -> Iterator[str]:
-    """The comparison's warnings; the rest is `frostline compare A B`."""
-    for warning in compared.warnings[:most]:
+def warnings(what: str, comparisons: Comparisons) -> Iterator[str]:
+    """The first warnings of a comparison; the rest is `frostline compare A B`."""
+    for warning in comparisons.warnings[:MOST_WARNINGS]:
         yield f"{what}: {warning}"
-    if len(compared.warnings) > most:
-        rest = len(compared.warnings) - most
-        yield f"{what}: {rest} more warnings: frostline compare {compared.a} {compared.b}"
+    if len(comparisons.warnings) > MOST_WARNINGS:
+        rest = len(comparisons.warnings) - MOST_WARNINGS
+        yield f"{what}: {rest} more warnings: frostline compare {comparisons.a} {comparisons.b}"

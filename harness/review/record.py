@@ -18,14 +18,14 @@ Quarter = Annotated[str, Field(pattern=r"^[0-9]{4}-Q[1-4]$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._=@+-]{0,199}$")]
 
 
-class Stored(BaseModel):
+class Strict(BaseModel):
     """Unknown fields are mistakes, and a text is a text: YAML would make a date or a number of some."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Evidence(Stored):
-    """One number of one row of the run's summary (or of its costing, whose rows have the same key)."""
+class CitedFigure(Strict):
+    """One number of one row of the run's summary (or of its costing, whose rows have the same key), under an id."""
 
     id: Annotated[str, Field(pattern=r"^E[1-9][0-9]{0,5}$")]
     workload: Text
@@ -42,11 +42,11 @@ class Evidence(Stored):
 
     @property
     def estimate(self) -> Estimate:
-        """As the summary has it."""
+        """The number with its interval, as the summary has it."""
         return Estimate(self.value, self.low, self.high, self.n or 0, why=self.why)
 
 
-class Trigger(Stored):
+class Trigger(Strict):
     """`field` of the newest run, set beside `limit`. `target` and `profile` are null where the field has none."""
 
     field: Text
@@ -58,14 +58,14 @@ class Trigger(Stored):
     words: Text
 
 
-class Recommended(Stored):
+class WorkloadAdvice(Strict):
     """What the scorecard of one workload says."""
 
     workload: Text
     recommendation: Recommendation
 
 
-class CitedRun(Stored):
+class CitedRun(Strict):
     """`role`: the run that the review rests on, the one of the previous review, or one that deployed its images."""
 
     role: Literal["run", "previous", "anchor"]
@@ -73,15 +73,15 @@ class CitedRun(Stored):
     hash: Digest
 
 
-class CitedReview(Stored):
+class CitedReview(Strict):
     """A review in the same folder, and the sha256 of its machine part."""
 
     file: FileName
     sha256: Digest
 
 
-class ReviewRecord(Stored):
-    """The front matter."""
+class ReviewRecord(Strict):
+    """The front matter of a review's file."""
 
     schema_: Literal["frostline/review/1"] = Field(REVIEW_SCHEMA, alias="schema")
     quarter: Quarter
@@ -98,12 +98,12 @@ class ReviewRecord(Stored):
     margin: Annotated[float, Field(gt=0, lt=1)]
     cost_sha256: Digest | None
     """Of the costing, which also rests on capacity searches; null where there is none."""
-    recommendations: list[Recommended]
+    recommendations: list[WorkloadAdvice]
     primary: Primary
     triggers: list[Trigger]
     previous: CitedReview | None
     runs: list[CitedRun]
-    evidence: list[Evidence]
+    evidence: list[CitedFigure]
 
     @field_validator("written_on")
     @classmethod
@@ -119,7 +119,7 @@ class ReviewRecord(Stored):
 
     @property
     def file(self) -> str:
-        """What its file is called."""
+        """Name of the review's file."""
         return f"{self.quarter}_{self.name}.md"
 
     @property

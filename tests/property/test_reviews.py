@@ -5,9 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
-from harness.review.front_matter import as_front_matter, record_of
-from harness.review.people import split
-from harness.review.reading import read_review
+from harness.review.file import read_front_matter, read_review, tell_apart, write_front_matter
 from harness.review.record import ReviewRecord
 from tests.property.hostile import NASTY, outcome, sound, spoiled
 
@@ -38,7 +36,7 @@ RECORD = {
     "evidence": [EVIDENCE | {"case": {"rate": 4.0, "images": "present"}, "value": 0.1, "n": 12}],
 }
 PEOPLE = "\n# Page\n\n<!-- yours: decision -->\n- Decision:\n<!-- end -->\n"
-TEXT = as_front_matter(ReviewRecord.model_validate(RECORD)) + PEOPLE
+TEXT = write_front_matter(ReviewRecord.model_validate(RECORD)) + PEOPLE
 
 
 def test_spoiled_files_are_refused_or_read(tmp_path):
@@ -62,10 +60,10 @@ def test_what_a_run_says_comes_back_from_the_front_matter(texts, value):
     case = {texts[2]: [texts[3], {texts[3]: value}]}
     evidence = EVIDENCE | {"workload": texts[0], "case": case, "value": value, "why": texts[1][:300]}
     record = ReviewRecord.model_validate(RECORD | {"experiment": texts[1], "evidence": [evidence]})
-    text = as_front_matter(record) + PEOPLE
-    assert record_of(text) == record
+    text = write_front_matter(record) + PEOPLE
+    assert read_front_matter(text) == record
     assert text.isascii()
-    assert split(text).people == {"decision": ["- Decision:"]}
+    assert tell_apart(text).people == {"decision": ["- Decision:"]}
 
 
 @pytest.mark.parametrize(

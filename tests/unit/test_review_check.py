@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from harness.commands.app import app
 from harness.errors import UsageError
-from harness.review.checking import check_reviews
-from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated, written
+from harness.review.check import check_reviews
+from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated
 
 __all__ = ["stated"]
 
@@ -18,7 +18,7 @@ __all__ = ["stated"]
 def review(tmp_path, stated):
     """One review of a run of November, decided by a person."""
     measured(tmp_path, month="11", rounds=2)
-    return decided(written(tmp_path)[0])
+    return decided(stated.write(tmp_path)[0])
 
 
 def decided(file):
@@ -29,34 +29,46 @@ def decided(file):
     return file
 
 
-def checked(results, capsys):
-    code = check_reviews(results / "reviews", results)
-    return code, capsys.readouterr().out
+@pytest.fixture
+def check(tmp_path, stated, capsys):
+    """`review check`: exit code and all that is printed."""
+
+    def run():
+        code = check_reviews(tmp_path / "reviews", stated.runs(tmp_path), stated.now)
+        return code, capsys.readouterr().out
+
+    return run
 
 
-def refused(results, capsys):
-    with pytest.raises(UsageError) as caught:
-        check_reviews(results / "reviews", results)
-    assert capsys.readouterr().out == ""
-    return caught.value.problems
+@pytest.fixture
+def problems(check, capsys):
+    """Why `review check` refuses; nothing is printed then."""
+
+    def run():
+        with pytest.raises(UsageError) as caught:
+            check()
+        assert capsys.readouterr().out == ""
+        return caught.value.problems
+
+    return run
 
 
-def test_nothing_to_do(tmp_path, review, capsys):
-    code, told = checked(tmp_path, capsys)
+def test_nothing_to_do(tmp_path, review, check):
+    code, said = check()
     assert code == 0
-    assert "ok: every number is what the run gives" in told
-    assert "not tripped: expected_rps is 1.00, limit 12.0" in told
+    assert "ok: every number is what the run gives" in said
+    assert "not tripped: expected_rps is 1.00, limit 12.0" in said
     # What people write, and how their editor ends lines, is theirs.
     text = review.read_text().replace("<!-- yours: hours -->", "<!-- yours: hours -->\n12 hours\n\n| so | it is |")
     review.write_bytes(text.replace("\n", "  \r\n").encode())
-    assert checked(tmp_path, capsys)[0] == 0
+    assert check()[0] == 0
 
 
-def test_a_decision_that_nobody_took(tmp_path, review, capsys):
+def test_a_decision_that_nobody_took(tmp_path, review, check):
     review.write_text(review.read_text().replace("- Owner: me", "- Owner:"))
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert "needs a person: no decision yet, not filled in: Owner\n" in told
+    assert "needs a person: no decision yet, not filled in: Owner\n" in said
 
 
 @pytest.mark.parametrize(
@@ -70,99 +82,99 @@ def test_a_decision_that_nobody_took(tmp_path, review, capsys):
         ("<!-- yours: hours -->\n<!-- end -->\n", ""),
     ],
 )
-def test_an_edited_line_is_told(tmp_path, review, capsys, old, new):
+def test_an_edited_line_is_said(tmp_path, review, old, new, check):
     text = review.read_text()
     assert old in text
     changed = text.replace(old, new, 1)
     review.write_text(changed)
     number = next(n for n, (a, b) in enumerate(zip(text.split("\n"), changed.split("\n"), strict=False), 1) if a != b)
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert f"edited by hand: line {number}: " in told
-    assert "ok: every number" not in told
+    assert f"edited by hand: line {number}: " in said
+    assert "ok: every number" not in said
 
 
-def test_a_changed_run_is_told(tmp_path, review, capsys):
+def test_a_changed_run_is_said(tmp_path, review, check):
     run = tmp_path / "runs" / FIRST
     data = next((run / "requests").iterdir())
     whole = data.read_bytes()
     data.write_bytes(whole[:-1])
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert f"changed: run {FIRST}: requests/{data.name}" in told
+    assert f"changed: run {FIRST}: requests/{data.name}" in said
     data.write_bytes(whole)
     lines = run / "trials.jsonl"
     lines.write_text(lines.read_text().replace('"host_cpus":4.0', '"host_cpus":5.0', 1))
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert f"changed: run {FIRST} is not the one that was measured" in told
+    assert f"changed: run {FIRST} is not the one that was measured" in said
 
 
-def test_other_prices_are_no_forgery(tmp_path, review, capsys, stated):
-    stated["costing"] = costing(rate=13.0)
-    code, told = checked(tmp_path, capsys)
+def test_other_prices_are_no_forgery(tmp_path, review, stated, check):
+    stated.costing = costing(rate=13.0)
+    code, said = check()
     assert code == 1
-    assert "changed: the costing gives other figures now" in told
+    assert "changed: the costing gives other figures now" in said
 
 
-def test_age_and_triggers_are_of_the_newest_run(tmp_path, review, capsys, stated):
-    stated["now"] = datetime(2027, 2, 20, tzinfo=UTC)
+def test_age_and_triggers_are_of_the_newest_run(tmp_path, review, stated, check):
+    stated.now = datetime(2027, 2, 20, tzinfo=UTC)
     busier = {**EXPERIMENT, "expected": {"requests_per_month": 60_000_000}}
     measured(tmp_path, SECOND, month="12", rounds=1, experiment=busier)
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert "stale: measured 108 days ago" in told
-    assert "tripped: expected_rps is 22.8, limit 12.0" in told
-    assert f"frostline review new {SECOND} --previous" in told
+    assert "stale: measured 108 days ago" in said
+    assert "tripped: expected_rps is 22.8, limit 12.0" in said
+    assert f"frostline review new {SECOND} --previous" in said
 
 
-def test_two_reviews_that_point_the_same_way(tmp_path, review, capsys, stated):
+def test_two_reviews_that_point_the_same_way(tmp_path, review, stated, check):
     review.write_text(review.read_text().replace("keep the function", ""))
-    stated["now"] = datetime(2027, 1, 5, tzinfo=UTC)
+    stated.now = datetime(2027, 1, 5, tzinfo=UTC)
     measured(tmp_path, SECOND, month="12", rounds=2, seed=5)
-    second = written(tmp_path, SECOND, review)[0]
-    code, told = checked(tmp_path, capsys)
+    second = stated.write(tmp_path, SECOND, review)[0]
+    code, said = check()
     assert code == 1
-    assert "enough signal to migrate: serverless in 2026-Q4 and in 2027-Q1" in told
-    assert told.count("no decision yet") == 1  # the first is superseded
+    assert "enough signal to migrate: serverless in 2026-Q4 and in 2027-Q1" in said
+    assert said.count("no decision yet") == 1  # the first is superseded
     decided(second)
-    assert checked(tmp_path, capsys)[0] == 0
+    assert check()[0] == 0
     review.write_text(review.read_text().replace("**serverless**", "**hybrid**", 1))
-    code, told = checked(tmp_path, capsys)
+    code, said = check()
     assert code == 1
-    assert "enough signal" not in told
-    assert "changed: the previous review" in told
+    assert "enough signal" not in said
+    assert "changed: the previous review" in said
 
 
-def test_bad_input_is_refused_with_every_problem(tmp_path, review, capsys):
+def test_bad_input_is_refused_with_every_problem(tmp_path, review, problems):
     text = review.read_text()
     bad = review.with_name("2026-Q3_bad.md")
     bad.write_text(text.replace('primary: "serverless"', "primary: mine").replace("rounds: 2", "rounds: two"))
     review.with_name("2026-Q3_worse.md").write_text("# no front matter")
     review.with_name("2026-Q3_alias.md").write_text(text.replace("previous: null", "previous: &a [*a]"))
-    problems = refused(tmp_path, capsys)
-    assert len(problems) == 4
-    assert any("primary: 'mine' is not accepted" in line for line in problems)
-    assert any("rounds: 'two' is not accepted" in line for line in problems)
-    assert any("an alias is not accepted" in line for line in problems)
+    lines = problems()
+    assert len(lines) == 4
+    assert any("primary: 'mine' is not accepted" in line for line in lines)
+    assert any("rounds: 'two' is not accepted" in line for line in lines)
+    assert any("an alias is not accepted" in line for line in lines)
 
 
-def test_a_missing_run_and_a_renamed_file(tmp_path, review, capsys):
+def test_a_missing_run_and_a_renamed_file(tmp_path, review, problems):
     renamed = review.rename(review.with_name("2026-Q4_other.md"))
-    (line,) = refused(tmp_path, capsys)
+    (line,) = problems()
     assert "give the file its name back" in line
     renamed.rename(review)
     (tmp_path / "runs" / FIRST).rename(tmp_path / "gone")
-    (line,) = refused(tmp_path, capsys)
+    (line,) = problems()
     assert f"run {FIRST} is not in" in line
 
 
-def test_a_folder_without_reviews(tmp_path, capsys):
-    (line,) = refused(tmp_path, capsys)
+def test_a_folder_without_reviews(tmp_path, problems):
+    (line,) = problems()
     assert "holds no review" in line
     (tmp_path / "reviews").mkdir()
     os.mkfifo(tmp_path / "reviews" / "pipe.md")
-    (line,) = refused(tmp_path, capsys)
+    (line,) = problems()
     assert "not an ordinary file" in line
 
 
