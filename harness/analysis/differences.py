@@ -7,7 +7,9 @@ from harness.files.problems import mapping, shown
 from harness.record.nouns import Manifest, package_identity
 
 MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
-SOFTWARE = ("frostline", "python", "source_sha256")
+SOFTWARE = ("frostline", "python")
+CODE = ("measuring_sha256", "source_sha256")
+"""The code that measured; in its place earlier runs kept the identity of all code. Compared where both tell it."""
 UNKNOWN = object()
 
 
@@ -29,6 +31,9 @@ def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
     software = [mapping(manifest.facts.get("software")) for manifest in (a, b)]
     for name in SOFTWARE:
         yield f"different software: {name}", *(known.get(name, UNKNOWN) for known in software)
+    for name in CODE:
+        if all(name in known for known in software):
+            yield f"different software: {name}", *(known[name] for known in software)
     libraries = [mapping(known.get("packages")) for known in software]
     for name in sorted(libraries[0].keys() | libraries[1].keys()):
         yield f"different software: {label(name)}", *(known.get(name, UNKNOWN) for known in libraries)

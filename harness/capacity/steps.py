@@ -12,8 +12,8 @@ from harness.errors import TrialError
 from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment, parse_experiment
 from harness.files.whole import sha256
+from harness.measure.constancy import changes
 from harness.measure.fitting import choose
-from harness.measure.machine import changes
 from harness.measure.run import start
 from harness.measure.walk import Watcher
 from harness.record.capacity import Step

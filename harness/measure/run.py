@@ -15,8 +15,9 @@ from harness.measure import validity
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_again
 from harness.measure.clean import sweep
+from harness.measure.constancy import changes, lasting_facts, software_facts
 from harness.measure.fitting import Choice
-from harness.measure.machine import changes, lasting_facts, machine_facts, software_facts
+from harness.measure.machine import machine_facts
 from harness.measure.walk import Watcher, walk
 from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
@@ -112,9 +113,10 @@ def _chosen(manifest: Manifest) -> Choice:
 
 
 def _changed_machine(manifest: Manifest, choice: Choice) -> list[str]:
-    before = manifest.facts.get("lasting")
-    now = lasting_facts(choice.engine)
-    return [f"facts changed since the run began: {line}" for line in changes(before, now)] if before else []
+    before = manifest.facts.get("lasting") or {}
+    if "source_sha256" in before:  # of a Frostline that hashed all of its code: surely not this one
+        return ["the code that measures is not that of the Frostline which began this run"]
+    return [f"facts changed since the run began: {line}" for line in changes(before, lasting_facts(choice.engine))]
 
 
 def _changed_limits(manifest: Manifest) -> list[str]:

@@ -6,8 +6,9 @@ from dataclasses import replace
 from harness.clock import now_ns, utc_now
 from harness.load.plan import LoadPlan
 from harness.load.process import LoadProcess, LoadResult
+from harness.measure.constancy import Circumstances
 from harness.measure.forced import Question, force_cold_starts
-from harness.measure.machine import Circumstances, HostTimes
+from harness.measure.machine import HostTimes
 from harness.measure.recording import recorded, unsent
 from harness.measure.rows import Exchange, exchanges_of
 from harness.measure.sampler import Sampler
@@ -22,9 +23,9 @@ Progress = Callable[[int, int], None]
 
 def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
     """Visit one deployment, and see that nothing changed meanwhile that should not have."""
-    before = Circumstances.seen(visit.engine)
+    before = Circumstances.look(visit.engine)
     found = _visited(visit, load, progress)
-    later = Circumstances.seen(visit.engine)
+    later = Circumstances.look(visit.engine)
     problems = [*found.record.problems, *before.problems(later, visit.lasting)]
     record = found.record.model_copy(update={"problems": [problem[:2000] for problem in problems]})
     return replace(found, record=record, repeatable=before.restarted(later))

@@ -11,8 +11,8 @@ from harness.errors import MissingError, TrialError
 from harness.experiment.plan import Trial
 from harness.load.process import LoadProcess
 from harness.measure.clean import sweep
+from harness.measure.constancy import changes, lasting_facts
 from harness.measure.fitting import Choice
-from harness.measure.machine import changes, lasting_facts
 from harness.measure.trial import carry_out
 from harness.measure.visit import Visit
 from harness.record.folder import RunFolder

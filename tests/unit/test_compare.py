@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from harness.analysis.compare import Verdict, compare
 from harness.analysis.comparison import Comparison, Comparisons, related, upheld
+from harness.analysis.differences import differences
 from harness.analysis.pairing import Usable
 from harness.analysis.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
 from harness.commands.app import app
@@ -161,6 +162,14 @@ def test_what_sets_two_runs_apart_is_named_with_both_values(tmp_path, changes, w
     make(tmp_path, seed=2, run="2026-04-01T00-00-00Z_planted_bbbb", **given)
     told = compare(tmp_path, "2026-01", "2026-04").warnings
     assert any(all(word in text for word in words) for text in told), told
+
+
+def test_the_identity_of_the_code_is_compared_between_runs_that_keep_the_same_one():
+    before = synthetic.manifest(facts={"software": {"source_sha256": "bar"}})
+    after = synthetic.manifest(facts={"software": {"measuring_sha256": "f00"}})
+    later = synthetic.manifest(facts={"software": {"measuring_sha256": "f11"}})
+    assert not [line for line in differences(before, after) if "sha256" in line]
+    assert [line for line in differences(after, later) if "measuring_sha256" in line and "f11" in line]
 
 
 def test_runs_of_two_experiments_are_refused(tmp_path):

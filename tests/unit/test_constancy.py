@@ -1,15 +1,19 @@
 """What may not change while a run goes on is noticed, and named with both values."""
 
+from pathlib import Path
+
 import pytest
 
 from harness.errors import TrialError
 from harness.experiment.question import parse_experiment
+from harness.measure import constancy
+from harness.measure.constancy import MEASURING, Circumstances, changes, lasting_facts, measuring_sha256
 from harness.measure.fitting import Choice
-from harness.measure.machine import Circumstances, changes, lasting_facts
+from harness.measure.run import _changed_machine
 from harness.measure.walk import _unchanged
 from tests.synthetic import manifest
 
-FACTS = {"cpus": 2, "engine_version": "20.10", "source_sha256": "a" * 64}
+FACTS = {"cpus": 2, "engine_version": "20.10", "measuring_sha256": "a" * 64}
 FIELDS = {"name": "alone", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "profiles": []}
 
 
@@ -46,7 +50,60 @@ def test_a_fact_that_an_older_manifest_lacks_is_not_compared():
 
 def test_lasting_facts_last():
     assert lasting_facts(False) == lasting_facts(False)
-    assert {"cpus", "host", "source_sha256"} <= lasting_facts(False).keys()
+    assert {"cpus", "host", "measuring_sha256"} <= lasting_facts(False).keys()
+
+
+def test_saving_what_reads_and_tells_changes_no_identity_and_saving_what_measures_does(monkeypatch, tmp_path):
+    for place in (
+        "harness/load/dispatch.py",
+        "harness/record/columns.py",
+        "harness/record/shelf.py",
+        "targets/clock.py",
+    ):
+        file = tmp_path / place
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("1\n")
+    monkeypatch.setattr(constancy, "ROOT", tmp_path)
+    monkeypatch.setattr(constancy, "MEASURING", [place for place in MEASURING if (tmp_path / place).exists()])
+    before = measuring_sha256()
+    (tmp_path / "harness/record/shelf.py").write_text("2\n")
+    (tmp_path / "targets/clock.py").touch()
+    assert measuring_sha256() == before
+    (tmp_path / "harness/load/dispatch.py").write_text("2\n")
+    assert measuring_sha256() != before
+
+
+def test_every_place_that_measures_is_there():
+    root = Path(constancy.__file__).parents[2]
+    assert [place for place in MEASURING if not (root / place).exists()] == []
+    packages = {place.split("/")[1] for place in MEASURING if place.startswith("harness/")}
+    assert {"experiment", "load", "measure"} <= packages and not {"report", "review", "analysis", "cost"} & packages
+
+
+def test_an_engine_is_asked_for_its_facts_once_until_it_is_another_process(monkeypatch):
+    processes, asked = ["7/70", "7/70", "7/70", "8/80", "8/80"], []
+
+    class Client:
+        def info(self):
+            asked.append(1)
+            return {"ServerVersion": f"20.{len(asked)}"}
+
+        def close(self):
+            asked.append("closed")
+
+    monkeypatch.setattr(constancy, "_ENGINE_FACTS", {})
+    monkeypatch.setattr(constancy.containers, "engine_process", lambda: processes.pop(0))
+    monkeypatch.setattr(constancy.containers, "engine", Client)
+    assert lasting_facts(True)["engine_version"] == lasting_facts(True)["engine_version"] == "20.1"
+    assert lasting_facts(True)["engine_version"] == "20.3"
+    assert asked == [1, "closed", 1, "closed"] and processes == []
+
+
+def test_a_run_of_the_time_when_all_code_was_hashed_is_not_taken_up_with_this_code():
+    choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
+    (line,) = _changed_machine(manifest(facts={"lasting": {"source_sha256": "a" * 64}}), choice)
+    assert "began this run" in line
+    assert _changed_machine(manifest(facts={"lasting": lasting_facts(False)}), choice) == []
 
 
 def test_a_run_whose_facts_changed_ends(monkeypatch):

@@ -66,6 +66,7 @@ def digests(run: RunFolder) -> Table:
         "manifest.json sha256": file_sha256(run, "manifest.json"),
         "trials.jsonl sha256": file_sha256(run, "trials.jsonl"),
         "Frostline": software.get("frostline"),
+        "sha256 of what measures": software.get("measuring_sha256"),
         "source sha256": software.get("source_sha256"),
         "commit": software.get("commit"),
         "Python": software.get("python"),

@@ -1,0 +1,135 @@
+"""With what software a run measures, and what must stay as it is while it goes on: machine, code, engine."""
+
+import hashlib
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from harness import __version__
+from harness.files.problems import shown
+from harness.measure.machine import machine_facts
+from targets.contract import DeploymentError
+from targets.local import containers
+
+ROOT = Path(__file__).parents[2]
+MEASURING = (
+    "harness/clock.py",
+    "harness/experiment",
+    "harness/load",
+    "harness/measure",
+    "harness/record/columns.py",
+    "harness/record/nouns.py",
+    "loadprofiles",
+    "targets",
+)
+"""Where a change may change what is measured. What reads and tells may be improved while a run goes on."""
+LASTING = ("cpu", "cpus", "memory_mb", "system", "host")
+LIBRARIES = {"locust", "gevent", "docker", "httptools", "uvicorn", "numpy", "scipy", "pyarrow", "pydantic"}
+
+
+def software_facts() -> dict[str, Any]:
+    """Versions, and the state of this checkout."""
+    installed = {item.name.lower(): item.version for item in distributions()}
+    status = _git("status", "--porcelain")
+    return {
+        "frostline": __version__,
+        "python": platform.python_version(),
+        "packages": {name: installed[name] for name in sorted(LIBRARIES & installed.keys())},
+        "measuring_sha256": measuring_sha256(),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": None if status is None else bool(status),
+    }
+
+
+def measuring_sha256() -> str:
+    """Of the Python files that measure: two runs of equal ones measured with the same instrument."""
+    stamps = []
+    for path in _measuring_files(MEASURING):
+        stat = path.stat()
+        stamps.append((path, stat.st_mtime_ns, stat.st_size))
+    return _digest(tuple(stamps))
+
+
+def _measuring_files(places: Iterable[str]) -> list[Path]:
+    files: list[Path] = []
+    for place in places:
+        path = ROOT / place
+        files += [path] if path.is_file() else path.rglob("*.py")
+    return sorted(files)
+
+
+@lru_cache(maxsize=1)  # asked before and after each trial: the files are read again only once one of them was written
+def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
+    digest = hashlib.sha256()
+    for path, _, _ in stamps:
+        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()
+
+
+def lasting_facts(engine: bool) -> dict[str, Any]:
+    """Facts that two trials of one run share; `engine`: containers are used. Written into the manifest."""
+    machine = machine_facts()
+    facts = {name: machine[name] for name in LASTING} | {"measuring_sha256": measuring_sha256()}
+    return facts | {f"engine_{name}": value for name, value in _engine_facts().items()} if engine else facts
+
+
+_ENGINE_FACTS: dict[str, dict[str, Any]] = {}
+"""By the engine's process, with which alone they can change: one client for a whole run, not three for each trial."""
+
+
+def _engine_facts() -> dict[str, Any]:
+    process = containers.engine_process()
+    if process in _ENGINE_FACTS:
+        return _ENGINE_FACTS[process]
+    try:
+        with closing(containers.engine()) as client:
+            facts = containers.engine_facts(client)
+    except DeploymentError:
+        return {"version": None}
+    if process is not None and process == containers.engine_process():
+        _ENGINE_FACTS[process] = facts
+    return facts
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Each fact that is not what it was, with both values; facts that only one side knows are not compared."""
+    both = [name for name in now if name in before]
+    return [f"{name}: {shown(before[name])} is now {shown(now[name])}" for name in both if before[name] != now[name]]
+
+
+def _git(*arguments: str) -> str | None:
+    """From the checkout this code lies in; None outside one."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        return None
+    done = subprocess.run([git, "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False, timeout=10)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+@dataclass(frozen=True)
+class Circumstances:
+    """How things stand at one moment of a trial."""
+
+    facts: dict[str, Any]
+    engine_process: str | None
+
+    @classmethod
+    def look(cls, engine: bool) -> "Circumstances":
+        """As they are now; `engine`: containers are used."""
+        return cls(lasting_facts(engine), containers.engine_process() if engine else None)
+
+    def restarted(self, later: "Circumstances") -> bool:
+        """Whether the engine is no longer the process that it was."""
+        return self.engine_process != later.engine_process
+
+    def problems(self, later: "Circumstances", at_begin: Mapping[str, Any]) -> list[str]:
+        """What makes a trial between these two moments INVALID; `at_begin` are the facts in the manifest."""
+        problems = [f"facts changed since the run began: {line}" for line in changes(at_begin, later.facts)]
+        return [*problems, "the Docker engine was restarted"] if self.restarted(later) else problems
