@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.decide import RESULTS, Results, Run
+from harness.commands.options import RESULTS, Results, Run
 from harness.files.text import harmless
 
 review_app = typer.Typer(help="Decision records.", no_args_is_help=True)

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.decide import RESULTS, Results, console, decide_app
+from harness.commands.options import RESULTS, Results, console
 
+remeasure_app = typer.Typer()
 schedule_app = typer.Typer(help="Measuring again every quarter.", no_args_is_help=True)
 
 
@@ -46,14 +47,14 @@ def schedule_install(
     install(experiments or [], with_.value, plan, results, console())
 
 
-@decide_app.command()
+@remeasure_app.command()
 def remeasure(
     if_due: Annotated[bool, typer.Option("--if-due", help="do nothing where the quarter has been measured")] = False,
     plan: Plan = PLAN,
     results: Results = RESULTS,
 ) -> None:
     """Measure the scheduled experiments again, last quarter's image as an anchor beside the new one."""
-    from harness.commands.run import measure
+    from harness.commands.runner import measure
     from harness.schedule.remeasuring import remeasure as again
 
     raise typer.Exit(again(if_due, plan, results, console(), measure))

@@ -45,6 +45,9 @@ class LogWatcher:
         """The trial's line."""
         self._print(f"{self._title}: {closing_line(record)}")
 
+    def close(self) -> None:
+        """Nothing: a log has nothing to give back."""
+
     def _print(self, line: str) -> None:
         self.console.print(
             "\n".join(harmless(part) for part in line.split("\n")), markup=False, highlight=False, soft_wrap=True

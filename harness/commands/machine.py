@@ -1,0 +1,109 @@
+"""Commands about this machine: what it can measure, what there is, what a killed run left; parts used alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import console
+from harness.errors import UsageError
+
+machine_app = typer.Typer()
+lambda_app = typer.Typer(help="The local Lambda on its own.", no_args_is_help=True)
+machine_app.add_typer(lambda_app, name="lambda")
+
+
+@machine_app.command()
+def doctor() -> None:
+    """Say what this machine can measure, and the fix for what it cannot."""
+    from harness.commands.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok  ' if finding.ok else 'NO  ' if finding.needed else 'note'}  {finding.what}: {finding.told}")
+    if any(finding.needed and not finding.ok for finding in findings):
+        raise typer.Exit(3)
+
+
+@machine_app.command("list")
+def list_() -> None:
+    """List experiments, workloads, targets and load profiles."""
+    from harness.commands.listing import listing
+
+    for heading, lines in listing().items():
+        print(f"{heading}:")
+        for name, told in lines:
+            print(f"  {name:<18} {told}")
+
+
+@machine_app.command()
+def clean(
+    all_: Annotated[bool, typer.Option("--all", help="also what belongs to a run that is going on")] = False,
+    images: Annotated[
+        bool, typer.Option("--images", help="also the images, which are otherwise kept for the next run")
+    ] = False,
+    anchors: Annotated[
+        bool, typer.Option("--anchors", help="with --images: also those that the next quarter is compared with")
+    ] = False,
+) -> None:
+    """Remove containers, processes and work folders that a killed run left behind."""
+    from harness.measure.clean import clean as remove
+
+    if anchors and not images:
+        raise UsageError(["clean: --anchors says which images --images removes: give both"])
+    cleaning = remove(all_, images, anchors)
+    for item in cleaning.removed:
+        print(f"removed {item.kind} {item.name}")
+    for item in cleaning.spared:
+        print(f"left alone, its run is going on: {item.kind} {item.name} (--all removes it)")
+    for item in cleaning.anchors:
+        print(f"kept as an anchor for the next quarter: {item.kind} {item.name} (--anchors removes it)")
+    for notice in cleaning.notices:
+        print(f"note: {notice}")
+    print(f"{len(cleaning.removed)} removed")
+
+
+@machine_app.command()
+def load(
+    url: Annotated[str, typer.Argument(help="http://host:port/path")],
+    profile: Annotated[str, typer.Option(help="a load profile from `frostline list`")] = "constant",
+    rate: Annotated[float, typer.Option(help="mean requests per second")] = 10.0,
+    seconds: float = 10.0,
+    seed: int = 1,
+    workers: int = 1,
+    body: Annotated[Path | None, typer.Option(help="file to POST; without one, GET")] = None,
+    timeout_s: float = 60.0,
+    format: Annotated[str, typer.Option(help="text or json")] = "text",
+) -> None:
+    """Drive an HTTP endpoint of yours with the open-loop load path; print counts, latencies and lag."""
+    from harness.commands.load_url import LoadOrder, load_url
+
+    raise typer.Exit(
+        load_url(LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s), format, console())
+    )
+
+
+@lambda_app.command("up")
+def lambda_up(
+    workload: Annotated[str, typer.Argument(help="a name from `frostline list`")],
+    port: Annotated[int, typer.Option(help="on 127.0.0.1; 0 takes a free one")] = 9000,
+    memory_mb: Annotated[int, typer.Option(help="per sandbox; vCPU follows, 1769 MB = 1")] = 1769,
+    timeout_s: float = 60.0,
+    keep_alive_s: float = 300.0,
+    concurrency_limit: int = 1000,
+    starts_per_10_s: int = 1000,
+    init_timeout_s: float = 10.0,
+    model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
+    target: Annotated[str, typer.Option(help="docker-lambda or process-lambda; default: what this machine can")] = "",
+) -> None:
+    """Run the local Lambda for one workload until Ctrl-C; boto3 with endpoint_url works against it."""
+    from harness.commands.lambda_up import LambdaOrder, lambda_up
+
+    function = {
+        "timeout_s": timeout_s,
+        "keep_alive_s": keep_alive_s,
+        "concurrency_limit": concurrency_limit,
+        "starts_per_10_s": starts_per_10_s,
+        "init_timeout_s": init_timeout_s,
+    }
+    lambda_up(LambdaOrder(workload, port, memory_mb, function, model_dir, target), console())

@@ -1,0 +1,64 @@
+"""Commands that measure."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import RESULTS, Results, console
+from harness.errors import UsageError
+
+measure_app = typer.Typer()
+
+
+@measure_app.command()
+def run(
+    experiment: Annotated[str | None, typer.Argument(help="a name from `frostline list`, or a YAML file")] = None,
+    rounds: Annotated[int | None, typer.Option(help="instead of the experiment's own number")] = None,
+    resume: Annotated[str | None, typer.Option(help="carry on an interrupted run: a folder, an id, or latest")] = None,
+    results: Results = RESULTS,
+) -> None:
+    """Measure: package, deploy, send the traffic, save after every trial, show the table."""
+    from harness.commands.runner import resume_run, run_experiment
+
+    if resume is None:
+        raise typer.Exit(run_experiment(experiment, rounds, results, console()))
+    if experiment is not None or rounds is not None:
+        raise UsageError(["--resume takes neither an experiment nor --rounds: the run's own are used"])
+    raise typer.Exit(resume_run(resume, results, console()))
+
+
+@measure_app.command()
+def capacity(
+    workload: Annotated[str, typer.Argument(help="a name from `frostline list`")],
+    target: Annotated[str, typer.Argument(help="a target from `frostline list`")],
+    latency_ms: Annotated[
+        float, typer.Option(help="objective: this percentile of latency is at most this long")
+    ] = 300.0,
+    percentile: float = 95.0,
+    most_rate: Annotated[float, typer.Option(help="nothing above this rate is tried, requests per second")] = 200.0,
+    step_s: Annotated[float, typer.Option(help="length of one step")] = 6.0,
+    repeats: Annotated[int, typer.Option(help="steps at each rate of the bisection")] = 3,
+    concurrency_limit: Annotated[int, typer.Option(help="sandboxes of a function")] = 2,
+    seed: int = 1,
+    format: Annotated[str, typer.Option(help="text or json")] = "text",
+    results: Results = RESULTS,
+) -> None:
+    """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
+    from harness.capacity.running import CapacityOrder, measure_capacity
+
+    order = CapacityOrder(workload, target, latency_ms, percentile, most_rate, step_s, repeats, concurrency_limit, seed)
+    raise typer.Exit(measure_capacity(order, format, results, console()))
+
+
+@measure_app.command()
+def selftest(
+    target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,
+    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, e.g. mix; may be given again")] = None,
+    format: Annotated[str, typer.Option(help="text or json")] = "text",
+    results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
+) -> None:
+    """Measure what is known beforehand on every local target, and print truth beside measurement (10 to 15 minutes)."""
+    from harness.selftest.running import selftest as examine
+
+    raise typer.Exit(examine(target or [], scenario or [], results, format, console()))

@@ -1,0 +1,83 @@
+"""Commands that read stored runs; none of them needs more than the data libraries."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.commands.options import RESULTS, Results, Run, TableFormat, console
+
+read_app = typer.Typer()
+
+
+@read_app.command()
+def show(
+    run: Run = "latest",
+    format: TableFormat = "text",
+    results: Results = RESULTS,
+) -> None:
+    """Print a run's table."""
+    from harness.cost.costing import summary_with_cost
+    from harness.record.shelf import find_run
+    from harness.report.console import render
+
+    summary = summary_with_cost(find_run(results, run))
+    render(summary, format, console())  # type: ignore[arg-type]
+    if not summary.valid:
+        raise typer.Exit(1)
+
+
+@read_app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="the baseline: a target or workload of one run, or a run")],
+    b: Annotated[str, typer.Argument(help="what is judged beside it")],
+    run: Annotated[str | None, typer.Option(help="the run that holds both; default: latest")] = None,
+    format: TableFormat = "text",
+    results: Results = RESULTS,
+) -> None:
+    """Is B FASTER, SLOWER or the SAME as A, by the margin set before the run; UNCLEAR says how many rounds to add."""
+    from harness.analysis.compare import compare as compare_sides
+    from harness.report.comparison import render
+
+    render(compare_sides(results, a, b, run), format, console())
+
+
+@read_app.command()
+def cost(
+    run: Run = "latest",
+    book: Annotated[Path | None, typer.Option(help="other prices than those that the run keeps")] = None,
+    format: TableFormat = "text",
+    results: Results = RESULTS,
+) -> None:
+    """Cost at the expected traffic, term by term, and the traffic at which both sides cost the same."""
+    from harness.report.cost import cost_of_run
+
+    cost_of_run(results, run, book, format, console())
+
+
+@read_app.command()
+def report(
+    run: Run = "latest",
+    output: Annotated[Path | None, typer.Option(help="file to write; default: report.html in the run folder")] = None,
+    format: Annotated[str, typer.Option(help="html or md")] = "html",
+    results: Results = RESULTS,
+) -> None:
+    """Write the whole run as one page that needs no network: charts, tables, doubts and how to repeat it."""
+    from harness.report.page import write_report
+
+    path = write_report(results, run, output, format)
+    print(f"written: {path}")
+
+
+@read_app.command()
+def history(
+    experiment: Annotated[str, typer.Argument(help="name of the experiment whose stored runs are read")],
+    field: Annotated[list[str] | None, typer.Option(help="a number of the summary; may be given again")] = None,
+    svg: Annotated[Path | None, typer.Option(help="also draw it into this file")] = None,
+    format: Annotated[str, typer.Option(help="text, md or json")] = "text",
+    results: Results = RESULTS,
+) -> None:
+    """The chosen numbers over all stored runs of an experiment, with intervals and change points."""
+    from harness.report.history import history_of
+
+    history_of(results, experiment, field or [], svg, format, console())
