@@ -29,9 +29,10 @@ PLAN = Path("frostline-schedule.yaml")
 @schedule_app.command("show")
 def schedule_show(plan: Plan = PLAN, results: Results = RESULTS) -> None:
     """What is measured again, when it was measured last, when it is due, and what may have to change."""
-    from harness.schedule.showing import show
+    from harness.clock import utc_now
+    from harness.schedule.due import show
 
-    show(plan, results, console())
+    show(plan, results, console(), utc_now())
 
 
 @schedule_app.command("install")
@@ -42,9 +43,10 @@ def schedule_install(
     results: Results = RESULTS,
 ) -> None:
     """Write down the list of experiments and have it measured again every quarter, off the hour."""
-    from harness.schedule.installing import install
+    from harness.clock import utc_now
+    from harness.schedule.install import install
 
-    install(experiments or [], with_.value, plan, results, console())
+    install(experiments or [], with_.value, plan, results, console(), utc_now())
 
 
 @remeasure_app.command()
@@ -54,7 +56,9 @@ def remeasure(
     results: Results = RESULTS,
 ) -> None:
     """Measure the scheduled experiments again, last quarter's image as an anchor beside the new one."""
+    from harness.clock import utc_now
     from harness.commands.runner import measure
-    from harness.schedule.remeasuring import remeasure as again
+    from harness.schedule.remeasure import Measuring
+    from harness.schedule.remeasure import remeasure as measure_again
 
-    raise typer.Exit(again(if_due, plan, results, console(), measure))
+    raise typer.Exit(measure_again(if_due, plan, results, console(), Measuring(measure), utc_now()))

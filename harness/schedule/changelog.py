@@ -30,7 +30,7 @@ COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Change:
+class DefinitionChange:
     """An experiment whose definition is no longer that of its last run."""
 
     experiment: str
@@ -53,22 +53,22 @@ class Change:
         return f"\n## {self.heading}\n\nLast run before: {escaped(self.run)}\n\nWhat changed:\n\n{listed}\nWhy:\n"
 
 
-def change_of(experiment: Experiment, last: Manifest | None) -> Change | None:
-    """What changed since the last run; None where nothing did or nothing was measured."""
+def change_since(last: Manifest | None, experiment: Experiment) -> DefinitionChange | None:
+    """What changed in an experiment since its last run; None where nothing did or nothing was measured."""
     after = experiment.sha256()
     if last is None or last.definition == after:
         return None
     before = last.definition[:12]
-    told = [
-        f"{label(place)}: {value(place, one)} -> {value(place, other)}"
-        for place, one, other in compared(last.experiment, experiment.model_dump(mode="json"))
+    texts = [
+        f"{label(place)}: {value(place, old)} -> {value(place, new)}"
+        for place, old, new in field_changes(last.experiment, experiment.model_dump(mode="json"))
     ]
-    more = [f"and {len(told) - MOST_LINES} more"] if len(told) > MOST_LINES else []
-    lines = [*(escaped(line) for line in told[:MOST_LINES]), *more] or ["nothing that this version of Frostline tells"]
-    return Change(experiment.name, before, after[:12], last.run, tuple(lines))
+    more = [f"and {len(texts) - MOST_LINES} more"] if len(texts) > MOST_LINES else []
+    lines = [*(escaped(line) for line in texts[:MOST_LINES]), *more] or ["nothing that this version of Frostline tells"]
+    return DefinitionChange(experiment.name, before, after[:12], last.run, tuple(lines))
 
 
-def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def field_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Every field that makes another experiment, with both values, ABSENT where one has no such field."""
     old, new = dict(_flat(canonical(before))), dict(_flat(canonical(after)))
     written = dict(_flat(dict(before))), dict(_flat(dict(after)))  # with the defaults, which the canonical form lacks
@@ -104,14 +104,15 @@ def value(place: str, given: Any) -> str:
     return "–" if given is ABSENT else shown(given)  # noqa: RUF001
 
 
-def asked(results: Path, changes: list[Change], experiments: list[str]) -> list[str]:
+def ask_why(results: Path, changes: list[DefinitionChange], experiments: list[str]) -> list[str]:
     """Write an entry for each change that has none; returns a line for each entry of `experiments` that lacks a reason.
 
     UsageError when the file is not readable text, MissingError when it cannot be written: nothing is then overwritten.
     """
     file = results / NAME
     text = _text(file)
-    if new := [change for change in changes if change.heading not in dict(_entries(text))]:
+    known = dict(_entries(text))
+    if new := [change for change in changes if change.heading not in known]:
         text = (text.rstrip("\n") + "\n" if text.strip() else TITLE) + "".join(change.entry for change in new)
         try:
             results.mkdir(parents=True, exist_ok=True)
@@ -126,8 +127,8 @@ def unexplained(text: str, experiments: list[str]) -> list[str]:
     """Headings of the entries about these experiments in which nobody has said why."""
     return [
         heading
-        for heading, told in _entries(text)
-        if heading.split()[0] in experiments and not ((why := WHY.search(told)) and COMMENT.sub("", why[1]).strip())
+        for heading, entry in _entries(text)
+        if heading.split()[0] in experiments and not ((why := WHY.search(entry)) and COMMENT.sub("", why[1]).strip())
     ]
 
 

@@ -40,7 +40,7 @@ class Moment(Part):
 
 
 class Plan(Part):
-    """The file."""
+    """What the schedule's file says."""
 
     schema_: Literal["frostline/schedule/1"] = Field("frostline/schedule/1", alias="schema")
     experiments: Annotated[list[Annotated[str, Field(min_length=1, max_length=500)]], Field(min_length=1)]
@@ -66,24 +66,24 @@ def read_plan(file: Path) -> tuple[Plan, list[Experiment]]:
         plan = Plan.model_validate(read_mapping(file))
     except ValidationError as error:
         raise UsageError([f"{file}: {line}" for line in problems_in(error)]) from None
-    return plan, scheduled(plan.experiments, file)
+    return plan, read_experiments(plan.experiments, file)
 
 
-def scheduled(names: list[str], file: Path) -> list[Experiment]:
+def read_experiments(names: list[str], file: Path) -> list[Experiment]:
     """The experiments of these names; files are looked for beside `file`. UsageError with every problem of all."""
-    found: list[Experiment] = []
+    experiments: list[Experiment] = []
     problems: list[str] = []
     for name in names:
         try:
-            found.append(read_experiment(name if name in experiment_names() else os.path.join(file.parent, name)))  # noqa: PTH118
+            experiments.append(read_experiment(name if name in experiment_names() else os.path.join(file.parent, name)))  # noqa: PTH118
         except UsageError as error:
             problems += error.problems
-    known = [experiment.name for experiment in found]
+    known = [experiment.name for experiment in experiments]
     twice = sorted({name for name in known if known.count(name) > 1})
     problems += [f"experiments: two are called {name}: their runs could not be told apart" for name in twice]
     if problems:
         raise UsageError([f"{file}: {problem}" for problem in problems])
-    return found
+    return experiments
 
 
 def as_written(names: list[str], file: Path) -> list[str]:

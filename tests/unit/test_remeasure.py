@@ -13,8 +13,8 @@ from harness.experiment.question import read_experiment
 from harness.measure.anchor import Anchor, anchor_of, keep_images
 from harness.measure.fitting import Choice
 from harness.record.folder import RunFolder
-from harness.schedule import remeasuring
 from harness.schedule.changelog import NAME
+from harness.schedule.remeasure import Measuring, remeasure
 from targets.contract import DeploymentError, Package
 from targets.packaging.anchor import anchor_package, is_anchor, keep, recipe_differences
 from targets.packaging.archive import ImageArchive
@@ -47,16 +47,15 @@ def stored(results, run, started_at, **changes):
 class Machine:
     """Stands for everything that measures: remembers what it was asked for and stores a run for each."""
 
-    def __init__(self, results, monkeypatch):
+    def __init__(self, results):
         self.results = results
         self.measured = []
         self.kept = []
         self.fails = {}
         self.no_anchor = None
-        monkeypatch.setattr(remeasuring, "utc_now", lambda: NOW)
-        monkeypatch.setattr(remeasuring, "choose", lambda experiment: Choice(experiment, ["docker-service"], []))
-        monkeypatch.setattr(remeasuring, "anchor_of", self.anchor_of)
-        monkeypatch.setattr(remeasuring, "keep_images", self.keep)
+
+    def choose(self, experiment):
+        return Choice(experiment, ["docker-service"], [])
 
     def measure(self, choice, results, console, anchor=None):
         name = choice.experiment.name
@@ -88,13 +87,14 @@ class Machine:
         plan = self.results / "schedule.yaml"
         plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": list(names)}))
         stream = io.StringIO()
-        code = remeasuring.remeasure(if_due, plan, self.results, Console(file=stream), self.measure)
+        measuring = Measuring(self.measure, self.choose, self.anchor_of, self.keep)
+        code = remeasure(if_due, plan, self.results, Console(file=stream), measuring, NOW)
         return code, stream.getvalue()
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
-    return Machine(tmp_path, monkeypatch)
+def machine(tmp_path):
+    return Machine(tmp_path)
 
 
 def test_a_daily_call_measures_once_a_quarter_last_quarters_image_first(machine, tmp_path):
@@ -102,14 +102,19 @@ def test_a_daily_call_measures_once_a_quarter_last_quarters_image_first(machine,
     code, told = machine.again("quickstart")
     assert code == 0
     [anchor, new] = machine.measured
-    assert anchor[:2] == ("quickstart", "summer") and new[:2] == ("quickstart", None)
+    assert anchor[:2] == ("quickstart", "summer")
+    assert new[:2] == ("quickstart", None)
     assert any("images of run summer" in notice for notice in anchor[2])
     assert any("ANCHOR: run new-1 deployed" in notice for notice in new[2])
-    assert "frostline compare new-1 new-2" in told and "frostline compare summer new-1" in told
+    assert "frostline compare new-1 new-2" in told
+    assert "frostline compare summer new-1" in told
     assert "both deployed the same images" in told
-    assert machine.kept == ["new-2"] and "kept for next quarter" in told
+    assert machine.kept == ["new-2"]
+    assert "kept for next quarter" in told
     code, told = machine.again("quickstart")
-    assert code == 0 and len(machine.measured) == 2 and "measured in 2026-Q4 by run new-2: nothing to do" in told
+    assert code == 0
+    assert len(machine.measured) == 2
+    assert "measured in 2026-Q4 by run new-2: nothing to do" in told
     assert machine.again("quickstart", if_due=False)[0] == 0
     assert [run for _, run, _ in machine.measured[2:]] == ["summer", None], "still last quarter's, not this one's"
 
@@ -124,7 +129,8 @@ def test_without_an_anchor_it_is_said_aloud_and_kept_in_the_run(machine, tmp_pat
     machine.no_anchor = reason
     assert machine.again("quickstart")[0] == 0
     [(_, run, notices)] = machine.measured
-    assert run is None and any(notice.startswith("NO ANCHOR: ") and part in notice for notice in notices)
+    assert run is None
+    assert any(notice.startswith("NO ANCHOR: ") and part in notice for notice in notices)
 
 
 def test_what_cannot_be_measured_does_not_keep_the_others_from_it(machine, tmp_path):
@@ -134,7 +140,8 @@ def test_what_cannot_be_measured_does_not_keep_the_others_from_it(machine, tmp_p
         ("baseline", False): MissingError("no disk"),
     }
     code, told = machine.again("baseline", "quickstart", "semantic-search")
-    assert code == 3 and "baseline: not measured: no disk" in told
+    assert code == 3
+    assert "baseline: not measured: no disk" in told
     assert [(name, run) for name, run, _ in machine.measured] == [
         ("baseline", None),
         ("quickstart", "summer"),
@@ -156,11 +163,14 @@ def test_a_changed_definition_is_measured_and_asks_a_person_until_one_answers(ma
     given = {"experiment": old.model_dump(mode="json"), "experiment_sha256": old.sha256()}
     stored(tmp_path, "summer", "2026-08-01T06:17:00+00:00", **given)
     code, told = machine.again("quickstart")
-    assert code == 1 and len(machine.measured) == 2 and "NEEDS YOU" in told
+    assert code == 1
+    assert len(machine.measured) == 2
+    assert "NEEDS YOU" in told
     assert "the definition changed meanwhile" in told
     file = tmp_path / NAME
     assert "rounds: 5" in file.read_text()
-    assert machine.again("quickstart")[0] == 1 and len(machine.measured) == 2
+    assert machine.again("quickstart")[0] == 1
+    assert len(machine.measured) == 2
     file.write_text(file.read_text().replace("Why:", "Why: a quicker look is enough"))
     assert machine.again("quickstart")[0] == 0
 
@@ -207,7 +217,8 @@ class Engine:
 def test_only_an_image_that_we_built_for_the_workload_becomes_an_anchor():
     engine = Engine(Image(IMAGE, ["frostline/filetype:x"]), Image(OTHER, ["theirs:latest"], workload="echo"))
     assert not is_anchor(engine.get(IMAGE))
-    assert keep(engine, "filetype", IMAGE) == "frostline-anchor/filetype:aaaaaaaaaaaa" and is_anchor(engine.get(IMAGE))
+    assert keep(engine, "filetype", IMAGE) == "frostline-anchor/filetype:aaaaaaaaaaaa"
+    assert is_anchor(engine.get(IMAGE))
     for image_id, why in (
         (OTHER, "not one of filetype"),
         ("theirs:latest", "no image id"),
@@ -227,9 +238,9 @@ def test_the_very_image_of_then_is_deployed_where_it_is_there(monkeypatch):
     workload = QUICK.workloads[0].resolve()
     package = anchor_package(Engine(Image(IMAGE)), workload, None, packaged(IMAGE) | {"base": "debian"}, print)
     assert package.reference == "frostline-anchor/filetype:aaaaaaaaaaaa"
-    assert (
-        package.facts["image_id"] == IMAGE and package.facts["base"] == "debian" and "rebuilt_for" not in package.facts
-    )
+    assert package.facts["image_id"] == IMAGE
+    assert package.facts["base"] == "debian"
+    assert "rebuilt_for" not in package.facts
 
 
 def test_an_image_that_is_gone_is_made_again_by_the_same_recipe_or_what_differs_is_told(monkeypatch):
@@ -237,7 +248,8 @@ def test_an_image_that_is_gone_is_made_again_by_the_same_recipe_or_what_differs_
     built = Package("filetype", "frostline/filetype:x", packaged(OTHER))
     monkeypatch.setattr("targets.packaging.anchor.build_image", lambda *_: built)
     package = anchor_package(engine, workload, None, packaged(IMAGE), said.append)
-    assert package.reference == "frostline-anchor/filetype:bbbbbbbbbbbb" and package.facts["rebuilt_for"] == IMAGE
+    assert package.reference == "frostline-anchor/filetype:bbbbbbbbbbbb"
+    assert package.facts["rebuilt_for"] == IMAGE
     assert Anchor("r", "0", {KEY: package}).facts == {
         "run": "r",
         "experiment_sha256": "0",

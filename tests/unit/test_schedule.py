@@ -13,11 +13,9 @@ from harness.clock import Quarter
 from harness.errors import RecordError, UsageError
 from harness.experiment.question import read_experiment
 from harness.record.folder import RunFolder
-from harness.schedule import showing
-from harness.schedule.changelog import NAME, asked, change_of, compared
-from harness.schedule.due import standing
+from harness.schedule.changelog import NAME, ask_why, change_since, field_changes
+from harness.schedule.due import show, standing
 from harness.schedule.plan import Plan, as_written, read_plan
-from harness.schedule.showing import show
 from tests.synthetic import manifest
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -42,7 +40,8 @@ def test_every_problem_of_a_schedule_is_told_at_once(tmp_path):
     with pytest.raises(UsageError) as told:
         read_plan(plan_file(folder, experiments=["nothing", "bad.yaml", "quickstart", "quickstart"]))
     message = str(told.value)
-    assert "nothing' is neither a file nor one of" in message and "two are called quickstart" in message
+    assert "nothing' is neither a file nor one of" in message
+    assert "two are called quickstart" in message
     assert all(part in message for part in ("name: 'UPPER'", "rounds: 0", "'nowhere' is not one of"))
 
 
@@ -67,7 +66,8 @@ def test_a_written_schedule_is_read_back_and_holds_no_absolute_path(tmp_path, mo
     (tmp_path / "plans").mkdir()
     file = tmp_path / "plans" / "schedule.yaml"
     Plan(experiments=as_written(["quickstart", str(tmp_path / "own.yaml")], file)).write(file)
-    assert str(tmp_path) not in file.read_text() and "../own.yaml" in file.read_text()
+    assert str(tmp_path) not in file.read_text()
+    assert "../own.yaml" in file.read_text()
     plan, experiments = read_plan(file)
     assert [experiment.name for experiment in experiments] == ["quickstart", "own"]
     assert plan.moment.cron == "17 6 1 1,4,7,10 *"
@@ -97,10 +97,15 @@ def test_only_a_finished_run_of_this_quarter_that_is_no_anchor_is_one():
     # In another time zone it is October already.
     late = measured("f", "2026-10-01T01:00:00+05:00")
     stand = standing("quickstart", [other, anchor, unfinished, late, nonsense, summer], NOW)
-    assert stand.due and stand.last is late and stand.previous is late and stand.anchor is anchor
+    assert stand.due
+    assert stand.last is late
+    assert stand.previous is late
+    assert stand.anchor is anchor
     now = measured("g", "2026-10-05T06:17:00")
     stand = standing("quickstart", [now, late, anchor], NOW)
-    assert not stand.due and stand.last is now and stand.previous is late
+    assert not stand.due
+    assert stand.last is now
+    assert stand.previous is late
     assert standing("quickstart", [now], NOW).previous is now
     assert standing("quickstart", [], NOW).due
 
@@ -110,8 +115,9 @@ def test_a_change_names_the_fields_that_make_another_experiment_and_no_others():
     after = json.loads(json.dumps(before)) | {"rounds": 10, "expected": {"requests_per_month": 9.0, "peak_to_mean": 1}}
     after["profiles"][0]["parameters"]["rate"] = 9
     del after["margin"]  # at its default, as an older Frostline would have stored it that had no such field
-    assert list(compared(before, after)) == [("profiles.0.parameters.rate", 4, 9), ("rounds", 3, 10)]
-    assert change_of(QUICK, None) is None and change_of(QUICK, measured("a", "2026-08-01T06:17:00+00:00")) is None
+    assert list(field_changes(before, after)) == [("profiles.0.parameters.rate", 4, 9), ("rounds", 3, 10)]
+    assert change_since(None, QUICK) is None
+    assert change_since(measured("a", "2026-08-01T06:17:00+00:00"), QUICK) is None
 
 
 def test_what_a_run_folder_says_is_harmless_in_the_changelog_and_no_folder_of_the_users_is_told():
@@ -121,37 +127,44 @@ def test_what_a_run_folder_says_is_harmless_in_the_changelog_and_no_folder_of_th
     }
     experiment["workloads"][0]["model_dir"] = "/somebody/else/private/model"
     experiment["zzz"] = {str(number): number for number in range(100)}
-    change = change_of(QUICK, measured("a", "2026-08-01T06:17:00+00:00", experiment=experiment))
+    change = change_since(measured("a", "2026-08-01T06:17:00+00:00", experiment=experiment), QUICK)
     assert change is not None
-    assert "script" in change.entry and "\x1b" not in change.entry
+    assert "script" in change.entry
+    assert "\x1b" not in change.entry
     assert re.findall(r"(?<!\\)[<\[\]]", change.entry) == []
-    assert "/somebody" not in change.entry and "private" not in change.entry and "model" in change.entry
-    assert change.entry.count("\n## ") == 1 and "more" in change.entry and len(change.lines) == 41
+    assert "/somebody" not in change.entry
+    assert "private" not in change.entry
+    assert "model" in change.entry
+    assert change.entry.count("\n## ") == 1
+    assert "more" in change.entry
+    assert len(change.lines) == 41
 
 
 def test_a_reason_is_asked_for_until_somebody_gives_one(tmp_path):
     experiment = QUICK.model_copy(update={"rounds": 10})
-    change = change_of(experiment, measured("a", "2026-08-01T06:17:00+00:00"))
-    assert change is not None and change.lines == ("rounds: 3 -\\> 10",)
+    change = change_since(measured("a", "2026-08-01T06:17:00+00:00"), experiment)
+    assert change is not None
+    assert change.lines == ("rounds: 3 -\\> 10",)
     file = tmp_path / NAME
-    assert len(asked(tmp_path, [change], ["quickstart"])) == 1
+    assert len(ask_why(tmp_path, [change], ["quickstart"])) == 1
     first = file.read_text()
-    assert change.heading in first and len(asked(tmp_path, [change], ["quickstart"])) == 1 and file.read_text() == first
-    assert asked(tmp_path, [change], ["other"]) == []
+    assert change.heading in first
+    assert len(ask_why(tmp_path, [change], ["quickstart"])) == 1
+    assert file.read_text() == first
+    assert ask_why(tmp_path, [change], ["other"]) == []
     file.write_text(first.replace("Why:", "Why: <!-- nobody knows -->"))
-    assert asked(tmp_path, [], ["quickstart"])
+    assert ask_why(tmp_path, [], ["quickstart"])
     file.write_text(first + "\n## Notes of our own\n\nWhy: because\n")
-    assert asked(tmp_path, [], ["quickstart"]), "a reason given elsewhere is none"
+    assert ask_why(tmp_path, [], ["quickstart"]), "a reason given elsewhere is none"
     file.write_text(first.replace("Why:", "Why: three rounds allowed no verdict"))
-    assert asked(tmp_path, [change], ["quickstart"]) == []
+    assert ask_why(tmp_path, [change], ["quickstart"]) == []
     file.write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match="not readable text"):
-        asked(tmp_path, [change], ["quickstart"])
+        ask_why(tmp_path, [change], ["quickstart"])
     assert file.read_bytes() == b"\xff\xfe"
 
 
-def test_show_tells_what_is_due_and_what_needs_a_person(tmp_path, monkeypatch):
-    monkeypatch.setattr(showing, "utc_now", lambda: NOW)
+def test_show_tells_what_is_due_and_what_needs_a_person(tmp_path):
     plan = plan_file(tmp_path, experiments=["quickstart", "baseline", "semantic-search"])
     old = QUICK.model_dump(mode="json") | {"question": "\x1b[2J"}
     first = {"run": "r1", "started_at": "2026-08-01T06:17:00+00:00", "experiment": old, "experiment_sha256": "a" * 64}
@@ -161,13 +174,16 @@ def test_show_tells_what_is_due_and_what_needs_a_person(tmp_path, monkeypatch):
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "manifest.json").write_text("{}")
     stream = io.StringIO()
-    show(plan, tmp_path, Console(file=stream))
+    show(plan, tmp_path, Console(file=stream), NOW)
     told = stream.getvalue()
     assert "quickstart: due now; last run r1 (2026-08-01)" in told
     assert "baseline: measured in 2026-Q4, due again 2027-01-01; last run r2" in told
     assert "semantic-search: never measured; due now" in told
-    assert "its definition changed since then" in told and "NEEDS YOU" in told and "say why" in told
-    assert "not considered" in told and "\x1b" not in told
+    assert "its definition changed since then" in told
+    assert "NEEDS YOU" in told
+    assert "say why" in told
+    assert "not considered" in told
+    assert "\x1b" not in told
     assert "question" in (tmp_path / NAME).read_text()
     with pytest.raises(RecordError):
         RunFolder.open(tmp_path / "runs" / "broken")

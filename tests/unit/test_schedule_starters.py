@@ -18,8 +18,7 @@ from harness.commands.app import app
 from harness.commands.schedule import With
 from harness.errors import FrostlineError, MissingError, UsageError
 from harness.schedule.plan import Moment
-from harness.schedule.starter import Job
-from harness.schedule.starters import cron, eventbridge, github, starter, starter_names, systemd
+from harness.schedule.starters import Job, cron, eventbridge, github, starter, starter_names, systemd
 
 ARNS = {eventbridge.TARGET: "arn:aws:lambda:x:1:function:f", eventbridge.ROLE: "arn:aws:iam::1:role/r"}
 CRONTAB = """#!/bin/sh
@@ -83,15 +82,20 @@ def test_an_unknown_experiment_changes_nothing(table, home, monkeypatch, name):
     assert invoke("quickstart", "--with", "cron")[0] == 0
     before = table.read_text(), Path("frostline-schedule.yaml").read_text()
     code, told = invoke("semantic-search", "nothing", "neither", "--with", name.value)
-    assert code == 2 and "nothing" in told and "neither" in told
+    assert code == 2
+    assert "nothing" in told
+    assert "neither" in told
     assert (table.read_text(), Path("frostline-schedule.yaml").read_text()) == before
-    assert not Path(".github").exists() and not (home.parent / "home").exists()
+    assert not Path(".github").exists()
+    assert not (home.parent / "home").exists()
 
 
 def test_something_else_is_never_replaced_by_a_schedule(table, home):
     Path("frostline-schedule.yaml").write_text("name: something else\n")
     code, _ = invoke("quickstart", "--with", "cron")
-    assert code == 2 and Path("frostline-schedule.yaml").read_text() == "name: something else\n" and not table.exists()
+    assert code == 2
+    assert Path("frostline-schedule.yaml").read_text() == "name: something else\n"
+    assert not table.exists()
 
 
 def test_cron_keeps_every_other_line_and_its_own_block_once(table, home):
@@ -100,15 +104,18 @@ def test_cron_keeps_every_other_line_and_its_own_block_once(table, home):
     table.write_text(mine)
     assert invoke("quickstart", "--with", "cron")[0] == 0
     once = table.read_text()
-    assert once.startswith(mine) and once.count("remeasure --if-due") == 1
+    assert once.startswith(mine)
+    assert once.count("remeasure --if-due") == 1
     table.write_text(once + "3 4 * * * later\n")
     assert invoke("--with", "cron")[0] == 0
     assert table.read_text() == mine + "3 4 * * * later\n" + once.removeprefix(mine)
     # What cron hands to the shell is what was meant, whatever the folder is called.
     line = next(line for line in once.splitlines() if "--if-due" in line)
-    assert line.startswith("17 6 * * * ") and re.search(r"(?<!\\)%", line) is None
+    assert line.startswith("17 6 * * * ")
+    assert re.search(r"(?<!\\)%", line) is None
     words = shlex.split(line.split(maxsplit=5)[5].replace("\\%", "%"))
-    assert words[:2] == ["cd", str(home)] and str(home / "frostline-schedule.yaml") in words
+    assert words[:2] == ["cd", str(home)]
+    assert str(home / "frostline-schedule.yaml") in words
     assert words[-3:] == [">>", str(home / "results" / "remeasure.log"), "2>&1"]
 
 
@@ -116,34 +123,44 @@ def test_a_crontab_that_cannot_be_read_is_not_taken_for_an_empty_one(table, home
     table.write_text("1 2 * * * mine\n")
     table.with_name("table.broken").touch()
     code, told = invoke("quickstart", "--with", "cron")
-    assert code == 3 and "permission denied" in told and table.read_text() == "1 2 * * * mine\n"
+    assert code == 3
+    assert "permission denied" in told
+    assert table.read_text() == "1 2 * * * mine\n"
     assert not Path("frostline-schedule.yaml").exists()
     table.with_name("table.broken").unlink()
     broken = cron.marks(job())[0] + "\n5 6 * * * perhaps somebody else's\n"
     table.write_text(broken)
     code, told = invoke("quickstart", "--with", "cron")
-    assert code == 2 and "without the end of the block" in told and table.read_text() == broken
+    assert code == 2
+    assert "without the end of the block" in told
+    assert table.read_text() == broken
 
 
 def test_without_cron_the_fix_is_told(home, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
     code, told = invoke("quickstart", "--with", "cron")
-    assert code == 3 and "install cron" in told and not Path("frostline-schedule.yaml").exists()
+    assert code == 3
+    assert "install cron" in told
+    assert not Path("frostline-schedule.yaml").exists()
 
 
 def test_systemd_units_are_the_users_own_and_no_others_are_touched(home):
     folder = home.parent / "home" / ".config" / "systemd" / "user"
     assert invoke("quickstart", "--with", "systemd")[0] == 0
     code, told = invoke("--with", "systemd")
-    assert code == 0 and "systemctl --user enable --now frostline-remeasure.timer" in told
+    assert code == 0
+    assert "systemctl --user enable --now frostline-remeasure.timer" in told
     timer = (folder / "frostline-remeasure.timer").read_text()
-    assert "OnCalendar=*-01,04,07,10-01 06:17:00" in timer and "Persistent=true" in timer
+    assert "OnCalendar=*-01,04,07,10-01 06:17:00" in timer
+    assert "Persistent=true" in timer
     service = (folder / "frostline-remeasure.service").read_text()
-    assert "100%% here" in service and re.search(r"(?<!%)%(?!%)", service.partition("\n")[2]) is None
+    assert "100%% here" in service
+    assert re.search(r"(?<!%)%(?!%)", service.partition("\n")[2]) is None
     (folder / "frostline-remeasure.timer").write_text("[Timer]\nOnCalendar=daily\n")
     (folder / "frostline-remeasure.service").unlink()
     code, told = invoke("baseline", "--with", "systemd")
-    assert code == 2 and "nothing was overwritten" in told
+    assert code == 2
+    assert "nothing was overwritten" in told
     assert not (folder / "frostline-remeasure.service").exists()
     assert "baseline" not in Path("frostline-schedule.yaml").read_text()
 
@@ -166,28 +183,39 @@ def test_the_workflow_uses_our_own_commands_and_no_strangers_action(home):
     assert invoke("quickstart", "--with", "github")[0] == 0
     text = github.FILE.read_text()
     workflow = yaml.safe_load(text)
-    assert workflow[True]["schedule"] == [{"cron": "17 6 1 1,4,7,10 *"}] and "60 days without activity" in text
+    assert workflow[True]["schedule"] == [{"cron": "17 6 1 1,4,7,10 *"}]
+    assert "60 days without activity" in text
     [steps] = [held["steps"] for held in workflow["jobs"].values()]
     used = [step["uses"].partition("@")[0] for step in steps if "uses" in step]
     assert used == ["actions/checkout", "actions/upload-artifact"]
     commands = [step["run"] for step in steps if "run" in step]
-    assert commands[0] == "make install" and "remeasure --if-due --plan frostline-schedule.yaml" in commands[1]
-    assert str(home) not in text and workflow["permissions"] == {"contents": "read"}
+    assert commands[0] == "make install"
+    assert "remeasure --if-due --plan frostline-schedule.yaml" in commands[1]
+    assert str(home) not in text
+    assert workflow["permissions"] == {"contents": "read"}
     github.FILE.write_text("name: theirs\n")
     code, told = invoke("--with", "github")
-    assert code == 2 and "nothing was overwritten" in told and github.FILE.read_text() == "name: theirs\n"
+    assert code == 2
+    assert "nothing was overwritten" in told
+    assert github.FILE.read_text() == "name: theirs\n"
 
 
 def test_a_workflow_cannot_reach_outside_nor_smuggle_in_commands(home, tmp_path):
     code, told = invoke("quickstart", "--with", "github", "--results", str(tmp_path / "elsewhere"))
-    assert code == 2 and "outside" in told and not github.FILE.exists()
+    assert code == 2
+    assert "outside" in told
+    assert not github.FILE.exists()
     code, told = invoke("quickstart", "--with", "github", "--results", "${{ secrets.X }}; true")
-    assert code == 2 and "letters, digits" in told and not github.FILE.exists()
+    assert code == 2
+    assert "letters, digits" in told
+    assert not github.FILE.exists()
 
 
 def test_eventbridge_names_both_arns_that_are_not_told(home):
     code, told = invoke("quickstart", "--with", "eventbridge")
-    assert code == 2 and all(name in told for name in ARNS) and not Path("frostline-schedule.yaml").exists()
+    assert code == 2
+    assert all(name in told for name in ARNS)
+    assert not Path("frostline-schedule.yaml").exists()
 
 
 @pytest.fixture
@@ -196,7 +224,7 @@ def aws(home, monkeypatch):
     for variable, arn in ARNS.items():
         monkeypatch.setenv(variable, arn)
     client = boto3.client("scheduler", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
-    monkeypatch.setattr(eventbridge, "scheduler", lambda: client)
+    monkeypatch.setattr(boto3, "client", lambda service: client)
     with Stubber(client) as stub:
         yield stub
         stub.assert_no_pending_responses()
@@ -221,11 +249,13 @@ ANSWER = {"ScheduleArn": "arn:aws:scheduler:us-east-1:1:schedule/default/frostli
 def test_eventbridge_gets_one_schedule_and_no_file_the_arns(aws, home):
     aws.add_response("create_schedule", ANSWER, EXPECTED)
     code, told = invoke("quickstart", "--with", "eventbridge")
-    assert code == 0 and "created" in told
+    assert code == 0
+    assert "created" in told
     aws.add_client_error("create_schedule", "ConflictException", "there is one")
     aws.add_response("update_schedule", ANSWER, EXPECTED)
     code, told = invoke("--with", "eventbridge")
-    assert code == 0 and "updated" in told
+    assert code == 0
+    assert "updated" in told
     assert [path for path in home.rglob("*") if path.is_file() and "arn:" in path.read_text()] == []
 
 

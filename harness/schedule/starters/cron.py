@@ -6,7 +6,7 @@ import subprocess
 
 from harness.errors import MissingError, UsageError
 from harness.files.whole import one_line
-from harness.schedule.starter import Job
+from harness.schedule.starters import Job
 
 NOTHING = "no crontab"
 """What every cron says of a user who has none."""

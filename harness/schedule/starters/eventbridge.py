@@ -7,7 +7,7 @@ from typing import Any
 from harness.errors import MissingError, UsageError
 from harness.files.whole import one_line
 from harness.schedule.plan import MONTHS
-from harness.schedule.starter import Job
+from harness.schedule.starters import Job
 
 NAME = "frostline-remeasure"
 TARGET = "FROSTLINE_SCHEDULE_TARGET_ARN"
@@ -55,17 +55,17 @@ def put(job: Job, client: Any) -> str:
 
     try:
         try:
-            client.create_schedule(**asked(job))
+            client.create_schedule(**schedule_of(job))
         except client.exceptions.ConflictException:
-            client.update_schedule(**asked(job))
+            client.update_schedule(**schedule_of(job))
             return "updated"
     except (BotoCoreError, ClientError) as error:
-        told = one_line(str(error))
-        raise MissingError(f"EventBridge Scheduler refused: {told}: check credentials, region and both ARNs") from error
+        why = one_line(str(error))
+        raise MissingError(f"EventBridge Scheduler refused: {why}: check credentials, region and both ARNs") from error
     return "created"
 
 
-def asked(job: Job) -> dict[str, Any]:
+def schedule_of(job: Job) -> dict[str, Any]:
     """The whole schedule; an update replaces every field."""
     return {
         "Name": NAME,

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.schedule.starter import Job, refuse_foreign, write
+from harness.schedule.starters import Job, refuse_foreign, write
 
 FILE = Path(".github/workflows/frostline-remeasure.yml")
 MARK = "# Written by `frostline schedule install --with github`."

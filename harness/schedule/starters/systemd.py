@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from harness.schedule.plan import MONTHS
-from harness.schedule.starter import Job, refuse_foreign, write
+from harness.schedule.starters import Job, refuse_foreign, write
 
 UNIT = "frostline-remeasure"
 SERVICE = """{mark}
