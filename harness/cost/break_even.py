@@ -40,12 +40,13 @@ def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> Bre
     costs = [[curve(rate) for rate in rates] for curve in (dear.value, steady.value)]
     rate = crossing(rates, dear.value, steady.value)
     n = min(dear.n, steady.n)
+    # Beyond what is known the service's curve is only the most that it may cost: a crossing there is an upper bound.
     bounded = steady.known_to < (MOST_RPS if rate is None else rate)
     if rate is None:
         known = Estimate(None, n=n, why=UNMEASURED if bounded else "no crossing within the range looked at")
     else:
         known = with_ends(rates, rate, dear, steady)
-    cheaper = [one < other for one, other in zip(*costs, strict=True)]
+    cheaper = [by_use < by_hour for by_use, by_hour in zip(*costs, strict=True)]
     return BreakEven(
         workload=function.workload,
         profile=function.profile,
@@ -78,8 +79,9 @@ def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float |
     def gap(rate: float) -> float:
         return function(rate) - service(rate)
 
-    for below, above in pairwise(rates):
-        if gap(below) < 0 <= gap(above):
+    gaps = ((rate, gap(rate)) for rate in rates)
+    for (below, cheaper), (above, dearer) in pairwise(gaps):
+        if cheaper < 0 <= dearer:
             return float(scipy.optimize.bisect(gap, below, above, rtol=1e-6))
     return None
 

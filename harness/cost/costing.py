@@ -1,38 +1,40 @@
 """From a stored run to a Costing."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from harness.analysis.notes import Note
 from harness.analysis.summary import Row, Summary
 from harness.analysis.table import summarise
 from harness.cost.book import PriceBook
 from harness.cost.break_even import break_even
-from harness.cost.notices import notices_of
-from harness.cost.nouns import BreakEven, Costing, TermName
+from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
 from harness.cost.prices import Found, book_of
-from harness.cost.side import Side, side_of
+from harness.cost.side import Side, Terms, side_of
+from harness.cost.words import notices_of
 from harness.errors import FrostlineError, RecordError
 from harness.record.capacity import Capacity, capacity_of, read_capacities
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from harness.record.stated import Economics, economics_of
 
-COST = "cost_per_1k_usd"
-PEOPLE: tuple[TermName, ...] = ("engineering",)
-"""What nobody measures."""
-BLUNT = Note("blunt_cost", "the cost rests on blunt defaults of what people cost: see `frostline cost`", (COST,))
+
+@dataclass(frozen=True)
+class Priced:
+    """Every row under traffic that can be priced, by whose prices, and why others cannot."""
+
+    economics: Economics
+    prices: Found
+    sides: list[Side]
+    left_out: list[str]
 
 
 def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Costing:
     """At the experiment's expected traffic, by the prices that the run keeps, or those of `book`.
 
-    Where traffic is expected, the summary's rows learn their cost. UsageError when a price is missing or currencies
-    differ; RecordError when the run's own inputs are malformed.
+    UsageError when a price is missing or currencies differ; RecordError when the run's own inputs are malformed.
     """
-    economics = economics_of(run.manifest.experiment)
-    found = book_of(run, economics, book)
-    sides, left_out = sides_of(run, summary, economics, found)
-    expected = economics.expected
+    priced = price(run, summary, book)
+    expected, found, sides = priced.economics.expected, priced.prices, priced.sides
+    told = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides])
     return Costing(
         run=run.manifest.run,
         experiment=summary.experiment,
@@ -42,26 +44,23 @@ def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) 
         expected=expected is not None,
         sides=[side.cost() for side in sides],
         break_evens=break_evens(sides),
-        notices=[*found.notices, *notices_of(economics, sides), *left_out],
+        notices=[*found.notices, *told, *priced.left_out],
     )
 
 
-def sides_of(run: RunFolder, summary: Summary, economics: Economics, found: Found) -> tuple[list[Side], list[str]]:
-    """Of every row under traffic, and why others cannot be priced; the rows learn their cost if traffic is expected."""
+def price(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Priced:
+    """The sides of a run, without their break-evens, which take longer. Errors as of costing_of."""
+    economics = economics_of(run.manifest)
+    found = book_of(run, economics, book)
     capacities = read_capacities(run.path.parent.parent / "capacity")
     sides: list[Side] = []
     left_out: list[str] = []
     for row in (row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)):
         try:
-            side = side_of(run, row, economics, found.book, capacity_for(row, capacities))
+            sides.append(side_of(run, row, economics, found.book, capacity_for(row, capacities)))
         except RecordError as error:
             left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
-            continue
-        sides.append(side)
-        if economics.expected:
-            row.cost_per_1k_usd = side.per_1k()
-            row.notes += [BLUNT] if economics.at_default("stakes") else []
-    return sides, left_out
+    return Priced(economics, found, sides, left_out)
 
 
 def capacity_for(row: Row, capacities: list[Capacity]) -> Capacity | None:
@@ -78,9 +77,9 @@ def highest(sides: list[Side]) -> float:
 
 
 def break_evens(sides: list[Side]) -> list[BreakEven]:
-    """Every function beside every service that met the same traffic."""
-    functions, services = ([side for side in sides if side.kind == kind] for kind in ("function", "service"))
-    pairs = [(f, s) for f in functions for s in services if traffic_of(f) == traffic_of(s)]
+    """Every side that is billed by use beside every one that is bought by the hour and met the same traffic."""
+    by_use, by_hour = ([side for side in sides if side.bought.way.replicated is hours] for hours in (False, True))
+    pairs = [(f, s) for f in by_use for s in by_hour if traffic_of(f) == traffic_of(s)]
     return [found for pair in pairs if (found := crossing_of(*pair)) is not None]
 
 
@@ -90,25 +89,39 @@ def traffic_of(side: Side) -> tuple[str, str]:
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven | None:
-    """Of all terms, and of those that do not come from people. None where a side's cost cannot be told."""
-    found = []
-    for without in ((), PEOPLE):
-        dear, steady = function.curves(without), service.curves(without)
-        if dear is None or steady is None:
-            return None
-        found.append(break_even(function.row, service.row, dear, steady))
-    whole, bare = found
-    words = f"{whole.words}; without engineering: {bare.words}"
-    return replace(whole, rate_without_engineering=bare.rate, words=words)
+    """Of what is billed; beside it, where the experiment states something, of that too. None without a cost."""
+    billed = crossing_in(function, service, BILLED)
+    if billed is None or not (function.states or service.states):
+        return billed
+    whole = crossing_in(function, service, TERMS)
+    if whole is None:
+        return billed
+    return replace(billed, rate_with_stated=whole.rate, words=f"{billed.words}; with what you stated: {whole.words}")
+
+
+def crossing_in(function: Side, service: Side, terms: Terms) -> BreakEven | None:
+    """Of these terms alone; None where a side's cost cannot be told."""
+    dear, steady = function.curves(terms), service.curves(terms)
+    return None if dear is None or steady is None else break_even(function.row, service.row, dear, steady)
 
 
 def summary_with_cost(run: RunFolder) -> Summary:
     """The summary, with `cost_per_1k_usd` where the experiment states its traffic; what forbids that is a notice."""
     summary = summarise(run)
     try:
-        economics = economics_of(run.manifest.experiment)
-        if economics.expected:
-            sides_of(run, summary, economics, book_of(run, economics, None))
+        priced = price(run, summary)
     except FrostlineError as error:
-        summary.notices += [f"no cost: {line}" for line in str(error).split("\n")]
-    return summary
+        told = [f"no cost: {line}" for line in str(error).split("\n")]
+        return replace(summary, notices=[*summary.notices, *told])
+    return with_costs(summary, [side.cost() for side in priced.sides]) if priced.economics.expected else summary
+
+
+def with_costs(summary: Summary, sides: list[SideCost]) -> Summary:
+    """The same rows, each with its own side's cost per 1,000 good answers."""
+
+    def cost_of(row: Row) -> SideCost | None:
+        key = row.workload, row.target, row.profile, row.case
+        return next((side for side in sides if (side.workload, side.target, side.profile, side.case) == key), None)
+
+    rows = [(row, cost_of(row)) for row in summary.rows]
+    return replace(summary, rows=[replace(row, cost_per_1k_usd=side.per_1k_usd) if side else row for row, side in rows])

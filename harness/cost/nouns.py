@@ -1,15 +1,18 @@
 """The nouns of money: a priced line, a term, a side, a break-even, and all of them together (frostline/cost/1)."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
 from harness.record.estimate import Estimate, plain
 
 COST_SCHEMA = "frostline/cost/1"
-TermName = Literal["compute", "idle", "scaling penalty", "platform", "engineering"]
-TERMS: tuple[TermName, ...] = ("compute", "idle", "scaling penalty", "platform", "engineering")
-NOT_WORKED_OUT = Estimate(None, why="not worked out")
+TermName = Literal["compute", "idle", "platform", "scaling penalty", "stated platform", "engineering"]
+BILLED: tuple[TermName, ...] = ("compute", "idle", "platform")
+"""What the provider bills: all that headline, break-even and recommendation rest on."""
+STATED: tuple[TermName, ...] = ("scaling penalty", "stated platform", "engineering")
+"""What somebody states and nobody measures: beside the headline, never in it."""
+TERMS = (*BILLED, *STATED)
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class CostLine:
 
 @dataclass(frozen=True)
 class Term:
-    """One of the five terms. `usd_per_month` is None where it was not stated or cannot be told; `basis` says on what it
+    """One of the terms. `usd_per_month` is None where nobody stated it or it cannot be told; `basis` says on what it
     rests, in words."""
 
     name: TermName
     usd_per_month: float | None
     basis: str
+    billed: bool = True
+    """Whether the provider bills it; otherwise it has a value only where the experiment states one."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,14 @@ class Purchase:
 
 @dataclass(frozen=True)
 class SideCost:
-    """One row of the run at the expected traffic. The estimates hold all five terms; their interval is of the measured
-    part: what was not measured has none."""
+    """One row of the run at the expected traffic. The estimates hold what the provider bills; their interval is of the
+    measured part."""
 
     workload: str
     target: str
     profile: str
-    kind: Literal["service", "function"]
+    kind: str
+    """As the manifest says it: service or function."""
     purchase: Purchase
     replicas: int | None
     """Of a service at the expected peak."""
@@ -71,11 +77,16 @@ class SideCost:
     per_1k_usd: Estimate
     """For 1,000 good answers."""
     notes: list[str]
+    per_month_with_stated_usd: Estimate | None = None
+    """The same and what the experiment states; None where it states nothing."""
+    per_1k_with_stated_usd: Estimate | None = None
+    case: dict[str, Any] = field(default_factory=dict)
+    """Of the row, for which workload, target and profile alone are no key."""
 
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Mean requests per second at which function and service cost the same; above it the service is cheaper.
+    """Mean requests per second at which function and service are billed the same; above it the service is cheaper.
 
     `rate` has no value where there is none within the range looked at: `words` says which side is cheaper then.
     """
@@ -90,12 +101,13 @@ class BreakEven:
     service_usd_per_month: list[float]
     """The curves, over `rates`."""
     words: str
-    rate_without_engineering: Estimate = NOT_WORKED_OUT
+    rate_with_stated: Estimate | None = None
+    """Where also what the experiment states counts; None where it states nothing."""
 
 
 @dataclass(frozen=True)
 class Costing:
-    """All of a run. `notices` must be told with every figure: whose prices, which defaults, what was assumed."""
+    """All of a run. `notices` must be told with every figure: whose prices, what is stated, what was assumed."""
 
     run: str
     experiment: str | None

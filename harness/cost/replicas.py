@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 
 from harness.analysis.summary import Row
+from harness.cost.nouns import Purchase
+from harness.cost.usage import Use
 from harness.record.capacity import Capacity
 from harness.record.estimate import Estimate
-from harness.record.stated import Objective
+from harness.record.stated import SECONDS_PER_MONTH, Objective
 
 MOST_REPLICAS = 100_000
 
@@ -69,3 +71,9 @@ def shown_by(row: Row, objective: Objective | None) -> float | None:
         return own if row.ok == row.scheduled else None
     latency = row.latency_at(objective.percentile)
     return own if latency.value is not None and latency.value <= objective.latency_ms else None
+
+
+def utilisation(purchase: Purchase, use: Use, arrivals: float, replicas: int) -> float:
+    """Share of the replicas' time in which they infer, one inference at a time per vCPU; 1 at most."""
+    slots = replicas * max(1, math.floor(purchase.vcpus))
+    return min(1.0, arrivals / SECONDS_PER_MONTH * use.handler_s / slots)

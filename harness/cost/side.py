@@ -1,22 +1,20 @@
 """One row of a run as a side of the decision: what it is bought as, what it uses, what that comes to."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from harness.analysis.summary import Row
-from harness.cost.bill import Order, bill, utilisation
+from harness.cost.bill import Bought, bill
 from harness.cost.book import PriceBook
 from harness.cost.break_even import Curve, Curves
-from harness.cost.metering import Metered, metered
-from harness.cost.nouns import TERMS, CostLine, SideCost, Term, TermName
-from harness.cost.replicas import Carried, carried_by
-from harness.cost.sku import Kind, purchase_of
-from harness.cost.terms import basis_of, notes_of
-from harness.cost.use import Use, billed_of, use_of
+from harness.cost.nouns import BILLED, TERMS, CostLine, SideCost, TermName
+from harness.cost.platforms import way_for
+from harness.cost.replicas import Carried, carried_by, utilisation
+from harness.cost.usage import TrialUse, Use, billed_of, read_use, use_of
+from harness.cost.words import notes_of, terms_of, total
 from harness.errors import RecordError
-from harness.files.problems import shown
 from harness.record.capacity import Capacity
 from harness.record.estimate import Estimate
 from harness.record.figures import figure
@@ -24,6 +22,15 @@ from harness.record.folder import RunFolder
 from harness.record.stated import DEFAULT_PEAK, SECONDS_PER_MONTH, Economics, objective_of
 
 BYTES_PER_GB = 1e9
+Terms = tuple[TermName, ...]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a bill takes from measurement: what an arrival uses, and requests per second that a replica carries."""
+
+    use: Use
+    carried_rps: float | None
 
 
 @dataclass(frozen=True)
@@ -31,147 +38,132 @@ class Side:
     """Everything about one side; `arrivals` a month."""
 
     row: Row
-    order: Order
+    bought: Bought
     use: Use
-    trials: list[Metered]
+    trials: list[TrialUse]
     carried: Carried
     arrivals: float
     peak_to_mean: float
 
-    @property
-    def kind(self) -> Kind:
-        """Service or function."""
-        return self.order.kind
-
-    def replicas_at(self, arrivals: float, rate: float | None = None) -> int | None:
-        """Of a service at the peak of this traffic."""
-        peak_rps = arrivals / SECONDS_PER_MONTH * self.peak_to_mean
-        return self.carried.replicas(peak_rps, rate) if self.kind == "service" else None
-
     @cached_property
-    def billed(self) -> Estimate:
-        """Of a function, seconds per arrival."""
-        return billed_of(self.trials)
+    def uncertain(self) -> Estimate:
+        """The measured quantity whose interval is the cost's: what a replica carries, or seconds billed per arrival."""
+        return self.carried.rate if self.bought.way.replicated else billed_of(self.trials)
 
-    def lines_at(self, arrivals: float, billed_s: float | None = None, rate: float | None = None) -> list[CostLine]:
-        """The bill at another traffic, or at an end of what was measured."""
-        return bill(self.order, self.use.at(billed_s), arrivals, self.replicas_at(arrivals, rate))
+    @property
+    def measured(self) -> Measured:
+        """As measured."""
+        return Measured(self.use, self.carried.rate.value)
 
-    def total(
-        self,
-        arrivals: float,
-        without: Sequence[TermName] = (),
-        billed_s: float | None = None,
-        rate: float | None = None,
-    ) -> float:
-        """USD a month."""
-        lines = self.lines_at(arrivals, billed_s, rate)
-        return float(sum(line.ListCost for line in lines if line.term not in without))
+    def at(self, end: float | None) -> Measured:
+        """At one end of the uncertain quantity; as measured where it has none."""
+        if end is None:
+            return self.measured
+        if self.bought.way.replicated:
+            return Measured(self.use, end)
+        return Measured(replace(self.use, billed_s=end), None)
+
+    def replicas_at(self, arrivals: float, measured: Measured) -> int | None:
+        """Units bought for the peak of this traffic; None where they are not bought by the hour, or not known."""
+        if not self.bought.way.replicated:
+            return None
+        return self.carried.replicas(arrivals / SECONDS_PER_MONTH * self.peak_to_mean, measured.carried_rps)
+
+    def lines_at(self, arrivals: float, measured: Measured) -> list[CostLine]:
+        """The bill of a month at this traffic."""
+        return bill(self.bought, measured.use, arrivals, self.replicas_at(arrivals, measured))
 
     @property
     def tellable(self) -> bool:
-        """Whether a month can be told at all: a service's replicas must be known."""
-        return self.kind == "function" or self.replicas_at(self.arrivals) is not None
+        """Whether a month can be told at all: replicas must be known where they are paid."""
+        return not self.bought.way.replicated or self.replicas_at(self.arrivals, self.measured) is not None
 
-    def curves(self, without: Sequence[TermName] = ()) -> Curves | None:
-        """Cost over mean rates; None where it cannot be told."""
+    def curves(self, terms: Terms) -> Curves | None:
+        """Cost of these terms over mean rates, as measured and at both ends; None where it cannot be told."""
         if not self.tellable:
             return None
-        if self.kind == "function":
-            ends, n = (self.billed.low, self.billed.high), self.billed.n
-            low, high = ({"billed_s": end} for end in ends)
-        else:
-            number = self.carried.rate
-            low, high, n = {"rate": number.high}, {"rate": number.low}, number.n
-        value = self._curve(without)
-        return Curves(value, self._curve(without, **low), self._curve(without, **high), n, self._known_to())
+        # A replica that carries more is the cheap end; a request that is billed longer is the dear one.
+        low, high = self.uncertain.low, self.uncertain.high
+        cheap, dear = (high, low) if self.bought.way.replicated else (low, high)
+        value, least, most = (self.curve(terms, at) for at in (self.measured, self.at(cheap), self.at(dear)))
+        return Curves(value, least, most, self.uncertain.n, self.known_to)
 
-    def _known_to(self) -> float:
+    def curve(self, terms: Terms, measured: Measured) -> Curve:
+        """USD a month over mean requests per second."""
+        return lambda rps: total(self.lines_at(rps * SECONDS_PER_MONTH, measured), *terms)
+
+    @property
+    def known_to(self) -> float:
         """Mean rate up to which one replica is enough even by the least that it carries; no bound where measured."""
-        if self.kind == "function" or self.carried.measured:
+        if not self.bought.way.replicated or self.carried.measured:
             return math.inf
         return (self.carried.rate.value or 0.0) / self.peak_to_mean
 
-    def _curve(self, without: Sequence[TermName], **end: float | None) -> Curve:
-        return cache(lambda rps: self.total(rps * SECONDS_PER_MONTH, without, **end))
-
-    def per_month(self) -> Estimate:
-        """All terms; the interval is of billed time (function) or of capacity (service)."""
-        curves, rps = self.curves(), self.arrivals / SECONDS_PER_MONTH
+    def per_month(self, terms: Terms) -> Estimate:
+        """The interval is that of the uncertain quantity; there is none where one of its ends is not known."""
+        curves, rps, source = self.curves(terms), self.arrivals / SECONDS_PER_MONTH, self.uncertain
         if curves is None:
             return Estimate(None, why=self.carried.rate.why)
-        source = self.billed if self.kind == "function" else self.carried.rate
         ends = None not in (source.low, source.high)
         low, high = (curves.low(rps), curves.high(rps)) if ends else (None, None)
         return Estimate(curves.value(rps), low, high, curves.n, why=source.why, method=source.method)
-
-    def per_1k(self) -> Estimate:
-        """For 1,000 good answers."""
-        return self.per_month().scaled(1000 / self.good)
 
     @property
     def good(self) -> float:
         """Good answers a month."""
         return self.arrivals * self.use.good
 
+    @property
+    def states(self) -> bool:
+        """Whether the experiment states anything that this side's bill has."""
+        return any(line.term not in BILLED for line in self.lines_at(self.arrivals, self.measured))
+
     def cost(self) -> SideCost:
         """As it is told."""
-        replicas = self.replicas_at(self.arrivals)
-        lines = self.lines_at(self.arrivals) if self.tellable else []
+        replicas = self.replicas_at(self.arrivals, self.measured)
+        lines = self.lines_at(self.arrivals, self.measured) if self.tellable else []
+        month, whole = self.per_month(BILLED), self.per_month(TERMS) if self.states else None
+        bought = self.bought
         return SideCost(
             workload=self.row.workload,
             target=self.row.target,
             profile=self.row.profile,
-            kind=self.kind,
-            purchase=self.order.purchase,
+            kind=bought.way.kind,
+            purchase=bought.purchase,
             replicas=replicas,
-            utilisation=utilisation(self.order.purchase, self.use, self.arrivals, replicas) if replicas else None,
-            terms=[self._term(name, lines) for name in TERMS] if lines else [],
+            utilisation=utilisation(bought.purchase, self.use, self.arrivals, replicas) if replicas else None,
+            terms=terms_of(bought, self.use, self.carried.basis, lines),
             lines=lines,
-            per_month_usd=self.per_month(),
-            per_1k_usd=self.per_1k(),
-            notes=[*notes_of(self.order, self.trials), *self._beside(lines)],
+            per_month_usd=month,
+            per_1k_usd=month.scaled(1000 / self.good),
+            notes=[*notes_of(bought, self.trials), *self.if_warm()],
+            per_month_with_stated_usd=whole,
+            per_1k_with_stated_usd=whole.scaled(1000 / self.good) if whole else None,
+            case=self.row.case,
         )
 
-    def _beside(self, lines: list[CostLine]) -> Iterator[str]:
-        """The same figure without what is only stated, and without what short trials have too much of."""
-        if lines:
-            usd = self.total(self.arrivals, ("engineering",)) * 1000 / self.good
-            yield f"{figure(usd)} USD per 1,000 good answers without engineering"
-        if self.kind == "function":
-            warm = bill(self.order, self.use.without_starts(self.trials), self.arrivals, None)
-            usd = float(sum(line.ListCost for line in warm if line.term != "engineering")) * 1000 / self.good
-            yield f"{figure(usd)} if besides none met a start"
-
-    def _term(self, name: TermName, lines: list[CostLine]) -> Term:
-        own = [line for line in lines if line.term == name]
-        basis, known = basis_of(name, self.order, self.use, self.carried.basis)
-        return Term(name, float(sum(line.ListCost for line in own)) if known else None, basis)
+    def if_warm(self) -> Iterator[str]:
+        """The cost without what short trials have too much of; only where a request's own time is billed."""
+        if not self.bought.way.replicated:
+            warm = Measured(self.use.without_starts(self.trials), None)
+            usd = total(self.lines_at(self.arrivals, warm), *BILLED) * 1000 / self.good
+            yield f"{figure(usd)} USD per 1,000 good answers if none met a start"
 
 
-def side_of(
-    run: RunFolder,
-    row: Row,
-    economics: Economics,
-    book: PriceBook,
-    capacity: Capacity | None,
-) -> Side:
+def side_of(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: Capacity | None) -> Side:
     """RecordError with the reason where the row cannot be priced."""
-    kind = run.manifest.targets.get(row.target, {}).get("kind")
-    if kind not in ("service", "function"):
-        raise RecordError(f"the manifest does not say whether {shown(row.target)} is a service or a function")
+    way = way_for(run.manifest.targets.get(row.target, {}).get("kind"))
     objective = objective_of(run.manifest.experiment)
-    trials = [metered(run, record, objective.latency_ms if objective else 0.0) for record in row.entered]
+    trials = [read_use(run, record, objective.latency_ms if objective else 0.0, way.meter) for record in row.entered]
     use = use_of(trials)
     if use is None or not row.seconds:
         raise RecordError("nothing was answered")
     expected = economics.expected
     own = (row.scheduled or 0) / row.seconds * SECONDS_PER_MONTH
+    purchase = way.purchase(row.case, economics.priced_as.architecture)
     return Side(
         row=row,
-        order=Order(
-            kind, purchase_of(kind, row.case, economics.priced_as.architecture), economics, book, image_gb(run, row)
-        ),
+        bought=Bought(way, purchase, economics, book, image_gb(run, row)),
         use=use,
         trials=trials,
         carried=carried_by(row, capacity, objective),

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from harness.analysis.summary import Summary
 from harness.analysis.table import summarise
-from harness.cost.costing import costing_of
+from harness.cost.costing import costing_of, with_costs
 from harness.cost.nouns import Costing
 from harness.decision.scorecard import Scorecard, scorecards
 from harness.errors import FrostlineError
@@ -29,8 +29,10 @@ def decide(run: RunFolder) -> Decision:
     """Read a run. RecordError when it is not readable as one; what cannot be priced or judged is absent."""
     found = Decision(summarise(run))
     try:
-        found.economics = economics_of(run.manifest.experiment)
+        found.economics = economics_of(run.manifest)
         found.costing = costing_of(run, found.summary)
+        if found.costing.expected:
+            found.summary = with_costs(found.summary, found.costing.sides)
     except FrostlineError as error:
         found.reasons["cost"] = str(error).split("\n")
     try:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.cost.metering import INIT_PHASES
 from harness.cost.nouns import Costing
+from harness.cost.usage import INIT_PHASES
 from harness.record.figures import counted, figure
 from harness.record.stated import Economics, Objective
 

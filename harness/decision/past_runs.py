@@ -20,7 +20,7 @@ from harness.record.shelf import stored_runs
 KERNEL = "system"
 NEW_DEFINITION = "definition changed"
 NEW_MACHINE = "different machine"
-PAID_FOR = ("expected", "priced_as", "stakes")
+PAID_FOR = ("expected", "priced_as")
 """Sections of an experiment that change its cost, but not its measurements."""
 
 

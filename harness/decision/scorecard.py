@@ -27,7 +27,7 @@ class Scorecard:
 
 def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> list[Scorecard]:
     """One per workload, in the summary's order. RecordError where the experiment's own inputs are malformed."""
-    economics = economics_of(run.manifest.experiment)
+    economics = economics_of(run.manifest)
     objective = objective_of(run.manifest.experiment)
     kinds = {name: str(facts.get("kind")) for name, facts in run.manifest.targets.items()}
     found = []

@@ -58,7 +58,7 @@ class Experiment(Part):
     load: LoadChoice = LoadChoice()
     objective: Objective | None = None
     margin: float = Field(0.10, gt=0, lt=1)
-    """Ratios within 1 +- margin count as the same; set before the run."""
+    """Ratios from 1 / (1 + margin) to 1 + margin count as the same; set before the run."""
     expected: Expected | None = None
     priced_as: PricedAs = PricedAs()
     stakes: Stakes = Stakes()

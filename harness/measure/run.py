@@ -45,6 +45,7 @@ def start(
         packages = anchor.packages if anchor else _package(choice, watcher)
         manifest = _manifest(choice, run_id, began, packages)
         manifest.prices = prices or {}
+        manifest.capacities = {}
         manifest.anchor = anchor.facts if anchor else {}
         folder = RunFolder.create(results_dir, manifest)
         watcher.say(f"Run {run_id} in {folder.path}")

@@ -175,6 +175,9 @@ class Manifest(Record):
     facts: dict[str, Any] = {}
     prices: dict[str, Any] = {}
     """The price book of the experiment's region as it was when the run began; empty where there is none."""
+    capacities: dict[str, dict[str, Any]] | None = None
+    """By workload/target the measured capacity that fitted when the run began, with its file's name and sha256; None in
+    runs from before capacities were kept."""
     anchor: dict[str, Any] = {}
     """Where an earlier run's images were deployed instead of new ones: that run, its definition, its images."""
     owner: dict[str, Any] = {}

@@ -1,11 +1,14 @@
 """What an experiment states and nobody measures: its objective, expected traffic, prices, stakes and ratings."""
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import RecordError
 from harness.files.problems import problems_in, shown
+
+if TYPE_CHECKING:
+    from harness.record.nouns import Manifest
 
 
 class Part(BaseModel):
@@ -91,22 +94,49 @@ class Sides(Part):
     service: float = Field(ge=0, le=1e9)
     function: float = Field(ge=0, le=1e9)
 
-    def of(self, kind: str) -> float:
-        """`kind` is service or function."""
-        return self.function if kind == "function" else self.service
+    def of(self, kind: str) -> float | None:
+        """Of the side that targets of this kind are on; None where they are on neither."""
+        return {"service": self.service, "function": self.function}.get(kind)
 
 
 class Stakes(Part):
-    """What people and bad answers cost. The defaults are blunt: they are named as such wherever they enter."""
+    """What people and bad answers cost. Nobody measures it: what is not stated enters no figure, and what is stated
+    stands beside the cost, never in it."""
 
     late_request_usd: Usd | None = None
     """Of a good answer that met a cold start and missed the objective (any cold start, where there is none)."""
     failed_request_usd: Usd | None = None
     """Of a request without a good answer."""
-    platform_usd_per_month: Sides = Sides(service=0, function=0)
+    platform_usd_per_month: Sides | None = None
     """Beyond load balancer, addresses and registry: monitoring, a cluster, licences."""
-    engineering_hours_per_month: Sides = Sides(service=4, function=2)
-    engineering_usd_per_hour: Usd = 100
+    engineering_hours_per_month: Sides | None = None
+    engineering_usd_per_hour: Usd | None = None
+
+    @model_validator(mode="after")
+    def _hours_with_their_rate(self) -> "Stakes":
+        fields = ("engineering_hours_per_month", "engineering_usd_per_hour")
+        given, absent = (
+            [name for name in fields if (getattr(self, name) is not None) is there] for there in (True, False)
+        )
+        if len(given) == 1:
+            raise ValueError(f"{given[0]} is stated and {absent[0]} is not: state both, or neither")
+        return self
+
+    def platform_usd(self, kind: str) -> float | None:
+        """A month, for targets of this kind; None where it is not stated."""
+        return self.platform_usd_per_month.of(kind) if self.platform_usd_per_month else None
+
+    def engineering(self, kind: str) -> tuple[float, float] | None:
+        """Hours a month and USD an hour, for targets of this kind; None where they are not stated."""
+        hours = self.engineering_hours_per_month.of(kind) if self.engineering_hours_per_month else None
+        return (
+            None if hours is None or self.engineering_usd_per_hour is None else (hours, self.engineering_usd_per_hour)
+        )
+
+    @property
+    def unstated(self) -> list[str]:
+        """Names of what the experiment does not say."""
+        return [name for name in type(self).model_fields if getattr(self, name) is None]
 
 
 class Ratings(Part):
@@ -126,15 +156,24 @@ class Economics(Part):
     stakes: Stakes = Stakes()
     ratings: Ratings = Ratings()
 
-    def at_default(self, section: str) -> list[str]:
-        """Fields of this section whose value is the blunt one that they have where the experiment says nothing."""
-        part: Part = getattr(self, section)
-        return [name for name, of in type(part).model_fields.items() if getattr(part, name) == of.get_default()]
+
+BLUNT = {
+    "platform_usd_per_month": {"service": 0, "function": 0},
+    "engineering_hours_per_month": {"service": 4, "function": 2},
+    "engineering_usd_per_hour": 100,
+}
+"""What an experiment that stated none of these was stored with until hours had to be stated."""
 
 
-def economics_of(experiment: dict[str, Any]) -> Economics:
+def economics_of(manifest: "Manifest") -> Economics:
     """From the experiment that a run stores. RecordError with every problem; older runs have none of the sections."""
+    given = {name: manifest.experiment[name] for name in FIELDS if manifest.experiment.get(name) is not None}
+    stakes = given.get("stakes")
+    if manifest.capacities is None and isinstance(stakes, dict) and BLUNT.items() <= stakes.items():
+        # A run of then keeps defaults like stated values. These three at once are taken for what they nearly always
+        # are, defaults: an experiment that really stated just them loses a line beside its cost, and no figure lies.
+        given["stakes"] = {name: value for name, value in stakes.items() if name not in BLUNT}
     try:
-        return Economics.model_validate({name: experiment[name] for name in FIELDS if experiment.get(name) is not None})
+        return Economics.model_validate(given)
     except ValidationError as error:
         raise RecordError("\n".join(f"experiment: {line}" for line in problems_in(error))) from None

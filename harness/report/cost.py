@@ -10,7 +10,8 @@ from rich.console import Console
 from harness.analysis.table import summarise
 from harness.cost.book import read_book
 from harness.cost.costing import costing_of
-from harness.cost.nouns import TERMS, Costing, CostLine, SideCost
+from harness.cost.nouns import BILLED, STATED, Costing, CostLine, SideCost
+from harness.cost.words import NOT_STATED
 from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
@@ -74,16 +75,21 @@ def tables(costing: Costing) -> list[Table]:
 
 
 def columns(sides: list[SideCost]) -> list[Column]:
-    """Total, terms, and how many units they pay for."""
+    """What is billed, its terms and how many units they pay for; then, apart, what the experiment states."""
     terms = [{term.name: term.usd_per_month for term in side.terms} for side in sides]
-    parts = [Column(name.replace(" ", "\n"), 0, [Cell(money(by.get(name))) for by in terms]) for name in TERMS]
+    billed, stated = (
+        [Column(name.replace(" ", "\n"), 0, [Cell(money(by.get(name))) for by in terms]) for name in names]
+        for names in (BILLED, STATED)
+    )
     measured = [
         Column("per 1,000\nok", 0, [cell(side.per_1k_usd) for side in sides]),
         Column("a month", 0, [cell(side.per_month_usd) for side in sides]),
-        *parts,
+        *billed,
         Column("replicas", 1, [count(side.replicas) for side in sides]),
         Column("busy\n%", 1, [percent_of(side.utilisation) for side in sides]),
         Column("n", 1, [count(side.per_month_usd.n or None) for side in sides]),
+        *stated,
+        Column("a month\nwith stated", 0, [cell(side.per_month_with_stated_usd) for side in sides]),
     ]
     return [Column("target", 0, [Cell(harmless(side.target)) for side in sides]), *filled(measured)]
 
@@ -93,7 +99,7 @@ def remarks(sides: list[SideCost]) -> list[str]:
     told = []
     for side in sides:
         told.append(harmless(f"{side.target}: {'; '.join(side.notes)}"))
-        told += [harmless(f"  {term.name}: {term.basis}") for term in side.terms]
+        told += [harmless(f"  {term.name}: {term.basis}") for term in side.terms if term.basis != NOT_STATED]
         if side.per_month_usd.value is None and side.per_month_usd.why:
             told.append(harmless(f"  no cost: {side.per_month_usd.why}"))
     return told

@@ -138,15 +138,16 @@ def expected_traffic(run: MeasuredRun) -> str:
 
 
 def engineering(run: MeasuredRun) -> str:
-    """The hours that enter the cost; people say what they really were."""
+    """The hours that the experiment states, which stand beside the cost; people say what they really were."""
     economics = run.decision.economics
     if economics is None:
-        return f"No hours enter the cost: {run.absent.get('cost')}"
-    hours = economics.stakes.engineering_hours_per_month
-    blunt = " (the blunt default)" if "engineering_hours_per_month" in economics.at_default("stakes") else ""
+        return f"What hours the experiment states is not readable: {run.absent.get('cost')}"
+    hours, usd = economics.stakes.engineering_hours_per_month, economics.stakes.engineering_usd_per_hour
+    if hours is None:
+        return "The experiment states no hours, and none are in the cost."
     return (
-        f"The cost takes {figure(hours.service)} hours a month for the service and {figure(hours.function)} for the "
-        f"function{blunt}, at {figure(economics.stakes.engineering_usd_per_hour)} USD an hour."
+        f"The experiment states {figure(hours.service)} hours a month for the service and {figure(hours.function)} for "
+        f"the function, at {figure(usd)} USD an hour; they stand beside the cost and are not in it."
     )
 
 

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from harness.analysis.comparison import Comparison
 from harness.analysis.table import Key, key_of
 from harness.cost.nouns import TERMS, BreakEven, SideCost
+from harness.cost.words import NOT_STATED
 from harness.record.estimate import plain
 from harness.record.figures import MISSING, cell, counted, figure
 from harness.record.nouns import FORCED_COLD
@@ -125,13 +126,14 @@ def ratio_and_verdict(
 
 @dataclass(frozen=True)
 class BillLine:
-    """One side's month: the five terms in order, then both totals with their ids."""
+    """One side's month: the terms in order, both totals billed with their ids, the month with what is stated."""
 
     where: str
     bought: str
     terms: list[str]
     month: str
     per_1k: str
+    with_stated: str
 
 
 def bill(run: MeasuredRun, figures: Figures) -> list[BillLine]:
@@ -148,7 +150,8 @@ def bill_line(side: SideCost, figures: Figures) -> BillLine:
     )
     bought = side.purchase.sku if side.replicas is None else f"{side.replicas} x {side.purchase.sku}"
     where = f"{side.workload}, {side.target}, {side.profile}"
-    return BillLine(where, bought, [figure(usd.get(name)) for name in TERMS], month, per_1k)
+    with_stated = figure(side.per_month_with_stated_usd.value) if side.per_month_with_stated_usd else MISSING
+    return BillLine(where, bought, [figure(usd.get(name)) for name in TERMS], month, per_1k, with_stated)
 
 
 def bill_remarks(run: MeasuredRun) -> list[str]:
@@ -157,7 +160,8 @@ def bill_remarks(run: MeasuredRun) -> list[str]:
         return []
     profiles: dict[tuple[str, str], dict[str, None]] = {}
     for side in run.costing.sides:
-        texts = [f"{term.name}: {term.basis}" for term in side.terms if term.usd_per_month is None]
+        untold = [term for term in side.terms if term.usd_per_month is None and term.basis != NOT_STATED]
+        texts = [f"{term.name}: {term.basis}" for term in untold]
         texts += [text for text in (side.purchase.remark, side.per_month_usd.why, *side.notes) if text]
         for text in texts:
             profiles.setdefault((side.target, text), {})[side.profile] = None

@@ -7,34 +7,34 @@ import numpy as np
 import pytest
 
 from harness.analysis.table import summarise
-from harness.cost.bill import Order, bill, kept_seconds, task_seconds
+from harness.cost.bill import Bought, bill
 from harness.cost.book import PriceBook, book_for
 from harness.cost.break_even import Curves, break_even, crossing
-from harness.cost.costing import costing_of
-from harness.cost.metering import billed_ms, metered
-from harness.cost.nouns import TERMS, Purchase
+from harness.cost.costing import costing_of, summary_with_cost
+from harness.cost.nouns import BILLED, STATED, Purchase
+from harness.cost.platforms import way_for
+from harness.cost.platforms.aws_lambda import billed_ms, kept_seconds, meter
+from harness.cost.platforms.fargate import task_seconds
 from harness.cost.replicas import Carried
-from harness.cost.sku import purchase_of
-from harness.cost.use import Use
+from harness.cost.usage import Use, read_use
 from harness.errors import RecordError, UsageError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
-from harness.record.stated import SECONDS_PER_MONTH, Economics
+from harness.record.stated import SECONDS_PER_MONTH, Economics, economics_of
 from harness.report.cost import as_csv, as_markdown
 from tests.synthetic import make_run, manifest, requests, samples, trial, with_phases
 
 BOOK = book_for("AWS", "us-east-1")
 assert BOOK is not None
 USE = Use(billed_s=0.1, invoked=1.0, good=1.0, late=0.0, bad=0.0, handler_s=0.02)
-NOBODY = {"engineering_hours_per_month": {"service": 0, "function": 0}}
 
 
 def economics(**sections):
-    return Economics.model_validate({"stakes": NOBODY} | sections)
+    return Economics.model_validate(sections)
 
 
-def order(kind, purchase, image_gb=None, **sections):
-    return Order(kind, purchase, economics(**sections), BOOK, image_gb)
+def bought(kind, purchase, image_gb=None, **sections):
+    return Bought(way_for(kind), purchase, economics(**sections), BOOK, image_gb)
 
 
 def total(lines, *terms):
@@ -47,28 +47,28 @@ TASK = Purchase("fargate.x86", 2048, 1.0)
 
 def test_a_function_of_one_gigabyte():
     """3 million arrivals of 0.1 s: 300,000 GB-s x 0.0000166667 = 5.00001; 3 million x 0.0000002 = 0.6."""
-    lines = bill(order("function", ONE_GB), USE, 3e6, None)
+    lines = bill(bought("function", ONE_GB), USE, 3e6, None)
     assert total(lines, "compute") == Decimal("5.00001") + Decimal("0.6")
     assert total(lines) == Decimal("5.60001")
 
 
 def test_a_function_of_arm_is_priced_as_arm():
     """300,000 GB-s x 0.0000133334 = 4.00002."""
-    lines = bill(order("function", Purchase("lambda.arm", 1024, 0.58)), USE, 3e6, None)
+    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58)), USE, 3e6, None)
     assert total(lines, "compute") == Decimal("4.00002") + Decimal("0.6")
 
 
 def test_tiers_are_lines_of_their_own():
     """7 billion GB-s: 6 billion x 0.0000166667 = 100,000.2 and 1 billion x 0.000015 = 15,000."""
-    lines = [line for line in bill(order("function", ONE_GB), USE, 7e10, None) if line.SkuId == "lambda.x86.gb-second"]
+    lines = [line for line in bill(bought("function", ONE_GB), USE, 7e10, None) if line.SkuId == "lambda.x86.gb-second"]
     assert [line.ListCost for line in lines] == [Decimal("100000.2"), Decimal("15000")]
 
 
 def test_provisioned_concurrency_is_paid_used_or_not():
     """2 sandboxes of 1 GB all month: 2 x 2,628,000 GB-s x 0.0000041667 = 21.9001752, of which 300,000 / 5,256,000 is in
     use; the durations at 0.0000097222 x 300,000 = 2.91666."""
-    bought = {"provisioned_concurrency": 2}
-    lines = bill(order("function", ONE_GB, priced_as=bought), USE, 3e6, None)
+    kept = {"provisioned_concurrency": 2}
+    lines = bill(bought("function", ONE_GB, priced_as=kept), USE, 3e6, None)
     kept = [line for line in lines if line.SkuId == "lambda.provisioned.x86.kept.gb-second"]
     assert sum(line.ListCost for line in kept) == Decimal("21.9001752")
     assert [line.PricingQuantity for line in kept] == [Decimal(300_000), Decimal(4_956_000)]
@@ -80,7 +80,7 @@ def test_provisioned_concurrency_is_paid_used_or_not():
 
 def test_what_provisioned_concurrency_cannot_carry_is_on_demand():
     """30 million arrivals of 0.1 s keep 1.1416 sandboxes busy: of 3 million GB-s one sandbox carries 2,628,000."""
-    lines = bill(order("function", ONE_GB, priced_as={"provisioned_concurrency": 1}), USE, 3e7, None)
+    lines = bill(bought("function", ONE_GB, priced_as={"provisioned_concurrency": 1}), USE, 3e7, None)
     by_sku = {line.SkuId: line.PricingQuantity for line in lines if line.term == "compute"}
     assert by_sku["lambda.provisioned.x86.used.gb-second"] == Decimal(2_628_000)
     assert by_sku["lambda.x86.gb-second"] == Decimal(372_000)
@@ -88,8 +88,8 @@ def test_what_provisioned_concurrency_cannot_carry_is_on_demand():
 
 def test_two_replicas_all_month():
     """2 x (1 vCPU x 730 h x 0.04048 + 2 GB x 730 h x 0.004445) = 2 x (29.5504 + 6.4897) = 72.0802, mostly idle."""
-    bought = {"load_balancer": "none", "public_ipv4": 0}
-    lines = bill(order("service", TASK, priced_as=bought), USE, SECONDS_PER_MONTH, 2)
+    bare = {"load_balancer": "none", "public_ipv4": 0}
+    lines = bill(bought("service", TASK, priced_as=bare), USE, SECONDS_PER_MONTH, 2)
     assert total(lines, "compute", "idle") == Decimal("72.0802")
     assert total(lines, "compute") == Decimal("0.720802"), "1 request a second, 0.02 s each, is 1 % of two"
     assert total(lines) == Decimal("72.0802")
@@ -97,15 +97,15 @@ def test_two_replicas_all_month():
 
 def test_a_replica_of_arm_is_priced_as_arm():
     """730 h x (0.03238 + 2 x 0.00356) = 28.835."""
-    bought = {"load_balancer": "none", "public_ipv4": 0}
-    lines = bill(order("service", Purchase("fargate.arm", 2048, 1.0), priced_as=bought), USE, SECONDS_PER_MONTH, 1)
+    bare = {"load_balancer": "none", "public_ipv4": 0}
+    lines = bill(bought("service", Purchase("fargate.arm", 2048, 1.0), priced_as=bare), USE, SECONDS_PER_MONTH, 1)
     assert total(lines) == Decimal("28.835")
 
 
 def test_provisioned_concurrency_of_arm():
     """1 sandbox of 1 GB: 2,628,000 x 0.0000033334 = 8.7601752 kept; 300,000 x 0.0000077778 = 2.33334 used."""
-    bought = {"provisioned_concurrency": 1}
-    lines = bill(order("function", Purchase("lambda.arm", 1024, 0.58), priced_as=bought), USE, 3e6, None)
+    kept = {"provisioned_concurrency": 1}
+    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58), priced_as=kept), USE, 3e6, None)
     by_kind = {kind: sum(x.ListCost for x in lines if f"arm.{kind}" in x.SkuId) for kind in ("kept", "used")}
     assert by_kind == {"kept": Decimal("8.7601752"), "used": Decimal("2.33334")}
 
@@ -113,7 +113,7 @@ def test_provisioned_concurrency_of_arm():
 def test_load_balancer_addresses_and_registry():
     """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of
     0.5 GB x 0.10 = 0.15."""
-    lines = bill(order("service", TASK, image_gb=0.5), USE, 25 * SECONDS_PER_MONTH, 1)
+    lines = bill(bought("service", TASK, image_gb=0.5), USE, 25 * SECONDS_PER_MONTH, 1)
     assert total(lines, "platform") == Decimal("16.425") + Decimal("5.84") + Decimal("7.3") + Decimal("0.15")
 
 
@@ -127,10 +127,13 @@ def test_late_and_failed_answers_and_hours():
         "platform_usd_per_month": {"service": 0, "function": 7},
     }
     use = Use(0.1, 1.0, 0.98, 0.01, 0.02, 0.02)
-    lines = bill(order("function", ONE_GB, stakes=stakes), use, 1000, None)
+    lines = bill(bought("function", ONE_GB, stakes=stakes), use, 1000, None)
     assert total(lines, "scaling penalty") == 45
     assert total(lines, "engineering") == 240
-    assert total(lines, "platform") == 7
+    assert total(lines, "stated platform") == 7
+    # 100 s of 1 GB: 100 x 0.0000166667, and 1,000 x 0.0000002.
+    assert total(lines, *BILLED) == Decimal("0.00166667") + Decimal("0.0002"), "nothing stated is in what is billed"
+    assert total(lines, *STATED) == 45 + 240 + 7
 
 
 @pytest.mark.parametrize(
@@ -161,15 +164,15 @@ def test_a_duration_is_rounded_up_to_a_millisecond():
     ],
 )
 def test_the_nearest_size_that_fits_is_bought(kind, case, size, remark):
-    bought = purchase_of(kind, case, "x86")
-    assert (bought.memory_mb, bought.vcpus) == pytest.approx(size)
-    assert (bought.remark is not None) == remark
+    found = way_for(kind).purchase(case, "x86")
+    assert (found.memory_mb, found.vcpus) == pytest.approx(size)
+    assert (found.remark is not None) == remark
 
 
 @pytest.mark.parametrize("case", [{"memory_mb": 200_000, "cpus": 1}, {"memory_mb": True, "cpus": 1}, {"cpus": 1}, {}])
 def test_what_cannot_be_bought_is_said(case):
     with pytest.raises(RecordError):
-        purchase_of("service", case, "x86")
+        way_for("service").purchase(case, "x86")
 
 
 def test_replicas_are_bought_for_the_peak():
@@ -234,7 +237,7 @@ def run(tmp_path):
 
 
 def priced_run(folder, **fields):
-    experiment = {"name": "quickstart", "expected": EXPECTED, "stakes": NOBODY} | fields
+    experiment = {"name": "quickstart", "expected": EXPECTED} | fields
     return make_run(folder, rounds=3, requests_per_trial=60, experiment=experiment)
 
 
@@ -247,7 +250,7 @@ def both_rows(run):
 def test_every_exported_row_multiplies(run):
     costing = costing_of(run, summarise(run))
     lines = [line for side in costing.sides for line in side.lines]
-    assert {line.term for line in lines} == set(TERMS) - {"scaling penalty"}, "nobody stated what a late answer costs"
+    assert {line.term for line in lines} == set(BILLED), "nobody stated anything"
     assert all(line.PricingQuantity * line.ListUnitPrice == line.ListCost for line in lines)
     for row in (row for side in costing.to_json()["sides"] for row in side["lines"]):
         assert Decimal(row["PricingQuantity"]) * Decimal(row["ListUnitPrice"]) == Decimal(row["ListCost"])
@@ -255,7 +258,8 @@ def test_every_exported_row_multiplies(run):
 
 def test_terms_add_up_to_the_month(run):
     for side in costing_of(run, summarise(run)).sides:
-        assert sum(term.usd_per_month or 0 for term in side.terms) == pytest.approx(side.per_month_usd.value)
+        billed = sum(term.usd_per_month for term in side.terms if term.billed)
+        assert billed == pytest.approx(side.per_month_usd.value)
         assert side.per_1k_usd.value == pytest.approx(side.per_month_usd.value / 3000)
 
 
@@ -293,11 +297,11 @@ def test_what_a_trial_is_billed_for(one_trial):
         handler_ns=[2_500_000, 2_500_000, 2_500_000, None, None],
     )
     run = one_trial(with_phases(rows, cold, np.array([0, 900_000_000, 900_000_000, 0, 0])))
-    found = metered(run, run.trials()[0], 0.0)
-    assert found.billed_s == pytest.approx((3 + 453 + 10_453 + 7) / 1000)
+    found = read_use(run, run.trials()[0], 0.0, meter)
+    assert found.billed.seconds == pytest.approx((3 + 453 + 10_453 + 7) / 1000)
     assert (found.arrivals, found.invoked, found.good, found.bad, found.late) == (5, 4, 3, 2, 2)
     assert (found.assumed, found.uninitialised) == (1, 0)
-    assert metered(run, run.trials()[0], 1000.0).late == 0, "a start within the objective is not late"
+    assert read_use(run, run.trials()[0], 1000.0, meter).late == 0, "a start within the objective is not late"
 
 
 def test_only_trials_that_enter_the_table_enter_the_cost(one_trial):
@@ -312,10 +316,90 @@ def test_only_trials_that_enter_the_table_enter_the_cost(one_trial):
     assert "1.00 ms billed per arrival" in side.terms[0].basis
 
 
-def test_the_break_even_without_engineering_is_a_number(run):
-    (found,) = costing_of(run, summarise(run)).break_evens
-    assert found.rate_without_engineering.why == found.rate.why, "nobody's hours are paid here, so both are the same"
-    assert found.rate_without_engineering.value == found.rate.value
+STAKES = {
+    "late_request_usd": 0.001,
+    "engineering_hours_per_month": {"service": 4, "function": 2},
+    "engineering_usd_per_hour": 100,
+}
+
+
+def test_what_is_stated_stands_beside_the_cost_and_never_in_it(tmp_path):
+    bare, stated = (
+        costing_of(run, summarise(run))
+        for run in (priced_run(tmp_path / "bare"), priced_run(tmp_path / "stated", stakes=STAKES))
+    )
+    for side, other in zip(bare.sides, stated.sides, strict=True):
+        assert (side.per_month_usd, side.per_1k_usd) == (other.per_month_usd, other.per_1k_usd)
+        assert side.per_month_with_stated_usd is None
+        hours = 400 if side.kind == "service" else 200
+        late = sum(term.usd_per_month for term in other.terms if term.name == "scaling penalty")
+        assert other.per_month_with_stated_usd.value == pytest.approx(side.per_month_usd.value + hours + late)
+        assert other.per_1k_with_stated_usd.value == pytest.approx(other.per_month_with_stated_usd.value / 3000)
+    (one,), (other,) = bare.break_evens, stated.break_evens
+    assert (one.rate, one.function_usd_per_month) == (other.rate, other.function_usd_per_month)
+    assert one.rate_with_stated is None and other.rate_with_stated is not None
+    assert "with what you stated:" in other.words
+
+
+def test_nothing_unstated_is_called_stated(run):
+    costing = costing_of(run, summarise(run))
+    terms = [term for side in costing.sides for term in side.terms]
+    assert all(term.usd_per_month is None for term in terms if not term.billed)
+    assert not any(term.basis.endswith(", stated") for term in terms)
+    assert "stated in the experiment" not in as_csv(costing)
+    (notice,) = [text for text in costing.notices if text.endswith("not stated, so left out")]
+    assert "engineering_hours_per_month" in notice and "engineering_usd_per_hour" in notice
+
+
+@pytest.mark.parametrize(
+    ("given", "absent"),
+    [
+        ({"engineering_hours_per_month": {"service": 1, "function": 1}}, "engineering_usd_per_hour"),
+        ({"engineering_usd_per_hour": 90}, "engineering_hours_per_month"),
+    ],
+)
+def test_hours_without_a_rate_are_one_error(given, absent):
+    with pytest.raises(ValueError, match=f"{next(iter(given))} is stated and {absent} is not: state both, or neither"):
+        economics(stakes=given)
+
+
+OLD_DEFAULTS = {
+    "late_request_usd": None,
+    "failed_request_usd": None,
+    "platform_usd_per_month": {"service": 0.0, "function": 0.0},
+    "engineering_hours_per_month": {"service": 4.0, "function": 2.0},
+    "engineering_usd_per_hour": 100.0,
+}
+
+
+def test_the_defaults_that_an_old_run_was_stored_with_are_not_stated(tmp_path):
+    def stakes(capacities, **changes):
+        fields = {"name": "q", "stakes": OLD_DEFAULTS | changes}
+        return economics_of(manifest(experiment=fields, capacities=capacities)).stakes
+
+    assert stakes(None).engineering("service") is None and stakes(None).platform_usd("service") is None
+    assert stakes(None, late_request_usd=1.0).late_request_usd == 1.0
+    assert stakes(None, engineering_usd_per_hour=120).engineering("service") == (4, 120), "one of them was stated"
+    assert stakes({}).engineering("function") == (2, 100), "a run of today keeps only what was stated"
+
+
+def test_a_summary_learns_its_cost_and_the_one_before_stays_as_it_was(run):
+    before = summarise(run)
+    after = summary_with_cost(run)
+    assert all(row.cost_per_1k_usd is None for row in before.rows)
+    costs = {side.target: side.per_1k_usd for side in costing_of(run, before).sides}
+    steady = [row for row in after.rows if row.profile == "steady"]
+    assert {row.target: row.cost_per_1k_usd for row in steady} == costs
+    assert not any(note.code == "blunt_cost" for row in after.rows for note in row.notes)
+
+
+def test_a_target_that_is_bought_in_no_known_way_is_named_and_the_others_are_priced(tmp_path):
+    run = priced_run(tmp_path)
+    run.manifest.targets["docker-lambda"]["kind"] = "queue\x1b[31m"
+    costing = costing_of(run, summarise(run))
+    assert [side.target for side in costing.sides] == ["docker-service"]
+    (told,) = [text for text in costing.notices if "is not priced" in text]
+    assert "is bought in no way that is known here: function, service are" in told and "\x1b" not in told
 
 
 def test_hostile_names_are_shown_and_never_rendered(one_trial):

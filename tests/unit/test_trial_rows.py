@@ -6,7 +6,8 @@ import pytest
 from harness.analysis.table import summarise
 from harness.analysis.trial_rows import read_rows
 from harness.capacity.judging import read_arrivals
-from harness.cost.metering import metered
+from harness.cost.platforms.aws_lambda import meter
+from harness.cost.usage import read_use
 from harness.errors import RecordError
 from harness.record import parquet
 from harness.record.folder import RunFolder
@@ -50,7 +51,7 @@ def arrivals(run, record):
 
 
 def metering(run, record):
-    return metered(run, record, 100.0)
+    return read_use(run, record, 100.0, meter)
 
 
 def pooled(run, record):

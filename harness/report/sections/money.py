@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.cost.nouns import TERMS, BreakEven, Costing, SideCost
+from harness.cost.nouns import BILLED, STATED, BreakEven, Costing, SideCost
+from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, percent_of
 from harness.record.stated import SECONDS_PER_MONTH
@@ -22,7 +23,9 @@ def money(material: Material) -> Part:
     title = "Costs and break-even"
     if costing is None:
         return Part("break-even", title, absent=list(material.reasons.get("cost", ["not worked out"])))
-    about = [f"At {at(costing)}. Prices: {costing.prices}. Intervals are of the measured part."]
+    about = [
+        f"At {at(costing)}. Prices: {costing.prices}. What the provider bills; intervals are of the measured part."
+    ]
     about += [f"{b.workload}, {profile_name(b.profile)}: {ended(b.words)}" for b in costing.break_evens]
     charts, remarks = kept(list(charts_of(material, costing)))
     tables = list(tables_of(costing))
@@ -64,22 +67,33 @@ def crossing_keys(told: BreakEven, expected: float | None) -> Iterator[Key]:
 
 
 def tables_of(costing: Costing) -> Iterator[Table]:
-    """The five terms of every side under one workload and profile."""
+    """The terms of every side under one workload and profile; what is stated stands apart, where anything is."""
     groups: dict[tuple[str, str], list[SideCost]] = {}
     for side in costing.sides:
         groups.setdefault((side.workload, side.profile), []).append(side)
     for (workload, profile), sides in groups.items():
         columns = [
             Column("target", 0, [Cell(harmless(side.target)) for side in sides]),
-            *(Column(f"{name} {costing.currency}", 0, [term(side, name) for side in sides]) for name in TERMS),
+            *(Column(f"{name} {costing.currency}", 0, [term(side, name) for side in sides]) for name in BILLED),
             Column(f"month {costing.currency}", 0, [cell(side.per_month_usd) for side in sides]),
             Column(f"1,000 good answers {costing.currency}", 0, [cell(side.per_1k_usd) for side in sides]),
             Column("n", 0, [Cell(f"{side.per_month_usd.n:,}") for side in sides]),
             Column("replicas", 0, [count(side.replicas) for side in sides]),
             Column("busy %", 0, [percent_of(side.utilisation) for side in sides]),
+            *stated(sides, costing.currency),
         ]
         remarks = [harmless(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
         yield Table(harmless(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
+
+
+def stated(sides: list[SideCost], currency: str) -> Iterator[Column]:
+    """What the experiment states, and the month with it; nothing where it states nothing."""
+    if any(side.per_month_with_stated_usd for side in sides):
+        for name in STATED:
+            yield Column(f"{name} {currency}, stated", 0, [term(side, name) for side in sides])
+        yield Column(
+            f"month with what is stated {currency}", 0, [cell(side.per_month_with_stated_usd) for side in sides]
+        )
 
 
 def term(side: SideCost, name: str) -> Cell:
@@ -90,7 +104,7 @@ def term(side: SideCost, name: str) -> Cell:
 
 def bases(costing: Costing) -> Table:
     """On what every term rests."""
-    rows = [(side, term) for side in costing.sides for term in side.terms]
+    rows = [(side, term) for side in costing.sides for term in side.terms if term.basis != NOT_STATED]
     columns = [
         Column("target", 0, [Cell(harmless(f"{s.target}, {profile_name(s.profile)}")) for s, _ in rows]),
         Column("term", 0, [Cell(term.name) for _, term in rows]),

@@ -1,0 +1,96 @@
+"""AWS Lambda: memory by the GB-second, initialisation included, requests, and provisioned concurrency."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.analysis.stats import Floats
+from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, place_of
+from harness.cost.bill import Bought, Way, lines, size_of
+from harness.cost.nouns import CostLine, Purchase, TermName
+from harness.cost.usage import Billed, Requests, Use
+from harness.errors import RecordError
+from harness.record.figures import figure
+from harness.record.nouns import StartClass
+from harness.record.stated import SECONDS_PER_MONTH
+
+LEAST_MB, MOST_MB = 128, 10_240
+MB_PER_VCPU = 1769
+"""Memory is bought, vCPU follows (AWS Lambda, configuring memory)."""
+KEPT_STEP_S = 300
+"""Provisioned concurrency is billed from its beginning to its end, rounded up to five minutes."""
+MS_PER_S = 1000
+
+
+def purchase(case: dict[str, Any], architecture: str) -> Purchase:
+    """Memory to the megabyte; RecordError for more than is sold."""
+    memory_mb = size_of(case, "memory_mb")
+    size_of(case, "cpus")
+    if memory_mb > MOST_MB:
+        raise RecordError(f"memory_mb: {memory_mb:g} is more than a function can have, {MOST_MB}")
+    bought = max(LEAST_MB, round(memory_mb))
+    remark = None if bought == memory_mb else f"measured with {memory_mb:g} MB, which cannot be bought"
+    return Purchase(f"lambda.{architecture}", bought, bought / MB_PER_VCPU, remark)
+
+
+def meter(requests: Requests) -> Billed:
+    """Initialisation and handler of what was invoked; creating and starting the sandbox is not billed."""
+    init_ns, duration_ns = requests.init_ns + cut_off_ns(requests), requests.duration_ns
+    invoked = requests.invoked
+    return Billed(
+        seconds=billed_ms((init_ns + duration_ns)[invoked] * MS_PER_NS) / MS_PER_S,
+        warm_seconds=billed_ms(duration_ns[invoked] * MS_PER_NS) / MS_PER_S,
+    )
+
+
+def billed_ms(durations_ms: Floats | Sequence[float]) -> float:
+    """Each rounded up to a whole millisecond; a float's own error is no reason to bill one more."""
+    return float(np.sum(np.ceil(np.round(np.asarray(durations_ms, dtype=float), 6))))
+
+
+def cut_off_ns(requests: Requests) -> Floats:
+    """An initialisation that overran its limit is billed until then, and once more when it is repeated."""
+    deployment = requests.record.deployment
+    limit_s = deployment.get("front", {}).get("init_timeout_s") if isinstance(deployment, dict) else None
+    known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
+    repeated = np.equal(requests.starts, place_of(StartClass.COLD_REINIT))
+    return np.where(repeated, float(limit_s) * NS_PER_S if known and limit_s else 0.0, 0.0)
+
+
+def bill_lines(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> Iterator[CostLine]:
+    """What is kept warm is paid used or not, and carries what fits; the rest is on demand."""
+    seconds, sku = arrivals * use.billed_s, bought.purchase.sku
+    sandboxes = bought.economics.priced_as.provisioned_concurrency
+    busy = seconds / SECONDS_PER_MONTH
+    reserved = min(1.0, sandboxes / busy) if busy else 1.0
+    gb_s = seconds * bought.memory_gb
+    if sandboxes:
+        used, kept = (f"{sku.replace('lambda.', 'lambda.provisioned.')}.{name}.gb-second" for name in ("used", "kept"))
+        kept_gb_s = sandboxes * bought.memory_gb * kept_seconds(SECONDS_PER_MONTH)
+        in_use = min(1.0, busy / sandboxes)
+        yield from lines(bought, "compute", used, gb_s * reserved)
+        yield from lines(bought, "compute", kept, kept_gb_s * in_use)
+        yield from lines(bought, "idle", kept, kept_gb_s * (1 - in_use))
+    yield from lines(bought, "compute", f"{sku}.gb-second", gb_s * (1 - reserved) if sandboxes else gb_s)
+    yield from lines(bought, "compute", "lambda.request", arrivals * use.invoked)
+
+
+def kept_seconds(seconds: float) -> int:
+    """What provisioned concurrency is billed for: whole steps of five minutes."""
+    return math.ceil(seconds / KEPT_STEP_S) * KEPT_STEP_S
+
+
+def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
+    """In words."""
+    if term == "compute":
+        each = f"{figure(use.billed_s * MS_PER_S)} ms billed per arrival, initialisation included"
+        return f"{each}, and {figure(use.invoked)} invocations"
+    if term == "idle":
+        kept = bought.economics.priced_as.provisioned_concurrency
+        return f"{kept} sandboxes kept warm" if kept else "no capacity is kept warm"
+    return "registry"
+
+
+WAY = Way("function", replicated=False, purchase=purchase, meter=meter, lines=bill_lines, basis=basis)

@@ -1,0 +1,81 @@
+"""AWS Fargate: tasks of fixed sizes by the second, all month, behind a load balancer with public addresses."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from harness.cost.bill import Bought, Way, lines, size_of
+from harness.cost.nouns import CostLine, Purchase, TermName
+from harness.cost.replicas import utilisation
+from harness.cost.usage import Billed, Requests, Use
+from harness.errors import RecordError
+from harness.record.figures import figure
+from harness.record.stated import HOURS_PER_MONTH, SECONDS_PER_MONTH
+
+TASK_MB: dict[float, tuple[int, ...]] = {
+    0.25: (512, 1024, 2048),
+    0.5: (1024, 2048, 3072, 4096),
+    1: tuple(range(2048, 8192 + 1, 1024)),
+    2: tuple(range(4096, 16_384 + 1, 1024)),
+    4: tuple(range(8192, 30_720 + 1, 1024)),
+    8: tuple(range(16_384, 61_440 + 1, 4096)),
+    16: tuple(range(32_768, 122_880 + 1, 8192)),
+}
+"""Memory that goes with each number of vCPU (Amazon ECS developer guide, Fargate task size)."""
+LEAST_TASK_S = 60
+"""A task is billed by the second, one minute at least."""
+CONNECTIONS_PER_LCU = 25
+"""New connections a second that one load balancer capacity unit carries (Elastic Load Balancing pricing)."""
+MS_PER_S = 1000
+
+
+def purchase(case: dict[str, Any], architecture: str) -> Purchase:
+    """The smallest task that has at least so much; RecordError for more than is sold."""
+    memory_mb, cpus = size_of(case, "memory_mb"), size_of(case, "cpus")
+    sizes = [(vcpus, mb) for vcpus, sold in TASK_MB.items() for mb in sold if vcpus >= cpus and mb >= memory_mb]
+    if not sizes:
+        raise RecordError(f"memory_mb, cpus: {memory_mb:g} and {cpus:g} are more than a Fargate task can have")
+    vcpus, mb = min(sizes)
+    exact = (vcpus, mb) == (cpus, memory_mb)
+    remark = None if exact else f"measured with {cpus:g} vCPU and {memory_mb:g} MB, which cannot be bought"
+    return Purchase(f"fargate.{architecture}", mb, vcpus, remark)
+
+
+def meter(requests: Requests) -> Billed:
+    """Nothing is billed for a request: tasks are paid by the hour."""
+    return Billed()
+
+
+def bill_lines(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> Iterator[CostLine]:
+    """The busy part of the tasks' hours is compute, the rest idle. No line where the replicas are not known."""
+    if replicas is None:
+        return
+    hours, size, terms = task_seconds(SECONDS_PER_MONTH) / 3600, bought.purchase, bought.economics.priced_as
+    busy = utilisation(size, use, arrivals, replicas)
+    amounts = {"vcpu-hour": size.vcpus, "gb-hour": bought.memory_gb}
+    parts: tuple[tuple[TermName, float], ...] = (("compute", busy), ("idle", 1 - busy))
+    for term, part in parts:
+        for unit, amount in amounts.items():
+            yield from lines(bought, term, f"{size.sku}.{unit}", replicas * amount * hours * part)
+    if terms.load_balancer == "alb":
+        yield from lines(bought, "platform", "alb.hour", HOURS_PER_MONTH)
+        units = arrivals / SECONDS_PER_MONTH / CONNECTIONS_PER_LCU
+        yield from lines(bought, "platform", "alb.lcu-hour", units * HOURS_PER_MONTH)
+    yield from lines(bought, "platform", "ipv4.hour", terms.public_ipv4 * HOURS_PER_MONTH)
+
+
+def task_seconds(seconds: float) -> int:
+    """What a task is billed for: whole seconds, a minute at least."""
+    return max(LEAST_TASK_S, math.ceil(seconds))
+
+
+def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
+    """In words."""
+    if term == "compute":
+        return f"{figure(use.handler_s * MS_PER_S)} ms in the handler per request; replicas: {carried}"
+    if term == "idle":
+        return "the rest of the replicas' hours"
+    return f"load balancer ({bought.economics.priced_as.load_balancer}), addresses, registry"
+
+
+WAY = Way("service", replicated=True, purchase=purchase, meter=meter, lines=bill_lines, basis=basis)

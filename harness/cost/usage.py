@@ -1,0 +1,129 @@
+"""What a trial's requests used, as it can be billed, and what one arrival comes to over all trials of a row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from harness.analysis.stats import CONFIDENCE, Floats, centre_over_trials
+from harness.analysis.trial_rows import NS_PER_S, Codes, Mask, place_of, read_rows
+from harness.record.estimate import Estimate
+from harness.record.folder import RunFolder
+from harness.record.nouns import Outcome, TrialRecord
+
+INIT_PHASES = ("boot", "imports", "weights", "tokenizer", "connections")
+"""Of a start, the initialisation; creating and starting the sandbox come before it, the first inference after it."""
+UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
+METHOD = "t over trials, log scale"
+
+
+@dataclass(frozen=True)
+class Requests:
+    """One trial's requests as a platform may bill them, an entry per scheduled arrival."""
+
+    record: TrialRecord
+    invoked: Mask
+    starts: Codes
+    """Places in StartClass."""
+    duration_ns: Floats
+    """In the handler; from sent to done where the handler's time is not known, which is more."""
+    init_ns: Floats
+    """Initialisation of those that met a start; 0 for the others, and where none of its parts is known."""
+
+
+@dataclass(frozen=True)
+class Billed:
+    """What a platform bills by the second for one trial."""
+
+    seconds: float = 0.0
+    warm_seconds: float = 0.0
+    """The same if no request had met a start."""
+
+
+Meter = Callable[[Requests], Billed]
+
+
+@dataclass(frozen=True)
+class TrialUse:
+    """Sums over one trial's arrivals."""
+
+    arrivals: int
+    good: int
+    invoked: int
+    billed: Billed
+    handler_s: float
+    handled: int
+    late: int
+    """Good answers that met a start and missed the objective."""
+    bad: int
+    """Arrivals without a good answer."""
+    assumed: int = 0
+    """Requests without a handler time of their own: they are billed from sent to done, which is more."""
+    uninitialised: int = 0
+    """Requests that met a start whose parts are not known: its initialisation is missing."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """Per scheduled arrival, over all trials of a row. `handler_s` is per handled one."""
+
+    billed_s: float
+    invoked: float
+    good: float
+    late: float
+    bad: float
+    handler_s: float
+
+    def without_starts(self, trials: list[TrialUse]) -> "Use":
+        """If no request had met a start."""
+        warm_s = sum(trial.billed.warm_seconds for trial in trials) / sum(trial.arrivals for trial in trials)
+        return replace(self, billed_s=warm_s, late=0.0)
+
+
+def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Meter) -> TrialUse:
+    """One trial; `objective_ms` is 0 where every start makes an answer late. RecordError when rows are not readable."""
+    rows = read_rows(run, record, samples=False)
+    handler, started, good = rows.handler_ns, rows.met_start, rows.good
+    invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
+    init_ns, unknown = np.zeros(len(rows)), np.zeros(len(rows), bool)
+    if started.any():
+        init = np.array([rows.phases_ns[phase] for phase in INIT_PHASES])
+        unknown[started] = np.isnan(init).all(axis=0) & invoked[started]
+        init_ns[started] = np.nan_to_num(init).sum(axis=0)
+    duration_ns = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
+    return TrialUse(
+        arrivals=len(rows),
+        good=int(good.sum()),
+        invoked=int(invoked.sum()),
+        billed=meter(Requests(record, invoked, rows.starts, duration_ns, init_ns)),
+        handler_s=float(np.nansum(handler)) / NS_PER_S,
+        handled=int(np.sum(~np.isnan(handler))),
+        late=int(np.sum(good & started & (rows.latency_ms > objective_ms))),
+        bad=int(np.sum(~good)),
+        assumed=int((invoked & np.isnan(handler)).sum()),
+        uninitialised=int(unknown.sum()),
+    )
+
+
+def use_of(trials: list[TrialUse]) -> Use | None:
+    """Pooled over trials; None when nothing was answered."""
+    arrivals, handled = sum(trial.arrivals for trial in trials), sum(trial.handled for trial in trials)
+    if not arrivals or not handled or not sum(trial.good for trial in trials):
+        return None
+    billed = billed_of(trials)
+    return Use(
+        billed_s=sum(trial.billed.seconds for trial in trials) / arrivals if billed.value is None else billed.value,
+        invoked=sum(trial.invoked for trial in trials) / arrivals,
+        good=sum(trial.good for trial in trials) / arrivals,
+        late=sum(trial.late for trial in trials) / arrivals,
+        bad=sum(trial.bad for trial in trials) / arrivals,
+        handler_s=sum(trial.handler_s for trial in trials) / handled,
+    )
+
+
+def billed_of(trials: list[TrialUse]) -> Estimate:
+    """Billed seconds per arrival with the interval over trials: the trial is the sample."""
+    each = [trial.billed.seconds / trial.arrivals for trial in trials if trial.arrivals]
+    if not each:
+        return Estimate(None, why="no valid trial")
+    return centre_over_trials(each, CONFIDENCE, "log", METHOD)

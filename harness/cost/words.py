@@ -1,0 +1,122 @@
+"""What a costing must say besides its figures: on what each term rests, what was assumed, what nobody stated."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from harness.cost.bill import Bought
+from harness.cost.nouns import BILLED, STATED, CostLine, Term, TermName
+from harness.cost.usage import TrialUse, Use
+from harness.record.figures import counted, figure
+from harness.record.stated import DEFAULT_PEAK, Economics
+
+NOT_STATED = "not stated"
+HEADLINE = "costs and break-even are what the provider bills and nothing else"
+LIST_PRICES = "list prices without discounts, taxes, free tiers, data transfer and logs; a month is 730 hours"
+SAME_MIX = (
+    "the share of cold starts is the measured one at every rate; every trial begins without a warm sandbox, so in "
+    "traffic that lasts it is lower"
+)
+COMPRESSED = "time was compressed: how often requests met a start holds for this run and for no real traffic"
+ALL_MONTH = "replicas are bought for the peak and run all month: nothing is scaled in"
+ONE_CONNECTION = (
+    "the load balancer is billed as if each request came over a new connection, which is the most it can be"
+)
+FROM_EMULATION = "durations come from this machine and its emulated targets, not from the cloud whose prices are used"
+MEAN_CONCURRENCY = (
+    "provisioned concurrency is billed by how many sandboxes are busy on average: a burst that overflows them is "
+    "priced as if they had carried it, and the cold starts measured without them stay in the cost"
+)
+OWN_TRAFFIC = (
+    "the experiment expects no traffic: each row's own is taken to last all month, "
+    f"its peak {DEFAULT_PEAK:g} times the mean"
+)
+
+
+def terms_of(bought: Bought, use: Use, carried: str, lines: Sequence[CostLine]) -> list[Term]:
+    """What is billed and what is stated, with the words that each rests on; none where there is no bill."""
+    if not lines:
+        return []
+    billed = [Term(name, total(lines, name), bought.way.basis(bought, use, name, carried)) for name in BILLED]
+    words = {
+        "scaling penalty": penalty_basis(bought.economics, use),
+        "stated platform": platform_basis(bought),
+        "engineering": engineering_basis(bought),
+    }
+    there = {line.term for line in lines}
+    return billed + [
+        Term(name, total(lines, name) if name in there else None, words[name], billed=False) for name in STATED
+    ]
+
+
+def total(lines: Sequence[CostLine], *terms: TermName) -> float:
+    """USD of these terms' lines."""
+    return float(sum(line.ListCost for line in lines if line.term in terms))
+
+
+def penalty_basis(economics: Economics, use: Use) -> str:
+    """Measured shares and stated prices; a share without a price is left out, and that is said."""
+    stakes, told = economics.stakes, []
+    for name, share, usd in (
+        ("late after a start", use.late, stakes.late_request_usd),
+        ("without a good answer", use.bad, stakes.failed_request_usd),
+    ):
+        price = "no cost stated" if usd is None else f"{usd:g} USD each, stated"
+        told.append(f"{figure(100 * share)} % {name}, {price}")
+    return "; ".join(told)
+
+
+def platform_basis(bought: Bought) -> str:
+    """What is stated for more than the provider's own."""
+    usd = bought.economics.stakes.platform_usd(bought.way.kind)
+    return NOT_STATED if usd is None else f"{figure(usd)} USD a month, stated"
+
+
+def engineering_basis(bought: Bought) -> str:
+    """People's hours."""
+    stated = bought.economics.stakes.engineering(bought.way.kind)
+    if stated is None:
+        return NOT_STATED
+    hours, usd = stated
+    return f"{figure(hours)} hours a month at {figure(usd)} USD, stated"
+
+
+def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
+    """Of the size bought, and of what had to be assumed."""
+    size = bought.purchase
+    yield f"priced as {size.sku}, {size.vcpus:.3g} vCPU and {size.memory_mb:,} MB"
+    if size.remark:
+        yield size.remark
+    if not bought.way.replicated:
+        assumed, unknown = (sum(getattr(trial, name) for trial in trials) for name in ("assumed", "uninitialised"))
+        if assumed:
+            yield f"{counted(assumed, 'request')} without a handler time: billed from sent to done, which is more"
+        if unknown:
+            yield f"{counted(unknown, 'start')} of unknown parts: their initialisation is not in the cost"
+    if bought.image_gb is None:
+        yield "no image, so no registry in the cost"
+
+
+def notices_of(economics: Economics, sides: Sequence[tuple[Bought, dict[str, Any]]]) -> Iterator[str]:
+    """Of all sides, each with its row's case: assumptions, and which inputs nobody stated."""
+    bought, stakes = economics.priced_as, economics.stakes
+    yield from (HEADLINE, LIST_PRICES, FROM_EMULATION, SAME_MIX)
+    if any(side.way.replicated for side, _ in sides):
+        yield ALL_MONTH
+        if bought.load_balancer == "alb":
+            yield ONE_CONNECTION
+    if bought.provisioned_concurrency and any(not side.way.replicated for side, _ in sides):
+        yield MEAN_CONCURRENCY
+    if any(is_compressed(case) for _, case in sides):
+        yield COMPRESSED
+    if economics.expected is None:
+        yield OWN_TRAFFIC
+    if stakes.unstated:
+        yield f"stakes: {', '.join(stakes.unstated)}: not stated, so left out"
+    if len(stakes.unstated) < len(type(stakes).model_fields):
+        yield "stakes: what the experiment states is told beside the cost, never in it"
+
+
+def is_compressed(case: dict[str, Any]) -> bool:
+    """Whether modelled time passed faster than the clock."""
+    factor = case.get("compression", 1)
+    return isinstance(factor, int | float) and factor > 1
