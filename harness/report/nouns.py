@@ -24,12 +24,12 @@ class Key:
 
 @dataclass(frozen=True)
 class Chart:
-    """`told` says what is to be seen to those who cannot see it; `draw` is given a prefix for ids."""
+    """`told` says what is to be seen to those who cannot see it; `draw` gives the SVG, where a page wants it."""
 
     title: str
     told: str
     keys: list[Key]
-    draw: Callable[[str], str]
+    draw: Callable[[], str]
 
 
 @dataclass(frozen=True)

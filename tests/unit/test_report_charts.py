@@ -1,3 +1,4 @@
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -7,44 +8,103 @@ import pytest
 from harness.analysis.trial_rows import read_rows
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
+from harness.report.charts.axes import Area, number, ticks
 from harness.report.charts.break_even import Crossing, break_even
-from harness.report.charts.canvas import drawn
+from harness.report.charts.crowd import Course, crowd
+from harness.report.charts.drawing import Drawing, width_of
 from harness.report.charts.ecdf import Curve, ecdf, steps
 from harness.report.charts.forest import Ratio, forest
-from harness.report.charts.palette import INK, STYLES, VARIABLES
+from harness.report.charts.memory import Peak, memory
+from harness.report.charts.mix import Strip, mix
+from harness.report.charts.palette import STYLES
 from harness.report.charts.run_order import Mark, run_order
 from harness.report.charts.waterfall import waterfall
+from harness.report.html import SHEETS, TEMPLATES
 from harness.report.timeline import BINS, Pooled, most_within
 from tests.synthetic import MS, manifest, requests, samples, trial
 
 MARKUP = '<b onclick="x">&</b> $x$ -->'
 
 
-def test_texts_are_text_and_colours_are_the_pages():
-    svg = drawn("p", MARKUP, 100, lambda figure: figure.text(0.1, 0.5, MARKUP, color=INK))
-    root = ElementTree.fromstring(svg)
+def every_chart():
+    edges, ones = np.linspace(0, 8, BINS + 1), np.ones(BINS)
+    kinds = {kind: ones * place for place, kind in enumerate(("warm", "cold", "bad", "unknown"))}
+    return [
+        ecdf(MARKUP, [Curve(STYLES[0], np.array([1.0, 2.0])), Curve(STYLES[1], np.arange(1.0, 90.0))]),
+        forest(MARKUP, [Ratio(MARKUP, MARKUP, 1.2, 1.1, 99.0, MARKUP)], 0.1, MARKUP),
+        waterfall(MARKUP, {"queue": 1.0, "unaccounted": 2.0}, Estimate(3.0), STYLES[2], 4.0),
+        break_even(MARKUP, [1.0, 9.0], [(STYLES[3], [1.0, 2.0])], Crossing(2.0, 1.5, 3.0, 4.0), MARKUP),
+        run_order(MARKUP, [Mark(STYLES[4], 3, 5.0, False), Mark(STYLES[5], 4, np.inf, True)]),
+        memory(MARKUP, [Peak(MARKUP, STYLES[0], 60.0, 40.0, 128.0)]),
+        mix(MARKUP, [Strip(MARKUP, STYLES[0], edges, ones, kinds)]),
+        crowd(MARKUP, [Course(STYLES[0], edges, ones, None), Course(STYLES[1], edges, ones, ones)]),
+    ]
+
+
+def test_texts_are_text():
+    drawing = Drawing(MARKUP, 100)
+    drawing.text(10, 50, MARKUP)
+    root = ElementTree.fromstring(drawing.svg())
     assert root.attrib["aria-label"] == MARKUP
     assert [element.text for element in root.iter("text")] == [MARKUP]
-    assert "fill: var(--ink)" in svg
-    assert "xmlns" not in svg
-    assert not re.search("#[0-9a-f]{6}|<style|<metadata|<!--", svg)
 
 
-def test_a_colour_that_would_be_lost_in_the_dark_is_a_mistake():
-    with pytest.raises(KeyError):
-        drawn("p", "", 100, lambda figure: figure.text(0.1, 0.5, "x", color="#123456"))
+def test_every_colour_is_a_class_of_the_style_sheet():
+    sheet = "".join((TEMPLATES / name).read_text() for name in SHEETS)
+    for svg in every_chart():
+        root = ElementTree.fromstring(svg)
+        assert not re.search("#[0-9a-f]{3,}|style=|fill=|stroke=|<!--| id=", svg)
+        classes = {name for element in root.iter() for name in element.attrib.get("class", "").split()}
+        assert [name for name in classes if not re.search(rf"\.{name}\b", sheet)] == []
+        bare = [e for e in root.iter() if e.tag in ("path", "line", "rect") and not e.attrib.get("class")]
+        assert bare == []
 
 
-def test_ids_of_two_charts_on_a_page_differ():
-    curves = [Curve(STYLES[0], np.array([1.0, 2.0]))]
-    one, other = (set(re.findall(r' id="([^"]+)"', ecdf(prefix, "x", curves))) for prefix in ("a", "b"))
-    assert one
-    assert not one & other
+def test_a_chart_is_the_same_every_time():
+    assert every_chart() == every_chart()
+
+
+def test_every_variable_of_the_sheets_has_a_value_for_light_and_for_dark():
+    light, dark = (TEMPLATES / "colours.css").read_text().split("@media")
+    used = set(re.findall(r"var\((--[a-z0-9-]+)\)", "".join((TEMPLATES / name).read_text() for name in SHEETS)))
+    assert len(used) > 15
+    for name in used:
+        assert f"{name}:" in light
+        assert f"{name}:" in dark
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "log", "expected"),
+    [
+        (0, 8, False, [0, 2, 4, 6, 8]),
+        (0, 100, False, [0, 20, 40, 60, 80, 100]),
+        (90, 1100, True, [100, 200, 500, 1000]),
+        (100, 500, True, [100, 150, 200, 300, 400]),
+        (11.9, 14.3, True, [12, 12.5, 13, 13.5, 14]),
+        (0.001, 1e6, True, [0.01, 1, 100, 10_000, 1e6]),
+        (3, 3, False, [3]),
+    ],
+)
+def test_ticks_are_round_and_few(low, high, log, expected):
+    assert ticks(low, high, log, 5, False) == pytest.approx(expected)
+
+
+def test_labels_of_ticks_do_not_touch():
+    axis = Area(40, 386, 0, 100).across(1, 1e6)
+    assert len(axis.ticks) >= 2
+    narrow = Area(0, 60, 0, 100).across(0, 5000)
+    edges = [(narrow.at(v) - width_of(number(v)) / 2, narrow.at(v) + width_of(number(v)) / 2) for v in narrow.ticks]
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(edges))
+
+
+def test_what_lies_beyond_an_axis_ends_on_its_edge():
+    axis = Area(10, 110, 0, 50).across(1, 100, log=True)
+    assert [axis.at(value) for value in (1e-9, 1, 10, 100, 1e9)] == pytest.approx([10, 10, 60, 110, 110])
 
 
 def test_series_differ_in_line_and_marker_and_not_in_colour_alone():
     assert len({style.dashes for style in STYLES}) == len({style.marker for style in STYLES}) == len(STYLES)
-    assert len(set(VARIABLES.values())) == len(VARIABLES)
+    assert len({style.colour for style in STYLES}) == len(STYLES)
 
 
 def test_a_curve_ends_below_1_where_requests_failed():
@@ -62,12 +122,12 @@ def test_a_thinned_curve_keeps_its_ends():
 @pytest.mark.parametrize(
     "draw",
     [
-        lambda: ecdf("p", "x", [Curve(STYLES[0], np.array([np.inf]))]),
-        lambda: forest("p", "x", [Ratio("g", "p50", None, None, None, "no ratio")], 0.1, "b / a"),
-        lambda: forest("p", "x", [Ratio("g", "p50", 1e-9, 1e-12, 1e9, "1")], 0.1, "b / a"),
-        lambda: waterfall("p", "x", {"queue": 0.0}, Estimate(None), STYLES[0], 1.0),
-        lambda: break_even("p", "x", [0.0, 1.0, 2.0], [(STYLES[0], [0.0, 0.0, 0.0])], Crossing(*[None] * 4), "USD"),
-        lambda: run_order("p", "x", [Mark(STYLES[0], 3, None, False), Mark(STYLES[1], 4, np.inf, True)]),
+        lambda: ecdf("x", [Curve(STYLES[0], np.array([np.inf]))]),
+        lambda: forest("x", [Ratio("g", "p50", None, None, None, "no ratio")], 0.1, "b / a"),
+        lambda: forest("x", [Ratio("g", "p50", 1e-9, 1e-12, 1e9, "1")], 0.1, "b / a"),
+        lambda: waterfall("x", {"queue": 0.0}, Estimate(None), STYLES[0], 1.0),
+        lambda: break_even("x", [0.0, 1.0, 2.0], [(STYLES[0], [0.0, 0.0, 0.0])], Crossing(*[None] * 4), "USD"),
+        lambda: run_order("x", [Mark(STYLES[0], 3, None, False), Mark(STYLES[1], 4, np.inf, True)]),
     ],
     ids=["all failed", "no ratio", "far apart", "no time", "free", "no median"],
 )

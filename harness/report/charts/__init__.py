@@ -1,1 +1,1 @@
-"""One chart a file: data in, inline SVG out. Only these files import matplotlib."""
+"""One chart a file: data in, inline SVG out."""

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from matplotlib.figure import Figure
-
-from harness.report.charts.canvas import drawn, line, logarithmic, shade
-from harness.report.charts.palette import INK, MUTED, Style
+from harness.report.charts.axes import Area, draw_x, draw_y, room_for
+from harness.report.charts.drawing import WIDTH, Drawing
+from harness.report.charts.palette import Style
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,6 @@ class Crossing:
 
 
 def break_even(
-    prefix: str,
     label: str,
     rates: Sequence[float],
     sides: Sequence[tuple[Style, Sequence[float]]],
@@ -28,27 +26,21 @@ def break_even(
     currency: str,
 ) -> str:
     """Both axes are logarithmic; what costs nothing has no place on them."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        if crossing.low is not None and crossing.high is not None:
-            shade(axes, crossing.low, crossing.high)
-        for x, dashes, name in ((crossing.rate, "-", "same cost"), (crossing.expected, (0, (2, 2)), "expected")):
-            if x is not None and x > 0:
-                axes.axvline(x, color=INK if name == "same cost" else MUTED, linestyle=dashes, linewidth=1)
-        places = [i for i, rate in enumerate(rates) if rate > 0]
-        every = max(1, len(places) // 6)
-        for style, costs in sides:
-            use = [i for i in places if costs[i] > 0]
-            axes.plot(
-                [rates[i] for i in use], [costs[i] for i in use], marker=style.marker, markevery=every, **line(style)
-            )
-        logarithmic(axes.xaxis, *axes.get_xlim())
-        logarithmic(axes.yaxis, *axes.get_ylim())
-        axes.grid(axis="y")
-        axes.set_xlabel("requests per second, mean of the month")
-        axes.set_ylabel(f"{currency} per month")
-
-    return drawn(prefix, label, 270, draw)
+    drawing = Drawing(label, 270)
+    upright = [(x, kind) for x, kind in ((crossing.rate, "ink"), (crossing.expected, "muted broken")) if x and x > 0]
+    across = [*(rate for rate in rates if rate > 0), *(x for x, _ in upright)] or [1.0, 10.0]
+    costs = [cost for _, side in sides for cost in side if cost > 0] or [1.0, 10.0]
+    low, high = min(costs) / 1.2, max(costs) * 1.2
+    area = Area(room_for([low, high], label=True), WIDTH - 14, 8, 270 - 36)
+    x, y = area.across(min(across), max(across), log=True), area.upward(low, high, log=True)
+    if crossing.low is not None and crossing.high is not None:
+        begin, end = x.at(crossing.low), x.at(crossing.high)
+        drawing.box(begin, area.top, end - begin, area.bottom - area.top, "shade")
+    draw_y(drawing, y, area, f"{currency} per month")
+    draw_x(drawing, x, area, "requests per second, mean of the month")
+    for rate, kind in upright:
+        drawing.line((x.at(rate), area.top), (x.at(rate), area.bottom), f"stem {kind}")
+    for style, side in sides:
+        points = [(x.at(rate), y.at(cost)) for rate, cost in zip(rates, side, strict=True) if rate > 0 and cost > 0]
+        drawing.series(points, style, points[:: max(1, len(points) // 6)])
+    return drawing.svg()

@@ -1,13 +1,11 @@
 """Requests in flight and units alive over the time of the schedule."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
-
-from matplotlib.figure import Figure
+from dataclasses import dataclass, replace
 
 from harness.analysis.stats import Floats
-from harness.report.charts.canvas import drawn, line, linear
+from harness.report.charts.axes import Area, draw_x, draw_y, room_for
+from harness.report.charts.drawing import WIDTH, Drawing
 from harness.report.charts.palette import Style
 
 
@@ -21,31 +19,25 @@ class Course:
     units: Floats | None
 
 
-def crowd(prefix: str, label: str, courses: Sequence[Course]) -> str:
+def crowd(label: str, courses: Sequence[Course]) -> str:
     """Two axes under one another."""
-
-    def draw(figure: Figure) -> None:
-        flight, units = figure.subplots(2, 1, sharex=True)
-        for course in courses:
-            draw_course(flight, course.in_flight, course)
-            if course.units is not None:
-                draw_course(units, course.units, course)
-        for axes, title in ((flight, "requests in flight, most"), (units, "sandboxes or replicas alive, most")):
-            axes.set_title(title)
-            axes.set_ylim(0, None)
-            axes.grid(axis="y")
-            linear(axes.yaxis, ticks=4, integer=True)
-        units.set_xlim(0, max(float(course.edges_s[-1]) for course in courses))
-        units.set_xlabel("seconds since the schedule began")
-        linear(units.xaxis)
-        figure.align_ylabels()
-
-    return drawn(prefix, label, 270, draw)
-
-
-def draw_course(axes: Any, values: Floats, course: Course) -> None:
-    """A line in the middle of the bins."""
-    middles = (course.edges_s[:-1] + course.edges_s[1:]) / 2
-    axes.plot(
-        middles, values, marker=course.style.marker, markersize=4, markevery=3, clip_on=False, **line(course.style)
-    )
+    drawing = Drawing(label, 270)
+    panels = [
+        ("requests in flight, most", 0.0, [(course, course.in_flight) for course in courses]),
+        ("sandboxes or replicas alive, most", 120.0, [(c, c.units) for c in courses if c.units is not None]),
+    ]
+    most = [max([1.0, *(float(values.max()) for _, values in lines)]) for _, _, lines in panels]
+    left = max(room_for([value], label=False) for value in most) + 4
+    seconds = max(float(course.edges_s[-1]) for course in courses)
+    for (title, top, lines), highest in zip(panels, most, strict=True):
+        area = Area(left, WIDTH - 14, top + 24, top + 112)
+        x, y = area.across(0, seconds), area.upward(0, highest * 1.05, most=4, whole=True)
+        drawing.text(area.left, top + 10, title)
+        draw_y(drawing, y, area)
+        last = top > 0
+        draw_x(drawing, x if last else replace(x, ticks=()), area, "seconds since the schedule began" if last else "")
+        for course, values in lines:
+            middles = (course.edges_s[:-1] + course.edges_s[1:]) / 2
+            points = [(x.at(at), y.at(value)) for at, value in zip(middles.tolist(), values.tolist(), strict=True)]
+            drawing.series(points, course.style, points[::3])
+    return drawing.svg()

@@ -1,13 +1,13 @@
 """Empirical distribution of latencies on a log axis; it ends below 1 where requests had no good answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from harness.analysis.stats import Floats
-from harness.report.charts.canvas import drawn, line, logarithmic
+from harness.report.charts.axes import Area, draw_x, draw_y, room_for
+from harness.report.charts.drawing import WIDTH, Drawing, stairs
 from harness.report.charts.palette import Style
 
 MOST_POINTS = 160
@@ -23,31 +23,21 @@ class Curve:
     ms: Floats
 
 
-def ecdf(prefix: str, label: str, curves: Sequence[Curve]) -> str:
+def ecdf(label: str, curves: Sequence[Curve]) -> str:
     """One line per series."""
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.set_xscale("log")
-        ends: list[float] = []
-        for curve in curves:
-            x, y = steps(curve.ms)
-            dots = len(curve.ms) <= DOTS
-            axes.step(x, y, where="post", **line(curve.style), clip_on=False)
-            if dots:
-                axes.plot(x[1:], y[1:], curve.style.marker, color=curve.style.colour, markersize=4.5, clip_on=False)
-            ends += [float(x[0]), float(x[-1])] if len(x) else []
-        if ends:
-            low, high = min(ends) / 1.2, max(ends) * 1.2
-            axes.set_xlim(low, high)
-            logarithmic(axes.xaxis, low, high)
-        axes.set_ylim(0, 1)
-        axes.set_yticks((0, 0.25, 0.5, 0.75, 1), ("0", "25", "50", "75", "100"))
-        axes.grid(axis="y")
-        axes.set_xlabel("latency from the scheduled moment, ms")
-        axes.set_ylabel("% of requests")
-
-    return drawn(prefix, label, 250, draw)
+    drawing = Drawing(label, 250)
+    area = Area(room_for([100], label=True), WIDTH - 18, 8, 250 - 36)
+    found = [(curve, *steps(curve.ms)) for curve in curves]
+    ends = [float(end) for _, x, _ in found if len(x) for end in (x[0], x[-1])] or [1.0, 10.0]
+    across, upward = area.across(min(ends) / 1.2, max(ends) * 1.2, log=True), area.upward(0, 100)
+    draw_y(drawing, replace(upward, ticks=(0, 25, 50, 75, 100)), area, "% of requests")
+    draw_x(drawing, across, area, "latency from the scheduled moment, ms")
+    for curve, x, y in found:
+        points = [(across.at(ms), upward.at(100 * share)) for ms, share in zip(x.tolist(), y.tolist(), strict=True)]
+        drawing.path(stairs(points), f"line {curve.style.colour}", curve.style.dashes)
+        for point in points[1:] if len(curve.ms) <= DOTS else []:
+            drawing.mark(point, curve.style.marker, f"mark {curve.style.colour}", 0.75)
+    return drawing.svg()
 
 
 def steps(ms: Floats) -> tuple[Floats, Floats]:

@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from matplotlib.figure import Figure
-from matplotlib.transforms import blended_transform_factory
-
-from harness.report.charts.canvas import brief, drawn, logarithmic, shade
-from harness.report.charts.palette import INK, MUTED, SURFACE
+from harness.report.charts.axes import Area, Axis, draw_x
+from harness.report.charts.drawing import WIDTH, Drawing, brief
 
 ROW = 36
 BEYOND = 8
@@ -24,11 +20,11 @@ class Ratio:
     value: float | None
     low: float | None
     high: float | None
-    told: str
+    words: str
     """What stands at the right."""
 
 
-def forest(prefix: str, label: str, ratios: Sequence[Ratio], margin: float, axis_label: str) -> str:
+def forest(label: str, ratios: Sequence[Ratio], margin: float, axis_label: str) -> str:
     """Groups one below another, each under its name."""
     lines: list[str | Ratio] = []
     for ratio in ratios:
@@ -36,53 +32,41 @@ def forest(prefix: str, label: str, ratios: Sequence[Ratio], margin: float, axis
             lines.append(ratio.group)
         lines.append(ratio)
 
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.set_xscale("log")
-        low, high = span(ratios, margin)
-        axes.set_xlim(low, high)
-        axes.set_ylim(len(lines) - 0.5, -0.6)
-        shade(axes, 1 / (1 + margin), 1 + margin)
-        axes.axvline(1, color=MUTED, linewidth=1)
-        for y, entry in enumerate(lines):
-            draw_row(axes, y, entry)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        logarithmic(axes.xaxis, low, high)
-        axes.set_xlabel(brief(axis_label, 58))
-
-    return drawn(prefix, label, 56 + ROW * len(lines), draw)
+    height = 56 + ROW * len(lines)
+    drawing = Drawing(label, height)
+    area = Area(6, WIDTH - 6, 6, height - 36)
+    axis = area.across(*span(ratios, margin), log=True)
+    low, high = axis.at(1 / (1 + margin)), axis.at(1 + margin)
+    drawing.box(low, area.top, high - low, area.bottom - area.top, "shade")
+    drawing.line((axis.at(1), area.top), (axis.at(1), area.bottom), "stem muted")
+    for place, entry in enumerate(lines):
+        draw_row(drawing, axis, area, area.top + ROW * (place + 0.5), entry)
+    draw_x(drawing, axis, area, brief(axis_label, 58))
+    return drawing.svg()
 
 
-def draw_row(axes: Any, y: int, entry: str | Ratio) -> None:
+def draw_row(drawing: Drawing, axis: Axis, area: Area, y: float, entry: str | Ratio) -> None:
     """A group's name, or a figure with its words and, below them, a point with its interval."""
-    place = {
-        "transform": blended_transform_factory(axes.transAxes, axes.transData),
-        "va": "center",
-        # On a ground of their own, or the margin's lines would run through the letters.
-        "bbox": {"facecolor": SURFACE, "edgecolor": "none", "pad": 1},
-    }
     if isinstance(entry, str):
-        axes.text(0, y + 0.12, brief(entry, 50), weight="bold", ha="left", color=INK, **place)
+        drawing.text(area.left, y + 6, brief(entry, 50), "strong halo")
         return
-    axes.text(0, y - 0.25, brief(entry.label, 20), ha="left", color=INK, **place)
-    axes.text(1, y - 0.25, entry.told, ha="right", color=INK if entry.value else MUTED, **place)
+    drawing.text(area.left, y - 7, brief(entry.label, 20), "halo")
+    drawing.text(area.right, y - 7, entry.words, "halo" if entry.value else "soft halo", "end")
     if entry.value is None:
         return
     whole = entry.low is not None and entry.high is not None
     if entry.low is not None and entry.high is not None:
-        draw_interval(axes, y + 0.2, entry.low, entry.high)
-    face = INK if whole else SURFACE
-    axes.plot([entry.value], [y + 0.2], marker="D", color=INK, markerfacecolor=face, markeredgecolor=INK)
+        draw_interval(drawing, axis, y + 9, entry.low, entry.high)
+    drawing.mark((axis.at(entry.value), y + 9), "diamond", "mark ink" if whole else "empty ink")
 
 
-def draw_interval(axes: Any, y: float, low: float, high: float) -> None:
+def draw_interval(drawing: Drawing, axis: Axis, y: float, low: float, high: float) -> None:
     """An arrow stands where it goes on beyond the axis."""
-    least, most = axes.get_xlim()
-    axes.plot((max(low, least), min(high, most)), (y, y), color=INK, linewidth=2, solid_capstyle="butt")
-    for beyond, edge, marker in ((low < least, least, "<"), (high > most, most, ">")):
-        if beyond:
-            axes.plot([edge], [y], marker=marker, color=INK, clip_on=False)
+    drawing.line((axis.at(low), y), (axis.at(high), y), "edge ink")
+    if low < axis.low:
+        drawing.mark((axis.begin, y), "left", "mark ink")
+    if high > axis.high:
+        drawing.mark((axis.end, y), "right", "mark ink")
 
 
 def span(ratios: Sequence[Ratio], margin: float) -> tuple[float, float]:

@@ -2,41 +2,37 @@
 
 from collections.abc import Mapping
 
-from matplotlib.figure import Figure
-
 from harness.record.estimate import Estimate
 from harness.record.figures import cell, milliseconds
-from harness.report.charts.canvas import drawn, linear
-from harness.report.charts.palette import INK, MUTED, SURFACE, Style
+from harness.report.charts.axes import Area, draw_x
+from harness.report.charts.drawing import WIDTH, Drawing, width_of
+from harness.report.charts.palette import Style
+
+BAR = 20
+"""Px that each part takes."""
 
 
-def waterfall(
-    prefix: str, label: str, parts: Mapping[str, float], whole: Estimate, style: Style, most_ms: float
-) -> str:
+def waterfall(label: str, parts: Mapping[str, float], whole: Estimate, style: Style, most_ms: float) -> str:
     """`parts` in ms and in order; `most_ms` is the length of the axis, the same for all charts of a workload."""
-    whole_ms = whole.value
-    names = list(parts)
-
-    def draw(figure: Figure) -> None:
-        axes = figure.subplots()
-        axes.set_xlim(0, most_ms * 1.16)
-        axes.set_ylim(len(names) - 0.4 + (whole_ms is not None), -0.6)
-        at = 0.0
-        for y, name in enumerate(names):
-            rest = name == "unaccounted"
-            face = SURFACE if rest else style.colour
-            axes.barh(y, parts[name], left=at, height=0.62, facecolor=face, edgecolor=style.colour, linewidth=1)
-            at += parts[name]
-            axes.text(at + most_ms * 0.012, y, milliseconds(parts[name]).main, va="center", color=INK)
-        ticks = [name.replace("_", " ") for name in names]
-        if whole_ms is not None:
-            axes.barh(len(names), whole_ms, height=0.3, facecolor=MUTED, edgecolor="none")
-            axes.text(whole_ms + most_ms * 0.012, len(names), cell(whole).main, va="center", weight="bold")
-            ticks.append("whole, median")
-        axes.set_yticks(range(len(ticks)), ticks, color=INK)
-        axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x")
-        linear(axes.xaxis)
-        axes.set_xlabel("median ms")
-
-    return drawn(prefix, label, 60 + 20 * (len(names) + (whole_ms is not None)), draw)
+    names = [*(name.replace("_", " ") for name in parts), *(["whole, median"] if whole.value is not None else [])]
+    height = 60 + BAR * len(names)
+    drawing = Drawing(label, height)
+    area = Area(max(width_of(name) for name in names) + 6, WIDTH - 16, 4, height - 36)
+    axis = area.across(0, most_ms * 1.16)
+    room = (area.bottom - area.top) / len(names)
+    middles = [area.top + room * (place + 0.5) for place in range(len(names))]
+    draw_x(drawing, axis, area, "median ms", grid=True)
+    drawing.line((area.left, area.top), (area.left, area.bottom), "axis")
+    for y, name in zip(middles, names, strict=True):
+        drawing.text(area.left - 6, y, name, anchor="end")
+    at = 0.0
+    for y, (name, ms) in zip(middles, parts.items(), strict=False):
+        begin, end = axis.at(at), axis.at(at + ms)
+        drawing.box(begin, y - 6, end - begin, 12, f"{'empty' if name == 'unaccounted' else 'full'} {style.colour}")
+        drawing.text(end + 4, y, milliseconds(ms).main, "halo")
+        at += ms
+    if whole.value is not None:
+        end = axis.at(whole.value)
+        drawing.box(area.left, middles[-1] - 3, end - area.left, 6, "full muted")
+        drawing.text(end + 4, middles[-1], cell(whole).main, "strong halo")
+    return drawing.svg()
