@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.comparison import Comparison, Comparisons, Key, Mode, rows_of
 from harness.analysis.differences import differences
@@ -11,7 +10,7 @@ from harness.analysis.ratio import Verdict
 from harness.errors import RecordError, UsageError
 from harness.files.problems import shown
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
-from harness.record.nouns import FORCED_COLD, Manifest, TrialRecord
+from harness.record.nouns import FORCED_COLD, Case, Manifest, TrialRecord
 from harness.record.shelf import find_run
 
 __all__ = ["Comparison", "Comparisons", "Verdict", "compare"]
@@ -106,7 +105,7 @@ def profile_of(record: TrialRecord) -> str:
     if record.profile != FORCED_COLD:
         return record.profile
     unusual = [name for name, usual in USUAL_REGIME.items() if record.case.get(name, usual) != usual]
-    return ", ".join([record.profile, *(f"{name.replace('_', ' ')} {record.case[name]}" for name in unusual)])
+    return ", ".join([record.profile, *(f"{name.replace('_', ' ')} {record.case.get(name)}" for name in unusual)])
 
 
 def grouped(folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]) -> Sides:
@@ -169,7 +168,7 @@ def incomparable(a: Side, b: Side, mode: Mode) -> str | None:
     return None
 
 
-def differing(one: dict[str, Any], other: dict[str, Any], names: tuple[str, str]) -> str:
+def differing(one: Case, other: Case, names: tuple[str, str]) -> str:
     """The settings in which two cases differ, with both values."""
     keys = [key for key in one | other if one.get(key, ...) != other.get(key, ...)]
     told = [

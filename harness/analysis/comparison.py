@@ -8,6 +8,7 @@ import numpy as np
 from harness.analysis.pairing import NOT_GOOD, Side, Usable, asked_of_trial, differing_arrivals, fields_of, usable
 from harness.analysis.ratio import Judgement, Verdict, judge, paired_ratio, unpaired_ratio
 from harness.record.estimate import Estimate, plain
+from harness.record.nouns import Case
 
 COMPARE_SCHEMA = "frostline/compare/1"
 Mode = Literal["targets", "workloads", "runs"]
@@ -23,8 +24,8 @@ class Comparison:
     target: str | None
     profile: str
     field: str
-    case_a: dict[str, Any]
-    case_b: dict[str, Any]
+    case_a: Case
+    case_b: Case
     a_ms: float | None
     """Geometric mean over A's trials that entered."""
     b_ms: float | None

@@ -7,7 +7,7 @@ from typing import Any
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
-from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Outcome, TrialRecord
+from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
 
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
@@ -44,7 +44,7 @@ def notes_of_rounds(rounds: int) -> Iterator[Note]:
         yield Note("single_round", "single round: nothing tells how much another one would differ")
 
 
-def notes_of_case(case: Mapping[str, Any]) -> Iterator[Note]:
+def notes_of_case(case: Case) -> Iterator[Note]:
     """Time compression, which is part of the key."""
     factor = case.get("compression")
     if isinstance(factor, int | float) and factor > 1:

@@ -3,13 +3,12 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
 from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
 from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.record.folder import RunFolder
-from harness.record.nouns import FORCED_COLD, TrialRecord
+from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 
 COMPARED = {
     percentile_field(name, p): asked_over_trials(p).per_trial
@@ -53,9 +52,9 @@ class Side:
         return self.records[0].profile
 
     @property
-    def cases(self) -> list[dict[str, Any]]:
+    def cases(self) -> list[Case]:
         """Each setting that its trials had."""
-        found: list[dict[str, Any]] = []
+        found: list[Case] = []
         for record in self.records:
             if record.case not in found:
                 found.append(record.case)

@@ -5,7 +5,7 @@ from typing import Any
 
 from harness.analysis.notes import Note
 from harness.record.estimate import Estimate, plain
-from harness.record.nouns import StartClass, TrialRecord
+from harness.record.nouns import Case, StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
 ABSENT = ("gpu_p50_ms", "cost_per_1k_usd")
@@ -20,7 +20,7 @@ class Row:
     workload: str
     target: str
     profile: str
-    case: dict[str, Any]
+    case: Case
     rounds: int
     trials: int
     invalid_trials: int

@@ -31,7 +31,7 @@ from harness.analysis.trial_rows import MET_START
 from harness.analysis.usage import usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
-from harness.record.nouns import FORCED_COLD, PHASES, Outcome, StartClass, TrialRecord
+from harness.record.nouns import FORCED_COLD, PHASES, Case, Outcome, StartClass, TrialRecord
 
 __all__ = ["Row", "Summary", "summarise"]
 
@@ -50,7 +50,7 @@ class Keyed(Protocol):
     @property
     def target(self) -> str: ...
     @property
-    def case(self) -> dict[str, Any]: ...
+    def case(self) -> Case: ...
 
 
 def summarise(run: RunFolder) -> Summary:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from harness.record.nouns import TrialRecord, UnitRecord
+from harness.record.nouns import Case, TrialRecord, UnitRecord
 
 MB = 1_048_576
 MB_PER_GB = 1024
@@ -28,7 +28,7 @@ class Usage:
     oom_killed: int
 
 
-def usage_of(records: list[TrialRecord], case: dict[str, Any]) -> Usage:
+def usage_of(records: list[TrialRecord], case: Case) -> Usage:
     """Over all units of these trials; `case["memory_mb"]` is one unit's sizing."""
     units = [unit for record in records for unit in record.units]
     return Usage(

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from harness.record.nouns import Case
 from harness.cost.book import PriceBook
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Meter, Use
@@ -101,7 +102,7 @@ def _exact(units: float) -> Decimal:
     return Decimal(repr(units)).quantize(PLACES, ROUND_HALF_UP)
 
 
-def size_of(case: dict[str, Any], name: str) -> float:
+def size_of(case: Case, name: str) -> float:
     """Memory or vCPU that a row was measured with. RecordError when the run does not say."""
     value = case.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from harness.record.nouns import Case
 from harness.cost.bill import Bought
 from harness.cost.nouns import BILLED, STATED, CostLine, Term, TermName
 from harness.cost.usage import TrialUse, Use
@@ -116,7 +117,7 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, dict[str, Any
         yield "stakes: what the experiment states is told beside the cost, never in it"
 
 
-def is_compressed(case: dict[str, Any]) -> bool:
+def is_compressed(case: Case) -> bool:
     """Whether modelled time passed faster than the clock."""
     factor = case.get("compression", 1)
     return isinstance(factor, int | float) and factor > 1

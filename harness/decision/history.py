@@ -13,7 +13,7 @@ from harness.decision.past_runs import PastRun, past_runs
 from harness.errors import UsageError
 from harness.files.problems import shown
 from harness.record.estimate import Estimate, plain
-from harness.record.nouns import FORCED_COLD
+from harness.record.nouns import FORCED_COLD, Case
 
 HISTORY_SCHEMA = "frostline/history/1"
 NUMBERS = (Estimate, Estimate | None, float | None, int | None)
@@ -63,7 +63,7 @@ class Series:
     workload: str
     target: str
     profile: str
-    case: dict[str, Any]
+    case: Case
     field: str
     emulated: bool
     points: list[Point]

@@ -2,14 +2,13 @@
 
 import itertools
 import random
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import loadprofiles
 import targets
 from harness.experiment.pieces import WorkloadChoice
 from harness.experiment.question import Experiment
-from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 from loadprofiles import LoadProfile
 from targets.contract import Target
 
@@ -69,7 +68,7 @@ class Trial:
     scale_out: int
     """Replicas that are added under the load."""
     arrival_seed: int
-    case: dict[str, Any]
+    case: Case
 
     @property
     def expected_s(self) -> float:
@@ -136,22 +135,22 @@ def _trial(
     )
 
 
-def _case(experiment: Experiment, target: str, cell: Cell) -> dict[str, Any]:
+def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
     """What else identifies a row: sizing per unit, load, and how the platform was set."""
     kind = targets.target(target).kind
     sizing = experiment.sizing.of(kind)
-    case: dict[str, Any] = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
+    case: Case = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
     if kind == "function":
         function = experiment.function
-        case |= {
-            "keep_alive_s": function.keep_alive_s / experiment.compression,
-            "concurrency": function.concurrency_limit,
-        }
+        case["keep_alive_s"] = function.keep_alive_s / experiment.compression
+        case["concurrency"] = function.concurrency_limit
     else:
-        case |= {"replicas": experiment.replicas}
+        case["replicas"] = experiment.replicas
     if cell.regime is not None:
-        return case | {"cold_starts": experiment.cold_starts, **asdict(cell.regime)}
+        regime = cell.regime
+        return {**case, "cold_starts": experiment.cold_starts, "page_cache": regime.page_cache, "images": regime.images}
     load = cell.load
     assert load is not None
-    case |= {"scale_out": cell.scale_out} if cell.scale_out else {}
-    return case | {"rate": load.rate, "seconds": load.seconds, "compression": round(load.time_compression, 4)}
+    if cell.scale_out:
+        case["scale_out"] = cell.scale_out
+    return {**case, "rate": load.rate, "seconds": load.seconds, "compression": round(load.time_compression, 4)}

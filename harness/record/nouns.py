@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, with_config
+from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
 from harness.record.definition import definition_sha256
 
@@ -60,6 +61,7 @@ PHASES = (
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
+Number = int | float
 
 
 def package_identity(facts: Mapping[str, Any]) -> str | None:
@@ -110,6 +112,34 @@ class GeneratorRecord(Record):
     prewarmed: Count = 0
 
 
+@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+class Case(TypedDict, total=False):
+    """What is part of a row's key beside workload, target and profile; each where it applies, sizes per unit.
+
+    A platform may have settings of its own among them, of any name: rows that differ in one are different rows.
+    """
+
+    memory_mb: Number
+    cpus: Number
+    keep_alive_s: Number
+    """Of a function's idle sandbox, in real seconds: already divided by the compression."""
+    concurrency: Number
+    """Most sandboxes of a function at once."""
+    replicas: Number
+    """Of a service."""
+    cold_starts: Number
+    """Forced ones in each trial."""
+    page_cache: Text
+    images: Text
+    scale_out: Number
+    """Replicas that were added under the load."""
+    rate: Number
+    """Mean requests per second that the profile was asked for."""
+    seconds: Number
+    compression: Number
+    """Modelled seconds that pass in one second."""
+
+
 class TrialRecord(Record):
     """One visit to one deployment: a line of trials.jsonl."""
 
@@ -122,8 +152,7 @@ class TrialRecord(Record):
     target: Text
     profile: Text
     """A load profile's name, or "cold" for forced cold starts."""
-    case: dict[str, Any]
-    """What else is part of the key: sizing, rate, keep-alive, compression, cache state."""
+    case: Case
     started_at: Text
     seconds: Annotated[float, Field(ge=0)]
     """Length of the schedule; for forced cold starts the time they took."""

@@ -1,13 +1,14 @@
 """The machine part of a review (frostline/review/1): what it rests on, what it says, what would trip it."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.clock import moment_of
 from harness.decision.scorecard import Recommendation
 from harness.record.estimate import Estimate
+from harness.record.nouns import Case
 
 REVIEW_SCHEMA: Literal["frostline/review/1"] = "frostline/review/1"
 Primary = Literal["serverless", "container", "hybrid", "undecided"]
@@ -31,7 +32,7 @@ class CitedFigure(Strict):
     workload: Text
     target: Text
     profile: Text
-    case: dict[str, Any]
+    case: Case
     field: Text
     value: float | None
     low: float | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.record.nouns import Case
 from harness.analysis.stats import Floats
 from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, place_of
 from harness.cost.bill import Bought, Way, lines, size_of
@@ -24,7 +25,7 @@ KEPT_STEP_S = 300
 MS_PER_S = 1000
 
 
-def purchase(case: dict[str, Any], architecture: str) -> Purchase:
+def purchase(case: Case, architecture: str) -> Purchase:
     """Memory to the megabyte; RecordError for more than is sold."""
     memory_mb = size_of(case, "memory_mb")
     size_of(case, "cpus")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from harness.record.nouns import Case
 from harness.cost.bill import Bought, Way, lines, size_of
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.replicas import utilisation
@@ -29,7 +30,7 @@ CONNECTIONS_PER_LCU = 25
 MS_PER_S = 1000
 
 
-def purchase(case: dict[str, Any], architecture: str) -> Purchase:
+def purchase(case: Case, architecture: str) -> Purchase:
     """The smallest task that has at least so much; RecordError for more than is sold."""
     memory_mb, cpus = size_of(case, "memory_mb"), size_of(case, "cpus")
     sizes = [(vcpus, mb) for vcpus, sold in TASK_MB.items() for mb in sold if vcpus >= cpus and mb >= memory_mb]
