@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any
 
-from harness.record.nouns import Case
 from harness.cost.book import PriceBook
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Meter, Use
 from harness.errors import RecordError
 from harness.files.problems import shown
+from harness.record.nouns import Case
 from harness.record.stated import Economics
 
 MB_PER_GB = 1024
@@ -25,7 +24,7 @@ class Way:
     kind: str
     replicated: bool
     """Whether units are bought by the hour for the peak, and not by what each request uses."""
-    purchase: Callable[[dict[str, Any], str], Purchase]
+    purchase: Callable[[Case, str], Purchase]
     """The nearest size that is sold, for a case and an architecture. RecordError where there is none."""
     meter: Meter
     lines: Callable[["Bought", Use, float, int | None], Iterator[CostLine]]

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
-from harness.record.nouns import Case
 from harness.record.estimate import Estimate, plain
+from harness.record.nouns import Case
 
 COST_SCHEMA = "frostline/cost/1"
 TermName = Literal["compute", "idle", "platform", "scaling penalty", "stated platform", "engineering"]
@@ -81,7 +81,7 @@ class SideCost:
     per_month_with_stated_usd: Estimate | None = None
     """The same and what the experiment states; None where it states nothing."""
     per_1k_with_stated_usd: Estimate | None = None
-    case: Case = field(default_factory=dict)
+    case: Case = field(default_factory=lambda: Case())
     """Of the row, for which workload, target and profile alone are no key."""
 
 

@@ -1,13 +1,12 @@
 """What a costing must say besides its figures: on what each term rests, what was assumed, what nobody stated."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from harness.record.nouns import Case
 from harness.cost.bill import Bought
 from harness.cost.nouns import BILLED, STATED, CostLine, Term, TermName
 from harness.cost.usage import TrialUse, Use
 from harness.record.figures import counted, figure
+from harness.record.nouns import Case
 from harness.record.stated import DEFAULT_PEAK, Economics
 
 NOT_STATED = "not stated"
@@ -97,7 +96,7 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
         yield "no image, so no registry in the cost"
 
 
-def notices_of(economics: Economics, sides: Sequence[tuple[Bought, dict[str, Any]]]) -> Iterator[str]:
+def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]]) -> Iterator[str]:
     """Of all sides, each with its row's case: assumptions, and which inputs nobody stated."""
     bought, stakes = economics.priced_as, economics.stakes
     yield from (HEADLINE, LIST_PRICES, FROM_EMULATION, SAME_MIX)

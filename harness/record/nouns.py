@@ -1,12 +1,14 @@
 """The nouns that are stored: outcomes, start classes, phases, trials and the manifest of a run."""
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, with_config
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, with_config
 from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
+from harness.files.problems import shown
 from harness.record.definition import definition_sha256
 
 RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
@@ -61,7 +63,16 @@ PHASES = (
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
-Number = int | float
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{shown(value)} is not accepted: a finite number is")
+    return value
+
+
+Number = Annotated[float, PlainValidator(_number)]
+"""As it was written: 1769 stays a whole number."""
 
 
 def package_identity(facts: Mapping[str, Any]) -> str | None:

@@ -134,7 +134,7 @@ def blocks(compared: Comparisons) -> Iterator[Block]:
         shown = profile.replace(FORCED_COLD, "forced cold starts", 1) if profile.startswith(FORCED_COLD) else profile
         title = harmless(" · ".join(part for part in (workload, target, shown) if part is not None))
         one, other = rows[0].case_a, rows[0].case_b
-        same = [key for key in one if key in other and one[key] == other[key]]
+        same = [key for key in one if key in other and one.get(key) == other.get(key)]
         sizes = [", ".join(words(case, case.keys() - set(same))) for case in (one, other)]
         sizing = [f"{name}: {size}" for name, size in zip(names(compared), sizes, strict=True) if size]
         yield Block(title, ", ".join(words(one, same)), rows, [*sizing, *remarks(rows)])

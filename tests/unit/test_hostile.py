@@ -340,3 +340,15 @@ def test_markdown_makes_no_link_of_a_name(text):
 def test_a_setting_without_end_is_cut_in_the_table():
     (told,) = words({"note": "x" * 10**6}, ["note"])
     assert len(told) <= 80
+
+
+@pytest.mark.parametrize("value", ["much", True, None, [1]])
+def test_a_size_that_is_no_number_is_refused_with_its_field_and_value(tmp_path, value):
+    run = make_run(tmp_path, rounds=1, requests_per_trial=20)
+    file = run.path / "trials.jsonl"
+    first, *rest = file.read_text().splitlines()
+    line = json.loads(first)
+    line["case"]["memory_mb"] = value
+    file.write_text("\n".join([json.dumps(line), *rest, ""]))
+    with pytest.raises(RecordError, match=r"line 1: case\.memory_mb: .* is not accepted: a finite number is"):
+        run.trials()

@@ -167,7 +167,7 @@ def hostile_run(folder):
     rng = np.random.default_rng(1)
     for order, (target, profile) in enumerate((t, p) for t in told for p in ("cold", "steady", SCRIPT)):
         table = traffic(rng, 30, 1.0 if profile == "cold" else 0.3, failed_share=0.2)
-        case = {"memory_mb": SCRIPT, "cpus": 1.0, IMAGE: ESCAPES}
+        case = {"memory_mb": 1769, "cpus": 1.0, SCRIPT: SCRIPT, IMAGE: ESCAPES}
         texts = {"problems": [IMAGE] if order == 5 else [], "warnings": [ESCAPES, SCRIPT]}
         key = {"target": target, "profile": profile, "workload": name, "case": case, "order": order}
         run.save_trial(trial(table, f"t{order}", **key, **texts), table, samples())

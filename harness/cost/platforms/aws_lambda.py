@@ -2,11 +2,9 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
-from harness.record.nouns import Case
 from harness.analysis.stats import Floats
 from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, place_of
 from harness.cost.bill import Bought, Way, lines, size_of
@@ -14,7 +12,7 @@ from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Billed, Requests, Use
 from harness.errors import RecordError
 from harness.record.figures import figure
-from harness.record.nouns import StartClass
+from harness.record.nouns import Case, StartClass
 from harness.record.stated import SECONDS_PER_MONTH
 
 LEAST_MB, MOST_MB = 128, 10_240

@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
-from harness.record.nouns import Case
 from harness.cost.bill import Bought, Way, lines, size_of
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.replicas import utilisation
 from harness.cost.usage import Billed, Requests, Use
 from harness.errors import RecordError
 from harness.record.figures import figure
+from harness.record.nouns import Case
 from harness.record.stated import HOURS_PER_MONTH, SECONDS_PER_MONTH
 
 TASK_MB: dict[float, tuple[int, ...]] = {
