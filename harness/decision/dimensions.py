@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.cost.nouns import Costing
 from harness.cost.usage import INIT_PHASES
+from harness.decision.pair import Pair
+from harness.record.estimate import Estimate
 from harness.record.figures import counted, figure
-from harness.record.stated import Economics, Objective
 
 Pull = Literal["serverless", "container", "neither"]
 LOW, HIGH = 2, 4
@@ -34,59 +34,36 @@ class Dimension:
     reason: str
 
 
-@dataclass(frozen=True)
-class Evidence:
-    """What there is of one workload: its rows under traffic and its forced cold starts."""
-
-    workload: str
-    economics: Economics
-    objective: Objective | None
-    traffic: Sequence[Row]
-    forced: Sequence[Row]
-    kinds: dict[str, str]
-    """By target: service or function."""
-    costing: Costing | None
-
-    def rows(self, kind: str) -> list[Row]:
-        """Of one side under traffic."""
-        return [row for row in self.traffic if self.kinds.get(row.target) == kind]
-
-    def starts(self) -> list[Row]:
-        """Of the function, the forced ones first: under traffic they come in bursts and slow each other down."""
-        return [row for row in [*self.forced, *self.traffic] if self.kinds.get(row.target) == "function"]
-
-
-def dimensions_of(evidence: Evidence) -> list[Dimension]:
+def dimensions_of(pair: Pair) -> list[Dimension]:
     """All six, in the order of the worksheet."""
-    ratings = evidence.economics.ratings
+    ratings = pair.economics.ratings
     return [
-        variability(evidence),
-        sensitivity(evidence),
-        heaviness(evidence),
+        variability(pair),
+        sensitivity(pair),
+        heaviness(pair),
         rated("custom infrastructure", ratings.custom_infrastructure, "ratings.custom_infrastructure"),
         rated("team ops capacity", ratings.team_ops_capacity, "ratings.team_ops_capacity"),
-        busyness(evidence),
+        busyness(pair),
     ]
 
 
-def variability(evidence: Evidence) -> Dimension:
+def variability(pair: Pair) -> Dimension:
     """Of the traffic that is decided about."""
-    name, expected = "traffic variability", evidence.economics.expected
+    name, expected = "traffic variability", pair.economics.expected
     if expected is None:
         return missing(name, "expected.peak_to_mean")
     told = f"the peak is {figure(expected.peak_to_mean)} times the mean"
     return scored(name, step(PEAKS, expected.peak_to_mean), "stated", told, high="serverless")
 
 
-def sensitivity(evidence: Evidence) -> Dimension:
+def sensitivity(pair: Pair) -> Dimension:
     """How far a function's cold start lies beyond the objective."""
-    name, objective = "latency sensitivity", evidence.objective
+    name, objective = "latency sensitivity", pair.objective
     if objective is None:
         return missing(name, "objective")
-    colds = [row.cold_p50_ms for row in evidence.starts() if row.cold_p50_ms.value is not None]
-    if not colds:
+    cold = slowest_start(pair)
+    if cold is None:
         return Dimension(name, None, "missing", "neither", "too few cold starts of the function were measured")
-    cold = colds[0]
     ratio = (cold.value or 0.0) / objective.latency_ms
     told = (
         f"a cold start's median, {figure(cold.value)} ms (n = {cold.n}), is {figure(ratio)} times the objective of "
@@ -95,37 +72,50 @@ def sensitivity(evidence: Evidence) -> Dimension:
     return scored(name, step(OVER_OBJECTIVE, ratio), "measured", told, high="container")
 
 
-def heaviness(evidence: Evidence) -> Dimension:
+def slowest_start(pair: Pair) -> Estimate | None:
+    """Median of the function's forced cold starts, which do not slow each other down; of several regimes the slowest.
+
+    Where none was forced, of those under traffic.
+    """
+    for rows in (pair.forced(), pair.rows(pair.function)):
+        medians = [row.cold_p50_ms for row in rows if row.cold_p50_ms.value is not None]
+        if medians:
+            return max(medians, key=lambda median: median.value or 0.0)
+    return None
+
+
+def heaviness(pair: Pair) -> Dimension:
     """Initialisation time and memory."""
     name = "runtime heaviness"
-    rows = evidence.starts()
-    split = [row for row in rows if row.cold_phases_ms]
+    forced, traffic = pair.forced(), pair.rows(pair.function)
+    split = [row for row in forced if row.cold_phases_ms] or [row for row in traffic if row.cold_phases_ms]
     if not split:
         return Dimension(name, None, "missing", "neither", "no cold start of the function was split into its parts")
-    row = split[0]
-    init_ms = sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES)
-    peak_mb = max((row.memory_peak_mb for row in rows if row.memory_peak_mb is not None), default=None)
+    row = max(split, key=init_ms_of)
+    init_ms = init_ms_of(row)
+    peaks = [row.memory_peak_mb for row in (*forced, *traffic) if row.memory_peak_mb is not None]
     score = step(INIT_MS, init_ms)
-    if peak_mb is not None:
-        score = max(score, (1, 4, 5)[step(LARGE_MB, peak_mb) - 1])
-    memory = "memory was not read" if peak_mb is None else f"{figure(peak_mb)} MB at the peak"
+    if peaks:
+        score = max(score, (1, 4, 5)[step(LARGE_MB, max(peaks)) - 1])
+    memory = f"{figure(max(peaks))} MB at the peak" if peaks else "memory was not read"
     told = f"initialisation takes {figure(init_ms)} ms (medians, n = {row.cold_starts} starts), {memory}"
     return scored(name, score, "measured", told, high="container")
 
 
-def busyness(evidence: Evidence) -> Dimension:
+def init_ms_of(row: Row) -> float:
+    """Medians of the parts that are initialisation, added up."""
+    return sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES)
+
+
+def busyness(pair: Pair) -> Dimension:
     """Share of its paid time in which a service infers, at the expected traffic."""
-    name, costing = "expected utilisation", evidence.costing
+    name, costing = "expected utilisation", pair.costing
     if costing is None or not costing.expected:
         return missing(name, "expected.requests_per_month")
-    busy = [
-        (side.utilisation, side)
-        for side in costing.sides
-        if side.workload == evidence.workload and side.kind == "service" and side.utilisation is not None
-    ]
+    busy = [(side.utilisation, side) for side in pair.costs(pair.service) if side.utilisation is not None]
     if not busy:
         return Dimension(name, None, "missing", "neither", "how many replicas the traffic needs is not known")
-    share, side = max(busy, key=lambda one: one[0])
+    share, side = max(busy, key=lambda each: each[0])
     paid = counted(side.replicas or 0, "replica")
     told = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
     return scored(name, step(BUSY, share), "measured", told, high="container")

@@ -1,126 +1,163 @@
-"""Which side, from the objective first, the cost second, and the scorecard's pulls where those leave it open."""
+"""Which side of a pair: by the objective first, by the cost second, by the scorecard's pulls where these leave it open.
+
+Each question is answered by a value that carries its own reasons: latency of a side, cost of both, choice of a profile.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from harness.analysis.summary import Summary
+from harness.analysis.summary import Row
 from harness.cost.nouns import SideCost
-from harness.decision.dimensions import Dimension, Evidence
+from harness.decision.dimensions import Dimension
+from harness.decision.pair import Pair
 from harness.record.figures import cell, figure
 from harness.record.nouns import ROUNDS_FOR_VERDICT
+from harness.record.stated import Objective
 
 Recommendation = Literal["serverless", "container", "hybrid", "cannot decide yet"]
-Kind = Literal["service", "function"]
-SIDES: dict[Kind, Recommendation] = {"function": "serverless", "service": "container"}
-Choice = Literal["service", "function", "tie", "open"]
-TIE: Choice = "tie"
-OPEN: Choice = "open"
-UNDECIDED: Recommendation = "cannot decide yet"
+Side = Literal["serverless", "container"]
+Fit = Literal["within", "beyond", "not clearly on one side of", "not known"]
 LEAST_PULL = 2
 """How many more dimensions must pull to one side than to the other, where cost and objective leave it open."""
 
 
-@dataclass
-class Told:
-    """A recommendation with its reasons."""
+@dataclass(frozen=True)
+class LatencyFinding:
+    """Whether a side's whole interval lies within the objective or beyond it, or neither can be said."""
 
-    recommendation: Recommendation = UNDECIDED
-    because: list[str] = field(default_factory=list)
-    would_change: list[str] = field(default_factory=list)
-
-
-def recommended(evidence: Evidence, dimensions: Sequence[Dimension], summary: Summary) -> Told:
-    """For one workload; never without two sides, 10 rounds and a valid run."""
-    told = Told(would_change=changes(evidence, dimensions))
-    obstacles = list(obstacles_of(evidence, summary))
-    if obstacles:
-        told.because = obstacles
-        return told
-    choices = [choice_of(evidence, profile, told.because) for profile in sorted({r.profile for r in evidence.traffic})]
-    decided = {choice for choice in choices if choice in SIDES}
-    if len(decided) == 2:
-        told.recommendation = "hybrid"
-    elif len(decided) == 1 and len(set(choices)) == 1:
-        told.recommendation = SIDES[decided.pop()]
-    elif OPEN not in choices:
-        told.recommendation = pulled(dimensions, decided, told.because)
-    return told
+    fit: Fit
+    reasons: list[str]
 
 
-def obstacles_of(evidence: Evidence, summary: Summary) -> list[str]:
+@dataclass(frozen=True)
+class CostFinding:
+    """The side whose whole interval lies below the other's; None where they overlap or cannot be told."""
+
+    cheaper: Side | None
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What one profile says. A tie: both sides meet the objective and neither is cheaper. Open: it cannot be said."""
+
+    side: Side | Literal["tie", "open"]
+    reasons: list[str]
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A recommendation, the rows that it rests on in words, and what would change it."""
+
+    recommendation: Recommendation
+    because: list[str]
+    would_change: list[str]
+
+
+def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
+    """Never without two sides, 10 rounds and a valid run."""
+    would_change = changes(pair, dimensions)
+    if obstacles := obstacles_of(pair):
+        return Advice("cannot decide yet", obstacles, would_change)
+    choices = [choose(pair, profile) for profile in pair.profiles]
+    reasons = [reason for choice in choices for reason in choice.reasons]
+    sides = {choice.side for choice in choices}
+    if "serverless" in sides and "container" in sides:
+        return Advice("hybrid", reasons, would_change)
+    if "open" in sides:
+        return Advice("cannot decide yet", reasons, would_change)
+    if sides == {"serverless"}:
+        return Advice("serverless", reasons, would_change)
+    if sides == {"container"}:
+        return Advice("container", reasons, would_change)
+    # Ties are left, and at most one side beside them: the dimensions decide, but never against that side.
+    pulled, told = pull_of(dimensions)
+    against = sides - {"tie", pulled}
+    return Advice("cannot decide yet" if pulled is None or against else pulled, [*reasons, told], would_change)
+
+
+def obstacles_of(pair: Pair) -> list[str]:
     """What forbids any recommendation."""
-    found = [f"the run is not valid: {summary.problems[0]}"] if summary.problems else []
-    missing = [kind for kind in SIDES if not evidence.rows(kind)]
-    found += [f"no valid {kind} under traffic in this run" for kind in missing]
-    rounds = min((row.rounds for row in evidence.traffic), default=0)
+    found = [f"the run is not valid: {pair.summary.problems[0]}"] if pair.summary.problems else []
+    rows = {"function": pair.rows(pair.function), "service": pair.rows(pair.service)}
+    missing = [name for name, of_side in rows.items() if not of_side]
+    found += [f"no valid {name} under traffic in this run" for name in missing]
+    rounds = min((row.rounds for of_side in rows.values() for row in of_side), default=0)
     if not missing and rounds < ROUNDS_FOR_VERDICT:
         found.append(f"quick look: {rounds} rounds, a recommendation needs {ROUNDS_FOR_VERDICT}")
     return found
 
 
-def choice_of(evidence: Evidence, profile: str, because: list[str]) -> Choice:
-    """The side for one profile; a tie where both meet the objective and neither is cheaper.
+def choose(pair: Pair, profile: str) -> Choice:
+    """The objective comes first: a side beyond it is out, and a cheap one that may be beyond it is no choice."""
+    function = judge_latency(pair, pair.function, "function", profile)
+    service = judge_latency(pair, pair.service, "service", profile)
+    reasons = [*function.reasons, *service.reasons]
+    if function.fit == "beyond" and service.fit == "beyond":
+        return Choice("open", [*reasons, f"{profile}: neither side meets the objective in this size"])
+    if function.fit == "beyond":
+        return Choice("container" if service.fit == "within" else "open", reasons)
+    if service.fit == "beyond":
+        return Choice("serverless" if function.fit == "within" else "open", reasons)
+    cost = judge_cost(pair, profile)
+    reasons += cost.reasons
+    if cost.cheaper is None:
+        return Choice("tie" if function.fit == service.fit == "within" else "open", reasons)
+    cheaper = function if cost.cheaper == "serverless" else service
+    return Choice(cost.cheaper if cheaper.fit == "within" else "open", reasons)
 
-    The rows that it rests on are added to `because`.
-    """
-    met = {kind: meets(evidence, kind, profile, because) for kind in SIDES}
-    able = [kind for kind, good in met.items() if good is not False]
-    if not able:
-        because.append(f"{profile}: neither side meets the objective in this size")
-        return OPEN
-    side = able[0] if len(able) == 1 else cheaper(evidence, profile, because)
-    if side is None:
-        return TIE if all(met.values()) else OPEN
-    return side if met[side] else OPEN  # cheap but perhaps too slow is no choice
 
-
-def meets(evidence: Evidence, kind: Kind, profile: str, because: list[str]) -> bool | None:
-    """Whether the whole interval lies within the objective (True), beyond it (False), or neither (None)."""
-    objective = evidence.objective
-    rows = [row for row in evidence.rows(kind) if row.profile == profile]
+def judge_latency(pair: Pair, target: str | None, kind: str, profile: str) -> LatencyFinding:
+    """Of all rows that the target has under this profile: one beyond the objective puts it beyond."""
+    rows = [row for row in pair.rows(target) if row.profile == profile]
     if not rows:
-        because.append(f"{profile}: no {kind} was measured")
-        return None
-    if objective is None:
-        return True
-    p = objective.percentile
-    latency = rows[0].latency_at(p)
-    where = f"{profile}: {rows[0].target} p{p:g}"
+        return LatencyFinding("not known", [f"{profile}: no {kind} was measured"])
+    if pair.objective is None:
+        return LatencyFinding("within", [])
+    findings = [judge_row(row, pair.objective) for row in rows]
+    fits = {finding.fit for finding in findings}
+    reasons = [reason for finding in findings for reason in finding.reasons]
+    if "beyond" in fits:
+        return LatencyFinding("beyond", reasons)
+    return LatencyFinding("within" if fits == {"within"} else "not known", reasons)
+
+
+def judge_row(row: Row, objective: Objective) -> LatencyFinding:
+    """One row's interval beside the limit."""
+    latency, limit = row.latency_at(objective.percentile), objective.latency_ms
+    where = f"{row.profile}: {row.target} p{objective.percentile:g}"
     if latency.value is None:
-        because.append(f"{where} cannot be told: {latency.why}")
-        return None
-    limit = objective.latency_ms
+        return LatencyFinding("not known", [f"{where} cannot be told: {latency.why}"])
+    fit: Fit = "not clearly on one side of"
+    if latency.high is not None and latency.high <= limit:
+        fit = "within"
+    elif latency.low is not None and latency.low > limit:
+        fit = "beyond"
     shown = cell(latency)
     interval = f" ({shown.small})" if shown.small else ""
-    low, high = latency.low, latency.high
-    good = True if high is not None and high <= limit else False if low is not None and low > limit else None
-    state = {True: "within", False: "beyond", None: "not clearly on one side of"}[good]
-    told = f"{where} {shown.main} ms{interval}, n = {latency.n}, is {state} the objective of {figure(limit)} ms"
-    if good is False and any(note.code == "host_bound" for note in rows[0].notes):
-        because.append(f"{told}; but it was host-bound, so that this machine may be what is late")
-        return None
-    because.append(told)
-    return good
+    told = f"{where} {shown.main} ms{interval}, n = {latency.n}, is {fit} the objective of {figure(limit)} ms"
+    if fit == "beyond" and any(note.code == "host_bound" for note in row.notes):
+        return LatencyFinding("not known", [f"{told}; but it was host-bound, so that this machine may be what is late"])
+    return LatencyFinding(fit, [told])
 
 
-def cheaper(evidence: Evidence, profile: str, because: list[str]) -> Kind | None:
-    """The side whose whole interval of cost lies below the other's."""
-    costing = evidence.costing
-    sides = [
-        side
-        for side in (costing.sides if costing else [])
-        if (side.workload, side.profile) == (evidence.workload, profile) and side.per_1k_usd.value is not None
-    ]
-    by_kind = {side.kind: side for side in sides}
-    if len(by_kind) < 2:
-        because.append(f"{profile}: the cost of both sides cannot be told")
-        return None
-    function, service = by_kind["function"], by_kind["service"]
-    because.append(f"{profile}: {priced(function)}, {priced(service)}")
-    if ends(function)[1] < ends(service)[0]:
-        return "function"
-    return "service" if ends(service)[1] < ends(function)[0] else None
+def judge_cost(pair: Pair, profile: str) -> CostFinding:
+    """By what the provider bills for 1,000 good answers."""
+    functions, services = (
+        [side for side in pair.costs(name) if side.profile == profile and side.per_1k_usd.value is not None]
+        for name in (pair.function, pair.service)
+    )
+    if not functions or not services:
+        return CostFinding(None, [f"{profile}: the cost of both sides cannot be told"])
+    told = ", ".join(priced(side) for side in (*functions, *services))
+    (function_low, function_high), (service_low, service_high) = hull(functions), hull(services)
+    cheaper: Side | None = None
+    if function_high < service_low:
+        cheaper = "serverless"
+    elif service_high < function_low:
+        cheaper = "container"
+    return CostFinding(cheaper, [f"{profile}: {told}"])
 
 
 def priced(side: SideCost) -> str:
@@ -130,32 +167,26 @@ def priced(side: SideCost) -> str:
     return f"{side.target} {shown.main} USD per 1,000 good answers{interval}, n = {side.per_1k_usd.n}"
 
 
-def ends(side: SideCost) -> tuple[float, float]:
-    """Of the interval; where there is none, of the value alone."""
-    number = side.per_1k_usd
-    value = number.value or 0.0
-    return (value if number.low is None else number.low, value if number.high is None else number.high)
+def hull(sides: Sequence[SideCost]) -> tuple[float, float]:
+    """Lowest and highest end of these intervals; of one that has none, the value."""
+    costs = [side.per_1k_usd for side in sides]
+    lows = [cost.value if cost.low is None else cost.low for cost in costs]
+    highs = [cost.value if cost.high is None else cost.high for cost in costs]
+    return min(low for low in lows if low is not None), max(high for high in highs if high is not None)
 
 
-def pulled(dimensions: Sequence[Dimension], decided: set[Kind], because: list[str]) -> Recommendation:
-    """Where objective and cost leave it open for a profile, the dimensions decide if they pull clearly one way."""
-    serverless, container = (sum(one.pull == side for one in dimensions) for side in ("serverless", "container"))
-    because.append(f"of the dimensions {serverless} pull to serverless and {container} to container")
+def pull_of(dimensions: Sequence[Dimension]) -> tuple[Side | None, str]:
+    """The side that clearly more dimensions pull to, if there is one, and the count in words."""
+    serverless, container = (sum(each.pull == side for each in dimensions) for side in ("serverless", "container"))
+    told = f"of the dimensions {serverless} pull to serverless and {container} to container"
     if abs(serverless - container) < LEAST_PULL:
-        return UNDECIDED
-    side: Kind = "function" if serverless > container else "service"
-    return UNDECIDED if decided - {side} else SIDES[side]
+        return None, told
+    return ("serverless" if serverless > container else "container"), told
 
 
-def changes(evidence: Evidence, dimensions: Sequence[Dimension]) -> list[str]:
+def changes(pair: Pair, dimensions: Sequence[Dimension]) -> list[str]:
     """What would change the recommendation, or make one possible."""
-    costing = evidence.costing
-    found = [
-        f"traffic across the break-even ({one.profile}): {one.words}"
-        for one in (costing.break_evens if costing else [])
-        if one.workload == evidence.workload
-    ]
-    if evidence.objective is not None:
+    found = [f"traffic across the break-even ({each.profile}): {each.words}" for each in pair.break_evens]
+    if pair.objective is not None:
         found.append("another objective, or a cold start that meets it")
-    found += [f"{one.name}: {one.reason}" for one in dimensions if one.score is None]
-    return found
+    return found + [f"{each.name}: {each.reason}" for each in dimensions if each.score is None]

@@ -32,9 +32,11 @@ def answered(answer: Answer) -> Iterator[str]:
     yield f"## {escaped(answer.workload)}"
     lines = [f"- **{escaped(h.chip)}** {escaped(h.about)}: {escaped(h.sentence)}" for h in answer.headlines]
     yield "\n".join(lines) or "No comparison: what could be wrong, below, says why."
-    if answer.recommendation:
-        yield f"**Recommendation: {escaped(answer.recommendation)}**"
-    yield "\n".join(f"- {escaped(text)}" for text in [*answer.because, *answer.advice])
+    for each in answer.recommended:
+        about = f" ({escaped(each.pair)})" if each.pair else ""
+        yield f"**Recommendation{about}: {escaped(each.recommendation)}**"
+        yield "\n".join(f"- {escaped(text)}" for text in each.because)
+    yield "\n".join(f"- {escaped(text)}" for text in answer.advice)
 
 
 def numbered(numbers: Numbers) -> Iterator[str]:

@@ -57,13 +57,21 @@ class Headline:
 
 
 @dataclass(frozen=True)
+class Recommended:
+    """What the scorecard of one pair of targets says; `pair` is empty where the workload has only one."""
+
+    pair: str
+    recommendation: str
+    because: list[str]
+
+
+@dataclass(frozen=True)
 class Answer:
     """Everything that is said first of a workload; `advice` holds costs and break-even."""
 
     workload: str
     headlines: list[Headline]
-    recommendation: str | None
-    because: list[str]
+    recommended: list[Recommended]
     advice: list[str]
 
 

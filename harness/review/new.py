@@ -99,9 +99,13 @@ def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
 
 
 def primary_of(advice: list[WorkloadAdvice]) -> Primary:
-    """What all workloads say; hybrid where they are decided and differ, undecided where one is not."""
-    said = {one.recommendation for one in advice}
-    if not said or "cannot decide yet" in said:
+    """What all workloads say; hybrid where they are decided and differ, undecided where one is not.
+
+    A workload with several pairs of targets is decided where all of them say the same.
+    """
+    said = {each.recommendation for each in advice}
+    pairs_differ = len({(each.workload, each.recommendation) for each in advice}) > len({e.workload for e in advice})
+    if not said or pairs_differ or "cannot decide yet" in said:
         return "undecided"
     if said == {"serverless"}:
         return "serverless"

@@ -166,7 +166,7 @@ def why(run: MeasuredRun, figures: list[CitedFigure]) -> list[str]:
     """Sentences: what the scorecards rest on, then latency and money of both sides by their ids."""
     if not run.decision.cards:
         return [f"There is no scorecard: {run.absent.get('scorecard', 'the run has no workload to judge')}."]
-    reasons = [f"{card.workload}: {reason}" for card in run.decision.cards for reason in card.because]
+    reasons = [f"{card.title}: {reason}" for card in run.decision.cards for reason in card.because]
     verdicts = [
         deciding(row, pair, figures)
         for pair, comparisons in run.compared.items()

@@ -128,3 +128,39 @@ def test_replicas_added_under_load_are_no_profile_to_choose_for(tmp_path):
     (after,) = scorecards(run, summary, costing)
     assert (after.recommendation, after.because) == (before.recommendation, before.because)
     assert not any("scale-out" in reason for reason in after.because)
+
+
+def test_each_pair_is_judged_on_its_own_latency_and_its_own_money(tmp_path):
+    """Two functions beside one service: the fast one is dear, the cheap one slow: neither card may mix them."""
+    run = make_run(tmp_path, rounds=10, requests_per_trial=60, experiment=STATED)
+    summary = summarise(run)
+    costing = costing_of(run, summary)
+    run.manifest.targets["aws-lambda"] = run.manifest.targets["docker-lambda"]
+    summary.rows += [replace(row, target="aws-lambda") for row in summary.rows if row.target == "docker-lambda"]
+    latencies = {"aws-lambda": (400, 600), "docker-lambda": (40, 60), "docker-service": (20, 30)}
+    for row in (row for row in summary.rows if row.profile != "cold"):
+        low, high = latencies[row.target]
+        row.latency_p95_ms = Estimate((low + high) / 2, low, high, 10)
+    costs = {"aws-lambda": (0.1, 0.2), "docker-lambda": (5.0, 6.0), "docker-service": (1.0, 2.0)}
+    functions = [side for side in costing.sides if side.kind == "function"]
+    sides = [*costing.sides, *(replace(side, target="aws-lambda") for side in functions)]
+    estimates = {target: Estimate(sum(pair) / 2, *pair, 10) for target, pair in costs.items()}
+    costing = replace(costing, sides=[replace(side, per_1k_usd=estimates[side.target]) for side in sides])
+    cards = {card.function: card for card in scorecards(run, summary, costing)}
+    assert set(cards) == {"aws-lambda", "docker-lambda"}
+    assert all(card.recommendation == "container" for card in cards.values())
+    slow, dear = (" ".join(cards[name].because) for name in ("aws-lambda", "docker-lambda"))
+    assert "aws-lambda p95 500 ms (400–600), n = 10, is beyond" in slow and "docker-lambda" not in slow  # noqa: RUF001
+    assert "docker-lambda 5.50 USD" in dear and "aws-lambda" not in dear
+    assert cards["docker-lambda"].title == "echo, docker-lambda or docker-service"
+    assert all("docker-lambda" not in text for text in cards["aws-lambda"].would_change)
+
+
+def test_a_target_of_another_kind_is_on_neither_side(tmp_path):
+    run = make_run(tmp_path, rounds=10, requests_per_trial=60, experiment=STATED)
+    run.manifest.targets["docker-lambda"]["kind"] = "queue"
+    summary = summarise(run)
+    (card,) = scorecards(run, summary, costing_of(run, summary))
+    assert (card.service, card.function) == ("docker-service", None)
+    assert "no valid function under traffic in this run" in card.because
+    assert card.recommendation == "cannot decide yet"

@@ -12,7 +12,7 @@ from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
 from harness.report.comparison import names, sentence
 from harness.report.material import Material
-from harness.report.nouns import Answer, Headline, Tone
+from harness.report.nouns import Answer, Headline, Recommended, Tone
 from harness.report.sections.naming import profile_name
 
 SIGNS = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.SAME: "=", Verdict.UNCLEAR: "?"}
@@ -35,12 +35,18 @@ def answers(material: Material) -> list[Answer]:
 
 def answer(material: Material, workload: str) -> Answer:
     """Of one workload."""
-    card = next((card for card in material.cards if card.workload == workload), None)
+    cards = [card for card in material.cards if card.workload == workload]
     return Answer(
         harmless(workload),
         list(headlines(material, workload)),
-        card.recommendation if card else None,
-        [ended(text) for text in card.because] if card else [],
+        [
+            Recommended(
+                harmless(card.title) if len(cards) > 1 else "",
+                card.recommendation,
+                [ended(text) for text in card.because],
+            )
+            for card in cards
+        ],
         list(advice(material, workload)),
     )
 

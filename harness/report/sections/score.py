@@ -29,10 +29,10 @@ def table(card: Scorecard) -> Table:
         Column("pull", 0, [Cell(row.pull) for row in rows]),
         Column("reason", 0, [Cell(harmless(row.reason)) for row in rows]),
     ]
-    return Table(harmless(f"{card.workload} · {card.recommendation}"), "", columns)
+    return Table(harmless(f"{card.title} · {card.recommendation}"), "", columns)
 
 
 def changes(card: Scorecard) -> Iterator[str]:
     """What would change it."""
     for text in card.would_change:
-        yield ended(f"{card.workload}: would change with {text}")
+        yield ended(f"{card.title}: would change with {text}")
