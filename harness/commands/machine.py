@@ -32,8 +32,8 @@ def list_() -> None:
 
     for heading, lines in listing().items():
         print(f"{heading}:")
-        for name, told in lines:
-            print(f"  {name:<18} {told}")
+        for name, line in lines:
+            print(f"  {name:<18} {line}")
 
 
 @machine_app.command()

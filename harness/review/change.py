@@ -174,7 +174,7 @@ def name_of(row: Comparison) -> str:
 
 
 def ratio_words(row: Comparison | None) -> str:
-    """Ratio and verdict."""
+    """A comparison's ratio and verdict, in words."""
     if row is None or row.ratio.value is None or not math.isfinite(row.ratio.value):
         return MISSING
     return f"{with_interval(cell(row.ratio))} {row.verdict or f'no verdict: {row.why}'}"

@@ -43,7 +43,7 @@ def figures_of(run: MeasuredRun) -> list[CitedFigure]:
     estimates = [
         (row, field, estimate)
         for row in run.summary.rows
-        for field, estimate in {**measured(run, row), **priced(run, row)}.items()
+        for field, estimate in {**row_figures(run, row), **row_costs(run, row)}.items()
     ]
     return [cited_figure(f"E{number}", *parts) for number, parts in enumerate(estimates, 1)]
 
@@ -66,8 +66,8 @@ def cited_figure(id: str, row: Row, field: str, estimate: Estimate) -> CitedFigu
     )
 
 
-def measured(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
-    """A row's figures by field. What has no interval has none."""
+def row_figures(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
+    """What was measured, by field; what has no interval has none."""
     forced = row.profile == FORCED_COLD
     estimates: dict[str, Estimate] = {name: getattr(row, name) for name in (COLD if forced else TRAFFIC)}
     if row.scheduled is not None and row.ok is not None:
@@ -82,8 +82,8 @@ def measured(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
     return estimates | {name: Estimate(value) for name, value in single.items() if value is not None}
 
 
-def priced(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
-    """The row's side of the costing, if it has one."""
+def row_costs(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
+    """What the row costs, by field; nothing where it is not priced."""
     key = row.workload, row.target, row.profile
     sides = run.costing.sides if run.costing else []
     side = next((side for side in sides if (side.workload, side.target, side.profile) == key), None)

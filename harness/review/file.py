@@ -124,7 +124,7 @@ def write_front_matter(record: ReviewRecord) -> str:
 
 
 def in_one_line(value: Any) -> str:
-    """A value on one line."""
+    """A value as YAML on one line."""
     if value is None:
         return "null"
     text: str = yaml.dump([value], Dumper=Quoting, default_flow_style=True, width=float("inf"), sort_keys=False)

@@ -52,8 +52,8 @@ def new_review(runs: Runs, run: str, previous: Path | None, name: str | None, no
         problems += previous_problems(runs, folder.manifest, quarter, before)
     if problems:
         raise UsageError(problems)
-    _, text = derive(runs, folder.manifest.run, occasion(runs, folder.manifest, name, now, before))
-    check_own(text)
+    _, text = derive(runs, folder.manifest.run, occasion_of(runs, folder.manifest, name, now, before))
+    check_readable(text)
     write(file, text)
     return file
 
@@ -193,7 +193,7 @@ def previous_problems(runs: Runs, manifest: Manifest, quarter: str, before: Revi
     return problems
 
 
-def occasion(runs: Runs, manifest: Manifest, name: str, now: datetime, before: ReviewFile | None) -> Occasion:
+def occasion_of(runs: Runs, manifest: Manifest, name: str, now: datetime, before: ReviewFile | None) -> Occasion:
     """Everything of a new review that is not derived from its run."""
     anchor = None
     if before is not None and manifest.anchor.get("run") != before.record.run:
@@ -209,7 +209,7 @@ def occasion(runs: Runs, manifest: Manifest, name: str, now: datetime, before: R
     )
 
 
-def check_own(text: str) -> None:
+def check_readable(text: str) -> None:
     """What could not be read back is not written."""
     try:
         read_front_matter(text)
@@ -220,7 +220,7 @@ def check_own(text: str) -> None:
 
 
 def write(file: Path, text: str) -> None:
-    """Whole or not at all."""
+    """Write the page, whole or not at all."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as stream:

@@ -88,7 +88,7 @@ def page_of(run: MeasuredRun, record: ReviewRecord, since: ChangeSince | None) -
         break_evens=[break_even_words(b) for b in (run.costing.break_evens if run.costing else [])],
         bill_remarks=bill_remarks(run),
         cards=run.decision.cards,
-        why=why(run, figures),
+        why=reasons(run, figures),
         since=since,
         doubts=doubts(run),
     )
@@ -99,7 +99,7 @@ def markdown(page: ReviewPage) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=False,  # noqa: S701 this is Markdown: `finalize` escapes every value instead
-        finalize=shown_as,
+        finalize=show_value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -108,8 +108,8 @@ def markdown(page: ReviewPage) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 
-def shown_as(value: Any) -> str:
-    """What is absent is shown as that."""
+def show_value(value: Any) -> str:
+    """A value of the page, escaped; what is absent is a dash."""
     return MISSING if value is None else escaped(value)
 
 
@@ -162,21 +162,21 @@ def row_lines(figures: Sequence[CitedFigure], fields: Sequence[str]) -> Iterator
         yield f"{workload}, {target}, {name}: {'; '.join(f'{MEASURES[f.field]}: {cite(f)}' for f in row)}"
 
 
-def why(run: MeasuredRun, figures: list[CitedFigure]) -> list[str]:
+def reasons(run: MeasuredRun, figures: list[CitedFigure]) -> list[str]:
     """Sentences: what the scorecards rest on, then latency and money of both sides by their ids."""
     if not run.decision.cards:
         return [f"There is no scorecard: {run.absent.get('scorecard', 'the run has no workload to judge')}."]
-    reasons = [f"{card.title}: {reason}" for card in run.decision.cards for reason in card.because]
+    advice = [f"{card.title}: {reason}" for card in run.decision.cards for reason in card.because]
     verdicts = [
-        deciding(row, pair, figures)
+        verdict_line(row, pair, figures)
         for pair, comparisons in run.compared.items()
         for row in comparisons.rows
         if row.field in DECIDING and row.verdict is not None
     ]
-    return [*reasons, *verdicts, *(line for pair in run.compared for line in both_costs(run, pair, figures))]
+    return [*advice, *verdicts, *(line for pair in run.compared for line in cost_lines(run, pair, figures))]
 
 
-def deciding(row: Comparison, pair: Pair, figures: list[CitedFigure]) -> str:
+def verdict_line(row: Comparison, pair: Pair, figures: list[CitedFigure]) -> str:
     """E.g. filetype, steady: p95 of docker-lambda 262 [E12] ms beside docker-service 18.1 [E3] ms: SLOWER."""
     # The profile of a comparison may name the regime of forced cold starts.
     profile = FORCED_COLD if row.profile.startswith(f"{FORCED_COLD}, ") else row.profile
@@ -189,7 +189,7 @@ def deciding(row: Comparison, pair: Pair, figures: list[CitedFigure]) -> str:
     return f"{row.workload}, {row.profile}: {both}: {row.verdict}"
 
 
-def both_costs(run: MeasuredRun, pair: Pair, figures: list[CitedFigure]) -> Iterator[str]:
+def cost_lines(run: MeasuredRun, pair: Pair, figures: list[CitedFigure]) -> Iterator[str]:
     """Both sides' cost per 1,000 good answers under each profile."""
     for workload, profile in dict.fromkeys((row.workload, row.profile) for row in run.summary.rows):
         costs = [find(figures, target, profile, "cost_per_1k_usd", workload) for target in pair]

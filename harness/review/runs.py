@@ -36,12 +36,12 @@ class MeasuredRun:
 
     @property
     def manifest(self) -> Manifest:
-        """As the run stores it."""
+        """What the run says of itself."""
         return self.folder.manifest
 
     @property
     def summary(self) -> Summary:
-        """The figures, row by row."""
+        """The run's figures, row by row."""
         return self.decision.summary
 
     @property
@@ -135,12 +135,12 @@ class Runs:
     def anchor_of(self, experiment: str, previous: str, other_than: str) -> str | None:
         """The newest finished run that deployed the images of run `previous` again."""
         anchors = [m for m in self._finished(experiment) if m.anchor.get("run") == previous and m.run != other_than]
-        return max(anchors, key=begun).run if anchors else None
+        return max(anchors, key=start_key).run if anchors else None
 
     def newest(self, experiment: str, cited: str) -> str:
         """The finished run that began last and is no anchor; at least the cited one."""
         runs = [manifest for manifest in self._finished(experiment) if not manifest.anchor]
-        return max([*runs, self.folder(cited).manifest], key=begun).run
+        return max([*runs, self.folder(cited).manifest], key=start_key).run
 
     def _finished(self, experiment: str) -> list[Manifest]:
         """Of every readable run; `review check` names the unreadable ones."""
@@ -153,8 +153,8 @@ class Runs:
         ]
 
 
-def begun(manifest: Manifest) -> tuple[str, str]:
-    """Runs in the order in which they began."""
+def start_key(manifest: Manifest) -> tuple[str, str]:
+    """Sorts runs in the order in which they began."""
     return manifest.started_at, manifest.run
 
 

@@ -43,12 +43,12 @@ class DefinitionChange:
 
     @property
     def heading(self) -> str:
-        """By which its entry is found."""
+        """Heading of its entry, by which it is known."""
         return f"{self.experiment} {self.before} -> {self.after}"
 
     @property
     def entry(self) -> str:
-        """Markdown, with the reason left open."""
+        """The entry in Markdown, with the reason left open."""
         listed = "".join(f"- {line}\n" for line in self.lines)
         return f"\n## {self.heading}\n\nLast run before: {escaped(self.run)}\n\nWhat changed:\n\n{listed}\nWhy:\n"
 

@@ -16,7 +16,7 @@ from harness.record.stated import Part
 
 SCHEMA = "frostline/schedule/1"
 MONTHS = (1, 4, 7, 10)
-"""The first of each quarter."""
+"""First month of each quarter."""
 HEADING = f"""# {SCHEMA}: what `frostline remeasure` measures again every quarter. Written by
 # `frostline schedule install`. An experiment is a name from `frostline list` or a YAML file beside this one.
 # The moment is in UTC.

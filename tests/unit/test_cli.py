@@ -58,10 +58,10 @@ def frostline(tmp_path):
     ],
 )
 def test_bad_usage_is_2_and_says_what_is_wrong(frostline, arguments, parts):
-    code, told = frostline(*arguments)
+    code, output = frostline(*arguments)
     assert code == 2
-    assert [part for part in parts if part not in told] == []
-    assert len(told) < 3000
+    assert [part for part in parts if part not in output] == []
+    assert len(output) < 3000
 
 
 @pytest.mark.parametrize(
@@ -86,17 +86,17 @@ def test_a_bad_url_is_refused(url):
 
 
 def test_load_reports_everything_at_once(frostline):
-    code, told = frostline(
+    code, output = frostline(
         *("load", "ftp://x", "--rate", "-1", "--seconds", "0", "--workers", "99"),
         *("--timeout-s", "nan", "--body", "/no/such/file"),
     )
     assert code == 2
     for part in ("url: ", "--rate: -1", "--seconds: 0", "--workers: 99", "--timeout-s: nan", "--body: /no/such/file"):
-        assert part in told
-    code, told = frostline("load", "http://localhost/", "--profile", "spiky", "--workers", "0")
+        assert part in output
+    code, output = frostline("load", "http://localhost/", "--profile", "spiky", "--workers", "0")
     assert code == 2
-    assert "--profile: 'spiky' is not one of: bursty" in told
-    assert "--workers: 0" in told
+    assert "--profile: 'spiky' is not one of: bursty" in output
+    assert "--workers: 0" in output
 
 
 @pytest.mark.parametrize("host", ["x" * 70, "a..b"])
@@ -106,7 +106,7 @@ def test_a_host_without_an_address_is_refused(host):
 
 
 def test_lambda_up_reports_everything_at_once(frostline):
-    code, told = frostline(
+    code, output = frostline(
         *("lambda", "up", "resnet", "--port", "99999", "--memory-mb", "5", "--timeout-s", "0"),
         *("--keep-alive-s", "nan", "--concurrency-limit", "-3", "--target", "ec2"),
     )
@@ -120,14 +120,14 @@ def test_lambda_up_reports_everything_at_once(frostline):
         "--concurrency-limit: -3",
         "--target: 'ec2' is not one of: docker-lambda, process-lambda",
     ):
-        assert part in told
+        assert part in output
 
 
 def test_lambda_up_looks_at_the_model_first(frostline):
-    code, told = frostline("lambda", "up", "filetype", "--model-dir", "nowhere", "--port", "-1")
+    code, output = frostline("lambda", "up", "filetype", "--model-dir", "nowhere", "--port", "-1")
     assert code == 2
-    assert "--model-dir: model directory nowhere does not exist" in told
-    assert "--port: -1" in told
+    assert "--model-dir: model directory nowhere does not exist" in output
+    assert "--port: -1" in output
 
 
 def test_a_port_in_use_is_a_message():
@@ -146,11 +146,11 @@ def test_results_that_cannot_be_written_are_a_message(tmp_path, results):
 
 
 def test_the_lists_name_everything(frostline):
-    code, told = frostline("list")
+    code, output = frostline("list")
     assert code == 0
     for name in [*experiment_names(), *targets.workload_names(), *targets.target_names(), "bursty"]:
-        assert f"  {name} " in told
-    assert "cannot be read" not in told
+        assert f"  {name} " in output
+    assert "cannot be read" not in output
 
 
 def test_an_interrupted_load_ends_with_130_and_leaves_nothing(tmp_path):
@@ -166,7 +166,7 @@ def test_an_interrupted_load_ends_with_130_and_leaves_nothing(tmp_path):
         silent.settimeout(30)
         silent.accept()[0].close()
         process.send_signal(signal.SIGINT)
-        told, _ = process.communicate(timeout=30)
-    assert process.returncode == 130, told
-    assert "Traceback" not in told
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, output
+    assert "Traceback" not in output
     assert list(tmp_path.iterdir()) == []

@@ -99,22 +99,22 @@ def machine(tmp_path):
 
 def test_a_daily_call_measures_once_a_quarter_last_quarters_image_first(machine, tmp_path):
     stored(tmp_path, "summer", "2026-08-01T06:17:00+00:00")
-    code, told = machine.again("quickstart")
+    code, output = machine.again("quickstart")
     assert code == 0
     [anchor, new] = machine.measured
     assert anchor[:2] == ("quickstart", "summer")
     assert new[:2] == ("quickstart", None)
     assert any("images of run summer" in notice for notice in anchor[2])
     assert any("ANCHOR: run new-1 deployed" in notice for notice in new[2])
-    assert "frostline compare new-1 new-2" in told
-    assert "frostline compare summer new-1" in told
-    assert "both deployed the same images" in told
+    assert "frostline compare new-1 new-2" in output
+    assert "frostline compare summer new-1" in output
+    assert "both deployed the same images" in output
     assert machine.kept == ["new-2"]
-    assert "kept for next quarter" in told
-    code, told = machine.again("quickstart")
+    assert "kept for next quarter" in output
+    code, output = machine.again("quickstart")
     assert code == 0
     assert len(machine.measured) == 2
-    assert "measured in 2026-Q4 by run new-2: nothing to do" in told
+    assert "measured in 2026-Q4 by run new-2: nothing to do" in output
     assert machine.again("quickstart", if_due=False)[0] == 0
     assert [run for _, run, _ in machine.measured[2:]] == ["summer", None], "still last quarter's, not this one's"
 
@@ -139,9 +139,9 @@ def test_what_cannot_be_measured_does_not_keep_the_others_from_it(machine, tmp_p
         ("quickstart", True): MissingError("the anchor\nfell"),
         ("baseline", False): MissingError("no disk"),
     }
-    code, told = machine.again("baseline", "quickstart", "semantic-search")
+    code, output = machine.again("baseline", "quickstart", "semantic-search")
     assert code == 3
-    assert "baseline: not measured: no disk" in told
+    assert "baseline: not measured: no disk" in output
     assert [(name, run) for name, run, _ in machine.measured] == [
         ("baseline", None),
         ("quickstart", "summer"),
@@ -162,11 +162,11 @@ def test_a_changed_definition_is_measured_and_asks_a_person_until_one_answers(ma
     old = QUICK.model_copy(update={"rounds": 5})
     given = {"experiment": old.model_dump(mode="json"), "experiment_sha256": old.sha256()}
     stored(tmp_path, "summer", "2026-08-01T06:17:00+00:00", **given)
-    code, told = machine.again("quickstart")
+    code, output = machine.again("quickstart")
     assert code == 1
     assert len(machine.measured) == 2
-    assert "NEEDS YOU" in told
-    assert "the definition changed meanwhile" in told
+    assert "NEEDS YOU" in output
+    assert "the definition changed meanwhile" in output
     file = tmp_path / NAME
     assert "rounds: 5" in file.read_text()
     assert machine.again("quickstart")[0] == 1
@@ -258,10 +258,10 @@ def test_an_image_that_is_gone_is_made_again_by_the_same_recipe_or_what_differs_
     }
     assert any("made again by the same recipe" in line for line in said)
     changed = packaged(IMAGE, base_id="another", files={"code/a.py": "1", "code/b.py": "9", "code/c\x1b.py": "3"})
-    with pytest.raises(DeploymentError) as told:
+    with pytest.raises(DeploymentError) as output:
         anchor_package(engine, workload, None, changed, print)
     for part in ("is gone and cannot be made again", "base image differs", "code/b.py, code/c\\x1b.py"):
-        assert part in str(told.value)
+        assert part in str(output.value)
     with pytest.raises(DeploymentError, match="does not tell how it was made"):
         anchor_package(engine, workload, None, {"image_id": IMAGE}, print)
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from harness.record.folder import RunFolder
 from harness.record.stated import economics_of, objective_of
 from harness.review.change import figure_change
 from harness.review.figures import figures_of
-from harness.review.file import read_front_matter, tell_apart
+from harness.review.file import read_front_matter, read_review, tell_apart, write_front_matter
 from harness.review.new import new_review
 from harness.review.record import CitedFigure
 from harness.review.runs import Runs
@@ -127,6 +128,13 @@ def test_the_same_run_gives_the_same_text_and_an_existing_file_stays(tmp_path, s
     assert file.read_text() == "mine"
     file.unlink()
     assert stated.write(tmp_path)[1] == text
+
+
+def test_the_reference_review_can_still_be_read():
+    (file,) = Path(__file__).parents[2].glob("results/reference/*/2026-Q4_*.md")
+    review = read_review(file)
+    assert write_front_matter(review.record) == file.read_text().partition("\n---\n")[0] + "\n---"
+    assert review.lines.people.keys() == {"decision", "incidents", "hours"}
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", "a\nb", "-x", "y" * 200])

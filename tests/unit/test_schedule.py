@@ -37,9 +37,9 @@ def test_every_problem_of_a_schedule_is_told_at_once(tmp_path):
     folder = tmp_path / "a-folder-of-a-user" / "with-a-long-way-to-what-is-not-there"
     folder.mkdir(parents=True)
     (folder / "bad.yaml").write_text("name: UPPER\nrounds: 0\nquestion: q\nworkloads: [echo]\ntargets: [nowhere]\n")
-    with pytest.raises(UsageError) as told:
+    with pytest.raises(UsageError) as output:
         read_plan(plan_file(folder, experiments=["nothing", "bad.yaml", "quickstart", "quickstart"]))
-    message = str(told.value)
+    message = str(output.value)
     assert "nothing' is neither a file nor one of" in message
     assert "two are called quickstart" in message
     assert all(part in message for part in ("name: 'UPPER'", "rounds: 0", "'nowhere' is not one of"))
@@ -175,15 +175,15 @@ def test_show_tells_what_is_due_and_what_needs_a_person(tmp_path):
     (tmp_path / "runs" / "broken" / "manifest.json").write_text("{}")
     stream = io.StringIO()
     show(plan, tmp_path, Console(file=stream), NOW)
-    told = stream.getvalue()
-    assert "quickstart: due now; last run r1 (2026-08-01)" in told
-    assert "baseline: measured in 2026-Q4, due again 2027-01-01; last run r2" in told
-    assert "semantic-search: never measured; due now" in told
-    assert "its definition changed since then" in told
-    assert "NEEDS YOU" in told
-    assert "say why" in told
-    assert "not considered" in told
-    assert "\x1b" not in told
+    output = stream.getvalue()
+    assert "quickstart: due now; last run r1 (2026-08-01)" in output
+    assert "baseline: measured in 2026-Q4, due again 2027-01-01; last run r2" in output
+    assert "semantic-search: never measured; due now" in output
+    assert "its definition changed since then" in output
+    assert "NEEDS YOU" in output
+    assert "say why" in output
+    assert "not considered" in output
+    assert "\x1b" not in output
     assert "question" in (tmp_path / NAME).read_text()
     with pytest.raises(RecordError):
         RunFolder.open(tmp_path / "runs" / "broken")

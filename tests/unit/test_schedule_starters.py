@@ -81,10 +81,10 @@ def test_an_unknown_experiment_changes_nothing(table, home, monkeypatch, name):
     table.write_text("1 2 * * * mine\n")
     assert invoke("quickstart", "--with", "cron")[0] == 0
     before = table.read_text(), Path("frostline-schedule.yaml").read_text()
-    code, told = invoke("semantic-search", "nothing", "neither", "--with", name.value)
+    code, output = invoke("semantic-search", "nothing", "neither", "--with", name.value)
     assert code == 2
-    assert "nothing" in told
-    assert "neither" in told
+    assert "nothing" in output
+    assert "neither" in output
     assert (table.read_text(), Path("frostline-schedule.yaml").read_text()) == before
     assert not Path(".github").exists()
     assert not (home.parent / "home").exists()
@@ -122,34 +122,34 @@ def test_cron_keeps_every_other_line_and_its_own_block_once(table, home):
 def test_a_crontab_that_cannot_be_read_is_not_taken_for_an_empty_one(table, home):
     table.write_text("1 2 * * * mine\n")
     table.with_name("table.broken").touch()
-    code, told = invoke("quickstart", "--with", "cron")
+    code, output = invoke("quickstart", "--with", "cron")
     assert code == 3
-    assert "permission denied" in told
+    assert "permission denied" in output
     assert table.read_text() == "1 2 * * * mine\n"
     assert not Path("frostline-schedule.yaml").exists()
     table.with_name("table.broken").unlink()
     broken = cron.marks(job())[0] + "\n5 6 * * * perhaps somebody else's\n"
     table.write_text(broken)
-    code, told = invoke("quickstart", "--with", "cron")
+    code, output = invoke("quickstart", "--with", "cron")
     assert code == 2
-    assert "without the end of the block" in told
+    assert "without the end of the block" in output
     assert table.read_text() == broken
 
 
 def test_without_cron_the_fix_is_told(home, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    code, told = invoke("quickstart", "--with", "cron")
+    code, output = invoke("quickstart", "--with", "cron")
     assert code == 3
-    assert "install cron" in told
+    assert "install cron" in output
     assert not Path("frostline-schedule.yaml").exists()
 
 
 def test_systemd_units_are_the_users_own_and_no_others_are_touched(home):
     folder = home.parent / "home" / ".config" / "systemd" / "user"
     assert invoke("quickstart", "--with", "systemd")[0] == 0
-    code, told = invoke("--with", "systemd")
+    code, output = invoke("--with", "systemd")
     assert code == 0
-    assert "systemctl --user enable --now frostline-remeasure.timer" in told
+    assert "systemctl --user enable --now frostline-remeasure.timer" in output
     timer = (folder / "frostline-remeasure.timer").read_text()
     assert "OnCalendar=*-01,04,07,10-01 06:17:00" in timer
     assert "Persistent=true" in timer
@@ -158,9 +158,9 @@ def test_systemd_units_are_the_users_own_and_no_others_are_touched(home):
     assert re.search(r"(?<!%)%(?!%)", service.partition("\n")[2]) is None
     (folder / "frostline-remeasure.timer").write_text("[Timer]\nOnCalendar=daily\n")
     (folder / "frostline-remeasure.service").unlink()
-    code, told = invoke("baseline", "--with", "systemd")
+    code, output = invoke("baseline", "--with", "systemd")
     assert code == 2
-    assert "nothing was overwritten" in told
+    assert "nothing was overwritten" in output
     assert not (folder / "frostline-remeasure.service").exists()
     assert "baseline" not in Path("frostline-schedule.yaml").read_text()
 
@@ -194,27 +194,27 @@ def test_the_workflow_uses_our_own_commands_and_no_strangers_action(home):
     assert str(home) not in text
     assert workflow["permissions"] == {"contents": "read"}
     github.FILE.write_text("name: theirs\n")
-    code, told = invoke("--with", "github")
+    code, output = invoke("--with", "github")
     assert code == 2
-    assert "nothing was overwritten" in told
+    assert "nothing was overwritten" in output
     assert github.FILE.read_text() == "name: theirs\n"
 
 
 def test_a_workflow_cannot_reach_outside_nor_smuggle_in_commands(home, tmp_path):
-    code, told = invoke("quickstart", "--with", "github", "--results", str(tmp_path / "elsewhere"))
+    code, output = invoke("quickstart", "--with", "github", "--results", str(tmp_path / "elsewhere"))
     assert code == 2
-    assert "outside" in told
+    assert "outside" in output
     assert not github.FILE.exists()
-    code, told = invoke("quickstart", "--with", "github", "--results", "${{ secrets.X }}; true")
+    code, output = invoke("quickstart", "--with", "github", "--results", "${{ secrets.X }}; true")
     assert code == 2
-    assert "letters, digits" in told
+    assert "letters, digits" in output
     assert not github.FILE.exists()
 
 
 def test_eventbridge_names_both_arns_that_are_not_told(home):
-    code, told = invoke("quickstart", "--with", "eventbridge")
+    code, output = invoke("quickstart", "--with", "eventbridge")
     assert code == 2
-    assert all(name in told for name in ARNS)
+    assert all(name in output for name in ARNS)
     assert not Path("frostline-schedule.yaml").exists()
 
 
@@ -248,14 +248,14 @@ ANSWER = {"ScheduleArn": "arn:aws:scheduler:us-east-1:1:schedule/default/frostli
 
 def test_eventbridge_gets_one_schedule_and_no_file_the_arns(aws, home):
     aws.add_response("create_schedule", ANSWER, EXPECTED)
-    code, told = invoke("quickstart", "--with", "eventbridge")
+    code, output = invoke("quickstart", "--with", "eventbridge")
     assert code == 0
-    assert "created" in told
+    assert "created" in output
     aws.add_client_error("create_schedule", "ConflictException", "there is one")
     aws.add_response("update_schedule", ANSWER, EXPECTED)
-    code, told = invoke("--with", "eventbridge")
+    code, output = invoke("--with", "eventbridge")
     assert code == 0
-    assert "updated" in told
+    assert "updated" in output
     assert [path for path in home.rglob("*") if path.is_file() and "arn:" in path.read_text()] == []
 
 

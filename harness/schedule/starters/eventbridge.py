@@ -25,7 +25,7 @@ class EventBridge:
     name = "eventbridge"
 
     def check(self, job: Job) -> None:
-        """Both ARNs must be told."""
+        """Refuse where an ARN is missing."""
         if lacking := [f"{name} is not set: {what}" for name, what in NEEDED.items() if not os.environ.get(name)]:
             raise UsageError(lacking)
 
@@ -50,7 +50,7 @@ def scheduler() -> Any:
 
 
 def put(job: Job, client: Any) -> str:
-    """Returns what was done: created or updated."""
+    """Create or update the schedule; returns which."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -66,7 +66,7 @@ def put(job: Job, client: Any) -> str:
 
 
 def schedule_of(job: Job) -> dict[str, Any]:
-    """The whole schedule; an update replaces every field."""
+    """Every field of the schedule; an update replaces them all."""
     return {
         "Name": NAME,
         "Description": "Frostline: quarterly re-measurement",
@@ -83,7 +83,7 @@ def schedule_of(job: Job) -> dict[str, Any]:
 
 
 def expression(job: Job) -> str:
-    """Six fields, the last is the year."""
+    """The moment as AWS writes it: six fields, the last is the year."""
     moment = job.moment
     return f"cron({moment.minute} {moment.hour} {moment.day} {','.join(map(str, MONTHS))} ? *)"
 

@@ -69,7 +69,7 @@ class GitHub:
 
 
 def workflow(job: Job) -> str:
-    """Its text."""
+    """Text of the workflow."""
     plan, results = (path.relative_to(job.folder).as_posix() for path in (job.plan, job.results))
     return WORKFLOW.format(mark=MARK, cron=job.moment.cron, plan=plan, results=results)
 

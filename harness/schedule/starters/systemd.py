@@ -35,7 +35,7 @@ class Systemd:
     name = "systemd"
 
     def check(self, job: Job) -> None:
-        """Files of these names must be ours."""
+        """Refuse where files of these names are not ours."""
         for file in units(job):
             refuse_foreign(file, mark(job))
 
@@ -51,7 +51,7 @@ class Systemd:
 
 
 def units(job: Job) -> dict[Path, str]:
-    """Both files with their text."""
+    """Service and timer: their files, each with its text."""
     home = os.environ.get("XDG_CONFIG_HOME")
     folder = (Path(home) if home else Path.home() / ".config") / "systemd" / "user"
     moment = job.moment
@@ -66,7 +66,7 @@ def units(job: Job) -> dict[Path, str]:
 
 
 def mark(job: Job) -> str:
-    """The first line of both."""
+    """The first line of both files, by which they are known as ours."""
     return f"# Written by `frostline schedule install --with systemd` for {job.plan}"
 
 
