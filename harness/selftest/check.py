@@ -24,6 +24,15 @@ class Check:
         return {key: round(value, 3) if isinstance(value, float) else value for key, value in told.items()}
 
 
+@dataclass(frozen=True)
+class Unjudged:
+    """A scenario of which nothing may be said: each time, the machine was busy with something else."""
+
+    scenario: str
+    target: str
+    why: str
+
+
 def same(name: str, target: str, truth: int, measured: int | None) -> Check:
     """Counts are exact."""
     return Check(name, target, truth, measured, truth == measured)

@@ -1,4 +1,7 @@
-"""Carries out the scenarios on the targets that can run here, and has every trial judged."""
+"""Carries out the scenarios on the targets that can run here, and has every trial judged.
+
+A machine that is busy with something else spoils a scenario; it is then carried out again, a bounded number of times.
+"""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -14,14 +17,16 @@ from harness.files.problems import shown
 from harness.measure.alone import alone
 from harness.measure.fitting import Choice, choose
 from harness.measure.run import start
+from harness.measure.validity import is_disturbance
 from harness.measure.walk import Watcher
-from harness.selftest.agreement import disagreements
-from harness.selftest.check import Check, same
+from harness.selftest.agreement import disagreements, overruns
+from harness.selftest.check import Check, Unjudged, same
 from harness.selftest.engine import EngineWitness
 from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.testimony import Examined, testimonies
 
 Say = Callable[[str], None]
+TRIES = 3
 
 
 def able(names: list[str], say: Say) -> list[str]:
@@ -41,7 +46,7 @@ def able(names: list[str], say: Say) -> list[str]:
     return found
 
 
-def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check]:
+def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
     """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
     chosen = able(names, watcher.say)
     planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
@@ -49,8 +54,7 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
     watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
     with alone():
         for scenario, name in planned:
-            for check in _judged(scenario, name, results, watcher):
-                yield replace(check, name=f"{scenario.name}: {check.name}")
+            yield from judge(scenario, name, results, watcher)
 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
@@ -66,21 +70,41 @@ def _choice(scenario: Scenario, name: str) -> Choice:
     return choose(parse_experiment(scenario.experiment(name), f"selftest {scenario.name}"))
 
 
-def _judged(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> Iterator[Check]:
-    with tempfile.TemporaryDirectory(prefix="frostline-selftest-") as place:
-        examined = _carried_out(scenario, target, results, Path(place), watcher)
+def judge(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
+    """Carry a scenario out, again while the machine disturbs it, and judge it; after TRIES it stays unjudged."""
+    for number in range(1, TRIES + 1):
+        with tempfile.TemporaryDirectory(prefix="frostline-selftest-") as place:
+            examined = _carry_out(scenario, target, results, Path(place), watcher)
+        faults, disturbances = _problems(examined, scenario.timed)
+        contradictions = [line for one in examined.trials for line in disagreements(one)]
+        for line in [*faults, *disturbances, *contradictions]:
+            watcher.say(f"    {target}, {scenario.name}: {line}")
+        if faults or contradictions or not disturbances:
+            for check in _checks(scenario, examined, len(faults), len(contradictions)):
+                yield replace(check, name=f"{scenario.name}: {check.name}")
+            return
+        watcher.say(f"    {target}, {scenario.name}: the machine was busy ({number} of {TRIES} times)")
+    yield Unjudged(scenario.name, target, disturbances[0])
+
+
+def _problems(examined: Examined, timed: bool) -> tuple[list[str], list[str]]:
+    """What made trials INVALID: faults of the bench, and a busy machine's doing."""
     problems = [problem for one in examined.trials for problem in one.record.problems]
-    yield same("INVALID trials", target, 0, len(problems))
-    told = [line for one in examined.trials for line in disagreements(one)]
-    for line in [*problems, *told]:
-        watcher.say(f"    {target}, {scenario.name}: {line}")
-    yield same("contradictions between command, engine and ledger", target, 0, len(told))
-    if not problems:
-        for judge in scenario.judges:
-            yield from judge(examined)
+    disturbances = [problem for problem in problems if is_disturbance(problem)]
+    if timed:
+        disturbances += [line for one in examined.trials for line in overruns(one)]
+    return [problem for problem in problems if not is_disturbance(problem)], disturbances
 
 
-def _carried_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Examined:
+def _checks(scenario: Scenario, examined: Examined, faults: int, contradictions: int) -> Iterator[Check]:
+    yield same("INVALID trials", examined.target, 0, faults)
+    yield same("contradictions between command, engine and ledger", examined.target, 0, contradictions)
+    if not faults and not contradictions:
+        for check in scenario.judges:
+            yield from check(examined)
+
+
+def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Examined:
     choice = _choice(scenario, target)
     engine: Mapping[str, list[str]] | None = None
     listening = EngineWitness() if targets.target(target).isolated else None

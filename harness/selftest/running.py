@@ -1,6 +1,10 @@
-"""`frostline selftest`: the checks as they come, then truth beside measurement, and the exit code."""
+"""`frostline selftest`: the checks as they come, then truth beside measurement, and the exit code.
+
+0: every check holds. 1: one does not. 4: none fails, but of some scenario nothing is said, for the machine was busy.
+"""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
@@ -10,19 +14,20 @@ from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.measure.watchers import LogWatcher, TerminalWatcher, watcher
 from harness.record.figures import figure
-from harness.selftest.check import SELFTEST_SCHEMA, Check
+from harness.selftest.check import SELFTEST_SCHEMA, Check, Unjudged
 from harness.selftest.examination import examine
 
 FORMATS = ("text", "json")
+BUSY_EXIT = 4
 
 
 def selftest(names: list[str], only: list[str], results: Path, format_: str, console: Console) -> int:
-    """Returns 0 when every check holds, else 1. JSON goes to standard output, progress to standard error."""
+    """Returns the exit code. JSON goes to standard output, progress to standard error."""
     if format_ not in FORMATS:
         raise UsageError([f"--format: {format_!a} is not one of: {', '.join(FORMATS)}"])
     progress = Console(stderr=True, highlight=False) if format_ == "json" else console
     shown = watcher(progress)
-    checks: list[Check] = []
+    checks: list[Check | Unjudged] = []
     try:
         for check in examine(names, only, results, shown):
             checks.append(check)
@@ -33,19 +38,28 @@ def selftest(names: list[str], only: list[str], results: Path, format_: str, con
     return conclude(checks, format_, console, shown)
 
 
-def conclude(checks: list[Check], format_: str, console: Console, shown: LogWatcher) -> int:
-    """Print everything once more, together."""
+def conclude(found: list[Check | Unjudged], format_: str, console: Console, shown: LogWatcher) -> int:
+    """Print everything once more, together. A wrong measurement weighs more than what could not be judged."""
+    checks = [check for check in found if isinstance(check, Check)]
+    unjudged = [scenario for scenario in found if isinstance(scenario, Unjudged)]
     if format_ == "json":
-        print(json.dumps({"schema": SELFTEST_SCHEMA, "checks": [check.to_json() for check in checks]}, indent=2))
+        told = {"checks": [check.to_json() for check in checks], "unjudged": [asdict(one) for one in unjudged]}
+        print(json.dumps({"schema": SELFTEST_SCHEMA, **told}, indent=2))
     else:
         console.print(table(checks))
     failed = [check for check in checks if not check.ok]
     shown.say(f"{len(checks) - len(failed)} of {len(checks)} checks hold")
-    return 1 if failed or not checks else 0
+    for scenario in unjudged:
+        shown.say(line(scenario))
+    if failed or not found:
+        return 1
+    return BUSY_EXIT if unjudged else 0
 
 
-def line(check: Check) -> str:
+def line(check: Check | Unjudged) -> str:
     """One check in a log."""
+    if isinstance(check, Unjudged):
+        return f"NOT JUDGED {check.target}: {check.scenario}: the machine was too busy, so nothing is said: {check.why}"
     verdict = "ok  " if check.ok else "FAIL"
     return f"{verdict} {check.target}: {check.name}: truth {told(check.truth)}, measured {told(check.measured)}"
 

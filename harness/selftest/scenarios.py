@@ -28,6 +28,8 @@ class Scenario:
     name: str
     fields: dict[str, Any]
     judges: tuple[Judge, ...]
+    timed: bool = True
+    """Whether times are judged, so that a busy machine spoils it; counts are the same on any machine."""
 
     def experiment(self, target: str) -> dict[str, Any]:
         """The whole experiment for one target."""

@@ -13,13 +13,14 @@ from harness.experiment.question import parse_experiment
 from harness.measure.fitting import Choice
 from harness.measure.watchers import LogWatcher
 from harness.record.nouns import Outcome
+from harness.selftest import examination
 from harness.selftest import testimony as seen
-from harness.selftest.agreement import disagreements
-from harness.selftest.check import Check, near, same
+from harness.selftest.agreement import disagreements, overruns
+from harness.selftest.check import Check, Unjudged, near, same
 from harness.selftest.crowd import implied_in_flight, implied_queue_ms
 from harness.selftest.ledger import Handled, Life
 from harness.selftest.running import conclude, selftest
-from harness.selftest.scenarios import scenarios
+from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.starts import BARE, TIMED, classes, phases, sums
 from harness.selftest.traffic import conservation, outcomes
 from tests import synthetic
@@ -198,9 +199,65 @@ def test_the_json_has_its_five_fields_and_a_failed_check_its_exit_code(capsys):
             {"name": "one", "target": "t", "truth": 1, "measured": 1, "ok": True},
             {"name": "two", "target": "t", "truth": 0.123, "measured": None, "ok": False},
         ],
+        "unjudged": [],
     }
     assert conclude(checks[:1], "json", Console(), watcher) == 0
     assert conclude([], "json", Console(), watcher) == 1, "no check is no proof"
+
+
+def test_what_could_not_be_judged_is_said_and_has_an_exit_code_of_its_own(capsys):
+    held, failed = Check("one", "t", 1, 1, True), Check("two", "t", 0.12345, None, False)
+    unjudged = Unjudged("mix", "t", "the generator was late")
+    said = io.StringIO()
+    assert conclude([held, unjudged], "json", Console(), LogWatcher(Console(file=said, width=200))) == 4
+    told = json.loads(capsys.readouterr().out)
+    assert told["unjudged"] == [{"scenario": "mix", "target": "t", "why": "the generator was late"}]
+    assert "NOT JUDGED t: mix: the machine was too busy" in said.getvalue()
+    assert conclude([unjudged], "json", Console(), LogWatcher(Console(file=io.StringIO()))) == 4
+    assert conclude([unjudged, failed], "json", Console(), LogWatcher(Console(file=io.StringIO()))) == 1
+
+
+BUSY = "the generator was late: p99 of its lag is 9.00 ms, allowed are 1.00 ms"
+FAULTY = "the deployment could not be removed: it stays"
+
+
+@pytest.mark.parametrize(
+    ("tries", "runs", "outcome"),
+    [
+        ([[]], 1, "held"),
+        ([[BUSY], []], 2, "held"),
+        ([[BUSY], [BUSY], [BUSY]], 3, "unjudged"),
+        ([[FAULTY]], 1, "failed"),
+        ([[BUSY], [BUSY, FAULTY]], 2, "failed"),
+    ],
+)
+def test_a_disturbed_scenario_is_tried_again_but_never_a_faulty_one(monkeypatch, tmp_path, tries, runs, outcome):
+    carried = []
+
+    def carry_out(*_):
+        one = trial_as_seen()
+        carried.append(one.record.problems.extend(tries[len(carried)]))
+        return seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(examination, "_carry_out", carry_out)
+    scenario = Scenario("mix", {}, (classes,))
+    watcher = LogWatcher(Console(file=io.StringIO()))
+    found = list(examination.judge(scenario, "process-lambda", tmp_path, watcher))
+    assert len(carried) == runs
+    if outcome == "unjudged":
+        assert found == [Unjudged("mix", "process-lambda", BUSY)]
+    else:
+        assert all(check.ok for check in found) is (outcome == "held")
+        assert (len(found) > 2) is (outcome == "held"), "a faulty run's rows are not judged"
+
+
+def test_a_workload_that_took_too_long_disturbs_only_what_is_timed(monkeypatch, tmp_path):
+    slow = [Life("0001", 0, 11, 0, handled=[handled(n, n + 1, 100 * n, 100 * n + 50) for n in range(6)])]
+    one = trial_as_seen(lives=slow)
+    assert any("longer than they were told" in line for line in overruns(one))
+    examined = seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
+    assert examination._problems(examined, timed=False) == ([], [])
+    assert examination._problems(examined, timed=True) == ([], list(overruns(one)))
 
 
 @pytest.mark.parametrize(
