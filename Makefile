@@ -2,14 +2,16 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test check benchmark engine chromium clean
+.PHONY: help install install-dev bench test check benchmark selftest engine chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
 	@echo "make check      ruff, mypy, import-linter"
 	@echo "make benchmark  the load path beside k6, the local Lambda beside the bare emulator, 10 million requests shown"
+	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
 	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"
 	@echo "make clean      remove what runs left behind"
@@ -17,22 +19,25 @@ help:
 install: $(VENV)/core
 install-dev: $(VENV)/dev
 
-$(VENV)/core: pyproject.toml constraints.txt
+$(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.12 ..."; exit 3; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+
+$(VENV)/core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
 	@touch $@
 
-$(VENV)/dev: $(VENV)/core
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+$(VENV)/dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $(VENV)/core $@
 
 bench: install
 	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test: install-dev
 	$(BIN)/python -m pytest --ignore=tests/e2e -n logical
-	$(BIN)/python -m pytest tests/e2e
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n logical --dist loadgroup
+	$(BIN)/python -m pytest tests/e2e -m alone
 
 check: install-dev
 	$(BIN)/ruff check .
@@ -44,6 +49,10 @@ benchmark: install-dev
 	$(BIN)/python -m tests.benchmarks.load_path
 	$(BIN)/python -m tests.benchmarks.lambda_front
 	$(BIN)/python -m tests.benchmarks.scale
+	$(BIN)/python -m tests.benchmarks.capacity
+
+selftest: install
+	$(BIN)/frostline selftest
 
 engine:
 	./.ci/engine

@@ -1,7 +1,7 @@
 """The load path beside k6's constant-arrival-rate, judged by what a server saw, in alternating passes.
 
 Run with `python -m tests.benchmarks.load_path`. Both generators get one core and the same priority, the server gets the
-other core. Ends with 1 when a bound does not hold.
+other core. Ends with 1 when a bound does not hold, with 4 when the machine was too busy to say.
 """
 
 import json
@@ -14,6 +14,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
+from tests.benchmarks.calm import settled
 
 PASSES = 5
 SECONDS = 10
@@ -141,6 +143,5 @@ def stall() -> list[str]:
 
 
 if __name__ == "__main__":
-    found = [problem for rate in LAG_BOUNDS_MS for problem in compare(rate)] + stall()
-    print("\n" + ("all bounds hold" if not found else "\n".join(found)))
-    sys.exit(1 if found else 0)
+    codes = [settled(lambda rate=rate: compare(rate)) for rate in LAG_BOUNDS_MS] + [settled(stall)]
+    sys.exit(1 if 1 in codes else max(codes))
