@@ -1,8 +1,12 @@
 """What all tests share: those marked `docker` need an engine, whose lack FROSTLINE_REQUIRE_DOCKER=1 makes a failure."""
 
+import fcntl
 import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 import docker
 import pytest
@@ -31,6 +35,14 @@ def engine_refusal() -> str | None:
     except (docker.errors.DockerException, OSError) as error:
         return str(error)
     return None
+
+
+@contextmanager
+def packaging_alone() -> Iterator[None]:
+    """Of the processes that test side by side, one makes a package ready, and the others find it."""
+    with (Path(tempfile.gettempdir()) / "frostline-packaging.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import targets
 from targets.contract import Package
-from tests.conftest import engine_refusal
+from tests.conftest import engine_refusal, packaging_alone
 
 pytest.register_assert_rewrite("tests.e2e.bench")
 
@@ -33,11 +33,12 @@ def engine() -> Iterator[docker.DockerClient | None]:
 def packages(engine: docker.DockerClient | None) -> dict[tuple[str, str], Package]:
     """Every workload that these tests use, made ready once, so that no test's time goes into fetching and building."""
     names = ["process-service", *(["docker-service"] if engine else [])]
-    return {
-        (workload, name): targets.target(name).package(targets.workload(workload), None, print)
-        for workload in PACKAGED
-        for name in names
-    }
+    with packaging_alone():
+        return {
+            (workload, name): targets.target(name).package(targets.workload(workload), None, print)
+            for workload in PACKAGED
+            for name in names
+        }
 
 
 @contextmanager

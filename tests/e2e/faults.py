@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.analysis.table import summarise
-from harness.record.folder import RunFolder, latest_attempts
+from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome
 from targets.workloads.known_truth import command, settings_of
-from tests.e2e.bench import Bench, undisturbed
+from tests.e2e.bench import Bench, assert_valid
 
 PROCESS = ("process-service", "process-lambda")
 DOCKER = ("docker-service", "docker-lambda")
@@ -18,7 +18,7 @@ def truth(**settings: Any) -> list[dict[str, Any]]:
     return [{"name": "known-truth", "settings": settings}]
 
 
-def told(fault: str, n: int, **settings: Any) -> set[int]:
+def faulty(fault: str, n: int, **settings: Any) -> set[int]:
     """Which of the first `n` requests were told to go wrong in this way."""
     known = settings_of(settings)
     return {request for request in range(n) if command(known, request).fault == fault}
@@ -36,7 +36,7 @@ def assert_whole(bench: Bench, folder: RunFolder) -> None:
         assert sum(record.counts.values()) == record.scheduled
         assert folder.verify(record) == []
         assert sorted(folder.requests(record).column("index").to_pylist()) == list(range(record.scheduled))
-    undisturbed(latest_attempts(records))
+    assert_valid(folder)
     assert len({record.trial for record in records}) == folder.manifest.trials
     assert folder.manifest.finished_at is not None
     assert all(row.scheduled is None or row.scheduled >= (row.ok or 0) for row in summarise(folder).rows)

@@ -1,5 +1,6 @@
 """A Docker engine of a test's own: its own socket, folder, bridge and pid file; ended with everything it runs."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -9,9 +10,11 @@ from typing import Any
 
 import docker
 
-BRIDGE = "frostline-t0"
-SUBNET = "172.31.251.1/24"
-LIMIT_S = 60
+NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Of this process among those that test side by side."""
+BRIDGE = f"frostline-t{NUMBER}"
+SUBNET = f"172.31.{251 - NUMBER % 100}.1/24"
+LIMIT_S = 300
 
 
 class PrivateEngine:

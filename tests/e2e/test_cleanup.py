@@ -19,7 +19,7 @@ from harness.clock import now_ns
 from harness.measure.forced import ask_once
 from targets.contract import Order, Package, Sizing
 from targets.ownership import OWNER_VARIABLE, RUN_LABEL, RUN_VARIABLE, Owner, labels, variables
-from tests.e2e.bench import Bench, Started, assert_done, until
+from tests.e2e.bench import HANG_S, MAIN, Bench, Started, assert_done, until
 
 PROCESS = ("process-service", "process-lambda")
 DOCKER = ("docker-service", "docker-lambda")
@@ -29,7 +29,8 @@ SIGNALS = [
     pytest.param(signal.SIGTERM, False, id="sigterm"),
     pytest.param(signal.SIGHUP, False, id="sighup"),
 ]
-GONE_LIMIT_S = 15
+CLEANS = pytest.mark.xdist_group("clean")
+"""`frostline clean` looks at the whole machine, so only one test at a time may call it or leave something for it."""
 
 
 def start_long(bench: Bench, names: tuple[str, ...], **fields: object) -> Started:
@@ -63,14 +64,14 @@ def under_load(bench: Bench) -> bool:
 
 
 def assert_interrupted(bench: Bench, started: Started) -> None:
-    finished = started.finish(60)
+    finished = started.finish()
     left = bench.leftovers()
     assert finished.code == 130, finished.err
     assert "Traceback" not in finished.err and "interrupted" in finished.err
     assert left == []
 
 
-@pytest.mark.parametrize(("number", "group"), SIGNALS)
+@pytest.mark.parametrize(("number", "group"), SIGNALS[::2])
 def test_a_signal_while_packages_are_fetched_leaves_nothing(bench, number, group):
     cache = bench.folder / "cache"
     experiment = bench.experiment(workloads=["filetype"], targets=["process-service"], cold_starts=1)
@@ -92,7 +93,7 @@ def test_a_signal_in_the_midst_of_the_load_leaves_nothing(bench, number, group):
     assert bench.folders()[-1].trials() == [] and bench.folders()[-1].manifest.finished_at is None
 
 
-@pytest.mark.parametrize(("number", "group"), SIGNALS[:3])
+@pytest.mark.parametrize(("number", "group"), SIGNALS[::2])
 @pytest.mark.parametrize("name", PROCESS)
 def test_a_signal_while_a_target_is_deployed_leaves_nothing(bench, name, number, group):
     started = start_long(bench, (name,))
@@ -121,15 +122,16 @@ def test_a_front_that_ends_while_it_makes_sandboxes_leaves_none(engine, packages
     deployment = targets.target(name).deploy(package, Order(run, Sizing.of_function(1769)))
     body = targets.workload("echo").payloads()[0].body
     askers = [
-        threading.Thread(target=ask_once, args=(deployment.endpoints[0], body, 0, now_ns(), "", 30)) for _ in range(4)
+        threading.Thread(target=ask_once, args=(deployment.endpoints[0], body, 0, now_ns(), "", HANG_S))
+        for _ in range(4)
     ]
     for asker in askers:
         asker.start()
     until(lambda: [event for event in deployment.events() if event["kind"] == "create"], "sandboxes are made")
     deployment.destroy()
     for asker in askers:
-        asker.join(30)
-    time.sleep(0.5)
+        asker.join(HANG_S)
+    time.sleep(0.5)  # what might still appear has had time to; a slower machine makes this test milder, never wrong
     assert [process for process in psutil.process_iter(["environ"]) if carries(process, run)] == []
     if engine is not None:
         assert engine.containers.list(all=True, filters={"label": f"{RUN_LABEL}={run}"}, ignore_removed=True) == []
@@ -150,12 +152,12 @@ def test_impatience_does_not_cut_the_tearing_down_short(bench):
 
 def test_nohup_is_respected(bench):
     """Who ignores SIGHUP from the start wants the run to outlive the terminal."""
-    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from harness.cli import main; main()"
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" + MAIN
     experiment = bench.experiment(
-        workloads=["echo"], targets=["process-lambda"], profiles=[{"constant": {"rate": 5, "seconds": 2}}]
+        workloads=["echo"], targets=["process-lambda"], profiles=[{"constant": {"rate": 5, "seconds": 3}}]
     )
     started = bench.start("run", experiment, "--results", bench.results, code=code)
-    until(lambda: under_load(bench), "requests are sent")
+    until(lambda: deploying(bench, started), "the front is there")
     started.signal(signal.SIGHUP)
     assert_done(bench, started.finish())
 
@@ -165,31 +167,33 @@ def test_an_interrupted_run_is_resumed_and_has_every_trial_once(bench):
         workloads=["echo"], targets=list(PROCESS), profiles=[{"constant": {"rate": 5, "seconds": 2}}], rounds=2
     )
     started = bench.start("run", experiment, "--results", bench.results)
-    until(lambda: "[1/4]" in started.said and units(bench), "the second trial has begun")
+    until(lambda: "[1/4]" in started.said, "the first trial is saved")
     started.signal(signal.SIGTERM)
     assert_interrupted(bench, started)
     before = bench.folders()[-1].trials()
-    assert 1 <= len(before) <= 2
+    assert 1 <= len(before) < 4, "it was ended before its end"
     folder = assert_done(bench, bench.run("run", "--resume", "latest", "--results", bench.results))
     after = folder.trials()
     assert after[: len(before)] == before and len(after) == 4
     assert [record.order for record in after] == [0, 1, 2, 3]
-    assert bench.run("show", folder.manifest.run, "--results", bench.results).code in (0, 1)
+    assert bench.run("show", folder.manifest.run, "--results", bench.results).code == 0
     assert len(bench.folders()) == 1
 
 
+@CLEANS
 def test_after_kill_9_all_that_runs_ends_by_itself_and_clean_takes_the_rest(bench):
     started = start_long(bench, PROCESS)
     until(lambda: under_load(bench), "requests are sent")
     bench.listeners()
     started.signal(signal.SIGKILL)
     assert started.finish().code == -signal.SIGKILL
-    until(lambda: not list(bench.processes()), "front, sandboxes and load process end", GONE_LIMIT_S)
-    assert list(bench.temporary.glob("frostline-load-*"))
+    until(lambda: not list(bench.processes()), "front, sandboxes and load process end")
+    left = list(bench.temporary.glob("frostline-load-*"))
     cleaned = bench.run("clean")
-    assert cleaned.code == 0 and "removed folder frostline-load-" in cleaned.out
+    assert left and cleaned.code == 0 and all(f"removed folder {path.name}" in cleaned.out for path in left)
     assert bench.leftovers() == []
-    assert "frostline-" not in bench.run("clean").out
+    again = bench.run("clean").out
+    assert not any(path.name in again for path in left)
 
 
 @pytest.mark.parametrize("closed_before", [True, False])
@@ -208,10 +212,11 @@ def test_a_leash_ends_a_process_whenever_its_other_end_closes(closed_before):
     if not closed_before:
         os.close(other)
     with process.stdout:
-        assert process.wait(10) == (0 if closed_before else -signal.SIGIO)
+        assert process.wait(HANG_S) == (0 if closed_before else -signal.SIGIO)
     assert said == (b"" if closed_before else b"held\n")
 
 
+@CLEANS
 @pytest.mark.docker
 @pytest.mark.parametrize("name", DOCKER)
 def test_after_kill_9_clean_removes_containers(bench, name):
@@ -231,6 +236,7 @@ def test_after_kill_9_clean_removes_containers(bench, name):
     assert not any(container in bench.run("clean").out for container in left)
 
 
+@CLEANS
 def test_clean_leaves_a_live_run_and_foreign_processes_alone(bench):
     marks = variables("somebody-elses-run", Owner.current())
     foreign = sleeper({}), sleeper(marks)
@@ -242,7 +248,7 @@ def test_clean_leaves_a_live_run_and_foreign_processes_alone(bench):
         assert [process.poll() for process in foreign] == [None, None]
         dead = sleeper({RUN_VARIABLE: "a-dead-run", OWNER_VARIABLE: "1/0/another-boot"})
         assert f"removed process {dead.pid} " in bench.run("clean").out
-        assert dead.wait(5) == -signal.SIGKILL
+        assert dead.wait(HANG_S) == -signal.SIGKILL
         assert f"process {dead.pid} " not in bench.run("clean").out
     finally:
         end(*foreign)
@@ -250,7 +256,7 @@ def test_clean_leaves_a_live_run_and_foreign_processes_alone(bench):
 
 def sleeper(marks: dict[str, str]) -> "subprocess.Popen[bytes]":
     """A process of somebody else's."""
-    code = "print(flush=True); import time; time.sleep(120)"
+    code = "print(flush=True); import time; time.sleep(3600)"
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **marks}, stdout=subprocess.PIPE)
     assert process.stdout is not None and process.stdout.readline()
     process.stdout.close()
@@ -280,9 +286,10 @@ def sleeping(engine, packages):
 
 
 def container_of(engine, image: Package, marks: dict[str, str]):
-    return engine.containers.run(image.reference, ["sleep", "120"], detach=True, labels=marks)
+    return engine.containers.run(image.reference, ["sleep", "3600"], detach=True, labels=marks)
 
 
+@CLEANS
 @pytest.mark.docker
 def test_clean_leaves_foreign_containers_alone(bench, engine, sleeping):
     unlabelled, living = sleeping({}), sleeping(labels("a-live-run", Owner.current()))
@@ -297,6 +304,7 @@ def test_clean_leaves_foreign_containers_alone(bench, engine, sleeping):
     assert {unlabelled.id, living.id, elsewhere.id} <= there and dead.id not in there
 
 
+@pytest.mark.alone
 @pytest.mark.docker
 @pytest.mark.skipif(
     os.environ.get("FROSTLINE_DISRUPTIVE") != "1", reason="ends every run on this machine: set FROSTLINE_DISRUPTIVE=1"
@@ -307,7 +315,7 @@ def test_clean_all_removes_live_runs_too_and_still_nothing_foreign(bench, engine
     try:
         told = bench.run("clean", "--all").out
         assert f"removed container {living.name}" in told and f"removed process {marked.pid} " in told
-        assert marked.wait(5) == -signal.SIGKILL and foreign.poll() is None
+        assert marked.wait(HANG_S) == -signal.SIGKILL and foreign.poll() is None
         there = {container.id for container in engine.containers.list()}
         assert unlabelled.id in there and living.id not in there
     finally:

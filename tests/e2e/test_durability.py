@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.table import summarise
-from tests.e2e.bench import Bench, assert_done, until
+from tests.e2e.bench import Bench, Started, assert_done, until
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, only, truth
 from tests.e2e.private_engine import PrivateEngine
 
@@ -20,7 +20,7 @@ DISRUPTIVE = pytest.mark.skipif(
     os.environ.get("FROSTLINE_DISRUPTIVE") != "1" or os.geteuid() != 0,
     reason="mounts disks and starts engines of its own: run as root with FROSTLINE_DISRUPTIVE=1",
 )
-KILLS = 20
+KILLS = 12
 
 
 def tiny(bench: Bench, **fields: object) -> Path:
@@ -36,29 +36,45 @@ def resumed(bench: Bench, **environment: str):
     return bench.run("run", "--resume", "latest", "--results", bench.results, **environment)
 
 
-def test_kill_9_at_twenty_random_moments_loses_no_saved_trial(bench):
-    """Every resumption is killed as well, wherever it is: packaging, deploying, sending or saving."""
+def test_kill_9_wherever_a_run_is_loses_no_saved_trial(bench):
+    """Every resumption is killed as well: packaging, deploying, sending or saving, and a random moment later.
+
+    Slow, for the command line starts anew twelve times.
+    """
     chance = random.Random(20)
-    experiment = tiny(bench, rounds=10, cold_starts=1)
+    experiment = tiny(bench, rounds=6, cold_starts=1)
     started = bench.start("run", experiment, "--results", bench.results)
     until(lambda: "Run " in started.said, "the run has begun")
     saved: list[object] = []
     for number in range(KILLS):
-        time.sleep(chance.uniform(0.2, 2.4))
-        if started.process.poll() is None:
-            started.signal(signal.SIGKILL)
-        started.finish()
-        until(lambda: not list(bench.processes()), "what it had started ends by itself", 20)
+        _reach(STAGES[number % len(STAGES)], bench, started, len(saved))
+        time.sleep(chance.uniform(0, 0.3))
+        started.signal(signal.SIGKILL)
+        assert started.finish().code == -signal.SIGKILL, "its trials were done: lengthen it"
+        until(lambda: not list(bench.processes()), "what it had started ends by itself")
         now = bench.folders()[-1].trials()
         assert now[: len(saved)] == saved, "no line that was there is gone or changed"
         saved = list(now)
-        assert bench.folders()[-1].manifest.finished_at is None, (
-            f"the run was done after {number + 1} kills: lengthen it"
-        )
+        assert bench.folders()[-1].manifest.finished_at is None
         started = bench.start("run", "--resume", "latest", "--results", bench.results)
+    assert len(saved) >= KILLS // len(STAGES), "each life that was killed after saving had saved"
     folder = assert_done(bench, started.finish())
     assert folder.trials()[: len(saved)] == saved and len(bench.folders()) == 1
     assert_whole(bench, folder)
+
+
+STAGES = ("starting", "deploying", "sending", "saved")
+
+
+def _reach(stage: str, bench: Bench, started: Started, saved: int) -> None:
+    """Wait for what the run does, not for a time: on a slow machine all of it comes later."""
+    reached = {
+        "starting": lambda: True,
+        "deploying": lambda: any(True for _ in bench.processes()),
+        "sending": lambda: _sends(bench),
+        "saved": lambda: len(bench.folders()[-1].trials()) > saved,
+    }
+    until(lambda: reached[stage]() or started.process.poll() is not None, f"the run is {stage}")
 
 
 def test_damaged_files_are_noticed_named_and_measured_again(bench):
@@ -140,12 +156,11 @@ def test_an_engine_that_is_restarted_in_mid_run_costs_one_attempt(bench, package
     with PrivateEngine() as private:
         private.copy_images("frostline-base")
         environment = {"DOCKER_HOST": private.host}
-        fields = {"targets": list(DOCKER), "profiles": [{"constant": {"rate": 5, "seconds": 8}}], "attempts": 3}
+        fields = {"targets": list(DOCKER), "profiles": [{"constant": {"rate": 5, "seconds": 5}}], "attempts": 3}
         started = bench.start("run", tiny(bench, **fields), "--results", bench.results, **environment)
-        until(lambda: private.running() and _sends(bench), "a container answers requests", 240)
-        time.sleep(2)
+        until(lambda: private.running() and _sends(bench), "a container answers requests")
         private.restart()
-        finished = started.finish(300)
+        finished = started.finish()
         folder = bench.folders()[-1]
         records = folder.trials()
         told = [problem for record in records for problem in record.problems]
@@ -153,7 +168,8 @@ def test_an_engine_that_is_restarted_in_mid_run_costs_one_attempt(bench, package
         assert "Traceback" not in finished.err
         latest = {record.trial: record for record in records}
         assert len(latest) == 2 and folder.manifest.finished_at is not None
-        assert not any("restarted" in problem for record in latest.values() for problem in record.problems)
+        assert all(record.valid and record.scheduled > 0 for record in latest.values())
+        assert finished.code == 0, finished.err
         assert summarise(folder).rows
         assert private.containers() == [] and bench.leftovers() == []
 

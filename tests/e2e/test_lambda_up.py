@@ -11,7 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.e2e.bench import Bench, Started, listens, until
+from tests.e2e.bench import HANG_S, Bench, Started, listens, until
 
 KINDS = ["process-lambda", pytest.param("docker-lambda", marks=pytest.mark.docker)]
 CLIENTS = 6
@@ -43,7 +43,7 @@ def ask(client, text: str) -> dict:
 def assert_ended(bench: Bench, started: Started, port: int) -> None:
     assert listens(port)
     started.signal(signal.SIGTERM)
-    finished = started.finish(60)
+    finished = started.finish()
     left = bench.leftovers()
     assert finished.code == 130 and "Traceback" not in finished.err, finished.err
     assert left == [] and not listens(port)
@@ -92,7 +92,7 @@ def test_beyond_the_concurrency_limit_it_throttles(bench, target):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(HANG_S)
     assert len(outcomes) == CLIENTS
     assert outcomes.count("frost") >= 1 and outcomes.count("TooManyRequestsException") >= 1
     assert outcomes.count("frost") + outcomes.count("TooManyRequestsException") == CLIENTS
@@ -117,7 +117,7 @@ def test_a_signal_while_requests_are_under_way_leaves_nothing(bench, target):
     until(lambda: list(bench.temporary.glob("frostline-front-*/events.jsonl")) and created(bench), "sandboxes begin")
     assert_ended(bench, started, port)
     for thread in threads:
-        thread.join(30)
+        thread.join(HANG_S)
     assert bench.leftovers() == []
 
 

@@ -13,7 +13,7 @@ from targets.contract import Package
 from targets.packaging import image
 from targets.packaging.base import BASE_VARIABLE
 
-pytestmark = pytest.mark.docker
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("packaging")]
 
 NAME = "packaging-probe"
 PROBE = """
@@ -35,7 +35,7 @@ WORKLOAD = Probe()
 ASK = """
 import json, time, urllib.request
 url = "http://127.0.0.1:8080/2015-03-31/functions/function/invocations"
-for attempt in range(100):
+for attempt in range(3000):
     try:
         print(urllib.request.urlopen(url, json.dumps({"text": "hello"}).encode(), timeout=20).read().decode())
         break
@@ -96,7 +96,7 @@ def run(client: Any, package: Package, command: list[str]) -> str:
     container = client.containers.create(package.reference, command, **LOCKED)
     try:
         container.start()
-        code = container.wait(timeout=60)["StatusCode"]
+        code = container.wait(timeout=600)["StatusCode"]
         told = container.logs().decode()
         assert code == 0, told
         return told

@@ -7,7 +7,7 @@ import pytest
 from harness.analysis.table import summarise
 from harness.measure import page_cache
 from harness.record.nouns import PHASES, Outcome, StartClass
-from tests.e2e.bench import assert_done
+from tests.e2e.bench import MAIN, assert_done
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, truth
 
 PHASE_COLUMNS = [f"phase_{name}_ns" for name in PHASES]
@@ -20,9 +20,10 @@ def assert_parts_are_the_whole(rows) -> None:
 
 
 @pytest.mark.docker
+@pytest.mark.xdist_group("filetype")  # nobody else may use the image that is taken away
 def test_an_absent_image_is_loaded_as_a_part_of_the_start(bench):
     fields = {"targets": list(DOCKER), "profiles": [], "cold_starts": 2, "images": ["present", "absent"]}
-    folder = assert_done(bench, bench.measure(bench.experiment(workloads=truth(), **fields)))
+    folder = assert_done(bench, bench.measure(bench.experiment(workloads=["filetype"], **fields)))
     for record in folder.trials():
         rows = folder.requests(record).to_pandas()
         assert (rows["start_class"].astype(str) == StartClass.COLD).sum() == 2
@@ -52,10 +53,7 @@ def test_a_dropped_page_cache_is_a_regime_of_its_own(bench):
 
 
 def test_where_the_page_cache_may_not_be_dropped_it_is_said_and_left_out(bench):
-    code = (
-        "from harness import page_cache; page_cache.refusal = lambda: 'not on this day'\n"
-        "from harness.cli import main; main()"
-    )
+    code = "from harness.measure import page_cache; page_cache.refusal = lambda: 'not on this day'\n" + MAIN
     fields = {"workloads": truth(), "targets": ["process-lambda"], "profiles": [], "cold_starts": 1}
     both = bench.experiment(**fields, page_cache=["kept", "dropped"])
     finished = bench.start("run", both, "--results", bench.results, code=code).finish()
@@ -80,10 +78,10 @@ def test_scale_out_adds_replicas_under_load_and_times_each_from_asking(bench, na
     assert len(added) == 2 == record.starts and (added["outcome"].astype(str) == Outcome.OK).all()
     assert list(added["index"]) == [record.scheduled - 2, record.scheduled - 1]
     load = rows.drop(added.index)
-    assert added["scheduled_ns"].between(0, load["scheduled_ns"].max() + 4e9).all()
+    assert added["scheduled_ns"].is_monotonic_increasing
+    assert added["scheduled_ns"].min() < load["scheduled_ns"].max(), "under load"
     assert added["started_ns"].isna().all() and load["started_ns"].notna().all()
     assert_parts_are_the_whole(rows)
     row = next(row for row in summarise(folder).rows if row.profile == "scale-out")
-    assert row.valid == record.valid, "a disturbed machine makes it INVALID, and then it has no figures"
-    assert (row.cold_starts, row.lag_p99_ms is not None) == ((2, True) if record.valid else (None, False))
+    assert row.valid and row.cold_starts == 2 and row.lag_p99_ms is not None
     assert_whole(bench, folder)

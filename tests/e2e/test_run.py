@@ -19,7 +19,12 @@ STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass
 
 
 @pytest.fixture(
-    scope="module", params=[PROCESS, pytest.param(DOCKER, marks=pytest.mark.docker)], ids=lambda p: p[0][:6]
+    scope="module",
+    params=[
+        pytest.param(PROCESS, marks=pytest.mark.xdist_group("run-process")),
+        pytest.param(DOCKER, marks=[pytest.mark.docker, pytest.mark.xdist_group("filetype")]),
+    ],
+    ids=lambda p: p[0][:6],
 )
 def finished(request, tmp_path_factory, engine, packages):
     """One run of two workloads on both targets, shared by the tests that look at it: (bench, run folder)."""
@@ -123,8 +128,7 @@ def test_the_summary_conserves_requests_and_names_its_schema(finished):
     keys = {(row["workload"], row["target"], row["profile"]) for row in shown["rows"]}
     assert len(keys) == len(shown["rows"]) == 2 * 2 * 3
     for row in shown["rows"]:
-        if row["valid"]:
-            assert row["scheduled"] == sum(row[name] for name in COUNTS) == row["ok"] > 0
+        assert row["valid"] and row["scheduled"] == sum(row[name] for name in COUNTS) == row["ok"] > 0
         assert "gpu_p50_ms" not in row
 
 

@@ -1,6 +1,6 @@
 """A cold row is a sandbox that was started: three witnesses that know nothing of each other give one number.
 
-On processes the self-test holds the same against the log and a ledger of each process.
+The self-test's counts hold the same against the log and a ledger of each process.
 """
 
 import json
@@ -15,8 +15,8 @@ import pytest
 from harness.record.nouns import Outcome, StartClass
 from tests.e2e.bench import Bench, Started, assert_done
 
-LEAST_REQUESTS = 500
-BURSTY = {"rate": 13, "seconds": 42, "compression": 14, "on_mean_s": 20, "off_mean_s": 20, "inside_cv": 1.5}
+LEAST_REQUESTS = 100
+BURSTY = {"rate": 13, "seconds": 12, "compression": 14, "on_mean_s": 20, "off_mean_s": 20, "inside_cv": 1.5}
 """Bursts of about 1.4 s at 26/s: at their begin sandboxes are started, in the silences they are evicted."""
 KEEP_ALIVE_S = 0.4
 CONCURRENCY_LIMIT = 12
@@ -72,7 +72,7 @@ class EngineWitness:
         return [event["Actor"]["ID"] for event in self.seen if event["Actor"]["Attributes"]["frostline.run"] == run]
 
 
-def judged(bench: Bench, started: Started, keeper: EventKeeper):
+def measure(bench: Bench, started: Started, keeper: EventKeeper):
     """(trial record, its rows, number of units started for requests, the log's events)."""
     folder = assert_done(bench, started.finish())
     record = folder.trials()[-1]
@@ -102,7 +102,7 @@ def assert_cold_rows_are_starts(rows, for_request, events) -> None:
 def test_every_cold_row_is_a_container_that_the_engine_created(bench):
     keeper, witness = EventKeeper(bench), EngineWitness()
     started = bench.start("run", experiment(bench), "--results", bench.results)
-    folder, _, rows, for_request, events = judged(bench, started, keeper)
+    folder, _, rows, for_request, events = measure(bench, started, keeper)
     assert_cold_rows_are_starts(rows, for_request, events)
     created = witness.created_for(folder.manifest.run)
     named = [event["container"] for event in events if event["kind"] == "created"]

@@ -1,0 +1,57 @@
+"""The self-test's countable checks on a few hundred requests, as a process of its own: TARGET, then a results folder.
+
+No time is judged, so every limit is far from what happens: a machine on which all takes ten times as long passes too.
+"""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+import targets
+from harness.measure.watchers import LogWatcher
+from harness.selftest.examination import judge
+from harness.selftest.running import conclude, line
+from harness.selftest.scenarios import Scenario, workload
+from harness.selftest.starts import classes, starts, sums
+from harness.selftest.traffic import conservation, out_of_memory, outcomes
+
+
+def of_function(isolated: bool) -> Scenario:
+    """What can go wrong in a sandbox, then requests so rare that each finds its sandbox evicted.
+
+    Each fault comes several times, for a slow machine throttles while its sandboxes start. Hangs are test_faults'.
+    """
+    faults = {
+        "crash": list(range(25, 300, 30)),
+        "overrun": [70, 160, 250] if isolated else [],
+        "fail_share": 0.06,
+        "wrong_share": 0.06,
+        "slow_starts": [2],
+        "slow_start_ms": 9000,
+    }
+    fields = {
+        "workloads": [workload("mix", requests=6000, handler_ms=8, handler_sigma=0.5, **faults)],
+        "profiles": [{"constant": {"rate": 30, "seconds": 10}}, {"sparse": {"gap_s": 1.2, "seconds": 4}}],
+        "function": {"keep_alive_s": 0.5, "concurrency_limit": 4, "timeout_s": 300, "init_timeout_s": 6},
+    }
+    judges = (classes, starts, sums, outcomes, out_of_memory, conservation)
+    return Scenario("counts", fields, judges, timed=False)
+
+
+def of_service() -> Scenario:
+    """Failures and wrong answers under steady traffic."""
+    mixed = workload("mix", handler_ms=8, handler_sigma=0.5, fail_share=0.06, wrong_share=0.06)
+    fields = {"workloads": [mixed], "profiles": [{"constant": {"rate": 30, "seconds": 5}}]}
+    return Scenario("counts", fields, (classes, sums, outcomes, conservation), timed=False)
+
+
+def main() -> int:
+    name, results = sys.argv[1], Path(sys.argv[2])
+    target, watcher = targets.target(name), LogWatcher(Console(stderr=True, highlight=False, width=200))
+    scenario = of_function(target.isolated) if target.kind == "function" else of_service()
+    found = []
+    for check in judge(scenario, name, results, watcher):
+        watcher.say(line(check))
+        found.append(check)
+    return conclude(found, "json", Console(), watcher)
