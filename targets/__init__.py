@@ -45,7 +45,8 @@ def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload"
     found: Workload = import_module(f"targets.workloads.{name.replace('-', '_')}").WORKLOAD
     if not settings:
         return found
-    if not hasattr(found, "configured"):
+    from targets.contract import Configurable
+
+    if not isinstance(found, Configurable):
         raise ValueError(f"workload {name} has no settings: leave them out")
-    configured: Workload = found.configured(settings)
-    return configured
+    return found.configured(settings)

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,8 @@ def _python() -> Finding:
 
 def _engine() -> Finding:
     try:
-        facts = containers.engine_facts(containers.engine())
+        with closing(containers.engine()) as client:
+            facts = containers.engine_facts(client)
     except DeploymentError as error:
         return Finding("Docker engine", False, f"{error}; without one, experiments fall back to plain processes")
     return Finding("Docker engine", True, f"{facts['version']}, {facts['storage']}, cgroup v{facts['cgroup']}")

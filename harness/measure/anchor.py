@@ -13,6 +13,7 @@ from harness.record.nouns import Manifest
 from targets.contract import DeploymentError, Package
 from targets.local import containers
 from targets.packaging.anchor import anchor_package, keep
+from targets.packaging.archive import bring_back
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,15 @@ def anchor_of(earlier: Manifest, choice: Choice, say: Callable[[str], None]) -> 
         raise DeploymentError(f"there are no images on {', '.join(bare)}")
     packages, problems = {}, []
     with closing(containers.engine()) as client:
+        for line in bring_back(client):
+            say(line)
         for workload in choice.experiment.workloads:
             for name in choice.targets:
                 try:
                     facts = _facts(earlier, workload, name)
-                    parts = (workload.resolve(), workload.model_dir, facts, say)
-                    packages[workload.key, name] = anchor_package(client, *parts)
+                    packages[workload.key, name] = anchor_package(
+                        client, workload.resolve(), workload.model_dir, facts=facts, say=say
+                    )
                 except DeploymentError as error:
                     problems.append(f"{workload.key} on {name}: {error}")
     if problems:

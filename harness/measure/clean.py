@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from targets.ownership import (
     Owner,
 )
 from targets.packaging.anchor import is_anchor
-from targets.packaging.archive import archives
+from targets.packaging.archive import archives, bring_back
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
 DEATH_LIMIT_S = 5.0
@@ -74,10 +74,12 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
     except DeploymentError as error:
         cleaning.notices.append(f"containers were not looked at: {error}")
     else:
-        _look(lambda: settle(_containers(client)), cut_off=killed > 0)
-        found = list(_images(client)) if images else []
-        cleaning.anchors.extend(item for item in found if not anchors and is_anchor(item.handle))
-        settle(item for item in found if item not in cleaning.anchors)
+        with closing(client):
+            _look(lambda: settle(_containers(client)), cut_off=killed > 0)
+            cleaning.notices.extend(bring_back(client))
+            found = list(_images(client)) if images else []
+            cleaning.anchors.extend(item for item in found if not anchors and is_anchor(item.handle))
+            settle(item for item in found if item not in cleaning.anchors)
     settle(_folders())
     settle(_archives() if images else [])
     return cleaning
@@ -90,8 +92,8 @@ def sweep(run_id: str, engine: bool, cut_off: bool, owner: Owner | None = None) 
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
     if engine:
-        with suppress(DeploymentError, docker.errors.DockerException, OSError):  # it is gone: `clean` does it later
-            client = containers.engine()
+        gone = (DeploymentError, docker.errors.DockerException, OSError)  # the engine is: `clean` does it later
+        with suppress(*gone), closing(containers.engine()) as client:
             _look(lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off)
     for item in (item for item in _folders() if item.owner == own):
         _remove(item)

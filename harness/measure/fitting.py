@@ -41,19 +41,9 @@ class Choice:
 
 def choose(experiment: Experiment) -> Choice:
     """Decide which targets are used. MissingError when neither they nor their stand-ins can run here."""
-    missing = {name: targets.target(name).missing() for name in experiment.targets}
-    lacking = {name: why for name, why in missing.items() if why}
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _permitted(experiment, notices)
-    chosen = experiment.targets
-    if lacking:
-        if not experiment.without_engine:
-            raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
-        chosen = experiment.without_engine
-        why = next(iter(lacking.values()))
-        notices.append(
-            f"FALLBACK: {', '.join(chosen)} instead of {', '.join(experiment.targets)}, without isolation: {why}"
-        )
+    chosen = _able(experiment, notices)
     bare = [name for name in chosen if not targets.target(name).isolated]
     if experiment.cold_starts and "absent" in experiment.images and bare:
         notices.append(f"NOT MEASURED: cold starts with the image absent on {', '.join(bare)}, where there is no image")
@@ -67,6 +57,49 @@ def choose(experiment: Experiment) -> Choice:
     if not choice.trials:
         raise MissingError("\n".join([f"nothing can be measured on {', '.join(chosen)}", *notices]))
     return choice
+
+
+def _able(experiment: Experiment, notices: list[str]) -> list[str]:
+    """The targets, in the place of those that cannot run here their stand-ins. MissingError when one has none."""
+    lacking = _lacking(experiment.targets)
+    if not lacking:
+        return experiment.targets
+    if not experiment.without_engine:
+        raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
+    own = _stand_ins(experiment)
+    lone = [name for name in lacking if name not in own]
+    replaced = experiment.targets if lone else list(lacking)
+    chosen = experiment.without_engine if lone else [own.get(name, name) for name in lacking]
+    told = f"FALLBACK: {', '.join(chosen)} instead of {', '.join(replaced)}"
+    if not all(targets.target(name).isolated for name in chosen):
+        told += ", without isolation"
+    told += f": {next(iter(lacking.values()))}"
+    notices.append(told + (f" (without_engine names no stand-in for {', '.join(lone)} alone)" if lone else ""))
+    if not lone:
+        chosen = list(dict.fromkeys(own[name] if name in lacking else name for name in experiment.targets))
+    if still := _lacking(chosen):
+        raise MissingError("\n".join(f"{name}: {why}" for name, why in still.items()))
+    return chosen
+
+
+def _lacking(names: list[str]) -> dict[str, str]:
+    """Why each of those that cannot run here cannot."""
+    return {name: why for name in names if (why := targets.target(name).missing())}
+
+
+def _stand_ins(experiment: Experiment) -> dict[str, str]:
+    """Who stands in for whom: by position where both lists name the same kinds in the same order, else the only one
+    of its kind."""
+    spare = experiment.without_engine
+    kinds = [targets.target(name).kind for name in spare]
+    wanted = [targets.target(name).kind for name in experiment.targets]
+    if kinds == wanted:
+        return dict(zip(experiment.targets, spare, strict=True))
+    return {
+        name: spare[kinds.index(kind)]
+        for name, kind in zip(experiment.targets, wanted, strict=True)
+        if kinds.count(kind) == 1
+    }
 
 
 def _permitted(experiment: Experiment, notices: list[str]) -> Experiment:

@@ -1,6 +1,7 @@
 """Begins a run or takes one up again: packages what all trials share, and compares what must not differ."""
 
 import secrets
+from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ from harness.measure.walk import Watcher, walk
 from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
 from targets.contract import DeploymentError, Package
+from targets.local import containers
 from targets.ownership import Owner
+from targets.packaging.archive import bring_back
 
 
 @interruptible()
@@ -138,6 +141,7 @@ def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Packag
 
 def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
     """Everything that is slow and shared by all trials, before the first of them."""
+    _bring_back_images(choice, watcher)
     packages = {}
     said: set[str] = set()
 
@@ -154,6 +158,14 @@ def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]
                 raise MissingError(f"{workload.key} could not be packaged for {name}: {error}") from error
             packages[workload.key, name] = package
     return packages
+
+
+def _bring_back_images(choice: Choice, watcher: Watcher) -> None:
+    """Those that a run which was killed at a cold start left absent: nobody should have to build them again."""
+    if choice.engine:
+        with suppress(DeploymentError), closing(containers.engine()) as client:  # without one, packaging says so
+            for line in bring_back(client):
+                watcher.say(line)
 
 
 def _anchored(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:

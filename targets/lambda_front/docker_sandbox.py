@@ -91,9 +91,18 @@ class DockerSandbox(Sandbox):
             # The front keeps the function's time; the emulator's own limit would count initialisation as well.
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(order.settings.timeout_s + order.settings.init_timeout_s) + 60),
         }
-        name = f"{order.prefix}-{self.name}"
-        parts = (order.image, FUNCTION_COMMAND, name, order.sizing, environment, order.labels, order.ledger)
-        self._creation = asyncio.ensure_future(self._engine(containers.create, self.makers.client, *parts))
+        creation = self._engine(
+            containers.create,
+            self.makers.client,
+            image=order.image,
+            command=FUNCTION_COMMAND,
+            name=f"{order.prefix}-{self.name}",
+            sizing=order.sizing,
+            environment=environment,
+            labels=order.labels,
+            ledger=order.ledger,
+        )
+        self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)
         self.span("create", begun)
 
@@ -160,7 +169,7 @@ class DockerSandbox(Sandbox):
         self.upstream = Upstream(port)
         while now_ns() < deadline:
             try:
-                await self.upstream.ask("GET", "/")
+                await self.upstream.ask("GET", "/", limit_s=(deadline - now_ns()) / 1e9)
             except HungUp:
                 await asyncio.sleep(POLL_S)
             else:

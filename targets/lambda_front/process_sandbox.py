@@ -3,11 +3,14 @@
 import asyncio
 import socket
 
+import psutil
+
 from targets.clock import now_ns
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.local.resources import Usage, process_usage
 from targets.local.serving_process import ServingProcess
+from targets.ownership import start_time
 
 LOOP = "targets.serving.process_loop"
 DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the function\'s process ended with status %d"}'
@@ -36,8 +39,13 @@ class ProcessSandbox(Sandbox):
         self._writer: asyncio.StreamWriter | None = None
 
     def facts(self) -> dict[str, object]:
-        """The process id."""
-        return {"pid": self.process.pid} if self.process else {}
+        """Process id and start time."""
+        if self.process is None:
+            return {}
+        try:
+            return {"pid": self.process.pid, "process_started": start_time(self.process.pid)}
+        except (psutil.Error, OSError):  # it has ended already
+            return {"pid": self.process.pid}
 
     async def create(self) -> None:
         """Nothing exists before the process does."""

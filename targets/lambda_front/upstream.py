@@ -19,8 +19,17 @@ class Upstream(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._body = b""
 
-    async def ask(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
-        """Send one request and wait for (status, body). HungUp when the reply does not come whole."""
+    async def ask(self, method: str, path: str, body: bytes = b"", limit_s: float | None = None) -> tuple[int, bytes]:
+        """Send one request and wait for (status, body). HungUp when the reply does not come whole within `limit_s`;
+        None where whoever asks keeps the time."""
+        try:
+            async with asyncio.timeout(limit_s):
+                return await self._ask(method, path, body)
+        except TimeoutError:
+            self.close()  # or a reply that comes after all would be taken for that of the next request
+            raise HungUp(f"no reply within {limit_s:.1f} s") from None
+
+    async def _ask(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
         loop = asyncio.get_running_loop()
         if self._transport is None:
             try:

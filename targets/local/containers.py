@@ -18,8 +18,6 @@ from targets.ownership import start_time
 PORT = "8080/tcp"
 USER = "65534:65534"
 LEDGER_DIR = "/var/lib/frostline/ledger"
-MINIMUM_MEMORY_MB = 6
-"""The engine refuses less."""
 
 
 def engine(pool_size: int = 10) -> docker.DockerClient:

@@ -1,14 +1,16 @@
 """Lambda on this machine: the image's function entry point behind the emulator, one container per sandbox."""
 
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import Any
 
 from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.local import containers
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Cgroup, Usage
 from targets.ownership import Owner, labels
-from targets.packaging.archive import archive_of
+from targets.packaging.archive import ImageArchive, archive_of
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 
@@ -28,30 +30,36 @@ class DockerLambda:
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
-        return build_image(containers.engine(), workload, model_dir, say)
+        with closing(containers.engine()) as client:
+            return build_image(client, workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool."""
-        client = containers.engine()
-        archive = archive_of(client, package.reference) if order.images_absent else None
-        settings = {
-            "kind": "docker",
-            "name": package.workload,
-            "image": package.reference,
-            "prefix": f"frostline-{order.run_id}-fn",
-            "sizing": vars(order.sizing),
-            "function": vars(order.function),
-            "environment": containers.serving_environment(package, order),
-            "labels": labels(order.run_id, Owner.current()),
-            "ledger": str(order.ledger) if order.ledger else None,
-            "archive": str(archive.path) if archive else None,
-        }
+        with ExitStack() as stack:
+            client = stack.enter_context(closing(containers.engine()))
+            archive = archive_of(client, package.reference) if order.images_absent else None
 
-        def gone(started: Event) -> bool:
-            with engine_errors(f"looking for sandbox {started['unit']}"):
-                return containers.gone(client, started["container"])
+            def gone(started: Event) -> bool:
+                with engine_errors(f"looking for sandbox {started['unit']}"):
+                    return containers.gone(client, started["container"])
 
-        return FunctionDeployment(settings, order, _usage, gone, archive)
+            settings = _front_settings(package, order, archive)
+            return FunctionDeployment(settings, order, _usage, gone, archive, stack.pop_all())
+
+
+def _front_settings(package: Package, order: Order, archive: ImageArchive | None) -> dict[str, Any]:
+    return {
+        "kind": "docker",
+        "name": package.workload,
+        "image": package.reference,
+        "prefix": f"frostline-{order.run_id}-fn",
+        "sizing": vars(order.sizing),
+        "function": vars(order.function),
+        "environment": containers.serving_environment(package, order),
+        "labels": labels(order.run_id, Owner.current()),
+        "ledger": str(order.ledger) if order.ledger else None,
+        "archive": str(archive.path) if archive else None,
+    }
 
 
 def _usage(started: Event) -> Usage:

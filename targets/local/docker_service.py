@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,17 +37,19 @@ class DockerService:
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
-        return build_image(containers.engine(), workload, model_dir, say)
+        with closing(containers.engine()) as client:
+            return build_image(client, workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
-        client = containers.engine()
+        with ExitStack() as stack:
+            client = stack.enter_context(closing(containers.engine()))
 
-        def new(name: str, log: EventLog) -> Replica:
-            return DockerReplica(name, log, client, package, order)
+            def new(name: str, log: EventLog) -> Replica:
+                return DockerReplica(name, log, client, package, order)
 
-        archive = archive_of(client, package.reference) if order.images_absent else None
-        return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive)
+            archive = archive_of(client, package.reference) if order.images_absent else None
+            return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive, stack.pop_all())
 
 
 class DockerReplica(Replica):
@@ -64,13 +67,17 @@ class DockerReplica(Replica):
     def start(self) -> int:
         """Create, listen to its output, start."""
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
-        name = f"frostline-{self.order.run_id}-svc-{self.name}"
-        owned = labels(self.order.run_id, Owner.current())
-        image = self.package.reference
         try:
-            ledger = str(self.order.ledger) if self.order.ledger else None
-            parts = (image, SERVICE_COMMAND, name, self.order.sizing, environment, owned, ledger)
-            container = containers.create(self.client, *parts)
+            container = containers.create(
+                self.client,
+                image=self.package.reference,
+                command=SERVICE_COMMAND,
+                name=f"frostline-{self.order.run_id}-svc-{self.name}",
+                sizing=self.order.sizing,
+                environment=environment,
+                labels=labels(self.order.run_id, Owner.current()),
+                ledger=str(self.order.ledger) if self.order.ledger else None,
+            )
             self.container = container
             self.log.write("created", self.name, container=container.id)
             output = container.attach(stdout=True, stderr=True, stream=True)

@@ -1,6 +1,5 @@
 """Starts and ends the local Lambda's process, and is a deployment of a function behind it."""
 
-import contextlib
 import http.client
 import json
 import os
@@ -9,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from typing import Any
 
 from targets.clock import now_ns, sleep
@@ -79,7 +79,7 @@ class FrontProcess:
     def close(self) -> None:
         """Let it remove its sandboxes and end; kill it when it does not. Safe to call twice."""
         if self._process.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # settings that it ended without reading
+            with suppress(BrokenPipeError):  # settings that it ended without reading
                 self._process.stdin.close()
         try:
             self._process.wait(CLOSE_LIMIT_S)
@@ -96,12 +96,24 @@ class FunctionDeployment:
     """A function behind a front of its own. Cold means an empty pool."""
 
     def __init__(
-        self, settings: dict[str, Any], order: Order, meter: Meter, gone: Proof, archive: ImageArchive | None = None
+        self,
+        settings: dict[str, Any],
+        order: Order,
+        meter: Meter,
+        gone: Proof,
+        archive: ImageArchive | None = None,
+        resources: ExitStack | None = None,
     ) -> None:
         self.order = order
         self._gone = gone
         self._archive = archive
-        self.front = FrontProcess(settings, order.run_id, order.port)
+        self._resources = resources or ExitStack()
+        """What is closed with the deployment, or when it cannot be started: a client of the engine."""
+        try:
+            self.front = FrontProcess(settings, order.run_id, order.port)
+        except BaseException:
+            self._resources.close()
+            raise
         path = f"/2015-03-31/functions/{settings['name']}/invocations"
         self.endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", self.front.port, path),)
         self._meter = meter
@@ -142,6 +154,7 @@ class FunctionDeployment:
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""
-        self.front.close()
-        if self._archive is not None:
-            self._archive.restore()
+        with self._resources:
+            self.front.close()
+            if self._archive is not None:
+                self._archive.restore()

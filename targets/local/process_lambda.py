@@ -9,6 +9,7 @@ from targets.contract import Deployment, Event, Kind, Order, Package, Workload
 from targets.local import processes
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Usage, process_usage
+from targets.ownership import start_time
 
 
 class ProcessLambda:
@@ -44,7 +45,11 @@ def _usage(started: Event) -> Usage:
 
 
 def _gone(started: Event) -> bool:
-    return not psutil.pid_exists(started["pid"])
+    """By pid and start time, for the kernel gives a pid again; without a start time it had ended when it was logged."""
+    try:
+        return start_time(started["pid"]) != started.get("process_started")
+    except (psutil.Error, OSError):
+        return True
 
 
 TARGET = ProcessLambda()

@@ -4,6 +4,7 @@ import http.client
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from targets.clock import now_ns, sleep
@@ -72,9 +73,12 @@ class ServiceDeployment:
         order: Order,
         facts: dict[str, Any],
         archive: ImageArchive | None = None,
+        resources: ExitStack | None = None,
     ) -> None:
         self.order = order
         self._archive = archive
+        self._resources = resources or ExitStack()
+        """What is closed with the deployment: a client of the engine."""
         self.endpoints: tuple[Endpoint, ...] = ()
         self._new = new
         self._facts = facts
@@ -131,11 +135,12 @@ class ServiceDeployment:
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""
-        self._empty()
-        if self._archive is not None:
-            self._archive.restore()
-        self._reader.read()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with self._resources:
+            self._empty()
+            if self._archive is not None:
+                self._archive.restore()
+            self._reader.read()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _add(self, for_request: bool) -> None:
         self._numbered += 1

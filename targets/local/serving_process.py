@@ -18,9 +18,8 @@ class ServingProcess:
         self, module: str, environment: dict[str, str], connection: socket.socket, heard: Callable[[bytes], object]
     ) -> None:
         held, leash = os.pipe()
-        self._leash = FileIO(
-            leash, "w"
-        )  # an object, so that an interrupted start lets go of it, which ends the process
+        # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
+        self._leash = FileIO(leash, "w")
         descriptors = {"FROSTLINE_SOCKET_FD": str(connection.fileno()), "FROSTLINE_LEASH_FD": str(held)}
         try:
             self._process = subprocess.Popen(

@@ -1,25 +1,30 @@
 """An image that can be absent: kept in a file, removed before a cold start, loaded again as a part of that start."""
 
 import hashlib
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from targets.contract import DeploymentError
+from targets.ownership import Owner
 from targets.packaging.cache import assembled, cache_root
 from targets.packaging.engine import engine_errors, find_image
 
 ARCHIVE = "image.tar"
+MARK = "absent.json"
+"""Beside an archive whose image was removed and is to come back."""
 SAVE_CHUNK_BYTES = 1 << 21
 
 
 class ImageArchive:
     """A local stand-in for a registry. Layers that other images share, such as the base's, stay with the engine."""
 
-    def __init__(self, client: Any, reference: str, path: Path) -> None:
+    def __init__(self, client: Any, reference: str, path: Path, other_tags: Iterable[str] = ()) -> None:
         self.client = client
         self.reference = reference
         self.path = path
-        self._other_tags: set[str] = set()
+        self._other_tags = set(other_tags)
 
     def forget(self) -> None:
         """Remove the image with every tag of it, or its layers would stay. DeploymentError when it is still there."""
@@ -28,9 +33,21 @@ class ImageArchive:
             if image is None:
                 return
             self._other_tags |= set(image.tags) - {self.reference}
+            self._write_mark()
             self.client.images.remove(image.id, force=True)
         if find_image(self.client, image.id) is not None:
             raise DeploymentError(f"image {self.reference} is still there after it was removed")
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_name(MARK)
+
+    def _write_mark(self) -> None:
+        """Before the image goes, so that a kill from then on loses no tag: `bring_back` reads it."""
+        mark = {"owner": str(Owner.current()), "reference": self.reference, "tags": sorted(self._other_tags)}
+        draft = self._mark.with_suffix(".draft")
+        draft.write_text(json.dumps(mark))
+        draft.replace(self._mark)
 
     def load(self) -> None:
         """Bring the image back, unless it is there."""
@@ -48,6 +65,27 @@ class ImageArchive:
         with engine_errors(f"tagging image {self.reference}"):
             for tag in self._other_tags - set(image.tags):
                 image.tag(*tag.rsplit(":", 1))
+        self._mark.unlink(missing_ok=True)
+
+
+def bring_back(client: Any) -> list[str]:
+    """Load what a killed run left absent, with all its tags (an anchor's may be among them); a line for each image."""
+    lines = []
+    for path in sorted(archives().glob(f"*/{MARK}")):
+        try:
+            mark = json.loads(path.read_text())
+            owner, reference, tags = Owner.parse(mark["owner"]), mark["reference"], set(mark["tags"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if owner is not None and owner.alive:
+            continue
+        try:
+            ImageArchive(client, reference, path.with_name(ARCHIVE), tags).restore()
+        except DeploymentError as error:
+            lines.append(f"image {reference}, which a killed run left absent, could not be brought back: {error}")
+        else:
+            lines.append(f"image {', '.join(sorted({reference, *tags}))}, which a killed run left absent, is back")
+    return lines
 
 
 def archives() -> Path:

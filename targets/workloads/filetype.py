@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.contract import Infer, Payload, Phase, Wheel
+from targets.serving.onnx_session import cpu_session
 
 SAMPLES = Path(__file__).parent / "samples" / "filetype"
 
@@ -138,16 +139,6 @@ def file_bytes(request: dict[str, Any]) -> bytes:
         return base64.b64decode(data, validate=True)
     except ValueError as error:
         raise ValueError(f'"data" is not base64 ({error}): encode the file\'s bytes with base64') from error
-
-
-def cpu_session(onnxruntime: Any, model: Path, threads: int) -> Any:
-    """The model ready to run on `threads` threads of the CPU; the module comes in as load() imported it."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    # Spinning threads would burn CPU that a unit is billed for, or throttled by.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def body(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from targets.events import EventLog
 from targets.lambda_front import docker_sandbox
 from targets.lambda_front.docker_sandbox import DockerSandbox
 from targets.lambda_front.sandbox import SandboxDied
+from targets.lambda_front.upstream import HungUp, Upstream
 
 CLOSED_PORT = 1
 
@@ -27,3 +28,37 @@ def test_a_container_that_ends_before_it_listens_is_not_waited_for(tmp_path, mon
 
     with pytest.raises(SandboxDied, match="sandbox 0001 ended as it started: no such entry point"):
         asyncio.run(starting())
+
+
+def test_an_emulator_that_accepts_and_never_answers_is_given_up_at_the_start_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr(docker_sandbox, "START_LIMIT_S", 0.2)
+    there = SimpleNamespace(reload=lambda: None, status="running", logs=lambda tail: b"loading")
+
+    async def starting():
+        silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+        sandbox = DockerSandbox("0001", EventLog(tmp_path / "events.jsonl"), SimpleNamespace(threads=None))
+        sandbox.container = there
+        async with asyncio.timeout(10):
+            await sandbox._wait_until_listening(silent.sockets[0].getsockname()[1])
+
+    with pytest.raises(SandboxDied, match="sandbox 0001 did not listen within"):
+        asyncio.run(starting())
+
+
+def test_a_reply_that_came_too_late_is_not_taken_for_the_next_requests():
+    async def answer(reader, writer):
+        request = await reader.readuntil(b"\r\n\r\n")
+        slow = b"/slow" in request
+        await asyncio.sleep(0.3 if slow else 0)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + (b"slow" if slow else b"fast"))
+
+    async def asking():
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        upstream = Upstream(server.sockets[0].getsockname()[1])
+        with pytest.raises(HungUp, match=r"no reply within 0\.1 s"):
+            await upstream.ask("GET", "/slow", limit_s=0.1)
+        reply = await upstream.ask("GET", "/fast", limit_s=10)
+        upstream.close()
+        return reply
+
+    assert asyncio.run(asking()) == (200, b"fast")

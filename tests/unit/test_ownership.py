@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from targets.local.process_lambda import _gone
 from targets.ownership import (
     EXPIRES_LABEL,
     OWNER_LABEL,
@@ -15,6 +16,7 @@ from targets.ownership import (
     RUN_VARIABLE,
     Owner,
     labels,
+    start_time,
     variables,
 )
 
@@ -71,3 +73,21 @@ def test_marks_name_the_run_and_its_owner():
     found = labels("run-1", owner)
     assert (found[RUN_LABEL], found[OWNER_LABEL]) == ("run-1", str(owner))
     assert found[EXPIRES_LABEL].isdigit()
+
+
+def test_a_sandbox_is_gone_once_another_process_has_its_pid():
+    own = {
+        "at_ns": 1,
+        "kind": "started",
+        "unit": "0001",
+        "pid": os.getpid(),
+        "process_started": start_time(os.getpid()),
+    }
+    assert not _gone(own)
+    assert _gone({**own, "process_started": "1"})
+    owner, child = owner_of_child()
+    dead = {**own, "pid": owner.pid, "process_started": owner.started}
+    assert not _gone(dead)
+    child.kill()
+    child.communicate()
+    assert _gone(dead)

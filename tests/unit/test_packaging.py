@@ -1,5 +1,6 @@
 """Packaging without an engine and without a network: real pip on wheels that the test makes."""
 
+import ast
 import hashlib
 import io
 import os
@@ -14,6 +15,7 @@ from types import SimpleNamespace
 import docker
 import pytest
 
+import targets
 from targets.contract import DeploymentError, Wheel
 from targets.packaging import base as base_module
 from targets.packaging import cache, emulator, image
@@ -318,6 +320,15 @@ def test_only_what_runs_inside_is_copied(tree):
     names = set(image.code_files(Probe()))
     assert {"code/targets/workloads/probe.py", "code/targets/serving/core.py", "code/targets/clock.py"} <= names
     assert not any("other" in name or "samples" in name for name in names)
+
+
+@pytest.mark.parametrize("name", targets.workload_names())
+def test_whatever_of_ours_a_workload_imports_is_shipped_with_it(name):
+    files = image.code_files(targets.workload(name))
+    tree = ast.parse(files[f"code/targets/workloads/{name.replace('-', '_')}.py"].read_text())
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    ours = {module for module in modules if module.startswith("targets.")}
+    assert {f"code/{module.replace('.', '/')}.py" for module in ours} <= files.keys()
 
 
 def test_missing_code_is_named(tree):

@@ -16,8 +16,10 @@ from harness.record.folder import RunFolder
 from harness.schedule.changelog import NAME
 from harness.schedule.remeasure import Measuring, remeasure
 from targets.contract import DeploymentError, Package
+from targets.ownership import Owner
+from targets.packaging import archive as archiving
 from targets.packaging.anchor import anchor_package, is_anchor, keep, recipe_differences
-from targets.packaging.archive import ImageArchive
+from targets.packaging.archive import MARK, ImageArchive, bring_back
 from tests.synthetic import manifest
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -289,3 +291,19 @@ def test_an_image_with_an_anchors_tag_is_wholly_absent_and_gets_its_tag_back(tmp
     archive.restore()
     archive.restore()
     assert engine.get(IMAGE).tags == ["frostline/filetype:x", "frostline-anchor/filetype:aaaaaaaaaaaa"]
+
+
+def test_an_image_that_a_killed_run_left_absent_comes_back_with_all_its_tags(tmp_path, monkeypatch):
+    monkeypatch.setattr(archiving, "archives", lambda: tmp_path)
+    place = tmp_path / "entry"
+    place.mkdir()
+    (place / "image.tar").touch()
+    engine = Engine(Image(IMAGE, ["frostline/filetype:x", "frostline-anchor/filetype:aaaaaaaaaaaa"]))
+    ImageArchive(engine, "frostline/filetype:x", place / "image.tar").forget()
+    assert bring_back(engine) == [] and engine.there == [], "its run goes on"
+    mark = place / MARK
+    mark.write_text(mark.read_text().replace(str(Owner.current()), "1/0/another-boot"))
+    (told,) = bring_back(engine)
+    assert "frostline-anchor/filetype:aaaaaaaaaaaa" in told and told.endswith("is back")
+    assert engine.get(IMAGE).tags == ["frostline/filetype:x", "frostline-anchor/filetype:aaaaaaaaaaaa"]
+    assert bring_back(engine) == [] and not mark.exists()

@@ -1,0 +1,99 @@
+"""An experiment as this machine allows it: only what is missing is replaced, and the notice says just that."""
+
+import pytest
+
+import targets
+from harness.errors import MissingError
+from harness.experiment.question import parse_experiment
+from harness.measure.fitting import choose
+
+BOTH = ["docker-service", "docker-lambda"]
+STAND_INS = ["process-service", "process-lambda"]
+GONE = {"docker-service": "no engine", "docker-lambda": "no engine"}
+
+
+@pytest.fixture
+def missing(monkeypatch):
+    """Which targets cannot run here, and why; a test may change it."""
+    reasons: dict[str, str] = {}
+    for name in targets.target_names():
+        monkeypatch.setattr(targets.target(name), "missing", lambda name=name: reasons.get(name))
+    return reasons
+
+
+def choice(names, stand_ins):
+    return choose(
+        parse_experiment(
+            {
+                "name": "fit",
+                "question": "?",
+                "workloads": ["echo"],
+                "targets": names,
+                "without_engine": stand_ins,
+                "profiles": [{"constant": {"rate": 1, "seconds": 1}}],
+            },
+            "test",
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("lacking", "names", "stand_ins", "chosen", "notice"),
+    [
+        ({}, BOTH, STAND_INS, BOTH, None),
+        (
+            GONE,
+            BOTH,
+            STAND_INS,
+            STAND_INS,
+            "process-service, process-lambda instead of docker-service, docker-lambda, ",
+        ),
+        (
+            {"docker-lambda": "no emulator"},
+            BOTH,
+            STAND_INS,
+            ["docker-service", "process-lambda"],
+            "process-lambda instead of docker-lambda, without isolation: no emulator",
+        ),
+        (
+            {"docker-lambda": "no emulator"},
+            ["docker-lambda", "docker-service"],
+            STAND_INS,
+            ["process-lambda", "docker-service"],
+            "process-lambda instead of docker-lambda, without isolation: no emulator",
+        ),
+        (
+            {"docker-lambda": "no emulator"},
+            [*BOTH, "process-lambda"],
+            ["process-lambda"],
+            ["docker-service", "process-lambda"],
+            "process-lambda instead of docker-lambda, without isolation: no emulator",
+        ),
+        (
+            GONE,
+            BOTH,
+            ["process-lambda"],
+            ["process-lambda"],
+            "process-lambda instead of docker-service, docker-lambda, without isolation: no engine "
+            "(without_engine names no stand-in for docker-service alone)",
+        ),
+    ],
+)
+def test_only_what_is_missing_is_replaced(missing, lacking, names, stand_ins, chosen, notice):
+    missing.update(lacking)
+    found = choice(names, stand_ins)
+    assert found.targets == chosen
+    fallbacks = [line for line in found.notices if line.startswith("FALLBACK")]
+    assert fallbacks == [] if notice is None else fallbacks[0].startswith(f"FALLBACK: {notice}")
+
+
+def test_without_stand_ins_every_reason_is_told(missing):
+    missing.update(GONE)
+    with pytest.raises(MissingError, match="docker-service: no engine\ndocker-lambda: no engine"):
+        choice(BOTH, [])
+
+
+def test_a_stand_in_that_cannot_run_here_either_is_said_at_once(missing):
+    missing.update(GONE | {"process-lambda": "no interpreter"})
+    with pytest.raises(MissingError, match="process-lambda: no interpreter"):
+        choice(BOTH, STAND_INS)
