@@ -24,8 +24,13 @@ class EventLog:
         """Log one event; returns its stamp."""
         at_ns = now_ns() if at_ns is None else at_ns
         event = {"at_ns": at_ns, "kind": kind, **({"unit": unit} if unit else {}), **facts}
-        self._file.write(json.dumps(event).encode() + b"\n")
+        if not self._file.closed:  # a unit's output is still listened to when its deployment is already gone
+            self._file.write(json.dumps(event).encode() + b"\n")
         return at_ns
+
+    def close(self) -> None:
+        """Take no more events. Safe to call twice."""
+        self._file.close()
 
 
 class EventReader:

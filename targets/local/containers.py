@@ -4,6 +4,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import docker
@@ -144,7 +145,9 @@ def listen(output: Any, heard: Callable[[bytes], object]) -> None:
         for piece in output:
             *lines, rest = (rest + piece).split(b"\n")
             if True in [heard(line) for line in lines]:
-                output.close()
                 return
     except Exception as error:  # the stream breaks in many ways when its container is removed
         heard(f"output ended: {error!r}".encode())
+    finally:
+        with suppress(Exception):  # nor can a broken one always be closed: the client looks for its socket in vain
+            output.close()

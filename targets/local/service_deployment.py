@@ -139,6 +139,7 @@ class ServiceDeployment:
             self._empty()
             if self._archive is not None:
                 self._archive.restore()
+            self._log.close()
             self._reader.read()
             shutil.rmtree(self._folder, ignore_errors=True)
 
