@@ -1,17 +1,12 @@
-"""A deployment's own log of what it started and stopped: one JSON object a line, on the monotonic clock.
-
-Kinds: open (settings), load, loaded (an absent image), create, created, start, started, ready, init_begin, init_end,
-init_timeout, died, timed_out, throttled, evicted, removed (with the kernel's last figures), close. All but open,
-throttled and close name their unit.
-"""
+"""A deployment's own log of what it started and stopped: one JSON object a line, each an Event of the contract."""
 
 import json
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from targets.clock import now_ns
-from targets.contract import Event
+from targets.contract import Event, EventFacts, EventKind
 
 
 class EventLog:
@@ -20,7 +15,9 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab", buffering=0)
 
-    def write(self, kind: str, unit: str | None = None, at_ns: int | None = None, **facts: Any) -> int:
+    def write(
+        self, kind: EventKind, unit: str | None = None, at_ns: int | None = None, **facts: Unpack[EventFacts]
+    ) -> int:
         """Log one event; returns its stamp."""
         at_ns = now_ns() if at_ns is None else at_ns
         event = {"at_ns": at_ns, "kind": kind, **({"unit": unit} if unit else {}), **facts}

@@ -141,14 +141,15 @@ def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[
     for created in (event for event in events if event["kind"] == "create"):
         name = created["unit"]
         own = [event for event in events if event.get("unit") == name]
-        removed = next((event for event in own if event["kind"] == "removed"), {})
+        nothing: Event = {}
+        removed = next((event for event in own if event["kind"] == "removed"), nothing)
         sampled = frame[frame["unit"] == name]
         found.append(
             UnitRecord(
                 unit=name,
                 for_request=bool(created.get("for_request")),
                 lived_ns=max(0, removed.get("at_ns", last_ns) - created["at_ns"]),
-                memory_peak_bytes=_last(removed, "memory_peak_bytes"),
+                memory_peak_bytes=_whole(removed.get("memory_peak_bytes")),
                 own_peak_bytes=_most(removed.get("own_memory_bytes"), sampled["own_memory_bytes"].max()),
                 memory_mean_bytes=_whole(sampled["memory_bytes"].mean()),
                 cpu_ns=_most(removed.get("cpu_ns"), sampled["cpu_ns"].max()),
@@ -157,11 +158,6 @@ def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[
             )
         )
     return found
-
-
-def _last(removed: dict[str, Any], name: str) -> int | None:
-    value = removed.get(name)
-    return None if value is None else int(value)
 
 
 def _whole(value: Any) -> int | None:

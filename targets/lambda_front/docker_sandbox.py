@@ -13,7 +13,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import DeploymentError, FunctionSettings, Sizing
+from targets.contract import DeploymentError, EventFacts, FunctionSettings, Sizing
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.lambda_front.upstream import HungUp, Upstream
@@ -70,7 +70,7 @@ class DockerSandbox(Sandbox):
         self.upstream: Upstream | None = None
         self._cgroup: Cgroup | None = None
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> EventFacts:
         """The container's id and main process."""
         if self.container is None:
             return {}

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from targets.clock import now_ns
 from targets.contract import FunctionSettings
@@ -166,7 +166,7 @@ class Pool:
         loop = asyncio.get_running_loop()
         self._evictions[sandbox.name] = loop.call_later(self.settings.keep_alive_s, self._drop, sandbox, "evicted")
 
-    def _drop(self, sandbox: Sandbox, why: str) -> None:
+    def _drop(self, sandbox: Sandbox, why: Literal["died", "evicted"]) -> None:
         if self._all.pop(sandbox.name, None) is None:
             return
         if sandbox in self._idle:

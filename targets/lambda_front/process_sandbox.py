@@ -6,6 +6,7 @@ import socket
 import psutil
 
 from targets.clock import now_ns
+from targets.contract import EventFacts
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.local.resources import Usage, process_usage
@@ -38,7 +39,7 @@ class ProcessSandbox(Sandbox):
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> EventFacts:
         """Process id and start time."""
         if self.process is None:
             return {}

@@ -3,8 +3,10 @@
 import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Literal
 
 from targets.clock import now_ns
+from targets.contract import EventFacts, EventKind
 from targets.events import EventLog
 from targets.local.resources import Usage
 from targets.serving import marks
@@ -18,7 +20,8 @@ class Reply:
     error: str | None = None
 
 
-DONE = {"load": "loaded", "create": "created", "start": "started"}
+Step = Literal["load", "create", "start"]
+DONE: dict[Step, EventKind] = {"load": "loaded", "create": "created", "start": "started"}
 """The event that ends a step, by the one that begins it."""
 
 
@@ -63,12 +66,12 @@ class Sandbox(ABC):
     async def remove(self) -> Usage:
         """End and delete it; returns what the kernel counted until then."""
 
-    def span(self, name: str, begun_ns: int) -> None:
+    def span(self, name: Step, begun_ns: int) -> None:
         """Log that `name` (load, create, start) is done."""
         self.spans_ns[name] = (begun_ns, now_ns())
         self.log.write(DONE[name], self.name, self.spans_ns[name][1], **self.facts())
 
-    def facts(self) -> dict[str, object]:
+    def facts(self) -> EventFacts:
         """What identifies it to the engine: a container id, a process id."""
         return {}
 
@@ -79,7 +82,7 @@ class Sandbox(ABC):
             self._loop.call_soon_threadsafe(self._marked, *found)
         return found is not None and found[0] == "init_end"
 
-    def _marked(self, kind: str, at_ns: int) -> None:
+    def _marked(self, kind: marks.MarkKind, at_ns: int) -> None:
         self.log.write(kind, self.name, at_ns)
         if kind == "init_end" and at_ns >= self.begun_ns:  # not the last word of a runtime that was killed
             self.init_ended.set()

@@ -41,13 +41,19 @@ class ProcessLambda:
 
 
 def _usage(started: Event) -> Usage:
-    return process_usage(started["pid"])
+    return process_usage(_pid(started))
+
+
+def _pid(started: Event) -> int:
+    pid = started["pid"]
+    assert pid is not None, "a process is always seen from here"
+    return pid
 
 
 def _gone(started: Event) -> bool:
     """By pid and start time, for the kernel gives a pid again; without a start time it had ended when it was logged."""
     try:
-        return start_time(started["pid"]) != started.get("process_started")
+        return start_time(_pid(started)) != started.get("process_started")
     except (psutil.Error, OSError):
         return True
 

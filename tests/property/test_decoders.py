@@ -172,7 +172,7 @@ def test_events(tmp_path):
         log = EventLog(path)
         for kind, unit, at_ns, more in given:
             log.write(kind, unit, at_ns, **more)
-        log._file.close()
+        log.close()
         reader = EventReader(path)
         with path.open("ab") as file:
             file.write(rest.replace(b"\n", b""))

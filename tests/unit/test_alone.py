@@ -1,10 +1,13 @@
 """Who measures on a machine does so alone, and a run that ended, however it ended, keeps nobody waiting."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -84,16 +87,25 @@ def test_one_process_may_hold_it_several_times_over(lock):
         pass
 
 
-def test_the_file_of_another_user_serves_as_well(lock):
-    lock.write_text("")
-    lock.chmod(0o444)
-    for folder in (lock.parent, *lock.parents[1:4]):
-        folder.chmod(0o755)
+@pytest.fixture
+def shared_lock(monkeypatch):
+    """A lock that every user reaches and only its owner may write, in a folder like /tmp."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o1777)
+    place = folder / "frostline.lock"
+    place.write_text("")
+    place.chmod(0o444)
+    monkeypatch.setenv(LOCK_VARIABLE, str(place))
+    yield place
+    shutil.rmtree(folder)
+
+
+def test_the_file_of_another_user_serves_as_well(shared_lock):
     if as_root := os.geteuid() == 0:
         os.seteuid(NOBODY)
     try:
         with alone("r2"):
-            assert lock.read_text() == "", "only its owner can sign it"
+            assert shared_lock.read_text() == "", "only its owner can sign it"
         with held_by_root() if as_root else held_by_another(), pytest.raises(MissingError, match="already"), alone():
             pass
     finally:

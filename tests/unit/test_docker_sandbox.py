@@ -2,6 +2,7 @@
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
@@ -15,13 +16,19 @@ from targets.lambda_front.upstream import HungUp, Upstream
 CLOSED_PORT = 1
 
 
-def test_a_container_that_ends_before_it_listens_is_not_waited_for(tmp_path, monkeypatch):
+@pytest.fixture
+def log(tmp_path):
+    with closing(EventLog(tmp_path / "events.jsonl")) as opened:
+        yield opened
+
+
+def test_a_container_that_ends_before_it_listens_is_not_waited_for(log, monkeypatch):
     monkeypatch.setattr(docker_sandbox, "LOOK_S", 0.05)
     ended = SimpleNamespace(reload=lambda: None, status="exited", logs=lambda tail: b"no such entry point")
 
     async def starting():
         makers = SimpleNamespace(threads=ThreadPoolExecutor(1))
-        sandbox = DockerSandbox("0001", EventLog(tmp_path / "events.jsonl"), makers)
+        sandbox = DockerSandbox("0001", log, makers)
         sandbox.container = ended
         async with asyncio.timeout(10):
             await sandbox._wait_until_listening(CLOSED_PORT)
@@ -30,16 +37,19 @@ def test_a_container_that_ends_before_it_listens_is_not_waited_for(tmp_path, mon
         asyncio.run(starting())
 
 
-def test_an_emulator_that_accepts_and_never_answers_is_given_up_at_the_start_limit(tmp_path, monkeypatch):
+def test_an_emulator_that_accepts_and_never_answers_is_given_up_at_the_start_limit(log, monkeypatch):
     monkeypatch.setattr(docker_sandbox, "START_LIMIT_S", 0.2)
     there = SimpleNamespace(reload=lambda: None, status="running", logs=lambda tail: b"loading")
 
+    async def silent(reader, writer):
+        await reader.read()
+        writer.close()
+
     async def starting():
-        silent = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
-        sandbox = DockerSandbox("0001", EventLog(tmp_path / "events.jsonl"), SimpleNamespace(threads=None))
+        sandbox = DockerSandbox("0001", log, SimpleNamespace(threads=ThreadPoolExecutor(1)))
         sandbox.container = there
-        async with asyncio.timeout(10):
-            await sandbox._wait_until_listening(silent.sockets[0].getsockname()[1])
+        async with await asyncio.start_server(silent, "127.0.0.1", 0) as server, asyncio.timeout(10):
+            await sandbox._wait_until_listening(server.sockets[0].getsockname()[1])
 
     with pytest.raises(SandboxDied, match="sandbox 0001 did not listen within"):
         asyncio.run(starting())
@@ -51,14 +61,17 @@ def test_a_reply_that_came_too_late_is_not_taken_for_the_next_requests():
         slow = b"/slow" in request
         await asyncio.sleep(0.3 if slow else 0)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + (b"slow" if slow else b"fast"))
+        await reader.read()
+        writer.close()
 
     async def asking():
-        server = await asyncio.start_server(answer, "127.0.0.1", 0)
-        upstream = Upstream(server.sockets[0].getsockname()[1])
-        with pytest.raises(HungUp, match=r"no reply within 0\.1 s"):
-            await upstream.ask("GET", "/slow", limit_s=0.1)
-        reply = await upstream.ask("GET", "/fast", limit_s=10)
-        upstream.close()
-        return reply
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            upstream = Upstream(server.sockets[0].getsockname()[1])
+            with pytest.raises(HungUp, match=r"no reply within 0\.1 s"):
+                await upstream.ask("GET", "/slow", limit_s=0.1)
+            reply = await upstream.ask("GET", "/fast", limit_s=10)
+            upstream.close()
+            await asyncio.sleep(0.5)  # until both of the server's sides have seen that it hung up
+            return reply
 
     assert asyncio.run(asking()) == (200, b"fast")

@@ -3,6 +3,7 @@
 import json
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -14,8 +15,14 @@ def path(tmp_path):
     return tmp_path / "events.jsonl"
 
 
-def test_what_is_written_is_read(path):
-    log, reader = EventLog(path), EventReader(path)
+@pytest.fixture
+def log(path):
+    with closing(EventLog(path)) as opened:
+        yield opened
+
+
+def test_what_is_written_is_read(path, log):
+    reader = EventReader(path)
     stamp = log.write("create", "0001", for_request=True)
     log.write("init_end", "0001", at_ns=42)
     log.write("open", priority="normal")
@@ -30,8 +37,10 @@ def test_before_anything_is_written_there_is_nothing(path):
     reader = EventReader(path)
     assert reader.read() == []
     assert reader.living() == {}
-    EventLog(path).write("open")
-    assert len(reader.read()) == 1
+    with closing(EventLog(path)) as log:
+        log.write("open")
+    log.write("close")
+    assert len(reader.read()) == 1, "what comes after its end is not taken"
 
 
 def test_a_half_written_last_line_waits(path):
@@ -47,13 +56,14 @@ def test_a_half_written_last_line_waits(path):
 
 
 def test_a_log_goes_on_where_an_earlier_one_ended(path):
-    EventLog(path).write("open")
-    EventLog(path).write("close")
+    for kind in ("open", "close"):
+        with closing(EventLog(path)) as log:
+            log.write(kind)
     assert [event["kind"] for event in EventReader(path).read()] == ["open", "close"]
 
 
-def test_living_are_those_started_and_not_removed(path):
-    log, reader = EventLog(path), EventReader(path)
+def test_living_are_those_started_and_not_removed(path, log):
+    reader = EventReader(path)
     for unit in ("0001", "0002", "0003"):
         log.write("create", unit)
         log.write("started", unit, pid=int(unit))
@@ -66,8 +76,8 @@ def test_living_are_those_started_and_not_removed(path):
     assert reader.living()["0003"]["pid"] == 33
 
 
-def test_two_threads_read_no_event_twice(path):
-    log, reader = EventLog(path), EventReader(path)
+def test_two_threads_read_no_event_twice(path, log):
+    reader = EventReader(path)
     total, ended = 2_000, threading.Event()
 
     def follow():
@@ -90,9 +100,7 @@ def test_two_threads_read_no_event_twice(path):
     assert [event["unit"] for event in reader.read()] == [f"{number:04d}" for number in range(total)]
 
 
-def test_lines_of_several_threads_stay_whole(path):
-    log = EventLog(path)
-
+def test_lines_of_several_threads_stay_whole(path, log):
     def write(thread):
         for number in range(300):
             log.write("init_end", f"{thread}-{number}", text="x" * 200)

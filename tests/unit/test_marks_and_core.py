@@ -35,6 +35,7 @@ def test_a_mark_is_read_back():
         b'{"frostline.mark": "init_end", "at_ns": "soon"}\n',
         b'{"frostline.mark": "init_end", "at_ns": null}\n',
         b'["frostline.mark"]\n',
+        b'{"frostline.mark": "removed", "at_ns": 1}\n',
         b'{"frostline.mark": "init_end", "at_ns": 1',
         b'\xff"frostline.mark"\n',
     ],

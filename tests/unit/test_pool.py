@@ -80,7 +80,7 @@ class Bench:
         self.started.set()
         self.refused, self.sticky, self.slow_inits = set(), set(), 0
         self.sandboxes = {}
-        log = EventLog(folder / "events.jsonl")
+        self.log = log = EventLog(folder / "events.jsonl")
         self.reader = EventReader(folder / "events.jsonl")
         self.pool = Pool(replace(SETTINGS, **settings), log, lambda name: self.new(name, log))
 
@@ -116,6 +116,7 @@ def play(tmp_path):
             async with asyncio.timeout(LIMIT_S):
                 await scene(bench)
                 await bench.pool.close()
+            bench.log.close()
             assert bench.pool.size == 0
             assert all(sandbox.removals == 1 for sandbox in bench.sandboxes.values())
 
@@ -419,11 +420,12 @@ def test_closing_lets_nothing_start_that_is_still_being_made(play):
 def test_the_last_word_of_a_killed_runtime_does_not_end_the_next_ones_init(tmp_path):
     async def play():
         bench = Bench(tmp_path)
-        sandbox = bench.new("0001", EventLog(tmp_path / "other.jsonl"))
+        sandbox = bench.new("0001", bench.log)
         sandbox.begun_ns = now_ns()
         sandbox._marked("init_end", sandbox.begun_ns - 1)
         assert not sandbox.init_ended.is_set()
         sandbox._marked("init_end", sandbox.begun_ns + 1)
         assert sandbox.init_ended.is_set()
+        bench.log.close()
 
     asyncio.run(play())
