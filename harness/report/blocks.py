@@ -1,7 +1,8 @@
 """The tables that terminal and Markdown show: one per workload and profile, and where its cold starts spend time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
@@ -38,6 +39,13 @@ class Table:
     about: str
     columns: list[Column]
     remarks: list[str] = field(default_factory=list)
+
+
+class Label(NamedTuple):
+    """What a row is called in its table, with the target that it is of."""
+
+    target: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -105,34 +113,37 @@ def page(summary: Summary) -> Page:
     blocks: dict[tuple[str, str], list[int]] = {}
     for place, row in enumerate(rows):
         blocks.setdefault((row.workload, row.profile), []).append(place)
-    found: dict[str, dict[str, None]] = {}
+    found: dict[Label, dict[str, None]] = {}
     for places in blocks.values():
-        for label, size in sizes_of([rows[place] for place in places]):
-            found.setdefault(label, {})[size] = None
-    same = {target: next(iter(told)) for target, told in found.items() if len(told) == 1}
+        for name, size in sizes_by_label([rows[place] for place in places]):
+            found.setdefault(name, {})[size] = None
+    same = {name: next(iter(told)) for name, told in found.items() if len(told) == 1}
     tables = [
         block([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same) for places in blocks.values()
     ]
-    return Page(told_once(same, rows), [*tables, *phase_tables(rows)], notes)
+    return Page(sizing_lines(same), [*tables, *phase_tables(rows)], notes)
 
 
-def told_once(same: dict[str, str], rows: Sequence[Row]) -> list[str]:
-    """The sizing of each label; once for a target whose labels all have the same, such as regimes of cold starts."""
-    lines: dict[str, None] = {}
-    for label, size in same.items():
-        target = max((harmless(row.target) for row in rows if label.startswith(harmless(row.target))), key=len)
-        sizings = {other for name, other in same.items() if name.startswith(target)}
-        if size:
-            lines[f"{target if len(sizings) == 1 else label}: {size}"] = None
+def sizing_lines(sizes: dict[Label, str]) -> list[str]:
+    """The sizing of each label; one line for a target whose labels all share it, such as regimes of cold starts."""
+    of_target: dict[str, set[str]] = {}
+    for name, size in sizes.items():
+        of_target.setdefault(name.target, set()).add(size)
+    lines = {
+        f"{name.target if len(of_target[name.target]) == 1 else name.text}: {size}": None
+        for name, size in sizes.items()
+        if size
+    }
     return list(lines)
 
 
-def sizes_of(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def sizes_by_label(rows: Sequence[Row]) -> list[tuple[Label, str]]:
     """Label and sizing of each row of a block."""
-    return list(zip(labels(rows), sizes(rows), strict=True))
+    names = [Label(harmless(row.target), text) for row, text in zip(rows, labels(rows), strict=True)]
+    return list(zip(names, sizes(rows), strict=True))
 
 
-def block(rows: Sequence[Row], marks: Sequence[list[int]], said: dict[str, str]) -> Table:
+def block(rows: Sequence[Row], marks: Sequence[list[int]], said: Collection[Label]) -> Table:
     """One workload under one profile; the sizing of rows in `said` stands elsewhere."""
     first = rows[0]
     name = "forced cold starts" if first.profile == FORCED_COLD else first.profile
@@ -144,7 +155,7 @@ def block(rows: Sequence[Row], marks: Sequence[list[int]], said: dict[str, str])
     columns = [Column("target", 0, targets), *filled(measured)]
     if any(marks):
         columns.append(Column("notes", 0, [Cell(" ".join(map(str, numbers))) for numbers in marks]))
-    remarks = [f"{label}: {size}" for label, size in sizes_of(rows) if size and label not in said]
+    remarks = [f"{name.text}: {size}" for name, size in sizes_by_label(rows) if size and name not in said]
     empty = [column.quantity for column in measured if column not in filled(measured)]
     if empty:
         remarks.append(f"no value in any row: {', '.join(empty)}")

@@ -388,6 +388,21 @@ def test_a_size_that_changes_between_profiles_stands_below_each_table(tmp_path):
     assert text.index("echo · steady") < text.index("docker-lambda: 512 MB")
 
 
+def test_a_target_whose_name_begins_like_anothers_has_a_sizing_of_its_own(tmp_path):
+    """Regimes of one target share a line; that of `aws-lambda-arm` is no regime of `aws-lambda`."""
+    table = requests([10.0] * 8, start_class=["cold"] * 8)
+    cases = [("aws-lambda", "present", 1769), ("aws-lambda", "absent", 1769), ("aws-lambda-arm", "present", 512)]
+    trials = [
+        (trial(table, str(i), target=t, profile="cold", case={"memory_mb": mb, "images": images}), table, samples())
+        for i, (t, images, mb) in enumerate(cases)
+    ]
+    lines = shown(summarise(stored(tmp_path, *trials)), "text").splitlines()
+    assert [line.rstrip() for line in lines if line.startswith("aws-lambda") and ": " in line] == [
+        "aws-lambda: 1769 MB",
+        "aws-lambda-arm: 512 MB, images present",
+    ]
+
+
 def test_columns_without_a_value_are_left_out_and_named(tmp_path):
     """p95 is told for the first target only, so its column stays; p99 and the cold starts are told for none."""
     tables = [requests([10.0] * 72), requests([10.0] * 8)]
