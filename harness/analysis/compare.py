@@ -1,24 +1,90 @@
 """`frostline compare A B`: two targets or workloads of one run, round by round, or two runs of one experiment."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from harness.analysis.comparison import Comparison, Comparisons, Key, Mode, rows_of
 from harness.analysis.differences import differences
-from harness.analysis.pairing import NOT_GOOD, Side
-from harness.analysis.ratio import Verdict
+from harness.analysis.pairing import (
+    NOT_GOOD,
+    Key,
+    Mode,
+    Side,
+    Sides,
+    Usable,
+    asked_of_trial,
+    differing_arrivals,
+    fields_of,
+    group_by_key,
+    incomparable,
+    lone,
+    profile_of,
+    usable_values,
+)
+from harness.analysis.ratio import Judgement, Verdict, geometric_mean, judge, paired_ratio, unpaired_ratio
 from harness.errors import RecordError, UsageError
 from harness.files.problems import shown
+from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, Case, Manifest, TrialRecord
 from harness.record.shelf import find_run
 
-__all__ = ["Comparison", "Comparisons", "Verdict", "compare"]
-
 DEFAULT_MARGIN = 0.10
-USUAL_REGIME = {"images": "present", "page_cache": "kept"}
 NOT_INTERLEAVED = "different runs: not interleaved, so drift between them is part of the ratio"
-Sides = dict[Key, Side]
+COMPARE_SCHEMA = "frostline/compare/1"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """B beside A in one figure under one profile; `why` says why there is no verdict."""
+
+    workload: str | None
+    target: str | None
+    profile: str
+    field: str
+    case_a: Case
+    case_b: Case
+    a_ms: float | None
+    """Geometric mean over A's trials that entered."""
+    b_ms: float | None
+    ratio: Estimate
+    """B / A; n counts the rounds paired, or the trials of the run that has fewer."""
+    trials_a: int
+    """Trials that entered."""
+    trials_b: int
+    invalid_a: int
+    invalid_b: int
+    verdict: Verdict | None
+    why: str | None
+    rounds_needed: int | None
+    on_the_line: bool
+    warnings: list[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every field."""
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """Everything that can be said of B beside A; `warnings` are about all rows."""
+
+    a: str
+    b: str
+    mode: Mode
+    experiment: str | None
+    runs: list[str]
+    """The run that holds both, or A's and B's."""
+    margin: float
+    invalid_a: int
+    invalid_b: int
+    warnings: list[str]
+    rows: list[Comparison]
+
+    def to_json(self) -> dict[str, Any]:
+        """frostline/compare/1: finite numbers of six significant digits."""
+        return {"schema": COMPARE_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparisons:
@@ -74,7 +140,7 @@ def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[s
     def is_of(record: TrialRecord, name: str) -> bool:
         return name == (record.target if mode == "targets" else record.workload)
 
-    a, b = (grouped(folder, [r for r in records if is_of(r, name)], name, key) for name in names)
+    a, b = (group_by_key(folder, [r for r in records if is_of(r, name)], name, key) for name in names)
     margin, told = margin_of(folder.manifest)
     warnings = [*told, *folder.notices, *missing_trials(folder, records)]
     return put_together((a, b), names, mode, [folder], margin, warnings)
@@ -90,7 +156,7 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
     warnings = [NOT_INTERLEAVED, *differences(a.manifest, b.manifest)]
     for name, folder in (("A", a), ("B", b)):
         records = latest_attempts(folder.trials())
-        sides.append(grouped(folder, records, name, lambda r: (r.workload, r.target, profile_of(r))))
+        sides.append(group_by_key(folder, records, name, lambda r: (r.workload, r.target, profile_of(r))))
         warnings += [f"{name}: {text}" for text in [*folder.notices, *missing_trials(folder, records)]]
     margin, doubts = margin_of(a.manifest)
     other, _ = margin_of(b.manifest)
@@ -98,22 +164,6 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
         doubts = [*doubts, f"different margins: {margin:g} in A, {other:g} in B: A's is used"]
     names = a.manifest.run, b.manifest.run
     return put_together((sides[0], sides[1]), names, "runs", [a, b], margin, [*warnings, *doubts])
-
-
-def profile_of(record: TrialRecord) -> str:
-    """The profile; of forced cold starts with the regime, where that is not the usual one."""
-    if record.profile != FORCED_COLD:
-        return record.profile
-    unusual = [name for name, usual in USUAL_REGIME.items() if record.case.get(name, usual) != usual]
-    return ", ".join([record.profile, *(f"{name.replace('_', ' ')} {record.case.get(name)}" for name in unusual)])
-
-
-def grouped(folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]) -> Sides:
-    """One side's trials by what they are compared under; their rows are not read yet."""
-    sides: Sides = {}
-    for record in records:
-        sides.setdefault(key(record), Side(name, folder, [])).records.append(record)
-    return sides
 
 
 def put_together(
@@ -151,33 +201,6 @@ def put_together(
     )
 
 
-def lone(a: Sides, b: Sides, key: Key, mode: Mode) -> str | None:
-    """What is to be said of a key that one side lacks; None when both have it."""
-    if key in a and key in b:
-        return None
-    return f"there are trials {'in' if mode == 'runs' else 'of'} {(a.get(key) or b[key]).name} only"
-
-
-def incomparable(a: Side, b: Side, mode: Mode) -> str | None:
-    """Why two sides may not be set beside each other; None when they may."""
-    for side in (a, b):
-        if len(side.cases) > 1:
-            return f"{side.name} has several cases: {differing(side.cases[0], side.cases[1], ('one', 'another'))}"
-    if mode == "runs" and a.cases != b.cases:
-        return f"the case differs: {differing(a.cases[0], b.cases[0], ('A', 'B'))}"
-    return None
-
-
-def differing(one: Case, other: Case, names: tuple[str, str]) -> str:
-    """The settings in which two cases differ, with both values."""
-    keys = [key for key in one | other if one.get(key, ...) != other.get(key, ...)]
-    told = [
-        f"{shown(key)[1:-1]} {shown(one.get(key))} in {names[0]} and {shown(other.get(key))} in {names[1]}"
-        for key in keys
-    ]
-    return ", ".join(told)
-
-
 def doubts_of(sides: Iterable[Side]) -> list[str]:
     """What makes the figures doubtful, each sentence once and with the side that it is about, if not both."""
     said: dict[str, dict[str, None]] = {}
@@ -205,3 +228,69 @@ def margin_of(manifest: Manifest) -> tuple[float, list[str]]:
 def listed(names: Iterable[str]) -> str:
     """Names from a run folder on one line."""
     return ", ".join(shown(name)[1:-1] for name in sorted(names)) or "none"
+
+
+def rows_of(key: Key, a: Side, b: Side, mode: Mode, margin: float) -> list[Comparison]:
+    """Every figure that is compared under a profile."""
+    doubts = [f"{side.name}: {note.text}" for side in (a, b) for note in side.notes() if note.code == NOT_GOOD]
+    unequal = differing_arrivals(a, b) if mode != "runs" else 0
+    if unequal:
+        doubts.append(f"rounds in which A and B did not meet the same arrivals: {unequal}")
+    return [compare_figure(key, (a, b), field, doubts, mode, margin) for field in fields_of(a.profile)]
+
+
+def compare_figure(
+    key: Key, sides: tuple[Side, Side], field: str, doubts: list[str], mode: Mode, margin: float
+) -> Comparison:
+    """One figure."""
+    least = fields_of(sides[0].profile)[field]
+    a, b = (usable_values(side, field, least) for side in sides)
+    noun = asked_of_trial(field, least)
+    told = [text for side, used in zip(sides, (a, b), strict=True) for text in used.left_out(side.name, noun)]
+    alone = len(a.by_round.keys() ^ b.by_round.keys())
+    if alone and mode != "runs":
+        told.append(f"rounds with a usable trial of one side only, left out: {alone}")
+    rounds = a.by_round.keys() & b.by_round.keys()
+    one, other = (
+        [x for number, x in sorted(used.by_round.items()) if mode == "runs" or number in rounds] for used in (a, b)
+    )
+    ratio, judgement = relate(one, other, mode, margin)
+    judgement = uphold(judgement, a, b)
+    return Comparison(
+        *key,
+        field=field,
+        case_a=sides[0].cases[0],
+        case_b=sides[1].cases[0],
+        a_ms=geometric_mean(one),
+        b_ms=geometric_mean(other),
+        ratio=ratio,
+        trials_a=len(one),
+        trials_b=len(other),
+        invalid_a=sides[0].invalid,
+        invalid_b=sides[1].invalid,
+        verdict=judgement.verdict,
+        why=judgement.why,
+        rounds_needed=judgement.rounds_needed,
+        on_the_line=judgement.on_the_line,
+        warnings=[*told, *doubts],
+    )
+
+
+def relate(a: list[float], b: list[float], mode: Mode, margin: float) -> tuple[Estimate, Judgement]:
+    """The ratio and its verdict; neither where there is nothing to divide."""
+    if not a or not b:
+        why = "no usable trial in one of the runs" if mode == "runs" else "no round with a usable trial on both sides"
+    elif min(*a, *b) <= 0:
+        why = "a trial's value is 0 or below: no ratio"
+    else:
+        ratio = unpaired_ratio(a, b) if mode == "runs" else paired_ratio(a, b)
+        return ratio.estimate(), judge(ratio, margin)
+    return Estimate(None, n=min(len(a), len(b)), why=why), Judgement(None, why)
+
+
+def uphold(judgement: Judgement, a: Usable, b: Usable) -> Judgement:
+    """The verdict, unless trials that failures keep out of it could overturn it: those count as infinitely slow."""
+    against = {Verdict.FASTER: b.infinite, Verdict.SLOWER: a.infinite, Verdict.SAME: a.infinite + b.infinite}
+    if judgement.verdict is None or not against.get(judgement.verdict):
+        return judgement
+    return Judgement(None, f"{judgement.verdict} but for trials left out among failures")

@@ -15,15 +15,13 @@ UNKNOWN = object()
 
 def differences(a: Manifest, b: Manifest) -> list[str]:
     """One sentence per thing that differs, with both values; they come from run folders and are shown as ASCII."""
-    told = [
-        f"{what}: {value(one)} in A, {value(other)} in B" for what, one, other in compared(a, b) if differ(one, other)
-    ]
+    told = [f"{what}: {value(x)} in A, {value(y)} in B" for what, x, y in facts_of_both(a, b) if differ(x, y)]
     if a.definition != b.definition:
         told.append(f"the experiment's definition changed: {value(a.definition)} in A, {value(b.definition)} in B")
     return told
 
 
-def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
+def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
     """Everything that both could be told apart by: its name and both values."""
     machines = [mapping(manifest.facts.get("machine")) for manifest in (a, b)]
     for name in MACHINE:

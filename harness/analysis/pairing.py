@@ -1,12 +1,14 @@
-"""What a comparison rests on: the valid trials of each side, and by round the percentile that each of them has."""
+"""Which trials face each other: both sides by what they are compared under, and by round what each trial has."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
 from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
 from harness.analysis.trial_figures import percentile_field, read_figures
+from harness.files.problems import shown
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 
@@ -19,6 +21,10 @@ COMPARED = {
 COLD_FIELD = percentile_field("cold", 0.5)
 NOT_GOOD = "not_good"
 """Code of the note that is about one workload under one profile only."""
+USUAL_REGIME = {"images": "present", "page_cache": "kept"}
+Mode = Literal["targets", "workloads", "runs"]
+Key = tuple[str | None, str | None, str]
+"""Workload (None when A and B are workloads), target (None when they are targets) and profile."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +86,9 @@ class Side:
             yield from notes_of_trials(trials, [trial.sandboxes for trial in self.taken])
 
 
+Sides = dict[Key, Side]
+
+
 @dataclass(frozen=True)
 class Usable:
     """One finite value per round, and the number of valid trials that stay out for each reason."""
@@ -110,7 +119,7 @@ def asked_of_trial(field: str, least: int) -> str:
     return "1 proven cold start" if field == COLD_FIELD else f"{least} requests"
 
 
-def usable(side: Side, field: str, least: int) -> Usable:
+def usable_values(side: Side, field: str, least: int) -> Usable:
     """The values of one field that may enter a ratio."""
     values: dict[int, list[TrialPercentile]] = {}
     for trial in side.taken:
@@ -128,3 +137,48 @@ def differing_arrivals(a: Side, b: Side) -> int:
     common = schedules[0].keys() & schedules[1].keys()
     pairs = [(schedules[0][number], schedules[1][number]) for number in common]
     return sum(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+
+def profile_of(record: TrialRecord) -> str:
+    """The profile; of forced cold starts with the regime, where that is not the usual one."""
+    if record.profile != FORCED_COLD:
+        return record.profile
+    unusual = [name for name, usual in USUAL_REGIME.items() if record.case.get(name, usual) != usual]
+    return ", ".join([record.profile, *(f"{name.replace('_', ' ')} {record.case.get(name)}" for name in unusual)])
+
+
+def group_by_key(
+    folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]
+) -> Sides:
+    """One side's trials by what they are compared under; their rows are not read yet."""
+    sides: Sides = {}
+    for record in records:
+        sides.setdefault(key(record), Side(name, folder, [])).records.append(record)
+    return sides
+
+
+def lone(a: Sides, b: Sides, key: Key, mode: Mode) -> str | None:
+    """What is to be said of a key that one side lacks; None when both have it."""
+    if key in a and key in b:
+        return None
+    return f"there are trials {'in' if mode == 'runs' else 'of'} {(a.get(key) or b[key]).name} only"
+
+
+def incomparable(a: Side, b: Side, mode: Mode) -> str | None:
+    """Why two sides may not be set beside each other; None when they may."""
+    for side in (a, b):
+        if len(side.cases) > 1:
+            return f"{side.name} has several cases: {differing(side.cases[0], side.cases[1], ('one', 'another'))}"
+    if mode == "runs" and a.cases != b.cases:
+        return f"the case differs: {differing(a.cases[0], b.cases[0], ('A', 'B'))}"
+    return None
+
+
+def differing(one: Case, other: Case, names: tuple[str, str]) -> str:
+    """The settings in which two cases differ, with both values."""
+    keys = [key for key in one | other if one.get(key, ...) != other.get(key, ...)]
+    told = [
+        f"{shown(key)[1:-1]} {shown(one.get(key))} in {names[0]} and {shown(other.get(key))} in {names[1]}"
+        for key in keys
+    ]
+    return ", ".join(told)

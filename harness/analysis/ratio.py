@@ -109,7 +109,10 @@ def judge(ratio: LogRatio, margin: float) -> Judgement:
 
 
 def judge_interval(low: float, high: float, rounds: int, margin: float) -> Judgement:
-    """The interval of log(B / A) against +-log(1 + margin); no verdict from fewer than ROUNDS_FOR_VERDICT rounds."""
+    """The interval of log(B / A) against +-log(1 + margin); no verdict from fewer than ROUNDS_FOR_VERDICT rounds.
+
+    The whole interval has to lie on one side of an edge, or between both: SAME is shown, not assumed for want of proof.
+    """
     if rounds < ROUNDS_FOR_VERDICT:
         return Judgement(None, f"fewer than {ROUNDS_FOR_VERDICT} rounds")
     edge = math.log1p(margin)
@@ -128,3 +131,8 @@ def spread(x: Floats) -> float:
 def t_half(error: float, freedom: float, confidence: float) -> float:
     """Half the width of a t-interval; infinite without degrees of freedom."""
     return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) * error if freedom > 0 else math.inf
+
+
+def geometric_mean(values: list[float]) -> float | None:
+    """None for no values, and where one has no logarithm."""
+    return float(np.exp(np.mean(np.log(values)))) if values and min(values) > 0 else None

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.compare import Comparison, Comparisons
 from harness.analysis.ratio import Verdict
 from harness.errors import UsageError
 from harness.files.text import harmless

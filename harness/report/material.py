@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.analysis.compare import compare_within
-from harness.analysis.comparison import Comparisons
+from harness.analysis.compare import Comparisons, compare_within
 from harness.analysis.stats import percentile
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import TrialFigures, read_trial
@@ -71,13 +70,13 @@ class Material:
 def gather(run: RunFolder) -> Material:
     """Read a run. What cannot be compared or costed is left out with its reason: the rest is still worth telling."""
     found, records = decide(run), latest_attempts(run.trials())
-    pairs = compared(run, records, found.reasons)
+    pairs = compare_pairs(run, records, found.reasons)
     pooled, visits = read_trials(run, found.summary.rows, records)
     places = series(found.summary.rows)
     return Material(run, found.summary, pairs, found.costing, found.cards, found.reasons, pooled, visits, places)
 
 
-def compared(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparisons]:
+def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparisons]:
     """Every function beside every service."""
     kinds = {name: told.get("kind") for name, told in run.manifest.targets.items()}
     there = sorted({record.target for record in records})

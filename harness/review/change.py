@@ -4,8 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.compare import compare_runs
-from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.compare import Comparison, Comparisons, compare_runs
 from harness.analysis.ratio import Verdict, judge_interval
 from harness.errors import FrostlineError
 from harness.files.whole import one_line

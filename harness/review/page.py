@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness.analysis.comparison import Comparison
+from harness.analysis.compare import Comparison
 from harness.cost.nouns import Costing
 from harness.decision.scorecard import Scorecard
 from harness.record.estimate import plain

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.analysis.compare import compare_within, margin_of, profile_of
-from harness.analysis.comparison import Comparisons
+from harness.analysis.compare import Comparisons, compare_within, margin_of
+from harness.analysis.pairing import profile_of
 from harness.analysis.summary import Summary
 from harness.analysis.table import Key, key_of
 from harness.cost.nouns import Costing

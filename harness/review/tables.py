@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.analysis.comparison import Comparison
+from harness.analysis.compare import Comparison
 from harness.analysis.table import Key, key_of
 from harness.cost.nouns import TERMS, BreakEven, SideCost
 from harness.cost.words import NOT_STATED

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.compare import Verdict, compare_within
+from harness.analysis.compare import compare_within
+from harness.analysis.ratio import Verdict
 from harness.record.folder import latest_attempts
 from harness.selftest.check import Check
 from harness.selftest.testimony import Examined

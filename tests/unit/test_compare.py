@@ -11,8 +11,7 @@ from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
-from harness.analysis.compare import Verdict, compare
-from harness.analysis.comparison import Comparison, Comparisons, related, upheld
+from harness.analysis.compare import Comparison, Comparisons, Verdict, compare, relate, uphold
 from harness.analysis.differences import differences
 from harness.analysis.pairing import Usable
 from harness.analysis.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
@@ -291,7 +290,7 @@ def test_values_without_any_spread_and_a_lone_round(ratio_of):
 
 @pytest.mark.parametrize("bad", [0.0, -1.0])
 def test_what_has_no_logarithm_has_no_ratio(bad):
-    estimate, judgement = related([20.0] * 10, [20.0] * 9 + [bad], "targets", 0.1)
+    estimate, judgement = relate([20.0] * 10, [20.0] * 9 + [bad], "targets", 0.1)
     assert (estimate.value, judgement.verdict) == (None, None)
     assert estimate.why == judgement.why == "a trial's value is 0 or below: no ratio"
 
@@ -310,7 +309,7 @@ def test_what_has_no_logarithm_has_no_ratio(bad):
 )
 def test_trials_lost_to_failures_never_flatter_their_side(verdict, lost_a, lost_b, stands):
     """They count as infinitely slow, so they can only speak for the other side."""
-    found = upheld(Judgement(verdict), Usable({}, 0, lost_a, 0), Usable({}, 0, lost_b, 0))
+    found = uphold(Judgement(verdict), Usable({}, 0, lost_a, 0), Usable({}, 0, lost_b, 0))
     assert found.verdict is (verdict if stands else None) and (found.why is None) == stands
 
 

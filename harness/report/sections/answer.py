@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.compare import Comparison, Comparisons
 from harness.analysis.pairing import COLD_FIELD
 from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.analysis.comparison import Comparison, Comparisons
+from harness.analysis.compare import Comparison, Comparisons
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, counted, figure, milliseconds
 from harness.report.blocks import Column, Table
