@@ -77,6 +77,7 @@ class Pool:
             await asyncio.wait(self._removals)
 
     def _take(self) -> Sandbox | None:
+        # The last one put back: the others age towards their eviction, as on Lambda, instead of all being kept alive.
         if not self._idle:
             return None
         sandbox = self._idle.pop()
@@ -84,6 +85,7 @@ class Pool:
         return sandbox
 
     async def _scale_out(self, passage: Passage) -> Sandbox:
+        # Nothing is awaited between the limits and the entry: requests that come at once see each other's sandboxes.
         self._check_limits()
         self._numbered += 1
         sandbox = self._new(f"{self._numbered:04d}")
@@ -137,10 +139,12 @@ class Pool:
         """The runtime initialises inside this request; past the limit that is cut off and repeated, as on Lambda."""
         invocation = asyncio.ensure_future(sandbox.invoke(body))
         initialised = asyncio.ensure_future(sandbox.init_ended.wait())
+        # The init limit holds until init is seen to end, the function's own from there on; an answer without that sign
+        # (a mark that came late) ends both.
         limit = self.settings.init_timeout_s
         await asyncio.wait({invocation, initialised}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         if not invocation.done() and not initialised.done():
-            invocation.cancel()
+            invocation.cancel()  # the repeated init counts towards the function's own time, as on Lambda
             self.log.write("init_timeout", sandbox.name)
             await sandbox.kill()
             await self._start(sandbox)
@@ -160,6 +164,7 @@ class Pool:
         return Reply(b'{"errorType": "Sandbox.Timedout", "errorMessage": "%b"}' % message.encode(), "Unhandled")
 
     def _put_back(self, sandbox: Sandbox) -> None:
+        # A sandbox whose runtime was killed or crashed goes back as well: its next request starts it anew, a reset.
         if sandbox.name not in self._all:
             return
         self._idle.append(sandbox)
