@@ -109,4 +109,4 @@ def _tell(deployment: Any, order: LambdaOrder, target: Target, console: Console)
     )
     # No token: boto3 has no place for one. No look-up of the peer's user: only Linux tells, from the table of all
     # connections, which would be read on the path that runs measure.
-    console.print("It checks no signature: every user of this machine can invoke it, nobody from outside.", markup=False)
+    console.print("It checks no signature: all users of this machine can invoke it, nobody from outside.", markup=False)

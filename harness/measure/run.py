@@ -66,16 +66,17 @@ def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
         raise UsageError(
             [f"run {folder.manifest.run} is being carried out by process {former.pid}: wait for it or end it"]
         )
-    choice = _chosen(folder.manifest)
+    choice = _choice_of(folder.manifest)
     lacking = {name: why for name in choice.targets if (why := targets.target(name).missing())}
     if lacking:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
     with alone(folder.manifest.run):
         if former is not None and not former.alive:
             sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
-        packages = _anchored(folder.manifest, choice, watcher) if folder.manifest.anchor else _package(choice, watcher)
-        changed = [*_changed_machine(folder.manifest, choice), *_changed_packages(folder.manifest, packages)]
-        if changed := changed + _changed_limits(folder.manifest):
+        anchored = bool(folder.manifest.anchor)
+        packages = _anchor_packages(folder.manifest, choice, watcher) if anchored else _package(choice, watcher)
+        changed = [*_machine_changes(folder.manifest, choice), *_package_changes(folder.manifest, packages)]
+        if changed := changed + _limit_changes(folder.manifest):
             raise UsageError([f"{line}: start a new run" for line in changed])
         folder.manifest.owner = {"process": str(Owner.current())}
         folder.write_manifest()
@@ -105,7 +106,7 @@ def _manifest(choice: Choice, run_id: str, began: datetime, packages: dict[tuple
     )
 
 
-def _chosen(manifest: Manifest) -> Choice:
+def _choice_of(manifest: Manifest) -> Choice:
     """What a stored run was to do. UsageError when this Frostline cannot do it."""
     experiment = parse_experiment(manifest.experiment, "manifest.json: experiment")
     known = targets.target_names()
@@ -116,14 +117,14 @@ def _chosen(manifest: Manifest) -> Choice:
     return Choice(experiment, list(manifest.targets), manifest.notices)
 
 
-def _changed_machine(manifest: Manifest, choice: Choice) -> list[str]:
+def _machine_changes(manifest: Manifest, choice: Choice) -> list[str]:
     before = manifest.facts.get("lasting") or {}
     if "source_sha256" in before:  # of a Frostline that hashed all of its code: surely not this one
         return ["the code that measures is not that of the Frostline which began this run"]
     return [f"facts changed since the run began: {line}" for line in changes(before, lasting_facts(choice.engine))]
 
 
-def _changed_limits(manifest: Manifest) -> list[str]:
+def _limit_changes(manifest: Manifest) -> list[str]:
     """A run that began before limits were recorded obeyed the strict ones."""
     before = manifest.facts.get("validity") or validity.STRICT.facts()
     return [
@@ -131,7 +132,7 @@ def _changed_limits(manifest: Manifest) -> list[str]:
     ]
 
 
-def _changed_packages(manifest: Manifest, packages: dict[tuple[str, str], Package]) -> list[str]:
+def _package_changes(manifest: Manifest, packages: dict[tuple[str, str], Package]) -> list[str]:
     return [
         f"{key}: the packaged workload is not the one that this run began with"
         for key, facts in _facts_of(packages).items()
@@ -168,7 +169,7 @@ def _bring_back_images(choice: Choice, watcher: Watcher) -> None:
                 watcher.say(line)
 
 
-def _anchored(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+def _anchor_packages(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
     """What a run that deploys an earlier run's images began with."""
     try:
         return anchor_again(manifest, choice, watcher.say).packages

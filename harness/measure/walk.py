@@ -86,11 +86,11 @@ def walk(
     trials = choice.trials
     attempts = Attempts(folder, choice.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
-    with _swept(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
+    with _sweep_after(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
         for trial in trials:
             while attempts.due(trial):
                 _await_engine(trial.target, folder.manifest.run, watcher)
-                _unchanged(folder.manifest, choice)
+                _check_constancy(folder.manifest, choice)
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _visit(choice, folder, packages, trial, attempts.number(trial), witness)
                 left = carry_out(visit, load, watcher.advance)
@@ -139,25 +139,25 @@ def _witness_folder(witness: Path, trial: str, attempt: int) -> Path:
 def _await_engine(target: str, run: str, watcher: Watcher) -> None:
     """An engine that is being restarted costs a trial or two, not the run."""
     deadline = now_ns() + int(PATIENCE_S * 1e9)
-    told = False
+    said = False
     while why := targets.target(target).missing():
         if now_ns() > deadline:
             raise MissingError(f"{why}\nthe run is kept: continue it with `frostline run --resume {run}`")
-        if not told:
+        if not said:
             watcher.say(f"waiting at most {PATIENCE_S:.0f} s: {why}")
-            told = True
+            said = True
         sleep(0.5)
 
 
-def _unchanged(manifest: Manifest, choice: Choice) -> None:
+def _check_constancy(manifest: Manifest, choice: Choice) -> None:
     """TrialError once a lasting fact has changed: every trial from now on would be INVALID."""
-    if found := changes(manifest.facts.get("lasting") or {}, lasting_facts(choice.engine)):
-        told = "\n".join(f"facts changed since the run began: {line}" for line in found)
-        raise TrialError(f"{told}\nthe run ends here, for its trials could not be compared: start a new one")
+    if lines := changes(manifest.facts.get("lasting") or {}, lasting_facts(choice.engine)):
+        why = "\n".join(f"facts changed since the run began: {line}" for line in lines)
+        raise TrialError(f"{why}\nthe run ends here, for its trials could not be compared: start a new one")
 
 
 @contextmanager
-def _swept(choice: Choice, run_id: str) -> Iterator[None]:
+def _sweep_after(choice: Choice, run_id: str) -> Iterator[None]:
     """Each trial removes what is its own; a signal at a bad moment may still leave what nobody holds yet."""
     try:
         yield
