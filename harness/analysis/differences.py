@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.files.problems import mapping, shown
-from harness.record.nouns import Manifest, package_identity
+from harness.record.nouns import MACHINE, Manifest, package_identity
 
-MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
 SOFTWARE = ("frostline", "python")
 CODE = ("measuring_sha256", "source_sha256")
 """The code that measured; in its place earlier runs kept the identity of all code. Compared where both tell it."""

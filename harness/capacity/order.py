@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import targets
 from harness.analysis.stats import asked_over_trials
@@ -27,6 +28,8 @@ class CapacityOrder:
     repeats: int
     concurrency_limit: int
     seed: int
+    model_dir: Path | None = None
+    """The user's own model."""
 
     @property
     def needed(self) -> int:

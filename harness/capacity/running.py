@@ -19,8 +19,7 @@ from harness.experiment.pieces import SizingChoice
 from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.measure.alone import alone
-from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize
-from harness.record.nouns import package_identity
+from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize, subject_of
 
 __all__ = ["CapacityOrder", "measure_capacity"]
 
@@ -77,6 +76,7 @@ def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_
     manifest = steps.manifest
     assert manifest is not None
     target, size = targets.target(order.target), SizingChoice().of(order.kind)
+    subject = subject_of(manifest, order.workload, order.target, size.memory_mb, size.cpus)
     return Capacity.model_validate(
         {
             "schema": CAPACITY_SCHEMA,
@@ -86,7 +86,10 @@ def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_
             "objective": Goal(percentile=order.percentile, latency_ms=order.latency_ms),
             "sizing": UnitSize(memory_mb=size.memory_mb, cpus=size.cpus),
             "concurrency_limit": order.concurrency_limit if order.kind == "function" else None,
-            "package": package_identity(manifest.packages.get(f"{order.workload}/{order.target}", {})),
+            "package": subject.package,
+            "settings": subject.settings,
+            "model": subject.model,
+            "machine": subject.machine,
             "emulated": target.emulated,
             "isolated": target.isolated,
             "started_at": started_at,

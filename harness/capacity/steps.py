@@ -128,7 +128,7 @@ class Steps:
             {
                 "name": "capacity",
                 "question": f"Does {order.target} serve {order.workload} at this rate with {order.objective}?",
-                "workloads": [{"name": order.workload, "settings": self._settings}],
+                "workloads": [{"name": order.workload, "settings": self._settings, "model_dir": order.model_dir}],
                 "targets": [order.target],
                 "profiles": [{profile: {**parameters, "seconds": seconds}}],
                 "cold_starts": 0,

@@ -41,13 +41,16 @@ def capacity(
     repeats: Annotated[int, typer.Option(help="steps at each rate of the bisection")] = 3,
     concurrency_limit: Annotated[int, typer.Option(help="sandboxes of a function")] = 2,
     seed: int = 1,
+    model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
     format: Annotated[str, typer.Option(help="text or json")] = "text",
     results: Results = RESULTS,
 ) -> None:
     """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
     from harness.capacity.running import CapacityOrder, measure_capacity
 
-    order = CapacityOrder(workload, target, latency_ms, percentile, most_rate, step_s, repeats, concurrency_limit, seed)
+    order = CapacityOrder(
+        workload, target, latency_ms, percentile, most_rate, step_s, repeats, concurrency_limit, seed, model_dir
+    )
     raise typer.Exit(measure_capacity(order, format, results, console()))
 
 

@@ -46,13 +46,16 @@ def compare(
 def cost(
     run: Run = "latest",
     book: Annotated[Path | None, typer.Option(help="other prices than those that the run keeps")] = None,
+    capacity: Annotated[
+        Path | None, typer.Option(help="a file of `frostline capacity` instead of the one that the run keeps")
+    ] = None,
     format: TableFormat = "text",
     results: Results = RESULTS,
 ) -> None:
     """Cost at the expected traffic, term by term, and the traffic at which both sides cost the same."""
     from harness.report.cost import cost_of_run
 
-    cost_of_run(results, run, book, format, console())
+    cost_of_run(results, run, book, capacity, format, console())
 
 
 @read_app.command()

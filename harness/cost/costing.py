@@ -10,11 +10,13 @@ from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
 from harness.cost.prices import Found, book_of
 from harness.cost.side import Side, Terms, side_of
 from harness.cost.words import notices_of
-from harness.errors import FrostlineError, RecordError
-from harness.record.capacity import Capacity, capacity_of, read_capacities
+from harness.errors import FrostlineError, RecordError, UsageError
+from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from harness.record.stated import Economics, economics_of
+
+SIZE = ("memory_mb", "cpus")
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,18 @@ class Priced:
     left_out: list[str]
 
 
-def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Costing:
-    """At the experiment's expected traffic, by the prices that the run keeps, or those of `book`.
+def costing_of(
+    run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
+) -> Costing:
+    """At the experiment's expected traffic, by the prices and capacities that the run keeps, or those given.
 
-    UsageError when a price is missing or currencies differ; RecordError when the run's own inputs are malformed.
+    UsageError when a price is missing, currencies differ or the capacity is not of this run; RecordError when the
+    run's own inputs are malformed.
     """
-    priced = price(run, summary, book)
+    priced = price(run, summary, book, capacity)
     expected, found, sides = priced.economics.expected, priced.prices, priced.sides
     told = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides])
+    given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
     return Costing(
         run=run.manifest.run,
         experiment=summary.experiment,
@@ -44,31 +50,56 @@ def costing_of(run: RunFolder, summary: Summary, book: PriceBook | None = None) 
         expected=expected is not None,
         sides=[side.cost() for side in sides],
         break_evens=break_evens(sides),
-        notices=[*found.notices, *told, *priced.left_out],
+        notices=[*found.notices, *given, *told, *priced.left_out],
     )
 
 
-def price(run: RunFolder, summary: Summary, book: PriceBook | None = None) -> Priced:
+def price(
+    run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
+) -> Priced:
     """The sides of a run, without their break-evens, which take longer. Errors as of costing_of."""
     economics = economics_of(run.manifest)
     found = book_of(run, economics, book)
-    capacities = read_capacities(run.path.parent.parent / "capacity")
+    rows = [row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)]
+    if capacity is not None:
+        check_capacity(run, rows, capacity)
     sides: list[Side] = []
     left_out: list[str] = []
-    for row in (row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)):
+    for row in rows:
         try:
-            sides.append(side_of(run, row, economics, found.book, capacity_for(row, capacities)))
+            sides.append(side_of(run, row, economics, found.book, capacity_for(run, row, capacity)))
         except RecordError as error:
             left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
     return Priced(economics, found, sides, left_out)
 
 
-def capacity_for(row: Row, capacities: list[Capacity]) -> Capacity | None:
-    """The newest search for the same workload on the same target in the same size."""
-    memory_mb, cpus = row.case.get("memory_mb"), row.case.get("cpus")
-    if not isinstance(memory_mb, int) or not isinstance(cpus, int | float):
-        return None
-    return capacity_of(capacities, row.workload, row.target, memory_mb, cpus)
+def capacity_for(run: RunFolder, row: Row, given: KeptCapacity | None) -> KeptCapacity | None:
+    """The one given where it belongs to the row, otherwise the one that the run keeps."""
+    if given is not None and not misfits(given.capacity, subject_for(run, row)):
+        return given
+    return kept_capacity(run.manifest, row.workload, row.target)
+
+
+def subject_for(run: RunFolder, row: Row) -> Subject:
+    """What a capacity must be of to price this row; a size that is not known is that of none."""
+    memory_mb, cpus = (value if isinstance(value, int | float) else 0 for value in map(row.case.get, SIZE))
+    return subject_of(run.manifest, row.workload, row.target, memory_mb, cpus)
+
+
+def check_capacity(run: RunFolder, rows: list[Row], given: KeptCapacity) -> None:
+    """UsageError with every reason where a capacity belongs to no row of the run."""
+    found = {(row.workload, row.target): misfits(given.capacity, subject_for(run, row)) for row in rows}
+    if not all(found.values()):
+        return
+    own = {key: why for key, why in found.items() if key[1] == given.capacity.target} or found
+    raise UsageError(
+        [
+            f"capacity: {given.file} is not of {workload} on {target}: {why}"
+            for (workload, target), reasons in own.items()
+            for why in reasons
+        ]
+        or [f"capacity: {given.file}: the run has no row under traffic to price"]
+    )
 
 
 def highest(sides: list[Side]) -> float:

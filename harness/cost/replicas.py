@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.summary import Row
 from harness.cost.nouns import Purchase
 from harness.cost.usage import Use
-from harness.record.capacity import Capacity
+from harness.record.capacity import KeptCapacity
 from harness.record.estimate import Estimate
 from harness.record.stated import SECONDS_PER_MONTH, Objective
 
@@ -30,13 +30,14 @@ class Carried:
         return min(MOST_REPLICAS, max(1, math.ceil(round(peak_rps / carried, 9))))
 
 
-def carried_by(row: Row, capacity: Capacity | None, objective: Objective | None) -> Carried:
-    """By the newest search that fits the row, or by the row itself where it met the objective."""
-    if capacity is not None and suits(capacity, objective):
-        found = capacity.rate.estimate
+def carried_by(row: Row, kept: KeptCapacity | None, objective: Objective | None) -> Carried:
+    """By the measured capacity that the run keeps, or by the row itself where it met the objective."""
+    if kept is not None:
+        capacity, found = kept.capacity, kept.capacity.rate.estimate
         goal = f"p{capacity.objective.percentile:g} within {capacity.objective.latency_ms:g} ms"
         if found.value is not None:
-            told = f"measured capacity of {found.value:.3g} requests per second a replica ({goal}, n = {found.n} steps)"
+            source = f"{goal}, n = {found.n} steps, {kept.file}"
+            told = f"measured capacity of {found.value:.3g} requests per second a replica ({source})"
             return Carried(found, True, told)
         if found.low is not None:
             least = Estimate(found.low, n=found.n, why="the search for its capacity was ended by its highest rate")
@@ -45,20 +46,12 @@ def carried_by(row: Row, capacity: Capacity | None, objective: Objective | None)
     if rate is None:
         why = "the run does not show that a replica meets the objective: find out with `frostline capacity`"
         return Carried(Estimate(None, why=why), False, why)
-    why = "no capacity was measured" + (" for this objective" if capacity is not None else "")
+    why = "the run keeps no measured capacity" if kept is None else "its measured capacity has no lower end"
     basis = (
         f"{why}: a replica is taken to carry {rate:.3g} requests per second, the run's own rate, and may carry more; "
         "find out with `frostline capacity`"
     )
     return Carried(Estimate(rate, n=row.rounds, why=why), False, basis)
-
-
-def suits(capacity: Capacity, objective: Objective | None) -> bool:
-    """Whether the search asked for what the experiment asks; any goal will do where that states none."""
-    if objective is None:
-        return True
-    goal = capacity.objective
-    return (goal.percentile, goal.latency_ms) == (objective.percentile, objective.latency_ms)
 
 
 def shown_by(row: Row, objective: Objective | None) -> float | None:

@@ -15,7 +15,7 @@ from harness.cost.replicas import Carried, carried_by, utilisation
 from harness.cost.usage import TrialUse, Use, billed_of, read_use, use_of
 from harness.cost.words import notes_of, terms_of, total
 from harness.errors import RecordError
-from harness.record.capacity import Capacity
+from harness.record.capacity import KeptCapacity
 from harness.record.estimate import Estimate
 from harness.record.figures import figure
 from harness.record.folder import RunFolder
@@ -150,7 +150,7 @@ class Side:
             yield f"{figure(usd)} USD per 1,000 good answers if none met a start"
 
 
-def side_of(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: Capacity | None) -> Side:
+def side_of(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: KeptCapacity | None) -> Side:
     """RecordError with the reason where the row cannot be priced."""
     way = way_for(run.manifest.targets.get(row.target, {}).get("kind"))
     objective = objective_of(run.manifest.experiment)

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.analysis.differences import MACHINE, UNKNOWN, differ, value
+from harness.analysis.differences import UNKNOWN, differ, value
 from harness.analysis.summary import Summary
 from harness.clock import Quarter, moment_of
 from harness.cost.costing import summary_with_cost
@@ -14,10 +14,9 @@ from harness.errors import RecordError, UsageError
 from harness.files.problems import mapping, shown
 from harness.files.whole import one_line
 from harness.record.folder import RunFolder
-from harness.record.nouns import Manifest
+from harness.record.nouns import KERNEL, MACHINE, Manifest
 from harness.record.shelf import stored_runs
 
-KERNEL = "system"
 NEW_DEFINITION = "definition changed"
 NEW_MACHINE = "different machine"
 PAID_FOR = ("expected", "priced_as")
@@ -111,6 +110,8 @@ def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -
         remarks.append(f"cost not comparable with the runs above: other {', '.join(paid)}")
     if manifest.prices != other.prices:
         remarks.append("cost by other prices")
+    if manifest.capacities != other.capacities:
+        remarks.append("cost by other measured capacities")
     cost_era = earlier.cost_era + bool(breaks or paid)
     return replace(run, era=earlier.era + bool(breaks), cost_era=cost_era, breaks=breaks, remarks=remarks)
 

@@ -20,6 +20,7 @@ from harness.measure.constancy import changes, lasting_facts, software_facts
 from harness.measure.fitting import Choice
 from harness.measure.machine import machine_facts
 from harness.measure.walk import Watcher, walk
+from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
 from targets.contract import DeploymentError, Package
@@ -40,7 +41,8 @@ def start(
     """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
 
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
-    With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today.
+    With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today;
+    so are the measured capacities of results_dir that belong to what was packaged.
     """
     began = utc_now()
     run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
@@ -48,7 +50,10 @@ def start(
         packages = anchor.packages if anchor else _package(choice, watcher)
         manifest = _manifest(choice, run_id, began, packages)
         manifest.prices = prices or {}
-        manifest.capacities = {}
+        manifest.capacities, told = keep_capacities(results_dir / "capacity", manifest, _sizes(choice))
+        manifest.notices += told
+        for line in told:
+            watcher.say(line)
         manifest.anchor = anchor.facts if anchor else {}
         folder = RunFolder.create(results_dir, manifest)
         watcher.say(f"Run {run_id} in {folder.path}")
@@ -104,6 +109,12 @@ def _manifest(choice: Choice, run_id: str, began: datetime, packages: dict[tuple
         },
         owner={"process": str(Owner.current())},
     )
+
+
+def _sizes(choice: Choice) -> dict[tuple[str, str], tuple[float, float]]:
+    """Memory and vCPU of a unit, by workload and target."""
+    cases = {(trial.workload.key, trial.target): trial.case for trial in choice.trials}
+    return {key: (case["memory_mb"], case["cpus"]) for key, case in cases.items()}
 
 
 def _choice_of(manifest: Manifest) -> Choice:

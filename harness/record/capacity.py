@@ -1,19 +1,30 @@
-"""What a search for capacity left, read again: results/capacity/<workload>_<target>_<time>.json."""
+"""What a search for capacity left, results/capacity/<workload>_<target>_<time>.json, and the run that it belongs to.
 
+A capacity belongs to a package with its settings and model, on a target, in a size, on a machine. A run keeps the one
+that fitted when it began, so that a later search never prices it anew.
+"""
+
+import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from harness.errors import RecordError
+from harness.files.problems import problems_in, shown
 from harness.files.whole import one_line, read_file
 from harness.record.estimate import Estimate
 from harness.record.lines import read_record
-from harness.record.nouns import Count, Record, Text
+from harness.record.nouns import KERNEL, MACHINE, Count, Manifest, Record, Text, package_identity
+from harness.record.stated import Objective, objective_of
 
-CAPACITY_SCHEMA: Literal["frostline/capacity/1"] = "frostline/capacity/1"
+CAPACITY_SCHEMA: Literal["frostline/capacity/2"] = "frostline/capacity/2"
+OLD_SCHEMA: Literal["frostline/capacity/1"] = "frostline/capacity/1"
+"""It does not say settings, model and machine: it is readable, and belongs to no run."""
+SAME_MACHINE = tuple(name for name in MACHINE if name != KERNEL)
 MOST_BYTES = 4 * 2**20
 OTHERWISE = ", or delete it"
 Moment = Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$")]
@@ -76,7 +87,7 @@ class Step(Record):
 class Capacity(Record):
     """The highest rate that ONE replica, or a function at `concurrency_limit` sandboxes, serves within the goal."""
 
-    schema_: Literal["frostline/capacity/1"] = Field(alias="schema")
+    schema_: Literal["frostline/capacity/2", "frostline/capacity/1"] = Field(alias="schema")
     workload: Text
     target: Text
     kind: Kind
@@ -85,7 +96,13 @@ class Capacity(Record):
     concurrency_limit: Annotated[int, Field(ge=1)] | None
     """Sandboxes of a function; None for a service, which is one replica."""
     package: Text | None
-    """Id of the image, or hash of the installed packages."""
+    """Its identity: id of the image, or hash of the installed packages."""
+    settings: dict[str, Any] | None = None
+    """The workload's own; None in files of the older format."""
+    model: Text | None = None
+    """Hash of the user's own model, where the package does not hold it."""
+    machine: dict[str, Any] | None = None
+    """Facts by which runs are compared; None in files of the older format."""
     emulated: bool
     isolated: bool
     """Whether the unit was held to its sizing; otherwise it had the whole machine."""
@@ -104,17 +121,51 @@ class Capacity(Record):
     warnings: list[Text]
 
 
-def read_capacities(folder: Path) -> list[Capacity]:
-    """Every *.json of results/capacity, oldest first; none where there is no such folder. RecordError names the file
-    that is malformed."""
+@dataclass(frozen=True)
+class KeptCapacity:
+    """A capacity, the name of its file and the sha256 of what was in it."""
+
+    file: str
+    sha256: str
+    capacity: Capacity
+
+    def to_json(self) -> dict[str, Any]:
+        """As a run's manifest keeps it."""
+        record = self.capacity.model_dump(mode="json", by_alias=True)
+        return {"file": self.file, "sha256": self.sha256, "capacity": record}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a capacity must be of to price a row: a packaged workload on a target, in a size, on a machine."""
+
+    workload: str
+    settings: dict[str, Any]
+    model: str | None
+    target: str
+    package: str | None
+    memory_mb: float
+    cpus: float
+    machine: dict[str, Any]
+    objective: Objective | None
+
+
+def read_capacities(folder: Path) -> tuple[list[KeptCapacity], list[str]]:
+    """Every *.json of results/capacity, oldest first, and a line for each file that is malformed and left out."""
+    found, told = [], []
     try:
         files = sorted(folder.glob("*.json"))
     except OSError as error:
-        raise RecordError(f"{folder}: not readable ({error.strerror}): restore it") from None
-    return sorted((read_capacity(file) for file in files), key=lambda record: record.started_at)
+        return [], [f"capacity: {folder} is not readable ({error.strerror})"]
+    for file in files:
+        try:
+            found.append(read_capacity(file))
+        except RecordError as error:
+            told.append(one_line(f"capacity left out: {error}"))
+    return sorted(found, key=lambda kept: kept.capacity.started_at), told
 
 
-def read_capacity(file: Path) -> Capacity:
+def read_capacity(file: Path) -> KeptCapacity:
     """One file. RecordError with every problem."""
     try:
         text = read_file(file, MOST_BYTES)
@@ -122,18 +173,91 @@ def read_capacity(file: Path) -> Capacity:
         raise RecordError(f"{file}: not readable ({error.strerror}): restore it{OTHERWISE}") from None
     except ValueError as error:
         raise RecordError(f"{file}: {one_line(str(error))}: restore it{OTHERWISE}") from None
-    return read_record(Capacity, text, file, CAPACITY_SCHEMA, OTHERWISE)
+    record = read_record(Capacity, text, file, (CAPACITY_SCHEMA, OLD_SCHEMA), OTHERWISE)
+    return KeptCapacity(file.name, hashlib.sha256(text).hexdigest(), record)
 
 
-def capacity_of(
-    records: Iterable[Capacity], workload: str, target: str, memory_mb: int, cpus: float
-) -> Capacity | None:
-    """The newest answer for this workload and target in this size. Whether its objective suits is for the caller."""
-    fitting = [
-        record
-        for record in records
-        if record.ended == "answered"
-        and (record.workload, record.target, record.sizing.memory_mb) == (workload, target, memory_mb)
-        and math.isclose(record.sizing.cpus, cpus, rel_tol=1e-6)
-    ]
-    return max(fitting, key=lambda record: record.started_at, default=None)
+def subject_of(manifest: Manifest, workload: str, target: str, memory_mb: float, cpus: float) -> Subject:
+    """Of a run's rows; `workload` is their key, which may be a label."""
+    workloads = [chosen for chosen in manifest.experiment.get("workloads", []) if isinstance(chosen, dict)]
+    chosen = next((one for one in workloads if (one.get("label") or one.get("name")) == workload), {})
+    facts = manifest.packages.get(f"{workload}/{target}", {})
+    machine, model = manifest.facts.get("machine"), facts.get("model_sha256")
+    if model is None and chosen.get("model_dir") and not facts.get("image_id"):
+        model = "not told by the run"  # of the user's own model nothing is known here, so no capacity is of it
+    return Subject(
+        workload=str(chosen.get("name", workload)),
+        settings=dict(chosen.get("settings") or {}),
+        model=model if isinstance(model, str) else None,
+        target=target,
+        package=package_identity(facts),
+        memory_mb=memory_mb,
+        cpus=cpus,
+        machine={name: machine.get(name) for name in SAME_MACHINE} if isinstance(machine, dict) else {},
+        objective=objective_of(manifest.experiment),
+    )
+
+
+def misfits(capacity: Capacity, subject: Subject) -> list[str]:
+    """Every reason why a capacity does not belong to this subject; empty when it does."""
+    if capacity.schema_ == OLD_SCHEMA:
+        return [f"its format, {OLD_SCHEMA}, does not say settings, model and machine: search again"]
+    found = [] if capacity.ended == "answered" else [f"its search is no answer: {capacity.ended}"]
+    pairs: dict[str, tuple[Any, Any]] = {
+        "workload": (capacity.workload, subject.workload),
+        "target": (capacity.target, subject.target),
+        "settings": (capacity.settings, subject.settings),
+        "model": (capacity.model, subject.model),
+    }
+    machine = capacity.machine or {}
+    pairs |= {f"machine: {name}": (machine.get(name), subject.machine.get(name)) for name in SAME_MACHINE}
+    found += [f"another {name}: {shown(its)}, not {shown(ours)}" for name, (its, ours) in pairs.items() if its != ours]
+    # A package that is not known is not known to be the same.
+    if capacity.package is None or capacity.package != subject.package:
+        found.append(f"another package: {shown(capacity.package)}, not {shown(subject.package)}")
+    if capacity.sizing.memory_mb != subject.memory_mb:
+        found.append(f"another memory_mb: {capacity.sizing.memory_mb}, not {subject.memory_mb:g}")
+    if not math.isclose(capacity.sizing.cpus, subject.cpus, rel_tol=1e-6):
+        found.append(f"another cpus: {capacity.sizing.cpus:g}, not {subject.cpus:g}")
+    goal, asked = capacity.objective, subject.objective
+    if asked is not None and (goal.percentile, goal.latency_ms) != (asked.percentile, asked.latency_ms):
+        its, ours = (f"p{each.percentile:g} within {each.latency_ms:g} ms" for each in (goal, asked))
+        found.append(f"another objective: {its}, not {ours}")
+    return found
+
+
+def keep_capacities(
+    folder: Path, manifest: Manifest, sizes: Mapping[tuple[str, str], tuple[float, float]]
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """For each workload and target (memory and vCPU in `sizes`) the newest capacity that fits, as the run keeps it.
+
+    And what must be said: files left out, and why the newest one of the same workload and target does not fit.
+    """
+    records, told = read_capacities(folder)
+    kept: dict[str, dict[str, Any]] = {}
+    for (workload, target), (memory_mb, cpus) in sizes.items():
+        subject = subject_of(manifest, workload, target, memory_mb, cpus)
+        fitting = [each for each in records if not misfits(each.capacity, subject)]
+        near = [
+            each for each in records if (each.capacity.workload, each.capacity.target) == (subject.workload, target)
+        ]
+        if fitting:
+            kept[f"{workload}/{target}"] = fitting[-1].to_json()
+        elif near:
+            why = "; ".join(misfits(near[-1].capacity, subject))
+            told.append(one_line(f"capacity {near[-1].file} is not of this run's {workload} on {target}: {why}"))
+    return kept, told
+
+
+def kept_capacity(manifest: Manifest, workload: str, target: str) -> KeptCapacity | None:
+    """What a run keeps for its rows. RecordError when that is malformed."""
+    place = f"{workload}/{target}"
+    given = (manifest.capacities or {}).get(place)
+    if given is None:
+        return None
+    try:
+        record = Capacity.model_validate(given.get("capacity"))
+    except ValidationError as error:
+        lines = [f"manifest.json: capacities.{place}: {line}" for line in problems_in(error)]
+        raise RecordError("\n".join(lines)) from None
+    return KeptCapacity(str(given.get("file")), str(given.get("sha256")), record)

@@ -23,18 +23,18 @@ def trial_key(record: TrialRecord) -> tuple[str, int]:
 
 def read_manifest(text: bytes, file: Path) -> Manifest:
     """A manifest of a version that this reader knows."""
-    return read_record(Manifest, text, file, RUN_SCHEMA)
+    return read_record(Manifest, text, file, (RUN_SCHEMA,))
 
 
-def read_record(kind: type[Kind], text: bytes, file: Path, schema: str, otherwise: str = "") -> Kind:
+def read_record(kind: type[Kind], text: bytes, file: Path, schemas: tuple[str, ...], otherwise: str = "") -> Kind:
     """A JSON file of one version. RecordError with every problem; `otherwise` is what can be done but restore it."""
     try:
         data = strict_json(text)
     except ValueError as error:
         raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
     found = data.get("schema") if isinstance(data, dict) else None
-    if found != schema:
-        told = f"schema {shown(found)} is not known, this reader knows {schema!r}"
+    if found not in schemas:
+        told = f"schema {shown(found)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
         raise RecordError(f"{file}: {told}: use its version{otherwise}")
     try:
         return kind.model_validate(data)

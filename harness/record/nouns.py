@@ -13,6 +13,10 @@ from harness.record.definition import definition_sha256
 
 RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
 
+MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
+"""Facts of the machine that two runs must share to be compared."""
+KERNEL = "system"
+"""The one of them that is renewed every few weeks and alone makes no other machine."""
 ROUNDS_FOR_VERDICT = 10
 FORCED_COLD = "cold"
 """Name of the profile that holds the forced cold starts."""

@@ -14,6 +14,7 @@ from harness.cost.nouns import BILLED, STATED, Costing, CostLine, SideCost
 from harness.cost.words import NOT_STATED
 from harness.errors import UsageError
 from harness.files.text import harmless
+from harness.record.capacity import read_capacity
 from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
 from harness.record.shelf import find_run
 from harness.report.blocks import Column, Table, filled
@@ -24,12 +25,15 @@ FORMATS = ("text", "md", "csv", "json")
 MILLION = 1e6
 
 
-def cost_of_run(results: Path, name: str, book: Path | None, format: str, console: Console) -> None:
+def cost_of_run(
+    results: Path, name: str, book: Path | None, capacity: Path | None, format: str, console: Console
+) -> None:
     """Write it to `console`. UsageError for a format that does not exist or prices that are not there."""
     if format not in FORMATS:
         raise UsageError([f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"])
     run = find_run(results, name)
-    costing = costing_of(run, summarise(run), read_book(book) if book else None)
+    given = read_book(book) if book else None, read_capacity(capacity) if capacity else None
+    costing = costing_of(run, summarise(run), *given)
     if format == "text":
         render_text(costing, console if console.is_terminal else page_wide(console))
         return

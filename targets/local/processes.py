@@ -5,10 +5,11 @@ import platform
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from targets.contract import DeploymentError, Order, Package, Workload
 from targets.ownership import Owner, variables
-from targets.packaging.model_folder import model_dir_problems
+from targets.packaging.model_folder import model_dir_problems, model_sha256
 from targets.packaging.site import build_site, installed_packages
 
 CODE = Path(__file__).parents[2]
@@ -52,5 +53,11 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     if problems := model_dir_problems(workload, model_dir):
         raise DeploymentError("\n".join(problems))
     site = build_site(workload, say)
-    facts = {"site": site.name, "interpreter": platform.python_version(), "packages": installed_packages(site)}
+    facts: dict[str, Any] = {
+        "site": site.name,
+        "interpreter": platform.python_version(),
+        "packages": installed_packages(site),
+    }
+    if model_dir is not None:
+        facts["model_sha256"] = model_sha256(model_dir)
     return Package(workload.name, str(site), facts, model_dir)

@@ -1,5 +1,6 @@
 """A user's own model directory: checked before anything slow begins."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -35,6 +36,15 @@ def model_paths(model_dir: Path) -> dict[str, Path]:
         found += [here / name for name in names]
         found += [here / name for name in folders if (here / name).is_symlink()]
     return {path.relative_to(model_dir).as_posix(): path for path in sorted(found)}
+
+
+def model_sha256(model_dir: Path) -> str:
+    """Of every file's name and content: the same model in another folder is the same."""
+    digest = hashlib.sha256()
+    for name, path in model_paths(model_dir).items():
+        with path.open("rb") as file:
+            digest.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _needed(path: Path) -> str | None:

@@ -30,7 +30,9 @@ def search(bench: Bench, latency_ms: float):
     finished = bench.start(bench.results, str(latency_ms), code=SEARCH).finish()
     assert finished.out, finished.err
     printed = json.loads(finished.out)
-    [record] = read_capacities(bench.results / "capacity")
+    [kept], malformed = read_capacities(bench.results / "capacity")
+    record = kept.capacity
+    assert malformed == []
     assert printed["rate"] == record.rate.model_dump()
     assert record.steps
     for step in record.steps:

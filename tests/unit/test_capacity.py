@@ -17,7 +17,15 @@ from harness.capacity.judging import Arrivals, first_break_s, warm_up_s
 from harness.capacity.running import CapacityOrder, measure_capacity
 from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, search
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
-from harness.record.capacity import Capacity, capacity_of, read_capacities, read_capacity
+from harness.record.capacity import (
+    Capacity,
+    keep_capacities,
+    kept_capacity,
+    misfits,
+    read_capacities,
+    read_capacity,
+    subject_of,
+)
 from harness.record.columns import SAMPLES
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome
@@ -208,7 +216,14 @@ def measured(monkeypatch, tmp_path, queue, form="text", **changes):
     monkeypatch.setattr(carried_out, "start", queue)
     console = Console(record=True, width=200, file=None, quiet=False)
     code = measure_capacity(order(**changes), form, tmp_path, console)
-    return code, console.export_text(), read_capacities(tmp_path / "capacity")
+    return code, console.export_text(), found_in(tmp_path / "capacity")
+
+
+def found_in(folder):
+    """The records of a folder in which nothing is malformed."""
+    kept, told = read_capacities(folder)
+    assert told == []
+    return [each.capacity for each in kept]
 
 
 def test_a_simulated_queue_is_found_and_every_step_can_be_read_again(monkeypatch, tmp_path, capsys):
@@ -234,7 +249,7 @@ def test_json_prints_the_file_and_nothing_else(monkeypatch, tmp_path, capsys):
     [file] = (tmp_path / "capacity").glob("*.json")
     out = capsys.readouterr().out
     assert out == file.read_text()
-    assert json.loads(out)["schema"] == "frostline/capacity/1"
+    assert json.loads(out)["schema"] == "frostline/capacity/2"
 
 
 def test_a_step_is_judged_without_its_warm_up(monkeypatch, tmp_path):
@@ -270,23 +285,23 @@ def test_steps_that_stay_invalid_end_the_search(monkeypatch, tmp_path):
     assert record.ended == "invalid"
     assert record.rate.value is None
     assert "the generator was late" in record.rate.why
-    assert capacity_of([record], "echo", "process-service", 2048, 1.0) is None
+    assert f"its search is no answer: {record.ended}" in misfits(record, subject())
     assert "p95 <= 300 ms: only 0 of 3 steps" in told
 
 
 def test_an_interrupted_search_keeps_what_it_has_and_is_no_answer(monkeypatch, tmp_path):
     with pytest.raises(Interrupted):
         measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=4))
-    [record] = read_capacities(tmp_path / "capacity")
+    [record] = found_in(tmp_path / "capacity")
     assert (record.ended, record.rate.value) == ("cut off", None)
     assert len(record.steps) == 6
-    assert capacity_of([record], "echo", "process-service", 2048, 1.0) is None
+    assert f"its search is no answer: {record.ended}" in misfits(record, subject())
 
 
 def test_a_search_interrupted_in_its_ramp_leaves_no_file(monkeypatch, tmp_path):
     with pytest.raises(Interrupted):
         measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=1))
-    assert read_capacities(tmp_path / "capacity") == []
+    assert found_in(tmp_path / "capacity") == []
 
 
 def test_a_changed_machine_or_package_ends_the_search(monkeypatch, tmp_path):
@@ -323,7 +338,10 @@ def test_a_step_too_short_for_its_percentile_is_refused_with_the_length_it_needs
         measured(monkeypatch, tmp_path, None, percentile=99.9, most_rate=100.0, step_s=6.0)
 
 
-# the file
+# the file and the run that it belongs to
+
+
+MACHINE = {"cpu": "a", "cpus": 2, "memory_mb": 4096, "architecture": "x86_64", "host": "h"}
 
 
 def stored(**changes):
@@ -341,7 +359,7 @@ def stored(**changes):
         "trials_sha256": "0" * 64,
     }
     given = {
-        "schema": "frostline/capacity/1",
+        "schema": "frostline/capacity/2",
         "workload": "filetype",
         "target": "docker-service",
         "kind": "service",
@@ -349,6 +367,9 @@ def stored(**changes):
         "sizing": {"memory_mb": 2048, "cpus": 1.0},
         "concurrency_limit": None,
         "package": "sha256:1",
+        "settings": {"top": 3},
+        "model": None,
+        "machine": MACHINE,
         "emulated": False,
         "isolated": True,
         "started_at": "2026-11-03T10:12:05+00:00",
@@ -366,31 +387,84 @@ def stored(**changes):
     return given | changes
 
 
+def run_of(objective=None, **package):
+    """The manifest of a run of filetype as `stored` was searched."""
+    return manifest(
+        experiment={
+            "name": "q",
+            "workloads": [{"name": "filetype", "label": "mine", "settings": {"top": 3}}],
+            "objective": objective or {"percentile": 95, "latency_ms": 300},
+        },
+        packages={"mine/docker-service": {"image_id": "sha256:1"} | package},
+        facts={"machine": MACHINE | {"system": "a kernel of its own", "load_average": 1.0}},
+    )
+
+
+def subject(**changes):
+    return subject_of(run_of(**changes), "mine", "docker-service", 2048, 1.0)
+
+
 def test_a_record_survives_being_stored(tmp_path):
     record = Capacity.model_validate(stored())
     (tmp_path / "a.json").write_text(record.model_dump_json(by_alias=True))
-    assert read_capacities(tmp_path) == [record]
+    assert found_in(tmp_path) == [record]
     estimate = record.rate.estimate
     assert (estimate.value, estimate.low, estimate.high, estimate.n) == (41.0, 38.0, 44.0, 24)
-    assert read_capacities(tmp_path / "nowhere") == []
+    assert found_in(tmp_path / "nowhere") == []
 
 
-def test_the_newest_answer_in_the_same_size_is_taken(tmp_path):
-    old, new = stored(), stored(started_at="2027-02-01T00:00:00+00:00")
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"workload": "echo"}, "another workload: 'echo', not 'filetype'"),
+        ({"target": "docker-lambda"}, "another target: 'docker-lambda', not 'docker-service'"),
+        ({"package": "sha256:2"}, "another package: 'sha256:2', not 'sha256:1'"),
+        ({"package": None}, "another package"),
+        ({"settings": {}}, "another settings"),
+        ({"model": "f" * 64}, "another model"),
+        ({"sizing": {"memory_mb": 1024, "cpus": 1.0}}, "another memory_mb"),
+        ({"sizing": {"memory_mb": 2048, "cpus": 0.5}}, "another cpus: 0.5, not 1"),
+        ({"machine": MACHINE | {"cpus": 64}}, "another machine: cpus: 64, not 2"),
+        ({"objective": {"percentile": 99, "latency_ms": 300}}, "another objective: p99 within 300 ms, not p95"),
+        ({"ended": "cut off"}, "its search is no answer: cut off"),
+    ],
+)
+def test_a_capacity_belongs_to_its_package_target_size_and_machine(changes, why):
+    assert misfits(Capacity.model_validate(stored()), subject()) == []
+    (told,) = misfits(Capacity.model_validate(stored(**changes)), subject())
+    assert told.startswith(why)
+
+
+def test_a_file_of_the_older_format_is_readable_and_belongs_to_no_run(tmp_path):
+    given = {name: value for name, value in stored().items() if name not in ("settings", "model", "machine")}
+    (tmp_path / "old.json").write_text(json.dumps(given | {"schema": "frostline/capacity/1"}))
+    kept, told = keep_capacities(tmp_path, run_of(), {("mine", "docker-service"): (2048, 1.0)})
+    assert kept == {}
+    (line,) = told
+    assert "old.json is not of this run's mine on docker-service" in line
+    assert "does not say settings, model and machine: search again" in line
+
+
+def test_a_run_keeps_the_newest_that_fits_with_its_file_and_digest(tmp_path):
     later = {"started_at": "2027-03-01T00:00:00+00:00"}
-    others = [
-        stored(**later, ended="invalid"),
-        stored(**later, ended="cut off"),
-        stored(**later, target="docker-lambda"),
-        stored(**later, workload="echo"),
-        stored(**later, sizing={"memory_mb": 1024, "cpus": 1.0}),
-        stored(**later, sizing={"memory_mb": 2048, "cpus": 0.5}),
-    ]
-    for number, given in enumerate([new, old, *others]):
-        (tmp_path / f"{number}.json").write_text(json.dumps(given))
-    found = capacity_of(read_capacities(tmp_path), "filetype", "docker-service", 2048, 1)
-    assert found.started_at == new["started_at"]
-    assert capacity_of(read_capacities(tmp_path), "filetype", "docker-service", 512, 1) is None
+    files = {
+        "old": stored(),
+        "new": stored(started_at="2027-02-01T00:00:00+00:00"),
+        "foreign": stored(**later, package="sha256:2"),
+    }
+    for name, given in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(given))
+    (tmp_path / "bad.json").write_text("{")
+    run = run_of()
+    run.capacities, told = keep_capacities(tmp_path, run, {("mine", "docker-service"): (2048, 1.0)})
+    assert len(told) == 1 and "capacity left out" in told[0] and "bad.json" in told[0]
+    kept = kept_capacity(run, "mine", "docker-service")
+    assert (kept.file, kept.sha256) == ("new.json", carried_out.sha256(tmp_path / "new.json"))
+    assert kept.capacity == Capacity.model_validate(files["new"])
+    assert kept_capacity(run, "mine", "docker-lambda") is None
+    run.capacities["mine/docker-service"]["capacity"]["rate"] = "fast"
+    with pytest.raises(RecordError, match=r"capacities\.mine/docker-service: rate"):
+        kept_capacity(run, "mine", "docker-service")
 
 
 @pytest.mark.parametrize(
@@ -402,7 +476,7 @@ def test_the_newest_answer_in_the_same_size_is_taken(tmp_path):
         b"null",
         b"{}",
         b"[" * 100_000,
-        json.dumps(stored(schema="frostline/capacity/2")).encode(),
+        json.dumps(stored(schema="frostline/capacity/3")).encode(),
         json.dumps(stored(surprise=1)).encode(),
         json.dumps(stored(rate={"value": -1})).encode(),
         json.dumps(stored(started_at="soon")).encode(),
@@ -418,16 +492,18 @@ def test_the_newest_answer_in_the_same_size_is_taken(tmp_path):
 def test_a_malformed_file_is_named(tmp_path, text):
     file = tmp_path / "bad.json"
     file.write_bytes(text)
+    (told,) = read_capacities(tmp_path)[1]
+    assert told.startswith("capacity left out: ") and "\n" not in told
     with pytest.raises(RecordError) as refused:
-        read_capacities(tmp_path)
+        read_capacity(file)
     assert all(line.startswith((str(file), "and ")) for line in str(refused.value).split("\n"))
     assert len(str(refused.value)) < 30_000
 
 
 def test_what_is_no_file_is_named(tmp_path):
     (tmp_path / "pipe.json").mkdir()
-    with pytest.raises(RecordError, match=r"pipe\.json: not readable"):
-        read_capacities(tmp_path)
+    found, (told,) = read_capacities(tmp_path)
+    assert found == [] and "pipe.json: not readable" in told
     with pytest.raises(RecordError, match=r"no\.json: not readable"):
         read_capacity(tmp_path / "no.json")
 

@@ -18,8 +18,10 @@ from harness.cost.platforms.fargate import task_seconds
 from harness.cost.replicas import Carried
 from harness.cost.usage import Use, read_use
 from harness.errors import RecordError, UsageError
+from harness.record.capacity import keep_capacities, read_capacity
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
+from harness.record.nouns import MACHINE
 from harness.record.stated import SECONDS_PER_MONTH, Economics, economics_of
 from harness.report.cost import as_csv, as_markdown
 from tests.synthetic import make_run, manifest, requests, samples, trial, with_phases
@@ -462,3 +464,63 @@ def test_malformed_inputs_of_a_stored_run(tmp_path, section):
     run = priced_run(tmp_path, **section)
     with pytest.raises(RecordError, match=f"experiment: {next(iter(section))}"):
         costing_of(run, summarise(run))
+
+
+def capacity_file(folder, run, rate=41.0, **changes):
+    """A search of what the run's service is, unless `changes` say else."""
+    own = run.manifest.packages["echo/docker-service"]
+    given = {
+        "schema": "frostline/capacity/2", "workload": "echo", "target": "docker-service", "kind": "service",
+        "objective": {"percentile": 95, "latency_ms": 300}, "sizing": {"memory_mb": 2048, "cpus": 1.0},
+        "concurrency_limit": None, "package": own["image_id"], "settings": {}, "model": None,
+        "machine": {name: run.manifest.facts["machine"].get(name) for name in MACHINE if name != "system"},
+        "emulated": False, "isolated": True, "started_at": "2026-11-03T10:12:05+00:00", "finished_at": None,
+        "ended": "answered", "most_rate": 200, "step_s": 6, "warm_up_s": 1, "repeats": 3, "seed": 1, "steps": [],
+        "rate": {"value": rate, "low": rate, "high": rate, "n": 24, "need": None, "why": None, "method": "b"},
+        "warnings": [],
+    }  # fmt: skip
+    file = folder / f"{rate:g}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(given | changes))
+    return file
+
+
+@pytest.fixture
+def own_run(tmp_path):
+    run = priced_run(tmp_path)
+    run.manifest.packages = {"echo/docker-service": {"image_id": "sha256:1"}}
+    run.manifest.facts = {"machine": {"cpu": "a", "cpus": 2, "memory_mb": 4096}}
+    return run
+
+
+def test_a_later_search_reprices_no_run(own_run, tmp_path):
+    """3 million requests a month are 1.14 a second, 4.6 at the peak: at 41 a second one replica, at 1 five."""
+    folder = tmp_path / "capacity"
+    capacity_file(folder, own_run)
+    sizes = {("echo", "docker-service"): (2048, 1.0)}
+    own_run.manifest.capacities, told = keep_capacities(folder, own_run.manifest, sizes)
+    assert told == []
+    before = costing_of(own_run, summarise(own_run))
+    capacity_file(folder, own_run, rate=1.0, started_at="2027-01-01T00:00:00+00:00")
+    (folder / "bad.json").write_text("{")
+    after = costing_of(own_run, summarise(own_run))
+    assert after == before
+    (service,) = [side for side in before.sides if side.kind == "service"]
+    assert service.replicas == 1 and "n = 24 steps, 41.json" in service.terms[0].basis
+
+
+def test_another_capacity_is_named_explicitly_and_said(own_run, tmp_path):
+    given = read_capacity(capacity_file(tmp_path / "capacity", own_run, rate=1.0))
+    costing = costing_of(own_run, summarise(own_run), capacity=given)
+    (service,) = [side for side in costing.sides if side.kind == "service"]
+    assert service.replicas == 5
+    assert any("not what the run keeps, but 1.json" in notice for notice in costing.notices)
+
+
+def test_a_capacity_of_something_else_is_refused_with_all_reasons(own_run, tmp_path):
+    foreign = {"package": "sha256:2", "sizing": {"memory_mb": 1024, "cpus": 1.0}}
+    given = read_capacity(capacity_file(tmp_path / "capacity", own_run, **foreign))
+    with pytest.raises(UsageError) as refused:
+        costing_of(own_run, summarise(own_run), capacity=given)
+    told = "\n".join(refused.value.problems)
+    assert "another package: 'sha256:2', not 'sha256:1'" in told and "another memory_mb: 1024, not 2048" in told
