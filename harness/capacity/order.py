@@ -10,7 +10,6 @@ from harness.errors import UsageError
 from harness.files.problems import shown
 from targets.contract import Kind
 
-FORMATS = ("text", "json")
 SLACK = 2
 """Arrivals are random: a step is made so long that it holds twice the requests that its percentile needs."""
 
@@ -56,12 +55,11 @@ class CapacityOrder:
         return f"p{self.percentile:g} <= {self.latency_ms:g} ms"
 
 
-def check(order: CapacityOrder, format_: str) -> None:
+def check(order: CapacityOrder) -> None:
     """UsageError with every problem."""
     problems = [
         *_unknown("WORKLOAD", order.workload, targets.workload_names()),
         *_unknown("TARGET", order.target, targets.target_names()),
-        *_unknown("--format", format_, list(FORMATS)),
     ]
     bounds: dict[str, tuple[float, float, float]] = {
         "--latency-ms": (order.latency_ms, 0.001, 600_000),

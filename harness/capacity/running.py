@@ -20,18 +20,23 @@ from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.measure.alone import alone
 from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize, subject_of
+from harness.report.formats import ProgressFormat
 
 __all__ = ["CapacityOrder", "measure_capacity"]
 
 
 def measure_capacity(
-    order: CapacityOrder, format: str, results: Path, console: Console, settings: Mapping[str, Any] | None = None
+    order: CapacityOrder,
+    format: ProgressFormat,
+    results: Path,
+    console: Console,
+    settings: Mapping[str, Any] | None = None,
 ) -> int:
     """Search, store, tell. Returns 1 when steps stayed INVALID, else 0. `settings` are the workload's own.
 
     Whatever ends the search early, what was measured is stored first; then its error goes on.
     """
-    check(order, format)
+    check(order)
     progress = Console(stderr=True, highlight=False) if format == "json" else console
     folder, started_at = results / "capacity", _now()
     with StepWatcher(progress) as watcher:
@@ -134,7 +139,7 @@ def _store(folder: Path, record: Capacity) -> Path:
     return path
 
 
-def _conclude(record: Capacity, path: Path, format_: str, console: Console) -> None:
+def _conclude(record: Capacity, path: Path, format_: ProgressFormat, console: Console) -> None:
     if format_ == "json":
         print(path.read_text(), end="")
         return

@@ -18,6 +18,7 @@ from harness.load.plan import LoadPlan
 from harness.load.process import LoadProcess, LoadResult
 from harness.load.wire import Fate
 from harness.measure import validity
+from harness.report.formats import ProgressFormat
 from loadprofiles import LoadProfile
 
 LOAD_SCHEMA = "frostline/load/1"
@@ -83,10 +84,8 @@ class LoadOrder:
         return []
 
 
-def load_url(order: LoadOrder, format: str, console: Console) -> int:
+def load_url(order: LoadOrder, format: ProgressFormat, console: Console) -> int:
     """Send the schedule and print what became of it; 1 when the generator itself did not keep up."""
-    if format not in ("text", "json"):
-        raise UsageError([f"--format: {format!a} is not one of: text, json"])
     load = order.checked()
     body = order.body.read_bytes() if order.body else b""
     offsets = load.arrivals(order.seed)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import console
+from harness.commands.options import AsProgress, console
 from harness.errors import UsageError
 
 machine_app = typer.Typer()
@@ -73,7 +73,7 @@ def load(
     workers: int = 1,
     body: Annotated[Path | None, typer.Option(help="file to POST; without one, GET")] = None,
     timeout_s: float = 60.0,
-    format: Annotated[str, typer.Option(help="text or json")] = "text",
+    format: AsProgress = "text",
 ) -> None:
     """Drive an HTTP endpoint of yours with the open-loop load path; print counts, latencies and lag."""
     from harness.commands.load_url import LoadOrder, load_url

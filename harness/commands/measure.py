@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import RESULTS, Results, console
+from harness.commands.options import RESULTS, AsProgress, Results, console
 from harness.errors import UsageError
 
 measure_app = typer.Typer()
@@ -42,7 +42,7 @@ def capacity(
     concurrency_limit: Annotated[int, typer.Option(help="sandboxes of a function")] = 2,
     seed: int = 1,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
-    format: Annotated[str, typer.Option(help="text or json")] = "text",
+    format: AsProgress = "text",
     results: Results = RESULTS,
 ) -> None:
     """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
@@ -58,7 +58,7 @@ def capacity(
 def selftest(
     target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, e.g. mix; may be given again")] = None,
-    format: Annotated[str, typer.Option(help="text or json")] = "text",
+    format: AsProgress = "text",
     results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
 ) -> None:
     """Measure what is known beforehand on every local target, and print truth beside measurement (10 to 15 minutes)."""

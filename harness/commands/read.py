@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import RESULTS, Results, Run, TableFormat, console
+from harness.commands.options import RESULTS, AsHistory, AsPage, AsTable, Results, Run, console
 
 read_app = typer.Typer()
 
@@ -13,7 +13,7 @@ read_app = typer.Typer()
 @read_app.command()
 def show(
     run: Run = "latest",
-    format: TableFormat = "text",
+    format: AsTable = "text",
     results: Results = RESULTS,
 ) -> None:
     """Print a run's table."""
@@ -22,7 +22,7 @@ def show(
     from harness.report.console import render
 
     summary = summary_with_cost(find_run(results, run))
-    render(summary, format, console())  # type: ignore[arg-type]
+    render(summary, format, console())
     if not summary.valid:
         raise typer.Exit(1)
 
@@ -32,7 +32,7 @@ def compare(
     a: Annotated[str, typer.Argument(help="the baseline: a target or workload of one run, or a run")],
     b: Annotated[str, typer.Argument(help="what is judged beside it")],
     run: Annotated[str | None, typer.Option(help="the run that holds both; default: latest")] = None,
-    format: TableFormat = "text",
+    format: AsTable = "text",
     results: Results = RESULTS,
 ) -> None:
     """Is B FASTER, SLOWER or the SAME as A, by the margin set before the run; UNCLEAR says how many rounds to add."""
@@ -49,7 +49,7 @@ def cost(
     capacity: Annotated[
         Path | None, typer.Option(help="a file of `frostline capacity` instead of the one that the run keeps")
     ] = None,
-    format: TableFormat = "text",
+    format: AsTable = "text",
     results: Results = RESULTS,
 ) -> None:
     """Cost at the expected traffic, term by term, and the traffic at which both sides cost the same."""
@@ -62,7 +62,7 @@ def cost(
 def report(
     run: Run = "latest",
     output: Annotated[Path | None, typer.Option(help="file to write; default: report.html in the run folder")] = None,
-    format: Annotated[str, typer.Option(help="html or md")] = "html",
+    format: AsPage = "html",
     results: Results = RESULTS,
 ) -> None:
     """Write the whole run as one page that needs no network: charts, tables, doubts and how to repeat it."""
@@ -77,7 +77,7 @@ def history(
     experiment: Annotated[str, typer.Argument(help="name of the experiment whose stored runs are read")],
     field: Annotated[list[str] | None, typer.Option(help="a number of the summary; may be given again")] = None,
     svg: Annotated[Path | None, typer.Option(help="also draw it into this file")] = None,
-    format: Annotated[str, typer.Option(help="text, md or json")] = "text",
+    format: AsHistory = "text",
     results: Results = RESULTS,
 ) -> None:
     """The chosen numbers over all stored runs of an experiment, with intervals and change points."""

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import get_args
 
 from rich import box
 from rich.console import Console
@@ -14,14 +13,14 @@ from rich.text import Text
 
 from harness.analysis.compare import Comparison, Comparisons
 from harness.analysis.ratio import Verdict
-from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import cell, counted, figure, milliseconds
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
-from harness.report.console import Format, page_wide, say
+from harness.report.console import page_wide, say
 from harness.report.export import bullets, escaped, four, no_formula
+from harness.report.formats import TableFormat
 
 ON_THE_EDGE = "on the edge"
 STYLES = {Verdict.SLOWER: "bold red", Verdict.FASTER: "bold green", Verdict.SAME: "bold", Verdict.UNCLEAR: "yellow"}
@@ -37,14 +36,12 @@ class Block:
     remarks: list[str]
 
 
-def render(compared: Comparisons, format: str, console: Console) -> None:
-    """Write `compared` to `console`; UsageError for a format that does not exist."""
+def render(compared: Comparisons, format: TableFormat, console: Console) -> None:
+    """Write `compared` to `console`."""
     if format == "text":
         render_text(compared, console if console.is_terminal else page_wide(console))
         return
-    written = {"md": as_markdown, "csv": as_csv, "json": as_json}.get(format)
-    if written is None:
-        raise UsageError([f"format {format!r} does not exist: choose one of {', '.join(get_args(Format))}"])
+    written = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
     # Not through rich, which would wrap lines and read brackets as markup.
     console.file.write(written(compared) + "\n")
 

@@ -1,7 +1,6 @@
 """`frostline show`: a summary on a terminal, or as Markdown, CSV or JSON."""
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 from rich import box
 from rich.console import Console
@@ -10,15 +9,14 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from harness.analysis.summary import Summary
-from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.record.figures import Cell
 from harness.report.blocks import Column, Table, page
 from harness.report.export import as_csv, as_json, as_markdown
 from harness.report.footnotes import Footnotes
+from harness.report.formats import TableFormat
 from harness.report.heading import LEGEND, heading
 
-Format = Literal["text", "md", "csv", "json"]
 PLAIN_WIDTH = 120
 """Least columns where there is no terminal to ask."""
 UNBOUNDED_WIDTH = 10_000
@@ -29,14 +27,12 @@ GAPS = (2, 1)
 MOST_PROBLEMS = 20
 
 
-def render(summary: Summary, format: Format, console: Console) -> None:
-    """Write `summary` to `console`; UsageError for a format that does not exist."""
+def render(summary: Summary, format: TableFormat, console: Console) -> None:
+    """Write `summary` to `console`."""
     if format == "text":
         render_text(summary, console if console.is_terminal else page_wide(console))
         return
-    written = {"md": as_markdown, "csv": as_csv, "json": as_json}.get(format)
-    if written is None:
-        raise UsageError([f"format {format!r} does not exist: choose one of {', '.join(get_args(Format))}"])
+    written = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
     # Not through rich, which would wrap lines and read brackets as markup.
     console.file.write(written(summary) + "\n")
 

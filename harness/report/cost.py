@@ -12,7 +12,6 @@ from harness.cost.book import read_book
 from harness.cost.costing import costing_of
 from harness.cost.nouns import BILLED, STATED, Costing, CostLine, SideCost
 from harness.cost.words import NOT_STATED
-from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.record.capacity import read_capacity
 from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
@@ -20,17 +19,15 @@ from harness.record.shelf import find_run
 from harness.report.blocks import Column, Table, filled
 from harness.report.console import page_wide, say, say_table
 from harness.report.export import block, bullets, escaped, no_formula
+from harness.report.formats import TableFormat
 
-FORMATS = ("text", "md", "csv", "json")
 MILLION = 1e6
 
 
 def cost_of_run(
-    results: Path, name: str, book: Path | None, capacity: Path | None, format: str, console: Console
+    results: Path, name: str, book: Path | None, capacity: Path | None, format: TableFormat, console: Console
 ) -> None:
-    """Write it to `console`. UsageError for a format that does not exist or prices that are not there."""
-    if format not in FORMATS:
-        raise UsageError([f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"])
+    """Write it to `console`. UsageError for prices that are not there."""
     run = find_run(results, name)
     given = read_book(book) if book else None, read_capacity(capacity) if capacity else None
     costing = costing_of(run, summarise(run), *given)

@@ -14,9 +14,9 @@ from harness.files.text import harmless
 from harness.files.whole import replacing
 from harness.report.console import page_wide, say, stacked
 from harness.report.export import bullets, escaped, together
+from harness.report.formats import HistoryFormat
 from harness.report.history_blocks import Block, blocks, heading
 
-FORMATS = ("text", "md", "json")
 LEGEND = (
     "Below each figure: its interval within that run, and n. Across a changed definition or another machine nothing is "
     "compared. Where nothing changes, at most one series in twenty shows a change point by chance."
@@ -24,14 +24,11 @@ LEGEND = (
 
 
 def history_of(
-    results: Path, experiment: str, fields: list[str], svg: Path | None, format: str, console: Console
+    results: Path, experiment: str, fields: list[str], svg: Path | None, format: HistoryFormat, console: Console
 ) -> None:
     """Write it to `console` and, if asked, to `svg`. UsageError for what does not exist; nothing is written then."""
-    problems = [] if format in FORMATS else [f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"]
     if svg is not None and (svg.is_dir() or not svg.parent.is_dir()):
-        problems.append(f"svg: {ascii(str(svg))[1:-1]} cannot be a file: name one in a folder that exists")
-    if problems:
-        raise UsageError(problems)
+        raise UsageError([f"svg: {ascii(str(svg))[1:-1]} cannot be a file: name one in a folder that exists"])
     found = history(results, experiment, fields)
     if svg is not None:
         draw(found, svg)

@@ -8,18 +8,17 @@ from harness.files.whole import inside, replacing
 from harness.record.folder import RunFolder
 from harness.record.shelf import find_run
 from harness.report.content import content_of
+from harness.report.formats import PageFormat
 from harness.report.nouns import Content
 
-FORMATS = {"html": "report.html", "md": "report.md"}
-"""With the file that each is written to in the run folder."""
+FILES: dict[PageFormat, str] = {"html": "report.html", "md": "report.md"}
+"""That each format is written to in the run folder."""
 
 
-def write_report(results: Path, run: str, output: Path | None, format: str) -> Path:
-    """Write the report of a run and say where it is. UsageError for a format or a file that cannot be."""
-    if format not in FORMATS:
-        raise UsageError([f"format {format!a} does not exist: choose one of {', '.join(FORMATS)}"])
+def write_report(results: Path, run: str, output: Path | None, format: PageFormat) -> Path:
+    """Write the report of a run and say where it is. UsageError for a file that cannot be."""
     folder = find_run(results, run)
-    file = inside(folder.path, FORMATS[format]) if output is None else usable(output, folder)
+    file = inside(folder.path, FILES[format]) if output is None else usable(output, folder)
     text = renderer(format)(content_of(folder))
     try:
         with replacing(file) as stream:
@@ -42,8 +41,8 @@ def usable(output: Path, folder: RunFolder) -> Path:
     return output
 
 
-def renderer(format: str) -> Callable[[Content], str]:
-    """Of one of FORMATS."""
+def renderer(format: PageFormat) -> Callable[[Content], str]:
+    """Of one format."""
     if format == "md":
         from harness.report.markdown import as_markdown
 

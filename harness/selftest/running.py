@@ -10,21 +10,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from harness.errors import UsageError
 from harness.files.text import harmless
 from harness.measure.watchers import LogWatcher, TerminalWatcher, watcher
 from harness.record.figures import figure
+from harness.report.formats import ProgressFormat
 from harness.selftest.check import SELFTEST_SCHEMA, Check, Unjudged
 from harness.selftest.examination import examine
 
-FORMATS = ("text", "json")
 BUSY_EXIT = 4
 
 
-def selftest(names: list[str], only: list[str], results: Path, format_: str, console: Console) -> int:
+def selftest(names: list[str], only: list[str], results: Path, format_: ProgressFormat, console: Console) -> int:
     """Returns the exit code. JSON goes to standard output, progress to standard error."""
-    if format_ not in FORMATS:
-        raise UsageError([f"--format: {format_!a} is not one of: {', '.join(FORMATS)}"])
     progress = Console(stderr=True, highlight=False) if format_ == "json" else console
     shown = watcher(progress)
     checks: list[Check | Unjudged] = []
@@ -38,7 +35,7 @@ def selftest(names: list[str], only: list[str], results: Path, format_: str, con
     return conclude(checks, format_, console, shown)
 
 
-def conclude(found: list[Check | Unjudged], format_: str, console: Console, shown: LogWatcher) -> int:
+def conclude(found: list[Check | Unjudged], format_: ProgressFormat, console: Console, shown: LogWatcher) -> int:
     """Print everything once more, together. A wrong measurement weighs more than what could not be judged."""
     checks = [check for check in found if isinstance(check, Check)]
     unjudged = [scenario for scenario in found if isinstance(scenario, Unjudged)]

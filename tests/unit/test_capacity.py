@@ -325,11 +325,11 @@ def test_every_problem_is_told_at_once_and_nothing_starts(monkeypatch, tmp_path)
         "step_s": math.nan,
     }
     with pytest.raises(UsageError) as refused:
-        measured(monkeypatch, tmp_path, None, form="yaml", **wrong, repeats=0, concurrency_limit=0, seed=-1)
-    names = ("WORKLOAD", "TARGET", "--format", "--latency-ms", "--percentile", "--most-rate", "--step-s", "--repeats")
+        measured(monkeypatch, tmp_path, None, **wrong, repeats=0, concurrency_limit=0, seed=-1)
+    names = ("WORKLOAD", "TARGET", "--latency-ms", "--percentile", "--most-rate", "--step-s", "--repeats")
     assert [line.split(":")[0] for line in refused.value.problems] == [*names, "--concurrency-limit", "--seed"]
     assert "\x1b" not in str(refused.value)
-    assert refused.value.problems[4].endswith("99.95 is not accepted: give a number from 50 to 99.9")
+    assert refused.value.problems[3].endswith("99.95 is not accepted: give a number from 50 to 99.9")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -170,3 +170,22 @@ def test_an_interrupted_load_ends_with_130_and_leaves_nothing(tmp_path):
     assert process.returncode == 130, output
     assert "Traceback" not in output
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "choices"),
+    [
+        (("show",), "text, md, csv, json"),
+        (("compare", "a", "b"), "text, md, csv, json"),
+        (("cost",), "text, md, csv, json"),
+        (("history", "q"), "text, md, json"),
+        (("report",), "html, md"),
+        (("capacity", "echo", "process-service"), "text, json"),
+        (("selftest",), "text, json"),
+        (("load", "http://127.0.0.1:1/"), "text, json"),
+    ],
+)
+def test_a_format_that_does_not_exist_is_refused_by_every_command_in_the_same_words(frostline, arguments, choices):
+    code, told = frostline(*arguments, "--format", "pdf")
+    assert code == 2
+    assert told.strip() == f"frostline: format 'pdf' does not exist: choose one of {choices}"

@@ -169,8 +169,8 @@ def test_what_does_not_exist_is_said_with_what_does_and_nothing_is_written(tmp_p
         shown(tmp_path, fields=["latency", "ok", "case"], svg=svg)
     assert refused.value.problems[:2] == [f"field: '{x}' is no number of the summary" for x in ("latency", "case")]
     assert "latency_p95_ms" in refused.value.problems[2]
-    with pytest.raises(UsageError, match=r"format 'csv'(.|\n)*svg: "):
-        shown(tmp_path, "csv", svg=tmp_path / "no/x.svg")
+    with pytest.raises(UsageError, match="svg: "):
+        shown(tmp_path, svg=tmp_path / "no/x.svg")
     assert not svg.exists()
 
 

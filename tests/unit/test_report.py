@@ -214,11 +214,6 @@ def test_the_stored_experiment_runs_again_as_the_same_one(results):
     assert again.sha256() == read_experiment("quickstart").sha256()
 
 
-def test_an_unknown_format_is_refused(results):
-    with pytest.raises(UsageError, match="'pdf' does not exist: choose one of html, md"):
-        write_report(results, "latest", None, "pdf")
-
-
 def test_a_file_that_may_not_be_written_is_refused_and_nothing_is_overwritten(results, tmp_path):
     run = next((results / "runs").iterdir())
     before = (run / "manifest.json").read_bytes()
