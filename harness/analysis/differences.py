@@ -1,10 +1,15 @@
 """What sets two runs apart besides what they measured: machine, software, packages, definition."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+<<<<<<< HEAD
 from harness.files.problems import mapping, shown
 from harness.record.nouns import MACHINE, Manifest, package_identity
+=======
+from harness.files.problems import shown
+from harness.record.nouns import Manifest, package_identity
+>>>>>>> 95ddde8 (A run's facts are typed mappings)
 
 SOFTWARE = ("frostline", "python")
 CODE = ("measuring_sha256", "source_sha256")
@@ -20,25 +25,33 @@ def differences(a: Manifest, b: Manifest) -> list[str]:
     return told
 
 
+<<<<<<< HEAD
 def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
+=======
+def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, object]]:
+>>>>>>> 95ddde8 (A run's facts are typed mappings)
     """Everything that both could be told apart by: its name and both values."""
-    machines = [mapping(manifest.facts.get("machine")) for manifest in (a, b)]
+    machines = a.facts.get("machine", {}), b.facts.get("machine", {})
     for name in MACHINE:
-        yield f"different machine: {name}", *(machine.get(name, UNKNOWN) for machine in machines)
-    software = [mapping(manifest.facts.get("software")) for manifest in (a, b)]
+        yield f"different machine: {name}", *both(machines, name)
+    software = a.facts.get("software", {}), b.facts.get("software", {})
     for name in SOFTWARE:
-        yield f"different software: {name}", *(known.get(name, UNKNOWN) for known in software)
+        yield f"different software: {name}", *both(software, name)
     for name in CODE:
         if all(name in known for known in software):
-            yield f"different software: {name}", *(known[name] for known in software)
-    libraries = [mapping(known.get("packages")) for known in software]
+            yield f"different software: {name}", *both(software, name)
+    libraries = software[0].get("packages", {}), software[1].get("packages", {})
     for name in sorted(libraries[0].keys() | libraries[1].keys()):
-        yield f"different software: {label(name)}", *(known.get(name, UNKNOWN) for known in libraries)
-    phases = [manifest.facts.get("phases_version", UNKNOWN) for manifest in (a, b)]
-    yield "different list of phases: phases_version", phases[0], phases[1]
+        yield f"different software: {label(name)}", *both(libraries, name)
+    yield "different list of phases: phases_version", *both((a.facts, b.facts), "phases_version")
     for key in sorted(a.packages.keys() & b.packages.keys()):
         one, other = (package_identity(of.packages[key]) or UNKNOWN for of in (a, b))
         yield f"different package: {label(key)}", one, other
+
+
+def both(facts: tuple[Mapping[str, object], Mapping[str, object]], name: str) -> tuple[object, object]:
+    """A fact as each of two runs tells it, or UNKNOWN."""
+    return facts[0].get(name, UNKNOWN), facts[1].get(name, UNKNOWN)
 
 
 def differ(one: Any, other: Any) -> bool:

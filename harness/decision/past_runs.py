@@ -1,17 +1,15 @@
 """All stored runs of one experiment, oldest first, and what sets each apart from the one before it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from harness.analysis.differences import UNKNOWN, differ, value
 from harness.analysis.summary import Summary
 from harness.clock import Quarter, moment_of
 from harness.cost.costing import summary_with_cost
 from harness.errors import RecordError, UsageError
-from harness.files.problems import mapping, shown
+from harness.files.problems import shown
 from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 from harness.record.nouns import KERNEL, MACHINE, Manifest
@@ -102,7 +100,7 @@ def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -
     breaks = [NEW_DEFINITION] if manifest.definition != other.definition else []
     breaks += [f"{NEW_MACHINE}: {text}" for text in changed(other, manifest, [n for n in MACHINE if n != KERNEL])]
     remarks = [f"new kernel: {text}" for text in changed(other, manifest, [KERNEL])]
-    software = [mapping(of.facts.get("software")).get("frostline", UNKNOWN) for of in (other, manifest)]
+    software = [of.facts.get("software", {}).get("frostline", UNKNOWN) for of in (other, manifest)]
     if differ(*software):
         remarks.append(f"measured with another Frostline: {value(software[0])} to {value(software[1])}")
     paid = [name for name in PAID_FOR if manifest.experiment.get(name) != other.experiment.get(name)]
@@ -119,7 +117,7 @@ def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -
 def changed(before: Manifest, now: Manifest, names: list[str]) -> list[str]:
     """Facts of the machine that are not what they were, with both values. A kernel is renewed every few weeks, so it
     alone makes no other machine."""
-    machines: list[Mapping[str, Any]] = [mapping(manifest.facts.get("machine")) for manifest in (before, now)]
+    machines = [manifest.facts.get("machine", {}) for manifest in (before, now)]
     pairs = {name: [machine.get(name, UNKNOWN) for machine in machines] for name in names}
     return [f"{name} {value(a)} to {value(b)}" for name, (a, b) in pairs.items() if differ(a, b)]
 

@@ -15,6 +15,7 @@ from typing import Any
 from harness import __version__
 from harness.files.problems import shown
 from harness.measure.machine import machine_facts
+from harness.record.facts import Fact, SoftwareFacts
 from targets.contract import DeploymentError
 from targets.local import containers
 
@@ -30,11 +31,10 @@ MEASURING = (
     "targets",
 )
 """Where a change may change what is measured. What reads and tells may be improved while a run goes on."""
-LASTING = ("cpu", "cpus", "memory_mb", "system", "host")
 LIBRARIES = {"locust", "gevent", "docker", "httptools", "uvicorn", "numpy", "scipy", "pyarrow", "pydantic"}
 
 
-def software_facts() -> dict[str, Any]:
+def software_facts() -> SoftwareFacts:
     """Versions, and the state of this checkout."""
     installed = {item.name.lower(): item.version for item in distributions()}
     status = _git("status", "--porcelain")
@@ -73,10 +73,17 @@ def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
     return digest.hexdigest()
 
 
-def lasting_facts(engine: bool) -> dict[str, Any]:
+def lasting_facts(engine: bool) -> dict[str, Fact]:
     """Facts that two trials of one run share; `engine`: containers are used. Written into the manifest."""
     machine = machine_facts()
-    facts = {name: machine[name] for name in LASTING} | {"measuring_sha256": measuring_sha256()}
+    facts: dict[str, Fact] = {
+        "cpu": machine["cpu"],
+        "cpus": machine["cpus"],
+        "memory_mb": machine["memory_mb"],
+        "system": machine["system"],
+        "host": machine["host"],
+        "measuring_sha256": measuring_sha256(),
+    }
     return facts | {f"engine_{name}": value for name, value in _engine_facts().items()} if engine else facts
 
 
@@ -117,7 +124,7 @@ def _git(*arguments: str) -> str | None:
 class Circumstances:
     """How things stand at one moment of a trial."""
 
-    facts: dict[str, Any]
+    facts: dict[str, Fact]
     engine_process: str | None
 
     @classmethod

@@ -5,14 +5,14 @@ import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 
+from harness.record.facts import MachineFacts
 from targets.clock import clock_id
 
 
-def machine_facts() -> dict[str, Any]:
+def machine_facts() -> MachineFacts:
     """Hardware and kernel. The host's name is hashed: it tells machines apart without naming them."""
     return {
         "cpu": _cpu_model(),

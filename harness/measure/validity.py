@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.record.facts import Fact
+
 PACE_SPAN_NS = 1_000_000_000
 
 
@@ -21,7 +23,7 @@ class Limits:
     throttling_counts: bool = True
     """Whether a generator that its control group throttled makes a trial INVALID."""
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, Fact]:
         """For a run's manifest."""
         return asdict(self)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import targets
 from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment
+from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
 from targets.contract import Order, Package, Target
 
@@ -23,7 +24,7 @@ class Visit:
     package: Package
     run_id: str
     attempt: int = 1
-    lasting: dict[str, Any] = field(default_factory=dict)
+    lasting: dict[str, Fact] = field(default_factory=dict)
     """Facts at the begin of the run, which must still hold."""
     witness: Path | None = None
     """A folder for what the workload and the deployment themselves say of this trial; None where nobody asks."""

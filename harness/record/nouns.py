@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 an
 
 from harness.files.problems import shown
 from harness.record.definition import definition_sha256
+from harness.record.facts import Facts
 
 RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
 
@@ -216,7 +217,7 @@ class Manifest(Record):
     """By target: kind, emulated, isolated."""
     packages: dict[str, dict[str, Any]] = {}
     """By workload/target: digest, size, base."""
-    facts: dict[str, Any] = {}
+    facts: Facts = {}
     prices: dict[str, Any] = {}
     """The price book of the experiment's region as it was when the run began; empty where there is none."""
     capacities: dict[str, dict[str, Any]] | None = None

@@ -6,7 +6,6 @@ from typing import Any
 
 from harness.analysis.notes import NOT_TRAFFIC
 from harness.analysis.summary import NO_TRIAL, Row
-from harness.files.problems import mapping
 from harness.record.estimate import Estimate
 from harness.record.figures import counted, figure
 from harness.record.nouns import package_identity
@@ -113,7 +112,7 @@ def facts(material: Material) -> Iterator[str]:
     for workload, ids in images.items():
         if len(ids) > 1:
             yield f"{workload}: its targets did not run the same package ({counted(len(ids), 'different digest')})"
-    software = mapping(material.run.manifest.facts.get("software"))
+    software = material.run.manifest.facts.get("software", {})
     if software.get("commit") is None:
         yield "the commit of Frostline's source is not known"
     if software.get("dirty"):

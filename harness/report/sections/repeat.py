@@ -8,7 +8,6 @@ from typing import Any
 import yaml
 
 from harness.errors import RecordError
-from harness.files.problems import mapping
 from harness.files.text import harmless
 from harness.files.whole import NAME, inside, sha256
 from harness.record.figures import MISSING, Cell, figure
@@ -39,7 +38,7 @@ def repeat(run: RunFolder) -> Repeat:
 
 def commands(manifest: Manifest) -> Iterator[str]:
     """For a shell; a name that is not safe in one is replaced."""
-    software = mapping(manifest.facts.get("software"))
+    software = manifest.facts.get("software", {})
     commit = software.get("commit")
     if isinstance(commit, str) and COMMIT.fullmatch(commit):
         yield f"git checkout {commit}"
@@ -57,7 +56,7 @@ def commands(manifest: Manifest) -> Iterator[str]:
 def digests(run: RunFolder) -> Table:
     """Seed and hashes. trials.jsonl holds the sha256 of every file of rows and samples."""
     manifest = run.manifest
-    software = mapping(manifest.facts.get("software"))
+    software = manifest.facts.get("software", {})
     told = {
         "run": manifest.run,
         "seed": manifest.seed,
@@ -108,6 +107,6 @@ def known(value: Any) -> str:
 
 def machine(manifest: Manifest) -> Table:
     """Where the run was made; the host's name is a hash."""
-    facts = mapping(manifest.facts.get("machine"))
+    facts = manifest.facts.get("machine", {})
     names = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
-    return two_columns("Machine", "host is a hash", {n.replace("_", " "): facts[n] for n in names if n in facts})
+    return two_columns("Machine", "host is a hash", {n.replace("_", " "): facts.get(n) for n in names if n in facts})
