@@ -3,13 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-<<<<<<< HEAD
-from harness.files.problems import mapping, shown
-from harness.record.nouns import MACHINE, Manifest, package_identity
-=======
 from harness.files.problems import shown
-from harness.record.nouns import Manifest, package_identity
->>>>>>> 95ddde8 (A run's facts are typed mappings)
+from harness.record.nouns import MACHINE, Manifest, package_identity
 
 SOFTWARE = ("frostline", "python")
 CODE = ("measuring_sha256", "source_sha256")
@@ -25,11 +20,7 @@ def differences(a: Manifest, b: Manifest) -> list[str]:
     return told
 
 
-<<<<<<< HEAD
-def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, Any, Any]]:
-=======
-def compared(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, object]]:
->>>>>>> 95ddde8 (A run's facts are typed mappings)
+def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, object]]:
     """Everything that both could be told apart by: its name and both values."""
     machines = a.facts.get("machine", {}), b.facts.get("machine", {})
     for name in MACHINE:
