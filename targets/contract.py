@@ -10,6 +10,9 @@ Kind = Literal["service", "function"]
 Phase = Callable[[str], AbstractContextManager[None]]
 """`with phase("weights"): ...` stamps one part of a start; a name may be entered more than once."""
 
+TIMELINE_HEADER = "x-frostline-timeline"
+"""The reply header in which whatever stands in front of a unit says what it did with the request, as JSON."""
+
 MB_PER_VCPU = 1769
 """A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.capacity.judging import Arrivals, first_break_s, percentile_ms, read_arrivals, warm_up_s
 from harness.capacity.order import CapacityOrder
 from harness.capacity.search import Probe
@@ -63,8 +65,9 @@ class Steps:
         run, trials = self._run(experiment)
         record = latest_attempts(run.trials())[0]
         arrivals, problems = read_arrivals(run, record)
-        if arrivals is None or not len(arrivals):
-            raise TrialError(f"nothing could be sent to {order.target}: {'; '.join(problems) or 'no arrivals'}")
+        if arrivals is None or np.isnan(arrivals.done_s).all():  # a service that could not be deployed has rows, too
+            why = "; ".join([*problems, *record.warnings]) or "no arrivals"
+            raise TrialError(f"nothing could be sent to {order.target}: {why}")
         self.warm_up_s = warm_up_s(arrivals)
         at = first_break_s(arrivals, order.percentile / 100, order.latency_ms, order.needed)
         load = trials[record.trial].load

@@ -1,7 +1,9 @@
 """`frostline load`: any HTTP endpoint, our schedules, our clock."""
 
 import json
+import math
 import socket
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,16 @@ from pydantic import ValidationError
 from rich.console import Console
 
 import loadprofiles
+from harness.analysis.stats import Floats, asked_over_trials, percentile
 from harness.errors import UsageError
 from harness.files.problems import problems_in, shown
-from harness.load.plan import LoadPlan
-from harness.load.process import LoadProcess, LoadResult
-from harness.load.wire import Fate
+from harness.load.process import LoadProcess, Sent
+from harness.load.wire import LoadPlan
 from harness.measure import validity
+from harness.measure.generator import lags_ns, problems_of
+from harness.measure.machine import HostTimes
+from harness.measure.rows import outcomes_of
+from harness.record.nouns import Outcome
 from harness.report.formats import ProgressFormat
 from loadprofiles import LoadProfile
 
@@ -46,7 +52,7 @@ class LoadOrder:
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return parts.hostname or "", parts.port or 80, path
 
-    def checked(self) -> LoadProfile:
+    def check(self) -> LoadProfile:
         """The load profile. UsageError with everything that cannot be done as asked."""
         problems = [*self._url_problems()]
         if self.workers < 1 or self.workers > 16:
@@ -86,80 +92,69 @@ class LoadOrder:
 
 def load_url(order: LoadOrder, format: ProgressFormat, console: Console) -> int:
     """Send the schedule and print what became of it; 1 when the generator itself did not keep up."""
-    load = order.checked()
+    load = order.check()
     body = order.body.read_bytes() if order.body else b""
-    offsets = load.arrivals(order.seed)
     method = "POST" if order.body else "GET"
     plan = LoadPlan("", [order.endpoint()], "", order.seconds, method, order.timeout_s, keep_replies=False)
     process = LoadProcess(order.workers)
+    before = HostTimes.now()
     try:
-        result = process.carry_out(plan, offsets, [body], lambda ended: None)
+        sent = process.carry_out(plan, load.arrivals(order.seed), [body], lambda ended: None)
     finally:
         process.close()
-    summary = summary_of(result, order)
+    summary = summarise(sent, order, before)
     if format == "json":
         print(json.dumps(summary))
     else:
-        _tell(summary, console)
+        _print(summary, console)
     return 1 if summary["problems"] else 0
 
 
-def summary_of(result: LoadResult, order: LoadOrder) -> dict[str, Any]:
-    """frostline/load/1: counts, latency from the schedule over all arrivals (a failure is infinitely late), lag."""
-    records = result.records
-    answered = (records["fate"] == Fate.ANSWERED) & (records["status"] < 400)
-    latency = np.where(answered, records["done_ns"] - records["scheduled_ns"], np.inf) / 1e6
-    service = ((records["done_ns"] - records["sent_ns"])[answered]) / 1e6
-    started = records["started_ns"] > 0
-    lag = (records["started_ns"] - records["scheduled_ns"])[started]
+def summarise(sent: Sent, order: LoadOrder, before: HostTimes) -> dict[str, Any]:
+    """frostline/load/1: counts, latency from the schedule over all arrivals (a failure is infinitely late), lag.
+
+    Any status below 400 is a good answer. `before`: the machine's times when the process began.
+    """
+    records, now, worker = sent.records, HostTimes.now(), sent.workers[0]
+    outcomes = outcomes_of(records, records["status"] < 400)
+    good = outcomes == Outcome.OK
     pace = validity.pace(records["scheduled_ns"], records["started_ns"])
-    shed = int((records["fate"] == Fate.SHED).sum())
-    problems = [
-        validity.lag_problem(
-            validity.percentile_ns(lag, 0.99), int(np.median(service) * 1e6) if len(service) else None
-        ),
-        validity.rate_problem(pace),
-        validity.shed_problem(shed),
-    ]
-    texts = [text for text in result.errors if text]
+    counts = {outcome: int((outcomes == outcome).sum()) for outcome in Outcome}
     return {
         "schema": LOAD_SCHEMA,
-        "url": order.url,
-        "profile": order.profile,
-        "rate": order.rate,
-        "seconds": order.seconds,
-        "seed": order.seed,
-        "workers": order.workers,
-        "timer": result.workers[0]["timer"],
-        "priority": result.workers[0]["priority"],
+        **{name: getattr(order, name) for name in ("url", "profile", "rate", "seconds", "seed", "workers")},
+        "timer": worker["timer"],
+        "priority": worker["priority"],
         "scheduled": len(records),
         "achieved_rate": None if pace is None else round(order.rate * pace, 4),
-        "good": int(answered.sum()),
-        "failed": int(((records["fate"] == Fate.FAILED) | ((records["fate"] == Fate.ANSWERED) & ~answered)).sum()),
-        "timed_out": int((records["fate"] == Fate.TIMED_OUT).sum()),
-        "shed": shed,
-        "unfinished": int((records["fate"] == Fate.UNFINISHED).sum()),
-        "latency_ms": _percentiles(latency),
-        "service_ms": _percentiles(service),
-        "lag_ms": _percentiles(lag / 1e6),
+        "good": counts[Outcome.OK],
+        "failed": counts[Outcome.FAILED] + counts[Outcome.THROTTLED],
+        **{name.value: counts[name] for name in (Outcome.TIMED_OUT, Outcome.SHED, Outcome.UNFINISHED)},
+        "latency_ms": _percentiles(np.where(good, records["done_ns"] - records["scheduled_ns"], np.inf) / 1e6),
+        "service_ms": _percentiles((records["done_ns"] - records["sent_ns"])[good] / 1e6),
+        "lag_ms": _percentiles(lags_ns(sent) / 1e6),
         "new_connections": int(records["fresh"].sum()),
-        "cpu_share": [round(worker["cpu_share"], 3) for worker in result.workers],
-        "errors": {text: texts.count(text) for text in sorted(set(texts))[:SHOWN_ERRORS]},
-        "problems": [problem for problem in problems if problem],
+        "cpu_share": [round(each["cpu_share"], 3) for each in sent.workers],
+        "errors": dict(Counter(text for text in sent.errors if text).most_common(SHOWN_ERRORS)),
+        "problems": problems_of(sent, good, now.steal_share(before), now.throttled_since(before)),
     }
 
 
-def _percentiles(values: Any) -> dict[str, float | None]:
-    """p50, p95, p99 and the most; None where there is none or where it falls among failures."""
-    names = {f"p{round(p * 100)}": p for p in PERCENTILES} | {"max": 1.0}
-    found = {
-        name: np.percentile(values, p * 100, method="inverted_cdf") if len(values) else np.inf
-        for name, p in names.items()
-    }
-    return {name: round(float(value), 4) if np.isfinite(value) else None for name, value in found.items()}
+def _percentiles(values: Floats) -> dict[str, float | None]:
+    """p50, p95, p99 and the most, ms; None where a trial's percentile would be withheld: of too few, among failures."""
+    figures = {f"p{round(p * 100)}": _percentile(values, p) for p in PERCENTILES}
+    return figures | {"max": _finite(float(values.max())) if len(values) else None}
 
 
-def _tell(summary: dict[str, Any], console: Console) -> None:
+def _percentile(values: Floats, p: float) -> float | None:
+    return _finite(percentile(values, p)) if len(values) >= asked_over_trials(p).per_trial else None
+
+
+def _finite(value: float) -> float | None:
+    return round(value, 4) if math.isfinite(value) else None
+
+
+def _print(summary: dict[str, Any], console: Console) -> None:
     counts = ("scheduled", "good", "failed", "timed_out", "shed", "unfinished")
     lines = [", ".join(f"{summary[name]} {name.replace('_', ' ')}" for name in counts)]
     for title, name in (

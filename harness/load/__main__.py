@@ -10,6 +10,7 @@ monkey.patch_all()  # before anything that touches sockets: Locust's rule
 
 import json  # noqa: E402
 import logging  # noqa: E402
+import math  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 from typing import Any  # noqa: E402
@@ -19,8 +20,7 @@ from gevent.fileobject import FileObjectPosix  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from harness.clock import now_ns  # noqa: E402
-from harness.load.plan import LoadPlan  # noqa: E402
-from harness.load.worker import Arrivals, Shift  # noqa: E402
+from harness.load.worker import LoneUser, Shift  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
 LEAD_NS = 300_000_000
@@ -37,12 +37,12 @@ class Alone:
     """One worker in this very process, on Locust's local runner."""
 
     def __init__(self) -> None:
-        self.environment = Environment(user_classes=[Arrivals])
+        self.environment = Environment(user_classes=[LoneUser])
         self.runner = self.environment.create_local_runner()
 
-    def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
-        """Run one plan; returns the moment of offset 0 and the worker's report."""
-        shift = Shift(self.environment, plan, 0, 1)
+    def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
+        """Run the plan in this folder; returns the moment of offset 0 and the worker's report."""
+        shift = Shift(self.environment, folder, 0, 1)
         self.environment.shift = shift  # type: ignore[attr-defined]
         self.runner.start(1, spawn_rate=1)
         if not shift.armed.wait(READY_LIMIT_S):
@@ -65,7 +65,7 @@ class Master:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.environment = Environment(user_classes=[Arrivals])
+        self.environment = Environment(user_classes=[LoneUser])
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
         self.inbox: dict[str, list[dict[str, Any]]] = {kind: [] for kind in self.KINDS}
         for kind in self.KINDS:
@@ -78,20 +78,18 @@ class Master:
             lambda: len(self.inbox["frostline_waiting"]) == workers, "workers did not report to Locust's master"
         )
 
-    def carry_out(self, plan: LoadPlan) -> tuple[int, list[dict[str, Any]]]:
-        """Run one plan; returns the moment of offset 0 and the workers' reports."""
+    def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
+        """Run the plan in this folder; returns the moment of offset 0 and the workers' reports."""
         self.inbox = {kind: [] for kind in self.KINDS}
         for rank, client in enumerate(sorted(self.runner.clients)):
-            self.runner.send_message(
-                "frostline_plan", {"folder": plan.folder, "rank": rank, "of": self.workers}, client
-            )
+            self.runner.send_message("frostline_plan", {"folder": folder, "rank": rank, "of": self.workers}, client)
         self._await(lambda: len(self.inbox["frostline_planned"]) == self.workers, "workers did not take the plan")
         self.runner.start(self.workers, spawn_rate=self.workers)
         self._await(lambda: len(self.inbox["frostline_armed"]) == self.workers, "workers did not get ready")
         begin_ns = now_ns() + LEAD_NS
         self.runner.send_message("frostline_go", {"begin_ns": begin_ns})
-        limit = plan.seconds + plan.drain_s + READY_LIMIT_S
-        self._await(lambda: len(self.inbox["frostline_done"]) == self.workers, "workers did not finish", limit)
+        # Without a limit: the run that gave the order knows how long it may take, and ends us with its patience.
+        self._await(lambda: len(self.inbox["frostline_done"]) == self.workers, "a worker has ended", math.inf)
         self.runner.stop()
         return begin_ns, sorted(self.inbox["frostline_done"], key=lambda report: int(report["rank"]))
 
@@ -99,7 +97,7 @@ class Master:
         self.inbox[msg.type].append(msg.data)
 
     def _await(self, condition: Any, problem: str, limit_s: float = READY_LIMIT_S) -> None:
-        deadline = now_ns() + int(limit_s * 1e9)
+        deadline = now_ns() + limit_s * 1e9
         while not condition():
             if now_ns() > deadline or any(process.poll() is not None for process in self.processes):
                 raise RuntimeError(problem)
@@ -108,11 +106,11 @@ class Master:
 
 def work(port: int) -> None:
     """One of several workers: takes plans from Locust's master until it goes."""
-    environment = Environment(user_classes=[Arrivals])
+    environment = Environment(user_classes=[LoneUser])
     runner = environment.create_worker_runner("127.0.0.1", port)
 
     def on_plan(environment: Environment, msg: Any, **_: Any) -> None:
-        shift = Shift(environment, LoadPlan.read(msg.data["folder"]), msg.data["rank"], msg.data["of"])
+        shift = Shift(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
         environment.shift = shift  # type: ignore[attr-defined]
         runner.send_message("frostline_planned", {"rank": shift.rank})
         shift.armed.wait()
@@ -141,7 +139,7 @@ def main() -> None:
     say(ready=count)
     for line in FileObjectPosix(sys.stdin.fileno(), "rb"):
         try:
-            begin_ns, reports = team.carry_out(LoadPlan.read(line.decode().strip()))
+            begin_ns, reports = team.carry_out(line.decode().strip())
         except Exception as error:  # told to the run, which decides
             say(error=f"{type(error).__name__}: {error}")
             continue

@@ -11,7 +11,7 @@ import httptools
 from gevent import monkey
 
 from harness.clock import now_ns
-from harness.load.plan import LoadPlan
+from harness.load.wire import LoadPlan
 
 Socket = monkey.get_original("socket", "socket")
 poll = monkey.get_original("select", "poll") if hasattr(select, "poll") else None
@@ -28,8 +28,8 @@ class TimedOut(Exception):
     """No whole reply within the time limit."""
 
 
-class Reply:
-    """What came back, with the stamps of the way there; filled as it happens, so a failure leaves what was reached."""
+class Exchange:
+    """One request under way and what came back so far; filled as it happens, so a failure leaves what was reached."""
 
     __slots__ = (
         "body",
@@ -60,7 +60,7 @@ class Connection:
         self.client = client
         self.address = address
         self.idle_since_ns = 0
-        self.reply = Reply()
+        self.exchange = Exchange()
         self.parser = httptools.HttpResponseParser(self)
         self.socket = Socket(socket.AF_INET, socket.SOCK_STREAM)
         self.socket.setblocking(False)
@@ -83,23 +83,23 @@ class Connection:
             self._wait_writable()
             sent += self.socket.send(data[sent:])
 
-    def receive(self, reply: Reply) -> None:
+    def receive(self, exchange: Exchange) -> None:
         """Read until the reply is whole. RequestFailed when it does not come whole."""
-        self.reply = reply
-        while not reply.complete:
+        self.exchange = exchange
+        while not exchange.complete:
             try:
                 data = self.socket.recv(CHUNK)
             except BlockingIOError:
                 self.client.hub.wait(self.readable)
                 continue
-            if not reply.first_byte_ns:
-                reply.first_byte_ns = now_ns()
+            if not exchange.first_byte_ns:
+                exchange.first_byte_ns = now_ns()
             if data:
                 self.parser.feed_data(data)
-            elif reply.status and not reply.framed:
+            elif exchange.status and not exchange.framed:
                 return  # a reply without a length ends with its connection
             else:
-                raise RequestFailed("closed in mid-reply" if reply.status else "closed before the reply")
+                raise RequestFailed("closed in mid-reply" if exchange.status else "closed before the reply")
 
     def gone(self) -> bool:
         """Whether the other side closed an idle connection; poll(), since select() fails past descriptor 1023."""
@@ -119,24 +119,24 @@ class Connection:
         """httptools: one header."""
         name = name.lower()
         if name in (b"content-length", b"transfer-encoding"):
-            self.reply.framed = True
+            self.exchange.framed = True
         elif name == self.client.kept_header:
-            self.reply.kept = value
+            self.exchange.kept = value
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
-        self.reply.status = self.parser.get_status_code()
+        self.exchange.status = self.parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
         """httptools: a piece of the body."""
-        self.reply.size += len(body)
+        self.exchange.size += len(body)
         if self.client.keep_replies:
-            self.reply.body.append(body)
+            self.exchange.body.append(body)
 
     def on_message_complete(self) -> None:
         """httptools: the reply is whole, unless it was an interim one."""
-        self.reply.complete = self.reply.status >= 200
-        self.reply.reusable = self.parser.should_keep_alive()
+        self.exchange.complete = self.exchange.status >= 200
+        self.exchange.reusable = self.parser.should_keep_alive()
 
     def _wait_writable(self) -> None:
         writable = self.client.hub.loop.io(self.socket.fileno(), WRITE)
@@ -161,8 +161,6 @@ class Client:
 
     def prewarm(self) -> None:
         """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
-        if self.plan.fresh_connections:
-            return
         for idle, address in zip(self._idle, self.addresses, strict=True):
             for _ in range(self.plan.prewarm):
                 connection = Connection(self, address)
@@ -174,25 +172,25 @@ class Client:
                 connection.idle_since_ns = now_ns()
                 idle.append(connection)
 
-    def ask(self, index: int, reply: Reply) -> None:
-        """One request and its reply. Raises RequestFailed, TimedOut or OSError; `reply` then holds what was reached."""
+    def ask(self, index: int, exchange: Exchange) -> None:
+        """One request and its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
         turn = index % len(self.requests)
         data = self.requests[turn][index % len(self.requests[turn])]
-        connection = self._connection(turn, reply)
+        connection = self._connection(turn, exchange)
         timer = gevent.Timeout.start_new(self.timeout, TimedOut("no reply in time"))
         try:
-            if reply.fresh:
+            if exchange.fresh:
                 connection.connect()
             connection.send(data)
-            reply.sent_ns = now_ns()
-            connection.receive(reply)
-            reply.done_ns = now_ns()
+            exchange.sent_ns = now_ns()
+            connection.receive(exchange)
+            exchange.done_ns = now_ns()
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise RequestFailed(f"not HTTP/1.1: {error}") from error
         finally:
             timer.close()
-            if reply.complete and reply.reusable and not self.plan.fresh_connections:
-                connection.idle_since_ns = reply.done_ns
+            if exchange.complete and exchange.reusable:
+                connection.idle_since_ns = exchange.done_ns
                 self._idle[turn].append(connection)
             else:
                 connection.close()
@@ -203,15 +201,16 @@ class Client:
             while idle:
                 idle.pop().close()
 
-    def _connection(self, turn: int, reply: Reply) -> Connection:
+    def _connection(self, turn: int, exchange: Exchange) -> Connection:
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
             if now_ns() - connection.idle_since_ns < PROBE_AFTER_NS or not connection.gone():
                 return connection
             connection.close()
-        reply.fresh = True
-        return Connection(self, self.addresses[turn])
+        connection = Connection(self, self.addresses[turn])  # OSError where this process has no descriptor left
+        exchange.fresh = True
+        return connection
 
 
 def _request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> bytes:
@@ -219,6 +218,4 @@ def _request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> byt
     lines = [f"{plan.method} {path} HTTP/1.1", f"Host: {host}:{port}"]
     if body or plan.method == "POST":
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    if plan.fresh_connections:
-        lines.append("Connection: close")
     return "\r\n".join([*lines, "", ""]).encode() + body

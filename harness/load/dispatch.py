@@ -1,22 +1,26 @@
 """Starts every arrival at its scheduled moment, whatever became of the ones before: an open loop."""
 
 import array
+import ctypes
+import os
+import sys
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import gevent
 import gevent.event
 import greenlet
 
 from harness.clock import now_ns
-from harness.load.client import Client, Reply, RequestFailed, TimedOut
-from harness.load.timer import timer
-from harness.load.wire import RECORD, REPLY, ErrorTexts, Fate
+from harness.load.client import Client, Exchange, RequestFailed, TimedOut
+from harness.load.wire import RECORD, REPLY, ErrorTexts, Fate, fate_of
 
+TFD_TIMER_ABSTIME = 1
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""
 
-Finished = Callable[[int, Reply, BaseException | None], None]
+Finished = Callable[[int, Exchange, BaseException | None], None]
 
 
 class Dispatcher:
@@ -49,7 +53,7 @@ class Dispatcher:
         if not self.indexes:
             self.done.set()
             return
-        self._timer = timer(self._due)
+        self._timer = best_timer(self._due)
         self.timer_name = self._timer.name
         self._timer.arm(begin_ns + self.offsets_ns[self.indexes[0]])
 
@@ -70,7 +74,7 @@ class Dispatcher:
             budget -= 1
             position, self._position = self._position, self._position + 1
             if self.in_flight >= self.cap:
-                self._record(position, index, scheduled_ns, now_ns(), Reply(), Fate.SHED, "")
+                self._record(position, index, scheduled_ns, now_ns(), Exchange(), Fate.SHED, "")
                 self._end()
             else:
                 greenlet.greenlet(self._one, self._hub).switch(position, index, scheduled_ns)
@@ -78,25 +82,25 @@ class Dispatcher:
     def _one(self, position: int, index: int, scheduled_ns: int) -> None:
         started_ns = now_ns()
         self.in_flight += 1
-        reply = Reply()
-        self._record(position, index, scheduled_ns, started_ns, reply, Fate.UNFINISHED, "")
+        exchange = Exchange()
+        self._record(position, index, scheduled_ns, started_ns, exchange, Fate.UNFINISHED, "")
         in_flight, fate, text = self.in_flight, Fate.ANSWERED, ""
         problem: BaseException | None = None
         try:
-            self.client.ask(index, reply)
+            self.client.ask(index, exchange)
         except TimedOut as error:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError) as error:
-            fate, text, problem = Fate.FAILED, str(error) or type(error).__name__, error
-        if not reply.done_ns:
-            reply.done_ns = now_ns()
+            fate, text, problem = fate_of(error), str(error) or type(error).__name__, error
+        if not exchange.done_ns:
+            exchange.done_ns = now_ns()
         self.in_flight -= 1
-        self._record(position, index, scheduled_ns, started_ns, reply, fate, text, in_flight)
-        if reply.body or reply.kept:
-            body = b"".join(reply.body)
-            self.replies += (REPLY.pack(index, len(reply.kept), len(body)), reply.kept, body)
+        self._record(position, index, scheduled_ns, started_ns, exchange, fate, text, in_flight)
+        if exchange.body or exchange.kept:
+            body = b"".join(exchange.body)
+            self.replies += (REPLY.pack(index, len(exchange.kept), len(body)), exchange.kept, body)
         if self._finished is not None:
-            self._finished(scheduled_ns, reply, problem)
+            self._finished(scheduled_ns, exchange, problem)
         self._end()
 
     def _record(
@@ -105,7 +109,7 @@ class Dispatcher:
         index: int,
         scheduled_ns: int,
         started_ns: int,
-        reply: Reply,
+        exchange: Exchange,
         fate: Fate,
         text: str,
         in_flight: int | None = None,
@@ -116,18 +120,98 @@ class Dispatcher:
             index,
             scheduled_ns,
             started_ns,
-            reply.sent_ns,
-            reply.first_byte_ns,
-            reply.done_ns,
-            reply.size,
+            exchange.sent_ns,
+            exchange.first_byte_ns,
+            exchange.done_ns,
+            exchange.size,
             self.in_flight if in_flight is None else in_flight,
-            reply.status,
+            exchange.status,
             self.errors.number(text) if text else 0,
             fate,
-            reply.fresh,
+            exchange.fresh,
         )
 
     def _end(self) -> None:
         self.ended += 1
         if self.ended == len(self.indexes):
             self.done.set()
+
+
+class Timer(Protocol):
+    """Calls back in the hub at an absolute moment, once per arm; the callback must not block."""
+
+    name: str
+
+    def arm(self, at_ns: int) -> None:
+        """Call back at this moment of CLOCK_MONOTONIC, at once when it has passed."""
+
+    def close(self) -> None:
+        """No more calls."""
+
+
+class _Itimerspec(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_long) for name in ("interval_s", "interval_ns", "value_s", "value_ns")]
+
+
+class KernelTimer:
+    """Linux timerfd on CLOCK_MONOTONIC, watched at top priority; epoll rounds gevent's own timers up to 1 ms."""
+
+    name = "timerfd"
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        hub: Any = gevent.get_hub()
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._descriptor = self._libc.timerfd_create(time.CLOCK_MONOTONIC, os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._descriptor < 0:
+            raise OSError(ctypes.get_errno(), "timerfd_create failed")
+        self._spec = _Itimerspec()
+        self._callback = callback
+        self._watcher = hub.loop.io(self._descriptor, 1, priority=hub.loop.MAXPRI)
+        self._watcher.start(self._fired)
+
+    def arm(self, at_ns: int) -> None:
+        """Set the kernel's timer."""
+        self._spec.value_s, self._spec.value_ns = divmod(max(1, at_ns), 1_000_000_000)
+        self._libc.timerfd_settime(self._descriptor, TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._watcher.stop()
+        self._watcher.close()
+        os.close(self._descriptor)
+
+    def _fired(self) -> None:
+        try:
+            os.read(self._descriptor, 8)
+        except BlockingIOError:
+            return
+        self._callback()
+
+
+class LoopTimer:
+    """Where there is no timerfd: the hub's own timer, a millisecond coarse. The result names it."""
+
+    name = "gevent (1 ms)"
+
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self._loop: Any = gevent.get_hub().loop
+        self._callback = callback
+        self._timer: Any = None
+
+    def arm(self, at_ns: int) -> None:
+        """Start a one-shot timer."""
+        self.close()
+        self._timer = self._loop.timer(max(0.0, (at_ns - now_ns()) / 1e9))
+        self._timer.start(self._callback)
+
+    def close(self) -> None:
+        """Stop it."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+
+def best_timer(callback: Callable[[], None]) -> Timer:
+    """The best timer that this system has."""
+    return KernelTimer(callback) if sys.platform == "linux" else LoopTimer(callback)

@@ -16,7 +16,7 @@ from locust.runners import LocalRunner
 
 import loadprofiles
 from harness.clock import now_ns
-from harness.load.plan import LoadPlan
+from harness.load.wire import LoadPlan
 from harness.load.worker import OpenLoopUser, Shift
 from loadprofiles.contract import fingerprint
 
@@ -46,7 +46,7 @@ def check(environment: Environment, **_: Any) -> None:
         raise SystemExit("this locustfile runs in one process: for several use `frostline load --workers N`")
 
 
-class Arrivals(OpenLoopUser):
+class Schedule(OpenLoopUser):
     """One user, whatever number is asked for: the schedule makes the rate."""
 
     fixed_count = 1
@@ -71,7 +71,7 @@ class Arrivals(OpenLoopUser):
             report_to_locust=True,
         )
         plan.write(offsets, [Path(options.body).read_bytes()] if options.body else [b""])
-        self.environment.shift = Shift(self.environment, plan, 0, 1)
+        self.environment.shift = Shift(self.environment, plan.folder, 0, 1)
         gevent.spawn(self._begin)
 
     def _begin(self) -> None:

@@ -3,28 +3,43 @@
 import contextlib
 import json
 import os
+import selectors
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
+from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.plan import LoadPlan
-from harness.load.wire import FIELDS, REPLY
+from harness.load.wire import FIELDS, REPLY, Fate, LoadPlan, cap_problem
 from loadprofiles.contract import fingerprint
+from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
 
 Progress = Callable[[int], None]
+Records = np.ndarray[Any, Any]
+RECORD_TYPE = np.dtype(list(FIELDS))
+MARGIN_S = 120.0
+"""Beyond a plan's schedule and drain: for starting the load process, getting ready and writing what was seen."""
+
+
+class WorkerReport(TypedDict):
+    """What a worker says of itself when its share is done."""
+
+    rank: int
+    cpu_share: float
+    priority: str
+    timer: str
 
 
 @dataclass(frozen=True)
-class KeptReply:
+class Reply:
     """One reply as it came: the kept header's value and the body."""
 
     header: bytes
@@ -32,15 +47,52 @@ class KeptReply:
 
 
 @dataclass(frozen=True)
-class LoadResult:
-    """What became of a schedule. `records` has one row per arrival, in order; stamps are absolute, 0 where none."""
+class Arrival:
+    """One request that was sent outside the load process, at a forced start or to an added replica; 0 as in RECORD."""
+
+    index: int
+    scheduled_ns: int
+    fate: Fate
+    sent_ns: int = 0
+    first_byte_ns: int = 0
+    done_ns: int = 0
+    status: int = 0
+    in_flight: int = 0
+    fresh: bool = False
+    error: str = ""
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Every arrival of a trial and what came of it, in order; stamps are absolute, 0 where there is none."""
 
     begin_ns: int
-    records: "np.ndarray[Any, Any]"
+    records: Records
     errors: list[str]
     """By record: its error text, "" when there is none."""
-    replies: dict[int, KeptReply]
-    workers: list[dict[str, Any]]
+    replies: dict[int, Reply]
+    """By index; only what had a body or the kept header."""
+    workers: list[WorkerReport] = field(default_factory=list)
+    """Empty where no schedule was carried out."""
+
+    @classmethod
+    def of(cls, begin_ns: int, arrivals: Sequence[Arrival]) -> "Sent":
+        """The same form for what was sent one by one."""
+        records = np.zeros(len(arrivals), RECORD_TYPE)
+        for name in ("index", "scheduled_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "in_flight", "fate"):
+            records[name] = [getattr(arrival, name) for arrival in arrivals]
+        records["fresh"] = [arrival.fresh for arrival in arrivals]
+        replies = {arrival.index: arrival.reply for arrival in arrivals if arrival.reply is not None}
+        records["reply_bytes"] = [len(arrival.reply.body) if arrival.reply else 0 for arrival in arrivals]
+        return cls(begin_ns, records, [arrival.error for arrival in arrivals], replies)
+
+    def then(self, later: "Sent") -> "Sent":
+        """These arrivals and those that were sent beside them."""
+        records = np.concatenate([self.records, later.records])
+        return replace(
+            self, records=records, errors=self.errors + later.errors, replies={**self.replies, **later.replies}
+        )
 
 
 class LoadProcess:
@@ -54,21 +106,24 @@ class LoadProcess:
             [sys.executable, "-m", "harness.load", str(workers), str(held)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            bufsize=0,
             env={**os.environ, **(environment or {})},
             pass_fds=(held,),
-            text=True,
             start_new_session=True,
         )
         os.close(held)
+        self._unread = b""
 
-    def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> LoadResult:
+    def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError."""
+        if problem := cap_problem(plan.cap, most_descriptors()):
+            raise TrialError(problem)
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
         plan.write(offsets, bodies)
         try:
-            message = self._order(str(folder), progress)
-            return _read(plan, message, len(offsets))
+            message = self._order(plan, progress)
+            return read_sent(plan, message, len(offsets))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -88,14 +143,13 @@ class LoadProcess:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _order(self, folder: str, progress: Progress) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None
+    def _order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
+        assert self._process.stdin is not None
         try:
-            self._process.stdin.write(folder + "\n")
-            self._process.stdin.flush()
+            self._process.stdin.write(plan.folder.encode() + b"\n")
         except OSError as error:
             raise TrialError(f"the load process has ended: {error}") from error
-        for line in self._process.stdout:
+        for line in self._lines(plan.seconds + plan.drain_s + MARGIN_S):
             message: dict[str, Any] = json.loads(line)
             if "error" in message:
                 raise TrialError(f"the load process failed: {message['error']}")
@@ -105,25 +159,42 @@ class LoadProcess:
                 progress(message["ended"])
         raise TrialError(f"the load process ended with status {self._process.wait()}")
 
+    def _lines(self, limit_s: float) -> Iterator[bytes]:
+        """What it says, line by line, until it ends. TrialError when that takes too long: then it is of no more use."""
+        assert self._process.stdout is not None
+        deadline = now_ns() + int(limit_s * 1e9)
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while True:
+                *lines, self._unread = self._unread.split(b"\n")
+                yield from lines
+                if not selector.select(max(0.0, (deadline - now_ns()) / 1e9)):
+                    self._process.kill()
+                    raise TrialError(f"the load process did not end its schedule within {limit_s:.0f} s: it was killed")
+                data = os.read(self._process.stdout.fileno(), 65_536)
+                if not data:
+                    return
+                self._unread += data
 
-def _read(plan: LoadPlan, message: dict[str, Any], count: int) -> LoadResult:
+
+def read_sent(plan: LoadPlan, message: dict[str, Any], count: int) -> Sent:
     """Join the workers' stripes. TrialError unless every arrival has exactly one record."""
     ranks = range(len(message["workers"]))
-    stripes = [np.fromfile(plan.output("records", rank), dtype=np.dtype(list(FIELDS))) for rank in ranks]
+    stripes = [np.fromfile(plan.output("records", rank), dtype=RECORD_TYPE) for rank in ranks]
     order = np.argsort(np.concatenate([stripe["index"] for stripe in stripes]), kind="stable")
     records = np.concatenate(stripes)[order]
     if not np.array_equal(records["index"], np.arange(count)):
         raise TrialError(f"coverage is not exact: {len(records)} records for {count} arrivals")
     texts = [json.loads(plan.output("errors", rank).read_text()) for rank in ranks]
     errors = [text[number] for text, stripe in zip(texts, stripes, strict=True) for number in stripe["error"]]
-    replies = {index: reply for rank in ranks for index, reply in _replies(plan.output("replies", rank))}
-    return LoadResult(message["begin_ns"], records, [errors[at] for at in order], replies, message["workers"])
+    replies = {index: reply for rank in ranks for index, reply in _read_replies(plan.output("replies", rank))}
+    return Sent(message["begin_ns"], records, [errors[at] for at in order], replies, message["workers"])
 
 
-def _replies(path: Path) -> Iterator[tuple[int, KeptReply]]:
+def _read_replies(path: Path) -> Iterator[tuple[int, Reply]]:
     data, at = path.read_bytes(), 0
     while at < len(data):
         index, header, body = REPLY.unpack_from(data, at)
         at += REPLY.size
-        yield index, KeptReply(data[at : at + header], data[at + header : at + header + body])
+        yield index, Reply(data[at : at + header], data[at + header : at + header + body])
         at += header + body

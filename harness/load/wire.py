@@ -1,7 +1,22 @@
-"""One fixed-size record per scheduled arrival, written before the request is sent, so that nothing can vanish."""
+"""What a run and its load process hand each other, as files in one folder.
 
+Plan: where to send, when and what; one for each schedule. Arrival: one scheduled request. Record: what the generator
+saw of an arrival, of fixed size, written before the request is sent, so that nothing can vanish. Reply: a header and a
+body, where these are kept.
+"""
+
+import array
+import errno
+import json
 import struct
+from dataclasses import asdict, dataclass
 from enum import IntEnum
+from pathlib import Path
+
+from harness.errors import TrialError
+from loadprofiles.contract import fingerprint
+
+SCHEDULE, BODIES, PLAN = "schedule.f64", "bodies.bin", "plan.json"
 
 RECORD = struct.Struct("<qqqqqqiiHHBBxx")
 """As FIELDS below; stamps are in ns, and 0 is what did not happen."""
@@ -26,6 +41,13 @@ FIELDS = (
 REPLY = struct.Struct("<qII")
 """Before each kept reply: index, bytes of the timeline header, bytes of the body."""
 
+DEFAULT_CAP = 20_000
+RESERVED = 100
+"""Descriptors that a load process needs beside its connections."""
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
+"""This machine has no descriptor or no port left: the generator's fault, never the target's."""
+
 
 class Fate(IntEnum):
     """What the generator knows of an arrival; whether an answer is right is judged later, from the kept reply."""
@@ -35,6 +57,31 @@ class Fate(IntEnum):
     FAILED = 2
     TIMED_OUT = 3
     SHED = 4
+    """Not sent: as many as the plan's cap were in flight."""
+    EXHAUSTED = 5
+    """Not sent: the generator had no descriptor or port for it."""
+
+
+def fate_of(error: Exception) -> Fate:
+    """Of a request without an answer: whether the target failed, or the generator had nothing left to send it with."""
+    return Fate.EXHAUSTED if isinstance(error, OSError) and error.errno in EXHAUSTED else Fate.FAILED
+
+
+def most_in_flight(descriptors: int) -> int:
+    """Requests that a process with so many descriptors can have under way."""
+    return max(0, descriptors - RESERVED)
+
+
+def cap_problem(cap: int, descriptors: int) -> str | None:
+    """Why a process that may have so many descriptors cannot have `cap` requests in flight, and the fix.
+
+    The default gives way instead: an arrival beyond what fits is shed, which makes its trial INVALID with the number.
+    """
+    most = most_in_flight(descriptors)
+    if cap <= most or cap == DEFAULT_CAP:
+        return None
+    allowed = f"a process may have {descriptors} descriptors here, enough for {most} requests in flight"
+    return f"load.cap: {cap} is not accepted: {allowed}: lower it, or raise the limit (ulimit -Hn {cap + RESERVED})"
 
 
 class ErrorTexts:
@@ -51,11 +98,65 @@ class ErrorTexts:
         text = text[:200]
         if text not in self._numbers:
             if len(self.texts) >= self.MOST:
-                return self.number_of_rest()
+                return len(self.texts) - 1
             self._numbers[text] = len(self.texts)
             self.texts.append(text)
         return self._numbers[text]
 
-    def number_of_rest(self) -> int:
-        """The number that stands for all further texts."""
-        return len(self.texts) - 1
+
+@dataclass(frozen=True)
+class LoadPlan:
+    """One schedule for one deployment. `endpoints` are (host, port, path), taken in turn, as are the bodies."""
+
+    folder: str
+    endpoints: list[tuple[str, int, str]]
+    sha256: str
+    seconds: float
+    method: str = "POST"
+    timeout_s: float = 60.0
+    cap: int = DEFAULT_CAP
+    """Most requests in flight; an arrival beyond it is shed, and counted."""
+    prewarm: int = 16
+    keep_replies: bool = True
+    kept_header: str = ""
+    report_to_locust: bool = False
+
+    @property
+    def drain_s(self) -> float:
+        """How long after the last arrival replies are waited for: every request then has timed out or ended."""
+        return self.timeout_s + 5
+
+    def write(self, offsets: "array.array[float]", bodies: list[bytes]) -> None:
+        """Put the schedule, the bodies and this plan into the folder."""
+        folder = Path(self.folder)
+        (folder / SCHEDULE).write_bytes(offsets.tobytes())
+        (folder / BODIES).write_bytes(b"".join(struct.pack("<I", len(body)) + body for body in bodies))
+        (folder / PLAN).write_text(json.dumps(asdict(self)))
+
+    @classmethod
+    def read(cls, folder: str) -> "LoadPlan":
+        """The plan in this folder."""
+        fields = json.loads((Path(folder) / PLAN).read_text())
+        fields["endpoints"] = [tuple(endpoint) for endpoint in fields["endpoints"]]
+        return cls(**fields)
+
+    def offsets(self) -> "array.array[float]":
+        """The schedule, in seconds. TrialError when it is not the one that was planned."""
+        offsets = array.array("d")
+        offsets.frombytes((Path(self.folder) / SCHEDULE).read_bytes())
+        if fingerprint(offsets) != self.sha256:
+            raise TrialError("the schedule on disk is not the one that was planned")
+        return offsets
+
+    def bodies(self) -> list[bytes]:
+        """The request bodies; at least one."""
+        data, bodies, at = (Path(self.folder) / BODIES).read_bytes(), [], 0
+        while at < len(data):
+            (size,) = struct.unpack_from("<I", data, at)
+            bodies.append(data[at + 4 : at + 4 + size])
+            at += 4 + size
+        return bodies or [b""]
+
+    def output(self, kind: str, rank: int) -> Path:
+        """Where worker `rank` leaves its records, replies or errors."""
+        return Path(self.folder) / f"{kind}.{rank}"

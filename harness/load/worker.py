@@ -2,6 +2,7 @@
 
 import gc
 import json
+from dataclasses import replace
 from typing import Any
 
 import gevent.event
@@ -10,9 +11,11 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from harness.clock import cpu_ns, now_ns
-from harness.load.client import Client, Reply
+from harness.errors import TrialError
+from harness.load.client import Client, Exchange
 from harness.load.dispatch import Dispatcher
-from harness.load.plan import LoadPlan
+from harness.load.wire import LoadPlan, cap_problem, most_in_flight
+from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
 
 COOL_DOWN = (50_000, 20, 100)
@@ -22,8 +25,11 @@ COOL_DOWN = (50_000, 20, 100)
 class Shift:
     """Worker `rank` of `of` carries out arrivals rank, rank + of, ...: together they are exactly the schedule."""
 
-    def __init__(self, environment: Environment, plan: LoadPlan, rank: int, of: int) -> None:
-        self.plan = plan
+    def __init__(self, environment: Environment, folder: str, rank: int, of: int) -> None:
+        plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
+        if problem := cap_problem(plan.cap, descriptors):
+            raise TrialError(problem)
+        self.plan = plan = replace(plan, cap=min(plan.cap, most_in_flight(descriptors)))
         self.rank = rank
         self.environment = environment
         offsets = plan.offsets()
@@ -78,15 +84,15 @@ class Shift:
             file.writelines(self.dispatcher.replies)
         self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
 
-    def _tell_locust(self, scheduled_ns: int, reply: Reply, problem: BaseException | None) -> None:
+    def _tell_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:
         """Locust's own statistics count from the schedule, too; published figures never come from them."""
-        if problem is None and reply.status >= 400:
-            problem = RuntimeError(f"HTTP {reply.status}")
+        if problem is None and exchange.status >= 400:
+            problem = RuntimeError(f"HTTP {exchange.status}")
         self.environment.events.request.fire(  # type: ignore[no-untyped-call]
             request_type=self.plan.method,
             name=self.plan.endpoints[0][2],
-            response_time=(reply.done_ns - scheduled_ns) / 1e6,
-            response_length=reply.size,
+            response_time=(exchange.done_ns - scheduled_ns) / 1e6,
+            response_length=exchange.size,
             exception=problem,
             context={},
         )
@@ -105,5 +111,5 @@ class OpenLoopUser(User):
         raise StopUser
 
 
-class Arrivals(OpenLoopUser):
-    """The user class that is spawned."""
+class LoneUser(OpenLoopUser):
+    """The user class that a load process spawns."""

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated, Any, NotRequired, TypeVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict  # pydantic's rule below Python 3.12
 
 from harness.record.nouns import PHASES, Outcome, StartClass
 from targets.contract import Event
@@ -17,65 +18,65 @@ Unit = Annotated[str, Field(min_length=1, max_length=200)]
 STEPS = {"load": "loaded", "create": "created", "start": "started"}
 INSIDE = ("imports", "weights", "tokenizer", "connections")
 """Phases that the serving code stamps itself."""
+PROVEN_COLD = (StartClass.COLD, StartClass.COLD_REINIT)
+"""What a forced cold start must have been."""
 
 
-@dataclass(frozen=True)
-class Stamps:
-    """Absolute moments of one request as the sender saw it, ns; None for what did not happen."""
-
-    scheduled_ns: int
-    started_ns: int | None = None
-    sent_ns: int | None = None
-    first_byte_ns: int | None = None
-    done_ns: int | None = None
-
-
-class Init(BaseModel):
+class Init(TypedDict):
     """A start, as the serving code stamped it."""
 
     entered_ns: Moment
     phases_ns: dict[str, Moment]
 
 
-class Inside(BaseModel):
+class Inside(TypedDict):
     """What an envelope must look like to be evidence. It comes from whatever answered, so nothing is taken on trust."""
 
     unit: Unit
-    clock: Annotated[str, Field(max_length=200)] | None = None
+    clock: NotRequired[Annotated[str, Field(max_length=200)] | None]
     invocation: Counter
     begun_ns: Moment
     ended_ns: Moment
-    init_ended_ns: Moment | None = None
-    received_ns: Moment | None = None
-    gpu_ns: Moment | None = None
-    init: Init | None = None
+    init_ended_ns: NotRequired[Moment | None]
+    received_ns: NotRequired[Moment | None]
+    gpu_ns: NotRequired[Moment | None]
+    init: NotRequired[Init | None]
 
 
-class Outside(BaseModel):
+class Outside(TypedDict):
     """What the front's header must look like to be evidence; it has all of it only when a sandbox was asked."""
 
     received_ns: Moment
-    unit: Unit | None = None
-    unit_request: Counter | None = None
-    asked_ns: Moment | None = None
-    spans_ns: dict[str, tuple[Moment, Moment]] = {}
-    started_for_request: bool = False
+    unit: NotRequired[Unit | None]
+    unit_request: NotRequired[Counter | None]
+    asked_ns: NotRequired[Moment | None]
+    spans_ns: NotRequired[dict[str, tuple[Moment, Moment]]]
+    started_for_request: NotRequired[bool]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a reply and the deployment's log say about one request."""
+    """Everything that a reply says about one request."""
 
-    inside: Mapping[str, Any] = field(default_factory=dict)
-    """From the payload: the fields of Inside that it gave, or nothing."""
-    outside: Mapping[str, Any] = field(default_factory=dict)
-    """From the front's header: the fields of Outside that it gave, or nothing."""
+    inside: Inside | None = None
+    """From the payload; None where it is no envelope."""
+    outside: Outside | None = None
+    """From the front's header; None where there is none."""
 
     @property
     def unit(self) -> str | None:
-        """Who answered."""
-        found = self.outside.get("unit", self.inside.get("unit"))
-        return None if found is None else str(found)
+        """Who answered: by the front's word, where it names a unit, else by its own."""
+        return (self.outside and self.outside.get("unit")) or (self.inside and self.inside["unit"]) or None
+
+    @property
+    def invocation(self) -> int | None:
+        """The unit's own count of its calls."""
+        return self.inside["invocation"] if self.inside else None
+
+    @property
+    def unit_request(self) -> int | None:
+        """The front's count of what it asked this unit."""
+        return self.outside.get("unit_request") if self.outside else None
 
 
 class UnitLog:
@@ -108,9 +109,8 @@ class UnitLog:
 
 def start_class(evidence: Evidence, log: UnitLog) -> StartClass | None:
     """From counters and logs only. A lost reply of a request that started a sandbox is cold by the front's word."""
-    unit, invocation = evidence.unit, evidence.inside.get("invocation")
-    request = evidence.outside.get("unit_request")
-    if request == 1 and evidence.outside.get("started_for_request"):
+    unit, invocation, request = evidence.unit, evidence.invocation, evidence.unit_request
+    if request == 1 and evidence.outside and evidence.outside.get("started_for_request"):
         return StartClass.COLD_REINIT if log.overran(unit) else StartClass.COLD
     if invocation is None:
         return None
@@ -124,66 +124,68 @@ def start_class(evidence: Evidence, log: UnitLog) -> StartClass | None:
 def queue_ns(evidence: Evidence) -> int | None:
     """Time in a queue of the platform's: before a sandbox was asked, or inside a replica before a thread was free."""
     inside, outside = evidence.inside, evidence.outside
-    if "received_ns" in inside:
-        return int(inside["begun_ns"] - inside["received_ns"])
-    if "received_ns" in outside and "asked_ns" in outside:
+    if inside and (received_ns := inside.get("received_ns")) is not None:
+        return inside["begun_ns"] - received_ns
+    if outside and (asked_ns := outside.get("asked_ns")) is not None:
         begun = [span[0] for span in outside.get("spans_ns", {}).values()]
-        return int(min([outside["asked_ns"], *begun]) - outside["received_ns"])
+        return min([asked_ns, *begun]) - outside["received_ns"]
     return None
 
 
-def phases_ns(evidence: Evidence, stamps: Stamps, log: UnitLog, same_clock: bool) -> dict[str, int]:
+def phases_ns(
+    evidence: Evidence, scheduled_ns: int, done_ns: int | None, log: UnitLog, same_clock: bool
+) -> dict[str, int]:
     """Parts of a start, ns by name; with `unaccounted` they add up to scheduled -> done. Empty without an answer."""
-    init = evidence.inside.get("init")
-    if not init or stamps.done_ns is None:
+    inside = evidence.inside
+    init = inside.get("init") if inside else None
+    if not inside or not init or done_ns is None:
         return {}
-    found = {name: int(init["phases_ns"][name]) for name in INSIDE if name in init["phases_ns"]}
-    found["first_inference"] = int(evidence.inside["ended_ns"] - evidence.inside["begun_ns"])
+    parts = {name: init["phases_ns"][name] for name in INSIDE if name in init["phases_ns"]}
+    parts["first_inference"] = inside["ended_ns"] - inside["begun_ns"]
     if same_clock:
-        found |= _platform_phases(evidence, stamps, log, int(init["entered_ns"]))
-    found["unaccounted"] = stamps.done_ns - stamps.scheduled_ns - sum(found.values())
-    return {name: found[name] for name in PHASES if name in found}
+        parts |= _platform_phases(evidence, scheduled_ns, log, init["entered_ns"])
+    parts["unaccounted"] = done_ns - scheduled_ns - sum(parts.values())
+    return {name: parts[name] for name in PHASES if name in parts}
 
 
-def _platform_phases(evidence: Evidence, stamps: Stamps, log: UnitLog, entered_ns: int) -> dict[str, int]:
+def _platform_phases(evidence: Evidence, scheduled_ns: int, log: UnitLog, entered_ns: int) -> dict[str, int]:
     """Queue, image, create, start, boot: stamps of other processes, comparable since all share one kernel's clock."""
     steps = _steps(evidence, log)
-    found: dict[str, int] = {}
-    asked = evidence.outside.get("received_ns", stamps.scheduled_ns)
+    parts: dict[str, int] = {}
+    asked = evidence.outside["received_ns"] if evidence.outside else scheduled_ns
     if steps:
-        found["queue"] = min(begun for begun, _ in steps.values()) - asked
+        parts["queue"] = min(begun for begun, _ in steps.values()) - asked
     for step, phase in (("load", "image"), ("create", "create")):
         if step in steps:
-            found[phase] = steps[step][1] - steps[step][0]
+            parts[phase] = steps[step][1] - steps[step][0]
     if "start" in steps:
         begun, ended = steps["start"]
         ended = min(ended, entered_ns)  # the engine's answer may come after the runtime's first step
-        found["start"] = ended - begun
-        found["boot"] = entered_ns - ended
-    return found
+        parts["start"] = ended - begun
+        parts["boot"] = entered_ns - ended
+    return parts
 
 
 def _steps(evidence: Evidence, log: UnitLog) -> Mapping[str, tuple[int, int]]:
     """When the unit was created and started. A front tells what this request waited for; a replica starts but once."""
-    if "unit_request" in evidence.outside:
-        spans: dict[str, tuple[int, int]] = evidence.outside.get("spans_ns", {})
-        return spans
+    if evidence.outside and evidence.unit_request is not None:
+        return evidence.outside.get("spans_ns", {})
     steps = {begin: log.span(evidence.unit, begin, end) for begin, end in STEPS.items()}
     return {name: span for name, span in steps.items() if span is not None}
 
 
 def read_reply(header: bytes, body: bytes) -> tuple[Evidence, Any, dict[str, Any] | None]:
     """(evidence, answer, error) of one reply. Anything malformed is simply not evidence."""
-    outside, inside = _mapping(header), _mapping(body)
-    error = inside if "errorType" in inside or "errorMessage" in inside else None
-    evidence = Evidence(_evidence(Inside, inside.get("frostline")), _evidence(Outside, outside))
-    return evidence, inside.get("answer"), error
+    envelope = _mapping(body)
+    error = envelope if "errorType" in envelope or "errorMessage" in envelope else None
+    evidence = Evidence(_read(INSIDE_FORM, envelope.get("frostline")), _read(OUTSIDE_FORM, _mapping(header) or None))
+    return evidence, envelope.get("answer"), error
 
 
 def outcome_of(
     status: int, error: dict[str, Any] | None, evidence: Evidence, wrong: str | None
 ) -> tuple[Outcome, str | None]:
-    """(outcome, why) of an answered request."""
+    """(outcome, why) of an answered request; `wrong` is what the workload's check said of the answer."""
     if status == 429:
         return Outcome.THROTTLED, "throttled (429)"
     if error is not None:
@@ -195,22 +197,30 @@ def outcome_of(
         return Outcome.FAILED, f"HTTP {status}"
     if not evidence.inside:
         return Outcome.WRONG, "the reply carries no envelope"
-    return (Outcome.WRONG, _storable(f"wrong answer: {wrong}")) if wrong else (Outcome.OK, None)
+    return (Outcome.WRONG, _storable(wrong)) if wrong else (Outcome.OK, None)
+
+
+Form = TypeVar("Form", Inside, Outside)
+INSIDE_FORM = TypeAdapter(Inside)
+OUTSIDE_FORM = TypeAdapter(Outside)
 
 
 def _mapping(data: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(data) if data else {}
+        value = json.loads(data) if data else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _evidence(form: type[Inside | Outside], given: Any) -> dict[str, Any]:
+def _read(form: TypeAdapter[Form], value: Any) -> Form | None:
+    """What has this form; None for anything else."""
+    if value is None:
+        return None
     try:
-        return form.model_validate(given).model_dump(exclude_none=True, exclude_unset=True)
+        return form.validate_python(value)
     except ValidationError:
-        return {}
+        return None
 
 
 def _storable(text: str) -> str:

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import targets
-from harness.errors import MissingError
+from harness.errors import MissingError, UsageError
 from harness.experiment.plan import Trial, plan
 from harness.experiment.question import Experiment
+from harness.load.wire import cap_problem
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
+from targets.descriptors import most_descriptors
 
 QUICK_ROUNDS = 10
 """Fewer rounds are a quick look: no verdicts."""
@@ -40,7 +42,12 @@ class Choice:
 
 
 def choose(experiment: Experiment) -> Choice:
-    """Decide which targets are used. MissingError when neither they nor their stand-ins can run here."""
+    """Decide which targets are used. MissingError when neither they nor their stand-ins can run here.
+
+    UsageError when the generator could not have as many requests in flight as is asked for.
+    """
+    if problem := cap_problem(experiment.load.cap, most_descriptors()):
+        raise UsageError([problem])
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _permitted(experiment, notices)
     chosen = _able(experiment, notices)

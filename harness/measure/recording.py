@@ -1,19 +1,24 @@
 """From what a trial's witnesses saw to its record: rows, units, how well the schedule was kept, what is doubtful."""
 
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from harness.load.process import LoadResult
-from harness.measure import validity
-from harness.measure.forced import discarded
+from harness.clock import now_ns, utc_now
+from harness.load.process import Arrival, Sent
+from harness.load.wire import Fate
+from harness.measure.evidence import PROVEN_COLD
+from harness.measure.forced import MOST_ERROR, MOST_TRIES
+from harness.measure.generator import generator_of, problems_of
 from harness.measure.machine import HostTimes, usable_cpus
-from harness.measure.rows import Exchange, Judge
+from harness.measure.rows import CHECK_RAISED, Judge
+from harness.measure.scale_out import moments_of_adding
 from harness.measure.visit import Outcomes, Visit
 from harness.record.columns import REQUESTS, SAMPLES
-from harness.record.nouns import GeneratorRecord, Outcome, TrialRecord, UnitRecord
+from harness.record.nouns import Outcome, TrialRecord, UnitRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Deployment, Event
 
@@ -21,103 +26,116 @@ EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
 
 
-def recorded(
-    visit: Visit,
-    deployment: Deployment,
-    exchanges: list[Exchange],
-    result: LoadResult | None,
-    samples: pa.Table,
-    moments: tuple[str, int, int, HostTimes],
+@dataclass(frozen=True)
+class Begin:
+    """How things stood when a trial began."""
+
+    at: str
+    """Wall time, for people."""
+    host: HostTimes
+
+    @classmethod
+    def look(cls) -> "Begin":
+        """Look at the clock and the machine's counters."""
+        return cls(utc_now().isoformat(timespec="seconds"), HostTimes.now())
+
+
+def record_trial(
+    visit: Visit, begin: Begin, deployment: Deployment, sent: Sent, samples: pa.Table, end_ns: int
 ) -> Outcomes:
-    """The record of a trial that was sent. `moments`: its label, begin and end in ns, the machine's times before it."""
-    started_at, begin_ns, end_ns, before = moments
-    trial, events = visit.trial, deployment.events()
+    """The record of a trial in which requests were sent."""
+    events = deployment.events()
+    units = unit_records(events, samples, sent.begin_ns)
+    left = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
+    update = {
+        "starts": sum(unit.for_request for unit in units),
+        "units": units,
+        "deployment": deployment.describe(),
+        "warnings": [*left.record.warnings, *warnings_of(visit, left.requests, events)],
+    }
+    return replace(left, record=left.record.model_copy(update=update), samples=samples)
+
+
+def record_refusal(visit: Visit, begin: Begin, why: str) -> Outcomes:
+    """The record of a trial whose target could not be deployed: every arrival has failed, as it would at a function."""
+    begin_ns = now_ns()
+    arrivals = [
+        Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
+        for index, offset in enumerate(_offsets_of(visit))
+    ]
+    left = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
+    warning = f"the target could not be deployed, so every request counts as failed: {why}"[:2000]
+    return replace(left, record=left.record.model_copy(update={"warnings": [warning]}))
+
+
+def _offsets_of(visit: Visit) -> list[float]:
+    """When each row of a trial is due, in s: by its schedule and for added replicas; forced starts all at once."""
+    if visit.schedule is None or visit.trial.load is None:
+        return [0.0] * visit.experiment.cold_starts
+    return [*visit.schedule, *moments_of_adding(visit.trial.scale_out, visit.trial.load.seconds)]
+
+
+def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event], took_s: float) -> Outcomes:
+    """What every trial with rows has on record: its counts, how well the schedule was kept, how the machine fared."""
     if visit.witness is not None:
         (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in events))
-    workload, own_model = trial.workload.resolve(), trial.workload.model_dir is not None
-    requests = Judge(workload, own_model, events).table(exchanges, begin_ns)
+    requests = Judge(visit.workload, visit.trial.workload.model_dir is not None, events).table(sent)
     now = HostTimes.now()
-    steal, throttled = now.steal_share(before), now.throttled_since(before)
-    generator, problems = generator_of(visit, result, requests, throttled)
-    problems += [problem for problem in (validity.steal_problem(steal, validity.in_force),) if problem]
+    steal, throttled = now.steal_share(begin.host), now.throttled_since(begin.host)
     outcomes = requests.column("outcome").to_pylist()
-    units = unit_records(events, samples, begin_ns)
-    target = visit.target
+    good = np.array([outcome == Outcome.OK for outcome in outcomes], bool)
     record = TrialRecord(
-        **key_of(visit, started_at),
-        seconds=trial.load.seconds if trial.load else (end_ns - begin_ns) / 1e9,
-        schedule_sha256=fingerprint(trial.load.arrivals(trial.arrival_seed)) if trial.load else None,
+        **key_of(visit, begin),
+        seconds=visit.trial.load.seconds if visit.trial.load else took_s,
+        schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
         counts={outcome: outcomes.count(outcome) for outcome in Outcome},
-        scheduled=len(exchanges),
-        starts=sum(unit.for_request for unit in units),
-        units=units,
+        scheduled=len(outcomes),
         host_cpus=usable_cpus(),
-        unit_cpus=visit.order().sizing.cpus if target.isolated else None,
+        unit_cpus=visit.order().sizing.cpus if visit.target.isolated else None,
         steal_share=None if steal is None else max(0.0, steal),
-        generator=generator,
-        problems=problems,
-        warnings=warnings_of(visit, requests, events),
-        deployment=deployment.describe(),
+        generator=generator_of(sent, throttled, visit.experiment.load.prewarm),
+        problems=problems_of(sent, good, steal, throttled),
     )
-    return Outcomes(record, requests, samples)
+    return Outcomes(record, requests, SAMPLES.empty_table())
 
 
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
     """What makes the trial's rows doubtful."""
-    found = []
+    warnings = []
     if visit.trial.workload.model_dir is not None:
-        found.append("answers are unchecked but for their form: the model is the user's own")
-    found += [
+        warnings.append("answers are unchecked but for their form: the model is the user's own")
+    warnings += [
         f"replica {event['unit']} ended in the trial and nothing restarts it: {event['why']}"[:2000]
         for event in events
-        if event["kind"] == "died" and "why" in event
+        if event["kind"] == "died" and "why" in event and visit.trial.regime is None
     ]
+    wrong = requests.filter(pa.compute.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
+    if raised := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
+        warnings.append(f"the workload's check raised at {len(raised)} answers, which count as wrong: {raised[0]}")
     if visit.trial.regime is not None:
-        found += discarded(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
-    return found
+        warnings += unproven(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
+    return warnings
 
 
-def generator_of(
-    visit: Visit, result: LoadResult | None, requests: pa.Table, throttled: bool
-) -> tuple[GeneratorRecord | None, list[str]]:
-    """How well the schedule was kept, and what about it makes the trial INVALID."""
-    if result is None:
-        return None, []
-    scheduled, started = result.records["scheduled_ns"], result.records["started_ns"]
-    lag = (started - scheduled)[started > 0]
-    good = requests.filter(pa.compute.equal(requests["outcome"].cast(pa.string()), "ok")).to_pandas()
-    service = (good["done_ns"] - good["sent_ns"]).to_numpy()
-    lag_p99 = validity.percentile_ns(lag, 0.99)
-    limits = validity.in_force
-    found = [
-        validity.lag_problem(lag_p99, validity.percentile_ns(service, 0.5), limits),
-        validity.rate_problem(validity.pace(scheduled, started), limits),
-        validity.shed_problem(int((requests["outcome"].to_pandas() == Outcome.SHED).sum())),
-        validity.throttle_problem(throttled, limits),
-    ]
-    workers: list[dict[str, Any]] = result.workers
-    record = GeneratorRecord(
-        workers=len(workers),
-        timer=workers[0]["timer"],
-        priority=workers[0]["priority"],
-        lag_p50_ns=validity.percentile_ns(lag, 0.5),
-        lag_p99_ns=lag_p99,
-        lag_max_ns=int(np.max(lag)) if len(lag) else None,
-        cpu_share=max(worker["cpu_share"] for worker in workers),
-        throttled=throttled,
-        prewarmed=visit.experiment.load.prewarm,
-    )
-    return record, [problem for problem in found if problem]
+def unproven(classes: list[str | None], count: int) -> list[str]:
+    """What a trial of forced starts has to say about those that were not of the right kind."""
+    proven = sum(kind in PROVEN_COLD for kind in classes)
+    warnings = []
+    if proven < len(classes):
+        warnings.append(f"{len(classes) - proven} of {len(classes)} forced starts were not proven cold: discarded")
+    if proven < count:
+        warnings.append(f"{proven} cold starts instead of {count}: {MOST_TRIES} times as many were tried")
+    return warnings
 
 
-def unsent(visit: Visit, started_at: str, why: str) -> Outcomes:
+def record_unsent(visit: Visit, begin: Begin, why: str) -> Outcomes:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
-    record = TrialRecord(**key_of(visit, started_at), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
+    record = TrialRecord(**key_of(visit, begin), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
     return Outcomes(record, REQUESTS.empty_table(), SAMPLES.empty_table())
 
 
-def key_of(visit: Visit, started_at: str) -> dict[str, Any]:
+def key_of(visit: Visit, begin: Begin) -> dict[str, Any]:
     """Which trial, which attempt, which row."""
     trial = visit.trial
     return {
@@ -129,35 +147,38 @@ def key_of(visit: Visit, started_at: str) -> dict[str, Any]:
         "target": trial.target,
         "profile": trial.profile,
         "case": trial.case,
-        "started_at": started_at,
+        "started_at": begin.at,
     }
 
 
 def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[UnitRecord]:
     """Every unit that was created, in order; figures are the kernel's last ones, or the last sample's."""
-    frame = samples.to_pandas().astype({"unit": str})
+    frame = samples.to_pandas().astype({"unit": str}).set_index("unit")
+    sampled = frame.groupby(level="unit").agg(["max", "mean"])
+    removed: dict[str, Event] = {}
+    for event in events:
+        if event["kind"] == "removed":
+            removed.setdefault(event["unit"], event)
     last_ns = max((event["at_ns"] for event in events), default=begin_ns)
-    found = []
-    for created in (event for event in events if event["kind"] == "create"):
-        name = created["unit"]
-        own = [event for event in events if event.get("unit") == name]
-        nothing: Event = {}
-        removed = next((event for event in own if event["kind"] == "removed"), nothing)
-        sampled = frame[frame["unit"] == name]
-        found.append(
-            UnitRecord(
-                unit=name,
-                for_request=bool(created.get("for_request")),
-                lived_ns=max(0, removed.get("at_ns", last_ns) - created["at_ns"]),
-                memory_peak_bytes=_whole(removed.get("memory_peak_bytes")),
-                own_peak_bytes=_most(removed.get("own_memory_bytes"), sampled["own_memory_bytes"].max()),
-                memory_mean_bytes=_whole(sampled["memory_bytes"].mean()),
-                cpu_ns=_most(removed.get("cpu_ns"), sampled["cpu_ns"].max()),
-                throttled_ns=_most(removed.get("throttled_ns"), sampled["throttled_ns"].max()),
-                oom_killed=bool(removed.get("oom_killed")),
-            )
-        )
-    return found
+    created = [event for event in events if event["kind"] == "create"]
+    return [_unit_record(event, removed.get(event["unit"], {}), sampled, last_ns) for event in created]
+
+
+def _unit_record(created: Event, removed: Event, sampled: Any, last_ns: int) -> UnitRecord:
+    """`sampled` has a row for each unit that was seen, with the most and the mean of each figure."""
+    unit = created["unit"]
+    seen = sampled.loc[unit] if unit in sampled.index else {}
+    return UnitRecord(
+        unit=unit,
+        for_request=bool(created.get("for_request")),
+        lived_ns=max(0, removed.get("at_ns", last_ns) - created["at_ns"]),
+        memory_peak_bytes=_whole(removed.get("memory_peak_bytes")),
+        own_peak_bytes=_most(removed.get("own_memory_bytes"), seen.get(("own_memory_bytes", "max"))),
+        memory_mean_bytes=_whole(seen.get(("memory_bytes", "mean"))),
+        cpu_ns=_most(removed.get("cpu_ns"), seen.get(("cpu_ns", "max"))),
+        throttled_ns=_most(removed.get("throttled_ns"), seen.get(("throttled_ns", "max"))),
+        oom_killed=bool(removed.get("oom_killed")),
+    )
 
 
 def _whole(value: Any) -> int | None:

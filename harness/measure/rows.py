@@ -1,46 +1,56 @@
-"""From what the generator saw and what the replies say to one row per scheduled arrival."""
+"""From what the generator saw and what the replies say to one row per scheduled arrival, column by column.
+
+Records become columns as they are; only what a reply's envelope says is worked out reply by reply.
+"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from harness.load.process import KeptReply, LoadResult
+from harness.load.process import Records, Reply, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.evidence import Evidence, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
 from harness.record.columns import REQUESTS, phase_column
-from harness.record.nouns import Outcome, StartClass
+from harness.record.nouns import PHASES, Outcome, StartClass
 from targets.clock import clock_id
 from targets.contract import Event, Payload, Workload
 
 STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED}
-FATES = {
+OUTCOMES = {
     Fate.UNFINISHED: Outcome.UNFINISHED,
+    Fate.ANSWERED: Outcome.FAILED,  # unless its status is a good one, or says that it was throttled
     Fate.FAILED: Outcome.FAILED,
     Fate.TIMED_OUT: Outcome.TIMED_OUT,
     Fate.SHED: Outcome.SHED,
+    Fate.EXHAUSTED: Outcome.SHED,
 }
-Row = dict[str, Any]
+ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
+"""Fates with an end that the generator saw."""
+THROTTLED_STATUS = 429
+CHECK_RAISED = "check raised"
+"""How the error of a row begins whose answer could not be checked."""
+JUDGED = (
+    *("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns", "gpu_ns"),
+    *(phase_column(phase) for phase in PHASES),
+)
+"""Columns that take a reply to be known."""
+NO_REPLY = Reply(b"", b"")
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """One arrival as the sender saw it."""
-
-    index: int
-    stamps: Stamps
-    fate: Fate
-    status: int = 0
-    error: str = ""
-    fresh: bool = False
-    in_flight: int = 0
-    reply_bytes: int = 0
-    reply: KeptReply | None = None
+def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
+    """The outcome of each record by fate and status alone; `good` says whose status is that of a good answer."""
+    names: NDArray[Any] = np.array([OUTCOMES[fate].value for fate in Fate], dtype=object)[records["fate"]]
+    answered = records["fate"] == Fate.ANSWERED
+    names[answered & good] = Outcome.OK.value
+    names[answered & (records["status"] == THROTTLED_STATUS)] = Outcome.THROTTLED.value
+    return names
 
 
 class Judge:
-    """Turns exchanges into rows: outcome, evidence, start class, queue and phases."""
+    """Turns what was sent into REQUESTS: outcome, evidence, start class, queue and phases of each arrival."""
 
     def __init__(self, workload: Workload, own_model: bool, events: list[Event]) -> None:
         self.workload = workload
@@ -49,80 +59,81 @@ class Judge:
         self.log = UnitLog(events)
         self.clock = clock_id()
 
-    def table(self, exchanges: Sequence[Exchange], begin_ns: int) -> pa.Table:
-        """REQUESTS, one row per exchange, times relative to `begin_ns`."""
-        return pa.Table.from_pylist([self.row(exchange, begin_ns) for exchange in exchanges], schema=REQUESTS)
+    def table(self, sent: Sent) -> pa.Table:
+        """REQUESTS, one row per arrival, times relative to the begin."""
+        columns = {**measured_columns(sent), **self._judged_columns(sent), "payload": self._payloads_of(sent)}
+        return pa.Table.from_arrays([_column(columns[field.name], field.type) for field in REQUESTS], schema=REQUESTS)
 
-    def row(self, exchange: Exchange, begin_ns: int) -> Row:
-        """One row."""
-        payload = self.payloads[exchange.index % len(self.payloads)]
-        evidence, outcome, why = self._judge(exchange, payload)
-        stamps = exchange.stamps
+    def _payloads_of(self, sent: Sent) -> list[str]:
+        names = np.array([payload.name for payload in self.payloads], dtype=object)
+        return list(names[sent.records["index"] % len(names)])
+
+    def _judged_columns(self, sent: Sent) -> dict[str, list[Any]]:
+        records = sent.records
+        columns: dict[str, list[Any]] = {name: [None] * len(records) for name in JUDGED}
+        columns["outcome"] = outcomes_of(records, records["status"] == 200).tolist()
+        columns["error"] = [text or None for text in sent.errors]
+        answered = np.flatnonzero(records["fate"] == Fate.ANSWERED)
+        fields = (records[name][answered].tolist() for name in ("index", "status", "scheduled_ns", "done_ns"))
+        for at, index, status, scheduled_ns, done_ns in zip(answered.tolist(), *fields, strict=True):
+            reply = sent.replies.get(index, NO_REPLY)
+            for name, value in self._judge(index, status, scheduled_ns, done_ns, reply).items():
+                columns[name][at] = value
+        return columns
+
+    def _judge(self, index: int, status: int, scheduled_ns: int, done_ns: int, reply: Reply) -> dict[str, Any]:
+        """What one reply adds to its row."""
+        evidence, answer, error = read_reply(reply.header, reply.body)
+        wrong = None
+        if error is None and status == 200 and evidence.inside:
+            wrong = self._check(self.payloads[index % len(self.payloads)], answer)
+        outcome, why = outcome_of(status, error, evidence, wrong)
         kind = start_class(evidence, self.log)
-        row: Row = {
-            "index": exchange.index,
-            "payload": payload.name,
+        row: dict[str, Any] = {
             "outcome": outcome,
             "error": why,
             "start_class": kind,
             "unit": evidence.unit,
-            "invocation": evidence.inside.get("invocation"),
-            "unit_request": evidence.outside.get("unit_request"),
+            "unit_request": evidence.unit_request,
             "queue_ns": queue_ns(evidence),
-            "status": exchange.status or None,
-            "new_connection": exchange.fresh,
-            "in_flight": exchange.in_flight,
-            "reply_bytes": exchange.reply_bytes if exchange.status else None,
         }
-        if evidence.inside:
-            row["handler_ns"] = evidence.inside["ended_ns"] - evidence.inside["begun_ns"]
-            row["gpu_ns"] = evidence.inside.get("gpu_ns")
-        for name in ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "done_ns"):
-            at_ns = getattr(stamps, name)
-            row[name] = None if at_ns is None else at_ns - begin_ns
+        if inside := evidence.inside:
+            row["invocation"] = inside["invocation"]
+            row["handler_ns"] = inside["ended_ns"] - inside["begun_ns"]
+            row["gpu_ns"] = inside.get("gpu_ns")
         if kind in STARTED:
-            same_clock = self.clock is not None and evidence.inside.get("clock") == self.clock
-            parts = phases_ns(evidence, stamps, self.log, same_clock)
+            parts = phases_ns(evidence, scheduled_ns, done_ns or None, self.log, self._shares_our_clock(evidence))
             row |= {phase_column(name): part for name, part in parts.items()}
         return row
 
-    def _judge(self, exchange: Exchange, payload: Payload) -> tuple[Evidence, Outcome, str | None]:
-        if exchange.fate is not Fate.ANSWERED:
-            return Evidence(), FATES[exchange.fate], exchange.error or None
-        reply = exchange.reply or KeptReply(b"", b"")
-        evidence, answer, error = read_reply(reply.header, reply.body)
-        wrong = None
-        if error is None and exchange.status == 200 and evidence.inside:
+    def _shares_our_clock(self, evidence: Evidence) -> bool:
+        return bool(self.clock is not None and evidence.inside and evidence.inside.get("clock") == self.clock)
+
+    def _check(self, payload: Payload, answer: Any) -> str | None:
+        """Why an answer is wrong. A check is a workload's own code: when it raises, one row is lost and not the run."""
+        try:
             wrong = self.workload.check(payload, answer, self.own_model)
-        return evidence, *outcome_of(exchange.status, error, evidence, wrong)
+        except Exception as error:
+            return f"{CHECK_RAISED} {type(error).__name__}: {str(error)[:160]}"
+        return f"wrong answer: {wrong}" if wrong else None
 
 
-def exchanges_of(result: LoadResult) -> list[Exchange]:
-    """The load process's records as exchanges; a stamp of 0 did not happen."""
-    fields = {name: result.records[name].tolist() for name in result.records.dtype.names or () if name != "padding"}
-    rows = zip(*fields.values(), strict=True)
-    found = []
-    for at, values in enumerate(rows):
-        record = dict(zip(fields, values, strict=True))
-        fate = Fate(record["fate"])
-        stamps = Stamps(
-            record["scheduled_ns"],
-            record["started_ns"] or None,
-            record["sent_ns"] or None,
-            record["first_byte_ns"] or None,
-            (record["done_ns"] or None) if fate in (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT) else None,
-        )
-        found.append(
-            Exchange(
-                record["index"],
-                stamps,
-                fate,
-                record["status"],
-                result.errors[at],
-                bool(record["fresh"]),
-                record["in_flight"],
-                record["reply_bytes"],
-                result.replies.get(record["index"]),
-            )
-        )
-    return found
+def measured_columns(sent: Sent) -> dict[str, pa.Array]:
+    """What the generator itself saw; a stamp of 0 did not happen, and is empty."""
+    records = sent.records
+    happened = {name: records[name] != 0 for name in ("started_ns", "sent_ns", "first_byte_ns", "done_ns")}
+    happened["scheduled_ns"] = np.ones(len(records), bool)
+    happened["done_ns"] &= np.isin(records["fate"], ENDED)
+    columns = {name: pa.array(records[name] - sent.begin_ns, mask=~seen) for name, seen in happened.items()}
+    replied = records["status"] != 0
+    return columns | {
+        "index": pa.array(np.ascontiguousarray(records["index"])),
+        "status": pa.array(np.ascontiguousarray(records["status"]), mask=~replied),
+        "new_connection": pa.array(records["fresh"] != 0),
+        "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
+        "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~replied),
+    }
+
+
+def _column(values: pa.Array | list[Any], kind: pa.DataType) -> pa.Array:
+    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)

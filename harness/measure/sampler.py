@@ -19,6 +19,8 @@ class Sampler:
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
         self._taken: list[tuple[int, UnitUsage]] = []
+        self._looks = 0
+        self._failures: list[Exception] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="sampler", daemon=True)
 
@@ -30,10 +32,23 @@ class Sampler:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def problems(self) -> list[str]:
+        """Why the samples are not of the whole trial: its peaks could then lie where nobody looked."""
+        if not self._failures:
+            return []
+        first = self._failures[0]
+        share = f"{len(self._failures)} of {self._looks}"
+        return [f"memory and CPU could not be read at {share} looks: {type(first).__name__}: {first}"]
+
     def _watch(self) -> None:
         while True:
             at_ns = now_ns()
-            self._taken += [(at_ns, usage) for usage in self._deployment.usage()]
+            self._looks += 1
+            try:
+                self._taken += [(at_ns, usage) for usage in self._deployment.usage()]
+            except Exception as error:  # a unit that ended is no exception: this is a fault of ours, and must be seen
+                self._failures.append(error)
             if self._stop.wait(INTERVAL_S):
                 return
 

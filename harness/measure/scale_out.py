@@ -4,52 +4,52 @@ import threading
 from collections.abc import Callable
 
 from harness.clock import now_ns, sleep
-from harness.load.process import LoadResult
-from harness.load.wire import Fate
-from harness.measure.evidence import Stamps
-from harness.measure.forced import Question
-from harness.measure.rows import Exchange, exchanges_of
+from harness.load.process import Arrival, Sent
+from harness.measure.forced import Asker, failed_start
 from targets.contract import Deployment, DeploymentError
 
 
 def scale_out_under(
-    send: Callable[[], LoadResult], deployment: Deployment, question: Question, count: int, first: int, seconds: float
-) -> tuple[list[Exchange], LoadResult]:
+    send: Callable[[], Sent], deployment: Deployment, asker: Asker, count: int, first: int, seconds: float
+) -> Sent:
     """Carry out the schedule with `send`, and meanwhile add `count` replicas, spread evenly over `seconds`.
 
     The replicas' rows come after those of the schedule, from index `first` on, each scheduled when its replica was
     asked for; one that could not be started is a failed row. The generator goes on sending to the first replicas: what
     a new one takes on later is no question here.
     """
-    results: list[LoadResult] = []
+    schedule: list[Sent] = []
     failures: list[BaseException] = []
 
     def carry() -> None:
         try:
-            results.append(send())
+            schedule.append(send())
         except BaseException as error:  # raised again in the caller's thread
             failures.append(error)
 
     thread = threading.Thread(target=carry, name="schedule", daemon=True)
     begun_ns = now_ns()
     thread.start()
-    added: list[Exchange] = []
-    for at in range(count):
-        due_ns = begun_ns + int(seconds * 1e9 * (at + 1) / (count + 1))
-        sleep(max(0.0, (due_ns - now_ns()) / 1e9))
-        added.append(_added(deployment, question, first + at))
+    added: list[Arrival] = []
+    for index, moment_s in enumerate(moments_of_adding(count, seconds), first):
+        sleep(max(0.0, (begun_ns - now_ns()) / 1e9 + moment_s))
+        added.append(_add(deployment, asker, index))
     thread.join()
     if failures:
         raise failures[0]
-    return [*exchanges_of(results[0]), *added], results[0]
+    return schedule[0].then(Sent.of(schedule[0].begin_ns, added))
 
 
-def _added(deployment: Deployment, question: Question, index: int) -> Exchange:
+def moments_of_adding(count: int, seconds: float) -> list[float]:
+    """When each of `count` replicas is asked for, in s since the schedule began."""
+    return [seconds * (at + 1) / (count + 1) for at in range(count)]
+
+
+def _add(deployment: Deployment, asker: Asker, index: int) -> Arrival:
     """One more replica and its first answer. It never raises: the schedule is under way and has to be waited for."""
     scheduled_ns = now_ns()
     try:
         endpoint = deployment.scale_out()
     except DeploymentError as error:
-        stamps = Stamps(scheduled_ns, None, None, None, now_ns())
-        return Exchange(index, stamps, Fate.FAILED, error=str(error)[:200])
-    return question.ask(endpoint, index, scheduled_ns)
+        return failed_start(index, scheduled_ns, error)
+    return asker.ask(endpoint, index, scheduled_ns)

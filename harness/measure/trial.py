@@ -3,19 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from harness.clock import now_ns, utc_now
-from harness.load.plan import LoadPlan
-from harness.load.process import LoadProcess, LoadResult
+from harness.clock import now_ns
+from harness.load.process import LoadProcess, Sent
+from harness.load.wire import LoadPlan
 from harness.measure.constancy import Circumstances
-from harness.measure.forced import Question, force_cold_starts
-from harness.measure.machine import HostTimes
-from harness.measure.recording import recorded, unsent
-from harness.measure.rows import Exchange, exchanges_of
+from harness.measure.forced import Asker, force_cold_starts
+from harness.measure.recording import Begin, record_refusal, record_trial, record_unsent
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Outcomes, Visit
-from targets.contract import Deployment, DeploymentError
-from targets.lambda_front.server import TIMELINE_HEADER
+from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
@@ -24,36 +21,36 @@ Progress = Callable[[int, int], None]
 def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
     """Visit one deployment, and see that nothing changed meanwhile that should not have."""
     before = Circumstances.look(visit.engine)
-    found = _visited(visit, load, progress)
+    left = _measure(visit, load, progress)
     later = Circumstances.look(visit.engine)
-    problems = [*found.record.problems, *before.problems(later, visit.lasting)]
-    record = found.record.model_copy(update={"problems": [problem[:2000] for problem in problems]})
-    return replace(found, record=record, repeatable=before.restarted(later))
+    return replace(_with(left, before.problems(later, visit.lasting)), repeatable=before.restarted(later))
 
 
-def _visited(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
-    """A target that cannot be deployed leaves an INVALID record, not an exception."""
-    started_at = utc_now().isoformat(timespec="seconds")
-    before = HostTimes.now()
+def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
+    """A target that cannot be deployed has failed all its requests; an emulator that cannot is no target's fault."""
+    begin = Begin.look()
     try:
         deployment = visit.target.deploy(visit.package, visit.order())
     except DeploymentError as error:
-        return unsent(visit, started_at, str(error))
+        record = record_unsent if visit.target.emulated else record_refusal
+        return record(visit, begin, str(error))
     try:
         with Sampler(deployment) as sampler:
-            exchanges, begin_ns, result = _send(visit, deployment, load, progress)
+            sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
-    except DeploymentError as error:
-        return unsent(visit, started_at, str(error))
     finally:
-        kept = _destroyed(deployment)
-    found = recorded(
-        visit, deployment, exchanges, result, sampler.table(begin_ns), (started_at, begin_ns, end_ns, before)
-    )
-    return replace(found, record=found.record.model_copy(update={"problems": [*found.record.problems, *kept]}))
+        problems = _destroy(deployment)
+    left = record_trial(visit, begin, deployment, sent, sampler.table(sent.begin_ns), end_ns)
+    return _with(left, [*sampler.problems, *problems])
 
 
-def _destroyed(deployment: Deployment) -> list[str]:
+def _with(left: Outcomes, problems: list[str]) -> Outcomes:
+    """The same with more that makes it INVALID."""
+    all_of_them = [problem[:2000] for problem in [*left.record.problems, *problems]]
+    return replace(left, record=left.record.model_copy(update={"problems": all_of_them}))
+
+
+def _destroy(deployment: Deployment) -> list[str]:
     """What could not be removed: the run's sweep, or `clean`, finds it again."""
     try:
         deployment.destroy()
@@ -62,37 +59,43 @@ def _destroyed(deployment: Deployment) -> list[str]:
     return []
 
 
-def _send(
-    visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress
-) -> tuple[list[Exchange], int, LoadResult | None]:
-    """Either the load profile's schedule through the load process, or forced cold starts one by one."""
-    trial, timeout_s = visit.trial, visit.experiment.load.timeout_s
-    question = Question(list(trial.workload.resolve().payloads()), TIMELINE_HEADER, timeout_s)
-    if trial.regime is not None:
-        begin_ns, count = now_ns(), visit.experiment.cold_starts
-        dropped = trial.regime.page_cache == "dropped"
-        tell = lambda ended: progress(ended, count)  # noqa: E731
-        return force_cold_starts(deployment, question, count, dropped, tell), begin_ns, None
-    assert trial.load is not None
-    offsets = trial.load.arrivals(trial.arrival_seed)
+def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
+    """In the one of three ways that the trial's cell asks for."""
+    asker = Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
+    if visit.trial.regime is not None:
+        return _send_to_cold_units(visit, deployment, asker, progress)
+    if visit.trial.scale_out:
+        return _send_while_scaling_out(visit, deployment, load, asker, progress)
+    return _send_schedule(visit, deployment, load, progress)
+
+
+def _send_to_cold_units(visit: Visit, deployment: Deployment, asker: Asker, progress: Progress) -> Sent:
+    count, regime = visit.experiment.cold_starts, visit.trial.regime
+    dropped = regime is not None and regime.page_cache == "dropped"
+    return force_cold_starts(deployment, asker, count, dropped, lambda proven: progress(proven, count))
+
+
+def _send_while_scaling_out(
+    visit: Visit, deployment: Deployment, load: LoadProcess, asker: Asker, progress: Progress
+) -> Sent:
+    assert visit.schedule is not None and visit.trial.load is not None
+    count, first, seconds = visit.trial.scale_out, len(visit.schedule), visit.trial.load.seconds
+    send = lambda: _send_schedule(visit, deployment, load, progress)  # noqa: E731
+    return scale_out_under(send, deployment, asker, count, first, seconds)
+
+
+def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
+    offsets, profile, choice = visit.schedule, visit.trial.load, visit.experiment.load
+    assert offsets is not None and profile is not None
     plan = LoadPlan(
         folder="",
         endpoints=[(endpoint.host, endpoint.port, endpoint.path) for endpoint in deployment.endpoints],
         sha256="",
-        seconds=trial.load.seconds,
-        timeout_s=timeout_s,
-        cap=visit.experiment.load.cap,
-        prewarm=visit.experiment.load.prewarm,
+        seconds=profile.seconds,
+        timeout_s=choice.timeout_s,
+        cap=choice.cap,
+        prewarm=choice.prewarm,
         kept_header=TIMELINE_HEADER,
     )
-    bodies = [payload.body for payload in question.payloads]
-
-    def send() -> LoadResult:
-        return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))
-
-    if trial.scale_out:
-        seconds = trial.load.seconds
-        exchanges, result = scale_out_under(send, deployment, question, trial.scale_out, len(offsets), seconds)
-        return exchanges, result.begin_ns, result
-    result = send()
-    return exchanges_of(result), result.begin_ns, result
+    bodies = [payload.body for payload in visit.workload.payloads()]
+    return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))

@@ -93,6 +93,13 @@ def shed_problem(shed: int) -> str | None:
     return f"{shed} arrivals were shed: more requests in flight than the generator's cap" if shed else None
 
 
+def exhausted_problem(exhausted: int, why: str) -> str | None:
+    """Arrivals that were not sent at all because the generator had no descriptor or no port left for them."""
+    if not exhausted:
+        return None
+    return f"{exhausted} arrivals were not sent: the generator had no descriptor or port left ({why}): lower load.cap"
+
+
 def steal_problem(steal_share: float | None, limits: Limits = STRICT) -> str | None:
     """Time that the hypervisor gave to other machines."""
     if steal_share is None or steal_share <= limits.steal_share:

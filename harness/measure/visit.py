@@ -1,7 +1,9 @@
 """What one trial needs, and what it leaves."""
 
+import array
 import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Order, Package, Target
+from targets.contract import Order, Package, Target, Workload
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,20 @@ class Visit:
     witness: Path | None = None
     """A folder for what the workload and the deployment themselves say of this trial; None where nobody asks."""
 
-    @property
+    @cached_property
     def target(self) -> Target:
         """Where it goes."""
         return targets.target(self.trial.target)
+
+    @cached_property
+    def workload(self) -> Workload:
+        """What is asked there, with its settings."""
+        return self.trial.workload.resolve()
+
+    @cached_property
+    def schedule(self) -> "array.array[float] | None":
+        """When requests leave, in seconds since the begin; None for forced cold starts. Drawn once."""
+        return self.trial.load.arrivals(self.trial.arrival_seed) if self.trial.load else None
 
     @property
     def engine(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.contract import DeploymentError, FunctionSettings, Sizing
+from targets.descriptors import raise_descriptor_limit
 from targets.events import EventLog
 from targets.lambda_front.pool import Pool
 from targets.lambda_front.server import Connection
@@ -41,6 +42,7 @@ async def serve(settings: dict[str, Any]) -> None:
     server = await loop.create_server(
         lambda: Connection(pool, settings["name"]), "127.0.0.1", settings["port"], backlog=2048
     )
+    raise_descriptor_limit()  # a connection for each request in flight, and one to each sandbox
     priority = be_punctual()
     log.write("open", priority=priority, **vars(function))
     print(json.dumps({"port": server.sockets[0].getsockname()[1], "priority": priority}), flush=True)

@@ -11,10 +11,10 @@ from urllib.parse import unquote
 import httptools
 
 from targets.clock import now_ns
+from targets.contract import TIMELINE_HEADER
 from targets.lambda_front.pool import Passage, Pool, Throttled
 from targets.lambda_front.sandbox import SandboxDied
 
-TIMELINE_HEADER = "x-frostline-timeline"
 MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
 INVOKE = re.compile(r"^/2015-03-31/functions/(?:arn:[^/]*:function:)?([^/:]+)(?::[^/]*)?/invocations$")
 REASONS = {

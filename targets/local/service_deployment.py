@@ -112,11 +112,13 @@ class ServiceDeployment:
 
     def _empty(self) -> None:
         self.endpoints = ()
-        removed = list(self._replicas)
-        while self._replicas:
-            self._remove(self._replicas.pop())
-        if left := [replica.name for replica in removed if not replica.gone()]:
-            raise DeploymentError(f"replicas are left after they were removed: {left}")
+        removed: list[Replica] = []
+        while self._replicas:  # one that cannot be removed stays listed: the next try begins with it
+            self._remove(self._replicas[-1])
+            removed.append(self._replicas.pop())
+        self._replicas = [replica for replica in removed if not replica.gone()]
+        if self._replicas:
+            raise DeploymentError(f"replicas are left after they were removed: {[one.name for one in self._replicas]}")
 
     def usage(self) -> list[UnitUsage]:
         """From the kernel, for each replica."""

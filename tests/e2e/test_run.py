@@ -207,18 +207,29 @@ def test_without_an_engine_and_without_stand_ins_it_says_what_is_missing(bench):
     assert "Traceback" not in finished.err
 
 
-def test_a_target_that_cannot_start_is_an_invalid_trial_and_the_run_goes_on(bench, tmp_path):
-    """A model of the user's own that is no model: no exception, no silence, nothing left."""
+def test_a_service_that_cannot_start_has_failed_all_its_requests_and_the_run_goes_on(bench, tmp_path):
+    """A model of the user's own that is no model: counted rows of a valid trial, not tried again, and nothing left."""
     for name in targets.workload("embed-onnx").model_files:
         (tmp_path / name).write_text("not a model")
     experiment = bench.experiment(
         workloads=[{"name": "embed-onnx", "model_dir": str(tmp_path)}, "echo"],
         targets=["process-service"],
         profiles=[{"constant": {"rate": 5, "seconds": 1}}],
+        cold_starts=2,
+        attempts=3,
     )
     finished = bench.measure(experiment)
-    assert finished.code == 1 and bench.leftovers() == [], finished.err
-    records = {record.workload: record for record in bench.folders()[-1].trials()}
-    assert records["embed-onnx"].scheduled == 0 and "ended before it answered" in records["embed-onnx"].problems[0]
-    assert records["echo"].counts[Outcome.OK] == 5
+    assert bench.leftovers() == [], finished.err
+    folder = bench.folders()[-1]
+    records = {(record.workload, record.profile): record for record in folder.trials()}
+    for profile, scheduled in (("constant", 5), ("cold", 2)):
+        record = records["embed-onnx", profile]
+        assert record.scheduled == record.counts[Outcome.FAILED] == scheduled
+        assert not any("ended before it answered" in problem for problem in record.problems)
+        assert "ended before it answered" in record.warnings[0]
+        assert folder.requests(record).num_rows == scheduled
+    assert records["echo", "constant"].counts[Outcome.OK] == 5
+    rows = {(row["workload"], row["profile"]): row for row in summary(bench, folder.manifest.run)["rows"]}
+    row = rows["embed-onnx", "constant"]
+    assert (row["valid"], row["failed"], row["ok"], row["latency_p95_ms"]["value"]) == (True, 5, 0, None)
     assert engine_refusal() is None or "docker" not in finished.out

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.process import KeptReply, LoadResult
+from harness.load.process import RECORD_TYPE, Arrival, Reply, Sent
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
-from harness.measure.evidence import Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
-from harness.measure.rows import Exchange, Judge, exchanges_of
+from harness.measure.evidence import UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.rows import Judge
 from harness.record.columns import REQUESTS
 from harness.record.nouns import PHASES, Outcome
 from targets import workload
@@ -46,7 +46,7 @@ LOG = [
     {"at_ns": 1_900, "kind": "started", "unit": "0001"},
     {"at_ns": 2_000, "kind": "init_timeout", "unit": "0001"},
 ]
-STAMPS = Stamps(900, 910, 920, 4_500, 5_000)
+SCHEDULED_NS, SENT_NS, FIRST_BYTE_NS, DONE_NS = 900, 920, 4_500, 5_000
 raws = st.sampled_from([*RAW, "@huge@"])
 anything = mostly(values, raws, share=9)
 bodies = mutated(BODY, anything).map(as_json) | mutated(ERROR, anything).map(as_json)
@@ -82,11 +82,12 @@ def test_replies():
         queue = queue_ns(evidence)
         assert queue is None or abs(queue) < 2**63
         start_class(evidence, log)
-        parts = phases_ns(evidence, STAMPS, log, same_clock=True)
-        assert not parts or sum(parts.values()) == STAMPS.done_ns - STAMPS.scheduled_ns
+        parts = phases_ns(evidence, SCHEDULED_NS, DONE_NS, log, same_clock=True)
+        assert not parts or sum(parts.values()) == DONE_NS - SCHEDULED_NS
         assert set(parts) <= set(PHASES)
-        judge = JUDGES[name]
-        table = judge.table([Exchange(0, STAMPS, Fate.ANSWERED, status, reply=KeptReply(header, body))], 900)
+        stamps = (SCHEDULED_NS, Fate.ANSWERED, SENT_NS, FIRST_BYTE_NS, DONE_NS)
+        arrival = Arrival(0, *stamps, status, reply=Reply(header, body))
+        table = JUDGES[name].table(Sent.of(SCHEDULED_NS, [arrival]))
         assert table.schema.equals(REQUESTS)
         table.validate(full=True)
         tally.count(is_json(body) and body.startswith(b"{"))
@@ -99,14 +100,14 @@ def test_replies():
 def load_records(draw):
     """Records as the load process leaves them, with anything in every field but the fate, which its own code sets."""
     n = draw(st.integers(0, 4))
-    records = np.zeros(n, dtype=np.dtype(list(FIELDS)))
+    records = np.zeros(n, dtype=RECORD_TYPE)
     for name, kind in FIELDS:
         if kind.startswith("V"):
             continue
         info = np.iinfo(np.dtype(kind))
         low, high = max(0, int(info.min)), min(int(info.max), 2**59)
         if name == "fate":
-            low, high = 0, 4
+            low, high = 0, max(Fate)
         elif name == "status":
             high = 999
         records[name] = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
@@ -124,8 +125,7 @@ def test_load_records():
         assert records.dtype.itemsize == RECORD.size
         numbered = ErrorTexts()
         number = numbered.number(text.encode(errors="replace").decode())
-        result = LoadResult(0, records, [numbered.texts[number]] * len(records), {}, [])
-        table = judge.table(exchanges_of(result), 0)
+        table = judge.table(Sent(0, records, [numbered.texts[number]] * len(records), {}))
         assert table.num_rows == len(records)
         assert table.schema.equals(REQUESTS)
         tally.count(parsed=False)

@@ -82,7 +82,7 @@ def test_bad_usage_is_2_and_says_what_is_wrong(frostline, arguments, parts):
 )
 def test_a_bad_url_is_refused(url):
     with pytest.raises(UsageError, match="give http://host:port/path"):
-        LoadOrder(url, "constant", 1, 1, 1, 1, None, 1).checked()
+        LoadOrder(url, "constant", 1, 1, 1, 1, None, 1).check()
 
 
 def test_load_reports_everything_at_once(frostline):
@@ -102,7 +102,7 @@ def test_load_reports_everything_at_once(frostline):
 @pytest.mark.parametrize("host", ["x" * 70, "a..b"])
 def test_a_host_without_an_address_is_refused(host):
     with pytest.raises(UsageError, match="its host has no address"):
-        LoadOrder(f"http://{host}/", "constant", 1, 1, 1, 1, None, 1).checked()
+        LoadOrder(f"http://{host}/", "constant", 1, 1, 1, 1, None, 1).check()
 
 
 def test_lambda_up_reports_everything_at_once(frostline):

@@ -6,15 +6,14 @@ import pytest
 
 from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.process import KeptReply
+from harness.load.process import Arrival, Reply
 from harness.load.wire import Fate
 from harness.measure import forced as cold
 from harness.measure import page_cache
-from harness.measure.evidence import Stamps
-from harness.measure.forced import MOST_TRIES, Question, discarded, force_cold_starts
-from harness.measure.rows import Exchange
+from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
+from harness.measure.recording import unproven
 from harness.record.nouns import StartClass
-from targets.contract import Endpoint
+from targets.contract import DeploymentError, Endpoint
 from targets.workloads.echo import WORKLOAD
 
 
@@ -37,39 +36,39 @@ class FakeDeployment:
         return []
 
 
-def exchange(index, started):
+def arrival(index, started):
     """A reply that proves a start, one that proves none, or none at all."""
     if started is None:
-        return Exchange(index, Stamps(0, None, 1, None, 2), Fate.FAILED, error="reset")
+        return Arrival(index, 1, Fate.FAILED, 1, 0, 2, error="reset")
     inside = {"unit": "1", "invocation": 1 if started else 2, "begun_ns": 1, "ended_ns": 2}
     outside = {"received_ns": 0, "unit": "1", "unit_request": 1 if started else 2, "started_for_request": started}
-    reply = KeptReply(json.dumps(outside).encode(), json.dumps({"answer": {}, "frostline": inside}).encode())
-    return Exchange(index, Stamps(0, None, 1, 2, 3), Fate.ANSWERED, 200, reply=reply)
+    reply = Reply(json.dumps(outside).encode(), json.dumps({"answer": {}, "frostline": inside}).encode())
+    return Arrival(index, 1, Fate.ANSWERED, 1, 2, 3, 200, reply=reply)
 
 
 def forced(monkeypatch, answers, count, dropped=False):
     deployment = FakeDeployment(answers)
-    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: exchange(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     told: list[int] = []
-    question = Question(list(WORKLOAD.payloads()), "x", 1)
-    found = force_cold_starts(deployment, question, count, dropped, told.append)  # type: ignore[arg-type]
-    return found, deployment, told
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(deployment, asker, count, dropped, told.append)  # type: ignore[arg-type]
+    return sent.records["index"].tolist(), deployment, told
 
 
 def test_it_stops_at_enough_proven_starts(monkeypatch):
-    found, deployment, told = forced(monkeypatch, [True] * 9, 3)
-    assert [one.index for one in found] == [0, 1, 2] and told == [1, 2, 3]
+    indexes, deployment, told = forced(monkeypatch, [True] * 9, 3)
+    assert indexes == [0, 1, 2] and told == [1, 2, 3]
     assert deployment.done == ["cold", "wake"] * 3, "each from nothing"
 
 
 def test_what_was_not_cold_is_kept_and_tried_again(monkeypatch):
-    found, _, told = forced(monkeypatch, [True, False, None, True, True], 3)
-    assert [one.index for one in found] == [0, 1, 2, 3, 4] and told == [1, 1, 1, 2, 3]
+    indexes, _, told = forced(monkeypatch, [True, False, None, True, True], 3)
+    assert indexes == [0, 1, 2, 3, 4] and told == [1, 1, 1, 2, 3]
 
 
 def test_it_gives_up_after_three_times_as_many(monkeypatch):
-    found, _, told = forced(monkeypatch, [False] * 100, 4)
-    assert len(found) == MOST_TRIES * 4 and told[-1] == 0
+    indexes, _, told = forced(monkeypatch, [False] * 100, 4)
+    assert len(indexes) == MOST_TRIES * 4 and told[-1] == 0
 
 
 def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeypatch):
@@ -90,7 +89,7 @@ def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeyp
     ],
 )
 def test_what_was_discarded_is_counted(classes, count, told):
-    found = discarded(classes, count)
+    found = unproven(classes, count)
     assert len(found) == len(told) and all(words in line for words, line in zip(told, found, strict=True))
 
 
@@ -109,3 +108,41 @@ def test_a_page_cache_that_may_not_be_dropped_says_why(monkeypatch, tmp_path):
     assert page_cache.refusal() is None
     page_cache.drop()
     assert control.read_text() == "1"
+
+
+class Failing(FakeDeployment):
+    """Every second start fails, first by its replica, then by what has to be removed."""
+
+    def make_cold(self):
+        super().make_cold()
+        if self.done.count("cold") == 4:
+            raise DeploymentError("replicas are left after they were removed")
+
+    def wake(self):
+        super().wake()
+        if self.done.count("cold") == 2:
+            raise DeploymentError("replica 0002 ended before it answered: exit code 1")
+
+
+def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
+    deployment = Failing([True] * 9)
+    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(deployment, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
+    fates = [Fate(fate).name for fate in sent.records["fate"]]
+    assert fates == ["ANSWERED", "FAILED", "ANSWERED", "FAILED", "ANSWERED"]
+    assert sent.errors[1] == "replica 0002 ended before it answered: exit code 1"
+    assert sent.errors[3] == "replicas are left after they were removed"
+    failed = sent.records[1]
+    assert failed["done_ns"] >= failed["scheduled_ns"] > 0
+    assert failed["sent_ns"] == failed["started_ns"] == failed["status"] == 0
+
+
+def test_a_service_that_fails_every_start_is_tried_three_times_as_often_as_was_asked_for():
+    class Broken(FakeDeployment):
+        def wake(self):
+            raise DeploymentError("it ended")
+
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(Broken([]), asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
+    assert sent.records["fate"].tolist() == [Fate.FAILED] * 6

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.load.process import KeptReply
+from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, Stamps, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
-from harness.measure.rows import Exchange, Judge
+from harness.measure.evidence import Evidence, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.rows import Judge
 from harness.record.columns import REQUESTS
 from harness.record.nouns import PHASES, Outcome, StartClass
 from targets.clock import clock_id
@@ -77,14 +77,9 @@ def test_start_classes_come_from_counters(own, front, events, expected):
     assert start_class(evidence(own, front), events) is expected
 
 
-def exchange(header, body, status=200, fate=Fate.ANSWERED):
-    stamps = Stamps(0, 10, 20, 30, 200 * MS)
-    return Exchange(0, stamps, fate, status, fresh=True, in_flight=1, reply=KeptReply(header, body))
-
-
-def judged(header, body, status=200, events=()):
-    judge = Judge(WORKLOAD, False, list(events))
-    table = judge.table([exchange(header, body, status)], 0)
+def judged(header, body, status=200, events=(), fate=Fate.ANSWERED):
+    arrival = Arrival(0, 0, fate, 20, 30, 200 * MS, status, 1, True, reply=Reply(header, body))
+    table = Judge(WORKLOAD, False, list(events)).table(Sent.of(0, [arrival]))
     assert table.schema == REQUESTS
     return table.to_pylist()[0]
 
@@ -102,8 +97,7 @@ def test_a_failed_request_that_started_a_sandbox_is_a_cold_row():
 
 
 def test_phases_add_up_to_the_whole():
-    stamps = Stamps(0, done_ns=97 * MS)
-    found = phases_ns(evidence(inside(), outside()), stamps, log(), same_clock=True)
+    found = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=True)
     assert found == {
         "queue": MS,
         "create": 8 * MS,
@@ -120,14 +114,14 @@ def test_phases_add_up_to_the_whole():
 
 def test_a_start_that_ends_after_the_runtime_began_leaves_no_negative_boot():
     spans = {"start": [11 * MS, 70 * MS]}
-    found = phases_ns(evidence(inside(), outside(spans_ns=spans)), Stamps(0, done_ns=97 * MS), log(), True)
+    found = phases_ns(evidence(inside(), outside(spans_ns=spans)), 0, 97 * MS, log(), True)
     assert (found["start"], found["boot"], found["queue"]) == (39 * MS, 0, 10 * MS)
     assert "create" not in found
     assert sum(found.values()) == 97 * MS
 
 
 def test_stamps_of_another_clock_are_used_only_among_themselves():
-    found = phases_ns(evidence(inside(), outside()), Stamps(0, done_ns=97 * MS), log(), same_clock=False)
+    found = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=False)
     assert set(found) == {"imports", "weights", "first_inference", "unaccounted"}
     assert sum(found.values()) == 97 * MS
     row = judged(json.dumps(outside()).encode(), good_body(inside(clock="another kernel")))
@@ -137,7 +131,7 @@ def test_stamps_of_another_clock_are_used_only_among_themselves():
 
 def test_a_replica_is_timed_by_its_log_from_the_moment_it_was_asked_for():
     events = log("create", "created", "start", "started")
-    found = phases_ns(evidence(inside()), Stamps(0, done_ns=97 * MS), events, same_clock=True)
+    found = phases_ns(evidence(inside()), 0, 97 * MS, events, same_clock=True)
     assert (found["queue"], found["create"], found["start"], found["boot"]) == (MS, MS, MS, 46 * MS)
     assert sum(found.values()) == 97 * MS
 
@@ -145,18 +139,18 @@ def test_a_replica_is_timed_by_its_log_from_the_moment_it_was_asked_for():
 def test_a_reset_is_timed_by_its_own_start_and_not_by_the_first_one():
     first = log("create", "created", "start", "started")
     again = outside(5, received_ns=44 * MS, spans_ns={"start": [45 * MS, 48 * MS]})
-    found = phases_ns(evidence(inside(), again), Stamps(43 * MS, done_ns=97 * MS), first, same_clock=True)
+    found = phases_ns(evidence(inside(), again), 43 * MS, 97 * MS, first, same_clock=True)
     assert "create" not in found
     assert (found["queue"], found["start"], found["boot"]) == (MS, 3 * MS, 2 * MS)
     assert sum(found.values()) == 54 * MS
-    unknown = phases_ns(evidence(inside(), outside(5)), Stamps(43 * MS, done_ns=97 * MS), first, same_clock=True)
+    unknown = phases_ns(evidence(inside(), outside(5)), 43 * MS, 97 * MS, first, same_clock=True)
     assert not {"queue", "create", "start", "boot"} & set(unknown)
 
 
 def test_without_a_start_or_an_answer_there_are_no_phases():
-    assert phases_ns(evidence(inside(2), outside(2)), Stamps(0, done_ns=97 * MS), log(), True) == {}
-    assert phases_ns(evidence(inside(), outside()), Stamps(0), log(), True) == {}
-    assert phases_ns(Evidence(), Stamps(0, done_ns=1), log(), True) == {}
+    assert phases_ns(evidence(inside(2), outside(2)), 0, 97 * MS, log(), True) == {}
+    assert phases_ns(evidence(inside(), outside()), 0, None, log(), True) == {}
+    assert phases_ns(Evidence(), 0, 1, log(), True) == {}
 
 
 def test_the_queue_ends_where_the_platform_takes_the_request_up():
@@ -171,7 +165,7 @@ def test_the_queue_ends_where_the_platform_takes_the_request_up():
     ("status", "error", "own", "wrong", "expected", "why"),
     [
         (200, None, inside(), None, Outcome.OK, None),
-        (200, None, inside(), "label differs", Outcome.WRONG, "wrong answer: label differs"),
+        (200, None, inside(), "wrong answer: label", Outcome.WRONG, "wrong answer: label"),
         (200, None, None, None, Outcome.WRONG, "the reply carries no envelope"),
         (429, None, None, None, Outcome.THROTTLED, "throttled (429)"),
         (429, {"errorType": "x"}, None, None, Outcome.THROTTLED, "throttled (429)"),
@@ -295,9 +289,10 @@ def test_monstrous_bodies_are_no_evidence(body):
         (Fate.FAILED, "failed"),
         (Fate.TIMED_OUT, "timed_out"),
         (Fate.SHED, "shed"),
+        (Fate.EXHAUSTED, "shed"),
         (Fate.UNFINISHED, "unfinished"),
     ],
 )
 def test_what_was_not_answered_proves_nothing(fate, expected):
-    found = Judge(WORKLOAD, False, []).row(exchange(json.dumps(outside()).encode(), good_body(inside()), 200, fate), 0)
+    found = judged(json.dumps(outside()).encode(), good_body(inside()), 200, fate=fate)
     assert (found["outcome"], found["start_class"], found["unit"]) == (expected, None, None)

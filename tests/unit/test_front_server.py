@@ -9,9 +9,10 @@ import botocore.exceptions
 import pytest
 from botocore.config import Config
 
+from targets.contract import TIMELINE_HEADER
 from targets.lambda_front.pool import Throttled
 from targets.lambda_front.sandbox import Reply, SandboxDied
-from targets.lambda_front.server import MAX_PAYLOAD_BYTES, TIMELINE_HEADER, Connection
+from targets.lambda_front.server import MAX_PAYLOAD_BYTES, Connection
 
 INVOKE = "/2015-03-31/functions/echo/invocations"
 LIMIT_S = 20

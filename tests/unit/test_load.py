@@ -2,9 +2,11 @@
 
 import array
 import asyncio
+import errno
 import itertools
 import json
 import resource
+import signal
 import socket
 import subprocess
 import sys
@@ -15,11 +17,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.commands.load_url import LoadOrder, summary_of
+from harness.commands.load_url import LoadOrder, summarise
 from harness.errors import TrialError
-from harness.load.plan import SCHEDULE, LoadPlan
-from harness.load.process import KeptReply, LoadProcess, _read
-from harness.load.wire import FIELDS, RECORD, REPLY, ErrorTexts, Fate
+from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Reply, Sent, read_sent
+from harness.load.wire import DEFAULT_CAP, RECORD, REPLY, SCHEDULE, ErrorTexts, Fate, LoadPlan, cap_problem, fate_of
+from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Timeline: kept\r\n"
@@ -153,11 +155,10 @@ def fates(result):
 
 
 def test_the_record_is_the_same_to_both_its_readers():
-    dtype = np.dtype(list(FIELDS))
-    assert dtype.itemsize == RECORD.size
+    assert RECORD_TYPE.itemsize == RECORD.size
     values = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
-    (record,) = np.frombuffer(RECORD.pack(*values), dtype)
-    assert tuple(record[name] for name in dtype.names if name != "padding") == values
+    (record,) = np.frombuffer(RECORD.pack(*values), RECORD_TYPE)
+    assert tuple(record[name] for name in RECORD_TYPE.names if name != "padding") == values
     assert Fate.UNFINISHED == 0
 
 
@@ -220,10 +221,10 @@ def left(folder, *stripes):
 
 
 def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
-    result = _read(*left(tmp_path, [0, 2, 4], [1, 3]), 5)
+    result = read_sent(*left(tmp_path, [0, 2, 4], [1, 3]), 5)
     assert result.records["index"].tolist() == [0, 1, 2, 3, 4]
     assert result.errors == ["", "error of 1", "", "error of 1", ""]
-    assert result.replies == {n: KeptReply(b"h", b"%02d" % n) for n in range(5)}
+    assert result.replies == {n: Reply(b"h", b"%02d" % n) for n in range(5)}
 
 
 @pytest.mark.parametrize(
@@ -231,14 +232,14 @@ def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
 )
 def test_a_missing_or_double_arrival_is_refused(tmp_path, stripes):
     with pytest.raises(TrialError, match="coverage is not exact"):
-        _read(*left(tmp_path, *stripes), 5)
+        read_sent(*left(tmp_path, *stripes), 5)
 
 
 def test_every_arrival_is_sent_once_and_its_reply_kept(process, server):
     result = send(process, server.port, count=300)
     assert fates(result) == {"ANSWERED": 300}
     assert server.bodies == dict.fromkeys(bodies(300), 1)
-    assert result.replies == {n: KeptReply(b"kept", body) for n, body in enumerate(bodies(300))}
+    assert result.replies == {n: Reply(b"kept", body) for n, body in enumerate(bodies(300))}
     records = result.records
     stamps = [records[f"{name}_ns"] for name in ("scheduled", "started", "sent", "first_byte", "done")]
     assert all((later >= earlier).all() for earlier, later in itertools.pairwise(stamps))
@@ -327,13 +328,6 @@ def test_a_refused_connection_is_a_failed_row(process):
     assert not result.records["sent_ns"].any()
 
 
-def test_connections_can_be_made_anew_for_every_request(process, server):
-    result = send(process, server.port, fresh_connections=True)
-    assert fates(result) == {"ANSWERED": 50}
-    assert result.records["fresh"].all()
-    assert server.connections == 50
-
-
 def test_a_schedule_may_be_empty(process, server):
     assert len(send(process, server.port, count=0).records) == 0
 
@@ -371,20 +365,113 @@ def test_progress_is_told_while_requests_run(process, server):
     assert max(told) <= 12
 
 
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits of another process are set on Linux only")
-def test_without_descriptors_arrivals_fail_and_none_is_lost(server):
+limits_of_others = pytest.mark.skipif(
+    not hasattr(resource, "prlimit"), reason="limits of another process are set on Linux only"
+)
+
+
+def open_descriptors(process):
+    return len(list(Path(f"/proc/{process._process.pid}/fd").iterdir()))
+
+
+@limits_of_others
+def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(server):
+    """The limit falls while requests hang: arrivals after that were never sent, and say so; what hung has timed out."""
+    process = LoadProcess()
+
+    def starve(ended):
+        before, _ = resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE)
+        most = min(before, open_descriptors(process) + 2)
+        resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (most, most))
+
+    try:
+        plan = LoadPlan("", [("127.0.0.1", server.port, "/hang")], "", 2.0, timeout_s=2.5, prewarm=0)
+        sent = process.carry_out(plan, offsets(40, 20), bodies(1), starve)
+    finally:
+        process.close()
+    assert set(fates(sent)) == {"EXHAUSTED", "TIMED_OUT"}
+    never = sent.records["fate"] == Fate.EXHAUSTED
+    assert not sent.records["sent_ns"][never].any()
+    assert not sent.records["fresh"][never].any()
+    assert {error for error, unsent in zip(sent.errors, never, strict=True) if unsent} == {
+        "[Errno 24] Too many open files"
+    }
+    order = LoadOrder("http://x/", "constant", 20, 2.0, 1, 1, None, 2.5)
+    summary = summarise(sent, order, HostTimes.now())
+    assert summary["shed"] == never.sum()
+    assert any(problem.startswith(f"{never.sum()} arrivals were not sent") for problem in summary["problems"])
+
+
+@limits_of_others
+def test_a_cap_beyond_the_descriptors_is_refused_before_anything_is_sent(server):
     process = LoadProcess()
     try:
         send(process, server.port, count=3)
-        pid = process._process.pid
-        most = len(list(Path(f"/proc/{pid}/fd").iterdir())) + 12
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (most, most))
-        result = send(process, server.port, "/hang", count=40, timeout_s=0.4, prewarm=0)
-        assert set(fates(result)) == {"FAILED", "TIMED_OUT"}
-        assert "Too many open files" in " ".join(result.errors)
-        assert fates(send(process, server.port, count=3)) == {"ANSWERED": 3}
+        resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (500, 500))
+        with pytest.raises(TrialError, match=r"load.cap: 401 is not accepted: .* 500 descriptors .*ulimit -Hn 501"):
+            send(process, server.port, cap=401)
+        assert fates(send(process, server.port, count=3, cap=400)) == {"ANSWERED": 3}
     finally:
         process.close()
+
+
+@limits_of_others
+def test_a_load_process_may_open_as_many_descriptors_as_the_hard_limit_allows(server):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    process = LoadProcess()
+    try:
+        send(process, server.port, count=1, cap=1)
+        assert resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        process.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_cap_is_measured_by_the_descriptors():
+    assert cap_problem(900, 1000) is None
+    assert cap_problem(901, 1000).startswith("load.cap: 901 is not accepted")
+    assert "enough for 0 requests" in cap_problem(1, 50)
+    assert cap_problem(DEFAULT_CAP, 50) is None, "what nobody asked for gives way"
+
+
+@pytest.mark.parametrize(
+    ("number", "fate"),
+    [
+        (errno.EMFILE, Fate.EXHAUSTED),
+        (errno.ENFILE, Fate.EXHAUSTED),
+        (errno.EADDRNOTAVAIL, Fate.EXHAUSTED),
+        (errno.ECONNREFUSED, Fate.FAILED),
+        (errno.ECONNRESET, Fate.FAILED),
+    ],
+)
+def test_whose_fault_an_error_is(number, fate):
+    assert fate_of(OSError(number, "x")) is fate
+
+
+def test_a_load_process_that_says_nothing_is_waited_for_no_longer_than_its_plan_takes(monkeypatch, server):
+    monkeypatch.setattr("harness.load.process.MARGIN_S", -5.0)
+    process = LoadProcess()
+    process._process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(TrialError, match="did not end its schedule within 1 s: it was killed"):
+            send(process, server.port, count=50, rate=500, timeout_s=1)
+        assert process._process.wait(10) == -signal.SIGKILL
+    finally:
+        process.close()
+
+
+def test_arrivals_that_were_sent_one_by_one_have_the_same_form():
+    sent = Sent.of(5, [Arrival(0, 10, Fate.ANSWERED, 11, 12, 13, 200, 1, True, "", Reply(b"h", b"body"))])
+    assert sent.records.dtype == RECORD_TYPE
+    (record,) = sent.records
+    assert [int(record[name]) for name in RECORD_TYPE.names if name != "padding"] == [
+        *(0, 10, 0, 11, 12, 13),
+        *(4, 1, 200, 0, 1, 1),
+    ]
+    both = sent.then(Sent.of(5, [Arrival(1, 20, Fate.FAILED, error="reset")]))
+    assert both.records["index"].tolist() == [0, 1]
+    assert (both.errors, both.replies, both.begin_ns) == (["", "reset"], {0: Reply(b"h", b"body")}, 5)
 
 
 def test_a_load_process_that_ended_is_a_trial_error(server):
@@ -426,7 +513,8 @@ def test_the_summary_of_frostline_load(server, tmp_path):
     assert server.bodies == {b'{"a": 1}': 50}
     for name in ("latency_ms", "service_ms", "lag_ms"):
         assert list(told[name]) == ["p50", "p95", "p99", "max"]
-        assert told[name]["p50"] <= told[name]["p99"] <= told[name]["max"]
+        assert told[name]["p50"] <= told[name]["p95"] <= told[name]["max"]
+        assert told[name]["p99"] is None, "50 requests are too few for it, as in a trial"
     assert told["latency_ms"]["p50"] >= told["service_ms"]["p50"]
     assert told["errors"] == {}
     assert code == (1 if told["problems"] else 0)
@@ -434,9 +522,9 @@ def test_the_summary_of_frostline_load(server, tmp_path):
 
 def test_failures_are_infinitely_late_in_the_summary(process, server):
     order = LoadOrder("http://x/", "constant", 500, 0.1, 1, 1, None, 10)
-    told = summary_of(send(process, server.port, "/failing"), order)
+    told = summarise(send(process, server.port, "/failing"), order, HostTimes.now())
     assert (told["scheduled"], told["good"], told["failed"]) == (50, 0, 50)
     assert set(told["latency_ms"].values()) == {None}
     assert set(told["service_ms"].values()) == {None}
-    assert told["lag_ms"]["p99"] is not None
+    assert told["lag_ms"]["p95"] is not None
     json.dumps(told, allow_nan=False)

@@ -2,18 +2,16 @@
 
 import threading
 
-import numpy as np
-
 from harness.clock import sleep
-from harness.load.process import LoadResult
-from harness.load.wire import FIELDS, Fate
+from harness.load.process import Sent
+from harness.load.wire import Fate
 from harness.measure import scale_out
-from harness.measure.forced import Question
+from harness.measure.forced import Asker
 from harness.measure.scale_out import scale_out_under
 from targets.contract import DeploymentError
 from targets.workloads.echo import WORKLOAD
 
-QUESTION = Question(list(WORKLOAD.payloads()), "x", 1)
+ASKER = Asker(list(WORKLOAD.payloads()), 1)
 
 
 class Refusing:
@@ -29,10 +27,10 @@ def test_a_replica_that_cannot_be_started_is_a_failed_row_after_those_of_the_sch
     def send():
         sleep(0.3)
         ended.set()
-        return LoadResult(0, np.empty(0, dtype=np.dtype(list(FIELDS))), [], {}, [])
+        return Sent.of(0, [])
 
-    exchanges, _ = scale_out_under(send, Refusing(), QUESTION, 2, 7, 0.05)  # type: ignore[arg-type]
+    sent = scale_out_under(send, Refusing(), ASKER, 2, 7, 0.05)  # type: ignore[arg-type]
     assert ended.is_set(), "the load process is not left in the midst of a schedule"
-    assert [(one.index, one.fate) for one in exchanges] == [(7, Fate.FAILED), (8, Fate.FAILED)]
-    assert all("the engine refused" in one.error for one in exchanges)
-    assert scale_out.now_ns() > exchanges[0].stamps.scheduled_ns > 0
+    assert sent.records[["index", "fate"]].tolist() == [(7, Fate.FAILED), (8, Fate.FAILED)]
+    assert all("the engine refused" in error for error in sent.errors)
+    assert scale_out.now_ns() > sent.records["scheduled_ns"][0] > 0

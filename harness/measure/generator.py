@@ -1,0 +1,55 @@
+"""How well the generator kept its schedule, and what about that makes a trial INVALID."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.load.process import Sent
+from harness.load.wire import Fate
+from harness.measure import validity
+from harness.record.nouns import GeneratorRecord
+
+
+def problems_of(sent: Sent, good: NDArray[np.bool_], steal_share: float | None, throttled: bool) -> list[str]:
+    """What makes a trial INVALID by what its generator and its machine did; `good` says which answers were right."""
+    records, limits = sent.records, validity.in_force
+    exhausted = np.flatnonzero(records["fate"] == Fate.EXHAUSTED)
+    problems = [
+        validity.exhausted_problem(len(exhausted), sent.errors[exhausted[0]] if len(exhausted) else ""),
+        validity.shed_problem(int((records["fate"] == Fate.SHED).sum())),
+        validity.steal_problem(steal_share, limits),
+    ]
+    if sent.workers:
+        service_ns = (records["done_ns"] - records["sent_ns"])[good]
+        problems += [
+            validity.lag_problem(
+                validity.percentile_ns(lags_ns(sent), 0.99), validity.percentile_ns(service_ns, 0.5), limits
+            ),
+            validity.rate_problem(validity.pace(records["scheduled_ns"], records["started_ns"]), limits),
+            validity.throttle_problem(throttled, limits),
+        ]
+    return [problem for problem in problems if problem]
+
+
+def lags_ns(sent: Sent) -> NDArray[np.int64]:
+    """How late each arrival was begun on that the generator began on."""
+    scheduled, started = sent.records["scheduled_ns"], sent.records["started_ns"]
+    lags: NDArray[np.int64] = (started - scheduled)[started > 0]
+    return lags
+
+
+def generator_of(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:
+    """How well the schedule was kept; None where there was none."""
+    if not sent.workers:
+        return None
+    lags, workers = lags_ns(sent), sent.workers
+    return GeneratorRecord(
+        workers=len(workers),
+        timer=workers[0]["timer"],
+        priority=workers[0]["priority"],
+        lag_p50_ns=validity.percentile_ns(lags, 0.5),
+        lag_p99_ns=validity.percentile_ns(lags, 0.99),
+        lag_max_ns=int(np.max(lags)) if len(lags) else None,
+        cpu_share=max(worker["cpu_share"] for worker in workers),
+        throttled=throttled,
+        prewarmed=prewarmed,
+    )

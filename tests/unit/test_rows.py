@@ -1,0 +1,208 @@
+"""From records and replies to the table that is stored, worked out by hand for each outcome."""
+
+import json
+
+import pytest
+
+from harness.load.process import Arrival, Reply, Sent
+from harness.load.wire import Fate
+from harness.measure.rows import CHECK_RAISED, Judge, outcomes_of
+from harness.record.columns import REQUESTS
+from targets.clock import clock_id
+from targets.workloads.echo import WORKLOAD
+
+BEGIN_NS = 1_000_000
+PAYLOADS = WORKLOAD.payloads()
+LOG = [
+    {"at_ns": BEGIN_NS + 110, "kind": "create", "unit": "0001", "for_request": True},
+    {"at_ns": BEGIN_NS + 500, "kind": "create", "unit": "0002", "for_request": False},
+]
+EMPTY = dict.fromkeys(REQUESTS.names)
+
+
+def envelope(index, unit="0001", invocation=2, **more):
+    """A right answer to the payload whose turn it is at `index`, handled from 600 to 650 ns after the begin."""
+    evidence = {"unit": unit, "clock": clock_id(), "invocation": invocation}
+    evidence |= {"begun_ns": BEGIN_NS + 600, "ended_ns": BEGIN_NS + 650, **more}
+    answer = json.loads(PAYLOADS[index % len(PAYLOADS)].body)
+    return json.dumps({"answer": answer, "frostline": evidence}).encode()
+
+
+def header(**fields):
+    return json.dumps({"received_ns": BEGIN_NS + 105, "unit": "0001", **fields}).encode()
+
+
+COLD_START = {"entered_ns": BEGIN_NS + 300, "phases_ns": {"imports": 100, "weights": 150, "unheard-of": 7}}
+COLD_HEADER = header(
+    unit_request=1,
+    asked_ns=BEGIN_NS + 200,
+    started_for_request=True,
+    spans_ns={"create": [BEGIN_NS + 110, BEGIN_NS + 130], "start": [BEGIN_NS + 130, BEGIN_NS + 190]},
+)
+
+
+def arrival(index, fate=Fate.ANSWERED, status=200, body=b"", head=b"", **fields):
+    """Scheduled 100 ns after the begin, sent at 103, first byte at 690, done at 700."""
+    reply = Reply(head, body) if body or head else None
+    stamps = {"sent_ns": BEGIN_NS + 103, "first_byte_ns": BEGIN_NS + 690, "done_ns": BEGIN_NS + 700}
+    return Arrival(index, BEGIN_NS + 100, fate, status=status, in_flight=3, reply=reply, **{**stamps, **fields})
+
+
+def payload(index):
+    return PAYLOADS[index % len(PAYLOADS)].name
+
+
+ANSWERED = {"sent_ns": 103, "first_byte_ns": 690, "done_ns": 700, "status": 200}
+CASES = [
+    pytest.param(
+        arrival(0, body=envelope(0, invocation=1, init=COLD_START, gpu_ns=9), head=COLD_HEADER, fresh=True),
+        ANSWERED
+        | {
+            "outcome": "ok",
+            "start_class": "cold",
+            "unit": "0001",
+            "invocation": 1,
+            "unit_request": 1,
+            "queue_ns": 5,  # received at 105, taken up by the first step at 110
+            "handler_ns": 50,
+            "gpu_ns": 9,
+            "new_connection": True,
+            "phase_queue_ns": 5,
+            "phase_create_ns": 20,
+            "phase_start_ns": 60,
+            "phase_boot_ns": 110,  # started at 190, entered at 300
+            "phase_imports_ns": 100,
+            "phase_weights_ns": 150,
+            "phase_first_inference_ns": 50,
+            "phase_unaccounted_ns": 105,  # of 600 from scheduled to done, 495 are known
+        },
+        id="a cold start",
+    ),
+    pytest.param(
+        arrival(1, body=envelope(1, received_ns=BEGIN_NS + 590)),
+        ANSWERED
+        | {
+            "outcome": "ok",
+            "start_class": "warm",
+            "unit": "0001",
+            "invocation": 2,
+            "queue_ns": 10,
+            "handler_ns": 50,
+        },
+        id="a warm answer of a service",
+    ),
+    pytest.param(
+        arrival(2, body=envelope(2, unit="0002", invocation=1)),
+        ANSWERED | {"outcome": "ok", "start_class": "proactive", "unit": "0002", "invocation": 1, "handler_ns": 50},
+        id="the first answer of a unit that nobody waited for",
+    ),
+    pytest.param(
+        arrival(0, body=envelope(0).replace(b'"answer": ', b'"answer": [')[:-1] + b"]}"),
+        ANSWERED | {"outcome": "wrong", "error": "the reply carries no envelope"},
+        id="no JSON",
+    ),
+    pytest.param(
+        arrival(1, body=json.dumps({**json.loads(envelope(1)), "answer": "no"}).encode()),
+        ANSWERED
+        | {
+            "outcome": "wrong",
+            "error": 'wrong answer: answer is str, not an object with just "text"',
+            "start_class": "warm",
+            "unit": "0001",
+            "invocation": 2,
+            "handler_ns": 50,
+        },
+        id="a wrong answer",
+    ),
+    pytest.param(
+        arrival(0, body=b'{"errorType": "Sandbox.Timedout", "errorMessage": "5 s"}', head=header(unit_request=2)),
+        ANSWERED | {"outcome": "timed_out", "error": "Sandbox.Timedout: 5 s", "unit": "0001", "unit_request": 2},
+        id="a function's time limit",
+    ),
+    pytest.param(
+        arrival(0, status=429),
+        ANSWERED | {"outcome": "throttled", "error": "throttled (429)", "status": 429},
+        id="throttled",
+    ),
+    pytest.param(
+        arrival(0, status=503), ANSWERED | {"outcome": "failed", "error": "HTTP 503", "status": 503}, id="a 503"
+    ),
+    pytest.param(
+        arrival(0, Fate.FAILED, 0, first_byte_ns=0, error="reset"),
+        {"outcome": "failed", "error": "reset", "sent_ns": 103, "done_ns": 700},
+        id="failed",
+    ),
+    pytest.param(
+        arrival(0, Fate.TIMED_OUT, 0, first_byte_ns=0, error="no reply in time"),
+        {"outcome": "timed_out", "error": "no reply in time", "sent_ns": 103, "done_ns": 700},
+        id="timed out",
+    ),
+    pytest.param(
+        arrival(0, Fate.UNFINISHED, 0, first_byte_ns=0, done_ns=0),
+        {"outcome": "unfinished", "sent_ns": 103},
+        id="unfinished",
+    ),
+    pytest.param(
+        arrival(0, Fate.SHED, 0, sent_ns=0, first_byte_ns=0, done_ns=0),
+        {"outcome": "shed"},
+        id="shed",
+    ),
+    pytest.param(
+        arrival(0, Fate.EXHAUSTED, 0, sent_ns=0, first_byte_ns=0, error="Too many open files"),
+        {"outcome": "shed", "error": "Too many open files"},
+        id="without a descriptor",
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), CASES)
+def test_a_row_of_each_outcome(given, expected):
+    table = Judge(WORKLOAD, False, LOG).table(Sent.of(BEGIN_NS, [given]))
+    assert table.schema == REQUESTS
+    (row,) = table.to_pylist()
+    known = {"index": given.index, "payload": payload(given.index), "scheduled_ns": 100, "in_flight": 3}
+    known |= {"new_connection": False, "reply_bytes": len(given.reply.body) if given.reply else 0}
+    known |= {} if given.status else {"reply_bytes": None}
+    assert row == {**EMPTY, **known, **expected}
+
+
+def test_a_table_holds_every_arrival_in_its_order():
+    arrivals = [arrival(index, body=envelope(index)) if index % 2 else arrival(index, Fate.SHED, 0) for index in (0, 1)]
+    sent = Sent.of(BEGIN_NS, arrivals).then(Sent.of(BEGIN_NS, [arrival(2, Fate.FAILED, 0, error="refused")]))
+    table = Judge(WORKLOAD, False, []).table(sent)
+    assert table["index"].to_pylist() == [0, 1, 2]
+    assert table["outcome"].to_pylist() == ["shed", "ok", "failed"]
+    assert table["error"].to_pylist() == [None, None, "refused"]
+
+
+def test_no_arrival_no_row():
+    table = Judge(WORKLOAD, False, []).table(Sent.of(BEGIN_NS, []))
+    assert table.num_rows == 0
+    assert table.schema == REQUESTS
+
+
+class Raising:
+    """A workload whose check is broken."""
+
+    def payloads(self):
+        return PAYLOADS
+
+    def check(self, payload, answer, own_model):
+        raise KeyError("label")
+
+
+def test_a_check_that_raises_costs_its_row_and_not_the_run():
+    table = Judge(Raising(), False, []).table(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]))  # type: ignore[arg-type]
+    (row,) = table.to_pylist()
+    assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} KeyError: 'label'")
+    assert row["handler_ns"] == 50, "what the envelope proves is kept"
+
+
+def test_outcomes_by_fate_and_status_alone():
+    """As `frostline load` has it: any status below 400 is a good answer."""
+    statuses = [200, 204, 302, 400, 429, 500]
+    records = Sent.of(0, [arrival(at, status=status) for at, status in enumerate(statuses)]).records
+    assert outcomes_of(records, records["status"] < 400).tolist() == ["ok", "ok", "ok", "failed", "throttled", "failed"]
+    fates = Sent.of(0, [arrival(fate, fate, 200) for fate in Fate]).records
+    good = fates["status"] < 400
+    assert outcomes_of(fates, good).tolist() == ["unfinished", "ok", "failed", "timed_out", "shed", "shed"]

@@ -1,0 +1,196 @@
+"""What a trial leaves when its target, its emulator or our own watching fails."""
+
+import pytest
+
+from harness.clock import sleep
+from harness.experiment.plan import plan
+from harness.experiment.question import parse_experiment
+from harness.load.process import Arrival, Reply, Sent
+from harness.load.wire import Fate
+from harness.measure.recording import Begin, record_trial
+from harness.measure.sampler import Sampler
+from harness.measure.trial import carry_out
+from harness.measure.visit import Visit
+from harness.measure.walk import settled
+from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.nouns import Outcome
+from loadprofiles.contract import fingerprint
+from targets.contract import DeploymentError, Package
+
+WHY = "replica 0001 ended before it answered: exit code 1"
+
+
+class Refusing:
+    """A target that cannot be deployed."""
+
+    kind = "service"
+    isolated = local = False
+
+    def __init__(self, emulated):
+        self.emulated = emulated
+
+    def deploy(self, package, order):
+        raise DeploymentError(WHY)
+
+
+class Deployed:
+    """A deployment with nothing to tell."""
+
+    def events(self):
+        return []
+
+    def describe(self):
+        return {"replicas": 1}
+
+
+def visit(profile, emulated=False, **fields):
+    experiment = parse_experiment(
+        {
+            "name": "tiny",
+            "question": "Does it hold?",
+            "workloads": ["echo"],
+            "targets": ["process-service"],
+            "profiles": [{"constant": {"rate": 5, "seconds": 2}}],
+            "cold_starts": 3,
+            "rounds": 1,
+            **fields,
+        },
+        "test",
+    )
+    trial = next(trial for trial in plan(experiment, experiment.targets) if trial.profile == profile)
+    found = Visit(experiment, trial, Package("echo", "echo"), "run")
+    found.__dict__["target"] = Refusing(emulated)
+    return found
+
+
+def rows_of(profile):
+    left = carry_out(visit(profile), None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert left.requests.schema == REQUESTS
+    assert left.samples.schema == SAMPLES
+    return left.record, left.requests.to_pylist()
+
+
+def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_schedule():
+    record, rows = rows_of("constant")
+    assert record.scheduled == record.counts[Outcome.FAILED] == sum(record.counts.values()) == len(rows) == 10
+    assert [row["index"] for row in rows] == list(range(10))
+    assert [row["scheduled_ns"] for row in rows] == [at * 200_000_000 for at in range(10)]
+    assert {(row["outcome"], row["error"]) for row in rows} == {("failed", WHY)}
+    assert {row[name] for row in rows for name in ("started_ns", "sent_ns", "done_ns", "status", "unit")} == {None}
+    assert record.seconds == 2
+    assert record.schedule_sha256 == fingerprint(visit("constant").schedule)
+    assert record.warnings == [f"the target could not be deployed, so every request counts as failed: {WHY}"]
+    assert record.generator is None
+    assert not any(WHY in problem for problem in record.problems), "the target's failure does not make it INVALID"
+    assert settled([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
+
+
+def test_a_service_that_cannot_be_deployed_has_failed_as_many_forced_starts_as_were_asked_for():
+    record, rows = rows_of("cold")
+    assert record.scheduled == record.counts[Outcome.FAILED] == len(rows) == 3
+    assert {(row["outcome"], row["error"]) for row in rows} == {("failed", WHY)}
+    assert record.schedule_sha256 is None
+
+
+def test_added_replicas_of_a_service_that_cannot_be_deployed_have_failed_too():
+    it = visit("scale-out", scale_out={"starts": 2, "rate": 5, "seconds": 3})
+    left = carry_out(it, None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert left.record.scheduled == left.record.counts[Outcome.FAILED] == len(it.schedule) + 2
+    assert left.requests["scheduled_ns"].to_pylist()[-2:] == [1_000_000_000, 2_000_000_000]
+
+
+def test_an_emulator_that_cannot_be_deployed_is_no_failure_of_what_it_stands_for():
+    left = carry_out(visit("constant", emulated=True), None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert left.record.scheduled == left.requests.num_rows == 0
+    assert WHY in left.record.problems[0]
+
+
+def test_arrivals_are_drawn_once(monkeypatch):
+    drawn = []
+    it = visit("bursty", profiles=[{"bursty": {"rate": 5, "seconds": 2}}])
+    monkeypatch.setattr(type(it.trial.load), "arrivals", lambda self, seed: drawn.append(seed) or [0.0])
+    assert it.schedule is it.schedule
+    assert drawn == [it.trial.arrival_seed]
+
+
+class Failing:
+    """A deployment whose second look raises."""
+
+    def __init__(self):
+        self.looks = 0
+
+    def usage(self):
+        self.looks += 1
+        if self.looks == 2:
+            raise KeyError("pid")
+        return []
+
+
+def test_a_sampler_that_failed_once_goes_on_and_says_so(monkeypatch):
+    monkeypatch.setattr("harness.measure.sampler.INTERVAL_S", 0.001)
+    deployment = Failing()
+    with Sampler(deployment) as sampler:  # type: ignore[arg-type]
+        while deployment.looks < 4:
+            sleep(0.001)
+    (problem,) = sampler.problems
+    assert problem.startswith("memory and CPU could not be read at 1 of ")
+    assert problem.endswith("KeyError: 'pid'")
+
+
+def test_a_sampler_that_read_everything_has_no_problem():
+    deployment = Failing()
+    deployment.looks = 2
+    with Sampler(deployment) as sampler:  # type: ignore[arg-type]
+        pass
+    assert sampler.problems == []
+
+
+def record_of(*arrivals):
+    begin_ns = 1
+    sent = Sent.of(begin_ns, arrivals)
+    samples = SAMPLES.empty_table()
+    return record_trial(visit("constant"), Begin.look(), Deployed(), sent, samples, 2_000_000_001).record  # type: ignore[arg-type]
+
+
+def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number():
+    fine = Arrival(0, 1, Fate.FAILED, error="refused")
+    starved = [Arrival(at, 1, Fate.EXHAUSTED, error="Too many open files") for at in (1, 2)]
+    record = record_of(fine, *starved)
+    assert record.counts[Outcome.FAILED] == 1
+    assert record.counts[Outcome.SHED] == 2
+    (problem,) = [problem for problem in record.problems if "descriptor" in problem]
+    assert problem.startswith("2 arrivals were not sent: ")
+    assert "Too many open files" in problem
+    assert "load.cap" in problem
+    assert record.deployment == {"replicas": 1}
+
+
+def test_a_check_that_raised_is_a_warning(monkeypatch):
+    from targets.workloads import echo
+
+    def check(self, payload, answer, own_model):
+        raise KeyError("label")
+
+    monkeypatch.setattr(type(echo.WORKLOAD), "check", check)
+    body = b'{"answer": 1, "frostline": {"unit": "1", "invocation": 2, "begun_ns": 1, "ended_ns": 2}}'
+    record = record_of(Arrival(0, 1, Fate.ANSWERED, 2, 3, 4, 200, 1, reply=Reply(b"", body)))
+    assert record.counts[Outcome.WRONG] == 1
+    assert record.warnings == [
+        "the workload's check raised at 1 answers, which count as wrong: check raised KeyError: 'label'"
+    ]
+
+
+@pytest.mark.parametrize("cap", [1, 20_000])
+def test_a_cap_that_fits_is_taken(cap):
+    from harness.measure.fitting import choose
+
+    assert choose(visit("constant", load={"cap": cap}).experiment).targets == ["process-service"]
+
+
+def test_a_cap_that_does_not_fit_is_refused_before_anything_starts(monkeypatch):
+    from harness.errors import UsageError
+    from harness.measure import fitting
+
+    monkeypatch.setattr(fitting, "most_descriptors", lambda: 1024)
+    with pytest.raises(UsageError, match=r"load\.cap: 2000 is not accepted: .*1024 descriptors.*ulimit -Hn 2100"):
+        fitting.choose(visit("constant", load={"cap": 2000}).experiment)
