@@ -110,7 +110,7 @@ def test_the_anchor_is_last_quarters_image_and_clean_keeps_it(bench, private):
 
 
 def test_an_anchor_that_is_gone_is_made_again_by_the_same_recipe(bench, private):
-    """The engine is empty but for the base: the first run builds, then its image is removed."""
+    """The engine is empty but for the base: the first run builds, then its image is removed. Slow: it builds twice."""
     plan = schedule(bench, profiles=[{"constant": {"rate": 5, "seconds": 0.5}}], name="again")
     place = apart(bench, private)
     first_finished = remeasure(bench, plan, **place)

@@ -164,7 +164,7 @@ def test_nohup_is_respected(bench):
 
 def test_an_interrupted_run_is_resumed_and_has_every_trial_once(bench):
     experiment = bench.experiment(
-        workloads=["echo"], targets=list(PROCESS), profiles=[{"constant": {"rate": 5, "seconds": 2}}], rounds=2
+        workloads=["echo"], targets=list(PROCESS), profiles=[{"constant": {"rate": 5, "seconds": 1}}], rounds=2
     )
     started = bench.start("run", experiment, "--results", bench.results)
     until(lambda: "[1/4]" in started.said, "the first trial is saved")

@@ -152,7 +152,7 @@ def test_a_disk_that_fills_up_while_saving_costs_the_trial_being_saved(bench):
 @DISRUPTIVE
 @pytest.mark.docker
 def test_an_engine_that_is_restarted_in_mid_run_costs_one_attempt(bench, packages):
-    """An engine of its own, so that nobody else's containers are touched."""
+    """An engine of its own, so that nobody else's containers are touched. Slow: it starts twice and builds."""
     with PrivateEngine() as private:
         private.copy_images("frostline-base")
         environment = {"DOCKER_HOST": private.host}

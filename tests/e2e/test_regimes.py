@@ -22,6 +22,7 @@ def assert_parts_are_the_whole(rows) -> None:
 @pytest.mark.docker
 @pytest.mark.xdist_group("filetype")  # nobody else may use the image that is taken away
 def test_an_absent_image_is_loaded_as_a_part_of_the_start(bench):
+    """Slow, for an image of 300 MB is loaded four times."""
     fields = {"targets": list(DOCKER), "profiles": [], "cold_starts": 2, "images": ["present", "absent"]}
     folder = assert_done(bench, bench.measure(bench.experiment(workloads=["filetype"], **fields)))
     for record in folder.trials():
@@ -40,7 +41,7 @@ def test_an_absent_image_is_loaded_as_a_part_of_the_start(bench):
     reason="drops the page cache of the whole machine: run as root with FROSTLINE_DISRUPTIVE=1",
 )
 def test_a_dropped_page_cache_is_a_regime_of_its_own(bench):
-    fields = {"targets": list(PROCESS), "profiles": [], "cold_starts": 3, "page_cache": ["kept", "dropped"]}
+    fields = {"targets": list(PROCESS), "profiles": [], "cold_starts": 2, "page_cache": ["kept", "dropped"]}
     folder = assert_done(bench, bench.measure(bench.experiment(workloads=["filetype"], **fields)))
     found: dict[tuple[str, str], float] = {}
     for record in folder.trials():

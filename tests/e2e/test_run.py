@@ -27,7 +27,10 @@ STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass
     ids=lambda p: p[0][:6],
 )
 def finished(request, tmp_path_factory, engine, packages):
-    """One run of two workloads on both targets, shared by the tests that look at it: (bench, run folder)."""
+    """One run of two workloads on both targets, shared by the tests that look at it: (bench, run folder).
+
+    Slow: 12 trials, each of which deploys anew.
+    """
     with open_bench(tmp_path_factory.mktemp("run"), engine) as bench:
         experiment = bench.experiment(
             workloads=["echo", "filetype"],
