@@ -15,7 +15,15 @@ pytest.register_assert_rewrite("tests.e2e.bench")
 
 from tests.e2e.bench import Bench  # noqa: E402 - its assertions are to be explained as well
 
+HERE = Path(__file__).parent
 PACKAGED = ("echo", "filetype", "embed-onnx", "known-truth")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What these tests hold open goes with them; what they test runs in processes of its own."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
 
 
 @pytest.fixture(scope="session")

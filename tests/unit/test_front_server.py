@@ -112,6 +112,8 @@ def play():
             for writer in writers:
                 writer.close()
             server.close()
+            for _ in range(50):  # until both sides of each connection have seen its end
+                await asyncio.sleep(0)
 
         asyncio.run(whole())
 
