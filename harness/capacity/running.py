@@ -7,19 +7,20 @@ from typing import Any
 from rich.console import Console
 
 import targets
-from harness.capacity.answer import answer, cut_off
+from harness.capacity.answer import HEAD, answer, cut_off, heading, plain, sentence, step_line
 from harness.capacity.order import CapacityOrder, check
 from harness.capacity.search import Search, search
 from harness.capacity.steps import Steps
-from harness.capacity.telling import HEAD, heading, plain, sentence, step_line
-from harness.capacity.watching import StepWatcher
 from harness.clock import utc_now
 from harness.errors import FrostlineError, MissingError
 from harness.experiment.pieces import SizingChoice
+from harness.experiment.plan import Trial
 from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.measure.alone import alone
+from harness.measure.watchers import TerminalWatcher, watcher
 from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize, subject_of
+from harness.record.nouns import TrialRecord
 from harness.report.formats import ProgressFormat
 
 __all__ = ["CapacityOrder", "measure_capacity"]
@@ -39,12 +40,12 @@ def measure_capacity(
     check(order)
     progress = Console(stderr=True, highlight=False) if format == "json" else console
     folder, started_at = results / "capacity", _now()
-    with StepWatcher(progress) as watcher:
-        steps = Steps(order, folder, watcher, lambda found: _tell(found, progress), settings)
+    with StepWatcher(progress) as shown:
+        steps = Steps(order, folder, shown, lambda found: _tell(found, progress), settings)
         plain(progress, heading(order))
         try:
             with interruptible(), alone():
-                found = _searched(order, steps, progress)
+                found = _search(order, steps, progress)
         except FrostlineError as error:
             if steps.taken:
                 rate = cut_off(str(error), sum(step.valid for step in steps.taken))
@@ -57,7 +58,7 @@ def measure_capacity(
     return 1 if ended == "invalid" else 0
 
 
-def _searched(order: CapacityOrder, steps: Steps, progress: Console) -> Search:
+def _search(order: CapacityOrder, steps: Steps, progress: Console) -> Search:
     guess = steps.guess()
     plain(
         progress,
@@ -147,3 +148,39 @@ def _conclude(record: Capacity, path: Path, format_: ProgressFormat, console: Co
     for warning in record.warnings:
         plain(console, f"  {warning}")
     plain(console, f"written: {path}")
+
+
+class StepWatcher:
+    """Passes on what a run says, each line once; a context manager that gives the terminal back."""
+
+    def __init__(self, console: Console) -> None:
+        self._shown = watcher(console)
+        self._said: set[str] = set()
+
+    def __enter__(self) -> "StepWatcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def say(self, line: str) -> None:
+        """A line for the user; not that a run begins: each rate is one, and the file names them all."""
+        if line not in self._said and not line.startswith("Run "):
+            self._said.add(line)
+            self._shown.say(line)
+
+    def begin(self, trial: Trial, number: int, of: int) -> None:
+        """A trial begins."""
+        self._shown.begin(trial, number, of)
+
+    def advance(self, ended: int, of: int) -> None:
+        """So many of its requests have ended."""
+        self._shown.advance(ended, of)
+
+    def end(self, trial: Trial, record: TrialRecord) -> None:
+        """It is stored."""
+        self._close()
+
+    def _close(self) -> None:
+        if isinstance(self._shown, TerminalWatcher):
+            self._shown.close()

@@ -80,14 +80,14 @@ class Steps:
         run, trials = self._run(self._experiment("steady", {"rate": rate}, seconds, order.repeats))
         digest = sha256(run.path / "trials.jsonl")
         records = run.trials()
-        found = [self._judged(run, record, trials[record.trial], rate, digest) for record in records]
+        found = [self._judge(run, record, trials[record.trial], rate, digest) for record in records]
         self.taken += found
         self._tell(found)
         last = {step.repeat: step for step in found}.values()
         valid = [step for step in last if step.valid]
         return Probe(rate, sum(step.held for step in valid), len(valid), order.repeats)
 
-    def _judged(self, run: RunFolder, record: TrialRecord, trial: Trial, rate: float, digest: str) -> Step:
+    def _judge(self, run: RunFolder, record: TrialRecord, trial: Trial, rate: float, digest: str) -> Step:
         arrivals, problems = read_arrivals(run, record)
         judged = None if arrivals is None else arrivals.since(self.warm_up_s)
         n = 0 if judged is None else len(judged)

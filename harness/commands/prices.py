@@ -18,10 +18,10 @@ def prices_check(
 ) -> None:
     """Warn about prices that are stale (more than 120 days old) or unverified."""
     from harness.clock import utc_now
-    from harness.cost.book import checked, price_books
+    from harness.cost.book import check_books, price_books
 
     paths = books or price_books()
-    warnings = checked(paths, utc_now().date())
+    warnings = check_books(paths, utc_now().date())
     for line in warnings:
         print(f"warning: {harmless(line)}")
     print(f"{len(paths)} price books read, {len(warnings)} rows to look up again")

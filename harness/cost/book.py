@@ -137,7 +137,7 @@ def kept_book(prices: dict[str, Any], source: str) -> PriceBook:
         raise RecordError("\n".join(f"{source}: prices: {line}" for line in problems_in(error))) from None
 
 
-def checked(paths: list[Path], today: date) -> list[str]:
+def check_books(paths: list[Path], today: date) -> list[str]:
     """A line for each row that is stale or unverified. UsageError when a book is malformed."""
     found = []
     for book in map(read_book, paths):

@@ -56,7 +56,7 @@ def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> Bre
         rates=rates,
         function_usd_per_month=costs[0],
         service_usd_per_month=costs[1],
-        words=bound(known) if bounded else worded(function.target, service.target, known, cheaper),
+        words=at_most(known) if bounded else sentence_of(function.target, service.target, known, cheaper),
     )
 
 
@@ -67,10 +67,10 @@ def with_ends(rates: Sequence[float], rate: float, dear: Curves, steady: Curves)
     return Estimate(rate, low, high, min(dear.n, steady.n), why=why, method=METHOD)
 
 
-def bound(rate: Estimate) -> str:
+def at_most(rate: Estimate) -> str:
     """Where a service's capacity is only known to be at least so much, its cost is at most so much."""
-    at_most = f"at most {cell(rate).main} requests per second; " if rate.value is not None else ""
-    return f"{at_most}{UNMEASURED}"
+    most = f"at most {cell(rate).main} requests per second; " if rate.value is not None else ""
+    return f"{most}{UNMEASURED}"
 
 
 def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float | None:
@@ -86,7 +86,7 @@ def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float |
     return None
 
 
-def worded(function: str, service: str, rate: Estimate, cheaper: Sequence[bool]) -> str:
+def sentence_of(function: str, service: str, rate: Estimate, cheaper: Sequence[bool]) -> str:
     """One sentence; `cheaper` says of each rate looked at whether the function costs less."""
     looked = f"from {LEAST_RPS:g} to {MOST_RPS:g} requests per second"
     if rate.value is None:

@@ -16,7 +16,7 @@ from harness.clock import utc_now
 from harness.cost.book import SHIPPED, Price, PriceBook, read_book
 from harness.cost.lists.aws import OFFERED, read_aws
 from harness.cost.lists.listing import Listing
-from harness.cost.lists.source import Fetch, fetched
+from harness.cost.lists.source import Fetch, fetch_list
 from harness.errors import MissingError, UsageError
 from harness.files.problems import shown
 from harness.files.whole import replacing
@@ -31,12 +31,12 @@ HEAD = """\
 """
 
 
-def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None = None) -> list[str]:
+def refresh(book: Path, region: str, fetch: Fetch = fetch_list, today: date | None = None) -> list[str]:
     """Write the book and tell each change, each row that stayed and why, and each list that could not be read.
 
     UsageError for what is no book or another region's; MissingError, and nothing written, when nothing can be read.
     """
-    old = begun(book, region)
+    old = starting_fields(book, region)
     today = today or utc_now().date()
     listing = read_aws(old["region"], old["currency"], today, fetch)
     if not listing.prices:
@@ -44,7 +44,7 @@ def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None 
         fix = "try again where the network lets you reach it, or edit the book by hand"
         raise MissingError("\n".join([*why, f"no price was read and nothing is written: {fix}"]))
     before: dict[str, Price] = {price.sku: price for price in old["prices"]}
-    rows, told = merged(before, listing, old)
+    rows, told = merge_rows(before, listing, old)
     write(book, PriceBook.model_validate(old | {"prices": rows}), today)
     confirmed = sum(sku in before and same(before[sku], price) for sku, price in listing.prices.items())
     kept = len(rows) - len(listing.prices)
@@ -52,7 +52,7 @@ def refresh(book: Path, region: str, fetch: Fetch = fetched, today: date | None 
     return [*listing.unread, *told, *listing.remarks, UNTRIED, f"written: {book}: {count}"]
 
 
-def begun(book: Path, region: str) -> dict[str, Any]:
+def starting_fields(book: Path, region: str) -> dict[str, Any]:
     """The fields of the book to start from; `prices` may be empty. UsageError when it cannot be refreshed."""
     if not book.parent.is_dir() or book.is_dir():
         raise UsageError([f"book: {book} cannot be a file: name one in a folder that exists"])
@@ -76,7 +76,7 @@ def begun(book: Path, region: str) -> dict[str, Any]:
     return {name: getattr(found, name) for name in ("provider", "region", "currency", "prices")}
 
 
-def merged(before: dict[str, Price], listing: Listing, old: dict[str, Any]) -> tuple[list[Price], list[str]]:
+def merge_rows(before: dict[str, Price], listing: Listing, old: dict[str, Any]) -> tuple[list[Price], list[str]]:
     """The new rows in the order of the old book, then those that it lacked; and what is to be told."""
     rows: list[Price] = []
     told: list[str] = []

@@ -8,7 +8,7 @@ import yaml
 from typer.testing import CliRunner
 
 from harness.commands.app import app
-from harness.cost.book import STALE_DAYS, PriceBook, checked, price_books, read_book
+from harness.cost.book import STALE_DAYS, PriceBook, check_books, price_books, read_book
 from harness.errors import UsageError
 
 ROW = {
@@ -94,13 +94,13 @@ def test_a_sku_twice_or_unknown_is_named(tmp_path):
 def test_stale_and_unverified_rows_are_told(tmp_path):
     path = book(tmp_path, prices=[ROW, {**ROW, "sku": "c", "confidence": "unverified"}])
     begun = date(2026, 6, 1)
-    assert [line.split(":")[0] for line in checked([path], begun)] == ["P r c"]
-    late = checked([path], date.fromordinal(begun.toordinal() + STALE_DAYS + 1))
+    assert [line.split(":")[0] for line in check_books([path], begun)] == ["P r c"]
+    late = check_books([path], date.fromordinal(begun.toordinal() + STALE_DAYS + 1))
     assert len(late) == 2 and "121 days old, more than 120" in late[0] and "unverified" in late[1]
 
 
 def test_a_row_without_a_date_is_told_and_a_missing_field_is_refused(tmp_path):
-    assert "not dated" in checked([book(tmp_path, prices=[{**ROW, "effective_on": None}])], date(2026, 6, 1))[0]
+    assert "not dated" in check_books([book(tmp_path, prices=[{**ROW, "effective_on": None}])], date(2026, 6, 1))[0]
     with pytest.raises(UsageError, match="effective_on: is missing"):
         read_book(book(tmp_path, prices=[{name: value for name, value in ROW.items() if name != "effective_on"}]))
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from harness.commands.app import app
 from harness.cost.book import STALE_DAYS, Price, PriceBook, read_book
 from harness.cost.lists import source
-from harness.cost.lists.source import fetched
+from harness.cost.lists.source import fetch_list
 from harness.cost.lists.units import Refused, number, single
 from harness.cost.refresh import refresh
 from harness.errors import MissingError, UsageError
@@ -338,10 +338,10 @@ class Server(urllib.request.HTTPSHandler):
 
 def test_the_wire_is_bounded_by_host_scheme_and_size(monkeypatch):
     moved = {"Location": f"{URL}/new"}
-    assert fetched(URL, Server({URL: (302, moved, b""), f"{URL}/new": (200, {}, b"here")})) == b"here"
+    assert fetch_list(URL, Server({URL: (302, moved, b""), f"{URL}/new": (200, {}, b"here")})) == b"here"
     for place in ("https://elsewhere.example/x", "http://pricing.us-east-1.amazonaws.com/x", "file:///etc/passwd"):
         with pytest.raises(OSError, match=r"only https to|another host|not allowed"):
-            fetched(URL, Server({URL: (302, {"Location": place}, b"")}))
+            fetch_list(URL, Server({URL: (302, {"Location": place}, b"")}))
     for url in (
         "http://pricing.us-east-1.amazonaws.com/",
         "https://pricing.us-east-1.amazonaws.com.example/",
@@ -349,13 +349,13 @@ def test_the_wire_is_bounded_by_host_scheme_and_size(monkeypatch):
         "file:///x",
     ):
         with pytest.raises(OSError, match="only https to"):
-            fetched(url)
+            fetch_list(url)
     monkeypatch.setattr(source, "MOST_BYTES", 3)
-    assert fetched(URL, Server({URL: (200, {}, b"123")})) == b"123"
+    assert fetch_list(URL, Server({URL: (200, {}, b"123")})) == b"123"
     with pytest.raises(OSError, match="larger than 3 bytes"):
-        fetched(URL, Server({URL: (200, {}, b"1234")}))
+        fetch_list(URL, Server({URL: (200, {}, b"1234")}))
     with pytest.raises(OSError, match="503"):
-        fetched(URL, Server({URL: (503, {}, b"")}))
+        fetch_list(URL, Server({URL: (503, {}, b"")}))
 
 
 def test_the_command_tells_and_says_what_is_missing(tmp_path, monkeypatch):

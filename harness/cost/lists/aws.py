@@ -89,11 +89,11 @@ def read_aws(region: str, currency: str, today: date, fetch: Fetch) -> Listing:
             listing.refused |= dict.fromkeys(rows, f"{offer} cannot be read")
         else:
             for sku, row in rows.items():
-                listing.add(sku, partial(looked_up, row, found, region, currency, today))
+                listing.add(sku, partial(look_up_row, row, found, region, currency, today))
     return listing
 
 
-def looked_up(
+def look_up_row(
     row: Offered, found: Mapping[str, Any], region: str, currency: str, today: date
 ) -> tuple[Price, str | None]:
     """One row of one list."""

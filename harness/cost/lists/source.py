@@ -46,7 +46,7 @@ def allowed(url: str) -> str:
     return parts.netloc.removesuffix(":443")
 
 
-def fetched(url: str, *handlers: urllib.request.BaseHandler) -> bytes:
+def fetch_list(url: str, *handlers: urllib.request.BaseHandler) -> bytes:
     """At most MOST_BYTES within MOST_S. OSError or HTTPException when that fails."""
     allowed(url)
     deadline, taken = now_ns() + round(MOST_S * 1e9), bytearray()
