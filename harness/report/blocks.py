@@ -9,7 +9,7 @@ from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, counted, figure, milliseconds, percent
 from harness.record.nouns import FORCED_COLD, PHASES
 from harness.report.cases import labels, sizes, traffic
-from harness.report.footnotes import Footnotes, footnotes
+from harness.report.frame import Footnotes, footnotes
 
 
 @dataclass(frozen=True)

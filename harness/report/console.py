@@ -13,9 +13,8 @@ from harness.files.text import harmless
 from harness.record.figures import Cell
 from harness.report.blocks import Column, Table, page
 from harness.report.export import as_csv, as_json, as_markdown
-from harness.report.footnotes import Footnotes
 from harness.report.formats import TableFormat
-from harness.report.heading import LEGEND, heading
+from harness.report.frame import LEGEND, Footnotes, heading
 
 PLAIN_WIDTH = 120
 """Least columns where there is no terminal to ask."""

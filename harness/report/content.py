@@ -2,13 +2,12 @@
 
 from harness.files.text import harmless
 from harness.record.folder import RunFolder
-from harness.report.blocks import page, phase_tables
-from harness.report.heading import LEGEND, heading
+from harness.report.blocks import Page, page, phase_tables
+from harness.report.frame import LEGEND, heading
 from harness.report.material import Material, gather
-from harness.report.nouns import Content
+from harness.report.nouns import Content, Part
 from harness.report.sections.answer import answers
 from harness.report.sections.doubts import doubts
-from harness.report.sections.figures import figures
 from harness.report.sections.latencies import latencies
 from harness.report.sections.memory import memory_part
 from harness.report.sections.money import money
@@ -19,6 +18,8 @@ from harness.report.sections.repeat import repeat
 from harness.report.sections.score import score
 from harness.report.sections.starts import starts
 from harness.report.sections.traffic import cold_mix, units
+
+ALL_FIGURES = "Numbers in the last column are notes, listed under what could be wrong."
 
 
 def content_of(run: RunFolder) -> Content:
@@ -54,3 +55,12 @@ def lines(material: Material) -> list[str]:
     question = material.run.manifest.experiment.get("question")
     told = [harmless(question)] if isinstance(question, str) and question else []
     return [*told, heading(material.summary), f"Run {harmless(material.summary.run)}"]
+
+
+def figures(shown: Page, parts: int) -> Part:
+    """The tables of all rows; the last `parts` tables of the page are about cold starts and stand elsewhere."""
+    tables = shown.tables[: len(shown.tables) - parts]
+    absent = [] if tables else ["no trial is stored"]
+    return Part(
+        "figures", "All figures", [ALL_FIGURES] if shown.notes.numbered else [], [], tables, [], absent, shown.sizing
+    )

@@ -13,7 +13,7 @@ from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
 from harness.record.nouns import PHASES, StartClass
 from harness.report.blocks import Table, page
-from harness.report.heading import LEGEND, heading
+from harness.report.frame import LEGEND, heading
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")

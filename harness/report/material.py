@@ -1,5 +1,6 @@
 """Everything that a report tells of, read once: summary, comparisons, costs, scorecards and the rows of each trial."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.compare import Comparisons, compare_within
@@ -16,9 +17,12 @@ from harness.record.lines import trial_key
 from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.report.cases import labels
 from harness.report.charts.palette import Style, style
+from harness.report.nouns import Chart
 from harness.report.timeline import Pooled
 
 MOST_PAIRS = 6
+MOST_CHARTS = 24
+"""Of a section."""
 
 
 @dataclass(frozen=True)
@@ -135,3 +139,20 @@ def side_of(sides: list[SideCost], row: Row) -> SideCost | None:
     """The costs of a row."""
     key = row.workload, row.target, row.profile
     return next((side for side in sides if (side.workload, side.target, side.profile) == key), None)
+
+
+def profile_name(profile: str) -> str:
+    """In words."""
+    return "forced cold starts" if profile == FORCED_COLD else harmless(profile)
+
+
+def title(material: Material, row: Row, *more: str) -> str:
+    """Workload, where there are several, and profile."""
+    several = len({row.workload for row in material.summary.rows}) > 1
+    return " · ".join([*([harmless(row.workload)] if several else []), profile_name(row.profile), *more])
+
+
+def kept(charts: Sequence[Chart]) -> tuple[list[Chart], list[str]]:
+    """As many as a page has room for, and what is to be said of the rest."""
+    rest = len(charts) - MOST_CHARTS
+    return list(charts[:MOST_CHARTS]), [f"{rest} more charts of this kind are left out"] if rest > 0 else []

@@ -15,7 +15,7 @@ from harness.record.estimate import plain
 from harness.record.figures import MISSING, counted, figure
 from harness.record.nouns import FORCED_COLD
 from harness.report.export import escaped
-from harness.report.heading import minute
+from harness.report.frame import minute
 from harness.review.change import ChangeSince
 from harness.review.figures import LATENCY, MEASURES, cite, find, rate
 from harness.review.record import CitedFigure, ReviewRecord

@@ -21,7 +21,7 @@ from harness.record.parquet import read_table
 from harness.record.shelf import find_run
 from harness.report.cases import words
 from harness.report.export import escaped, no_formula
-from harness.report.heading import minute
+from harness.report.frame import minute
 from tests.synthetic import make_run, manifest, requests, samples, trial
 
 

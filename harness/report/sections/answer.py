@@ -11,9 +11,8 @@ from harness.record.figures import cell
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
 from harness.report.comparison import names, sentence
-from harness.report.material import Material
+from harness.report.material import Material, profile_name
 from harness.report.nouns import Answer, Headline, Recommended, Tone
-from harness.report.sections.naming import profile_name
 
 SIGNS = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.SAME: "=", Verdict.UNCLEAR: "?"}
 TONES: dict[Verdict, Tone] = {

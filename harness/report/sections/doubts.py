@@ -10,10 +10,9 @@ from harness.record.estimate import Estimate
 from harness.record.figures import counted, figure
 from harness.record.nouns import package_identity
 from harness.report.comparison import remarks
-from harness.report.footnotes import Footnotes
-from harness.report.material import Material
+from harness.report.frame import Footnotes
+from harness.report.material import Material, profile_name
 from harness.report.nouns import Doubts
-from harness.report.sections.naming import profile_name
 
 MOST = 60
 """Of each kind so many are told; a run folder can hold millions."""

@@ -9,9 +9,8 @@ from harness.analysis.stats import Floats
 from harness.record.figures import counted
 from harness.record.nouns import FORCED_COLD
 from harness.report.charts.ecdf import Curve, ecdf
-from harness.report.material import Material
+from harness.report.material import Material, kept, title
 from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.naming import kept, title
 
 LEAST = 6
 """Cold starts under traffic are drawn when a target has so many; fewer make no distribution."""

@@ -10,9 +10,8 @@ from harness.record.figures import MISSING, Cell, count
 from harness.record.figures import figure as three_digits
 from harness.report.blocks import Column, Table
 from harness.report.charts.memory import Peak, memory
-from harness.report.material import Material, side_of
+from harness.report.material import Material, kept, profile_name, side_of
 from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.naming import kept, profile_name
 
 ABOUT = (
     "The bar is the kernel's own peak, which counts page cache to whoever touched it first; the diamond is the peak of "

@@ -11,10 +11,9 @@ from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.cost import money as dollars
-from harness.report.material import Material
+from harness.report.material import Material, kept, profile_name
 from harness.report.nouns import Chart, Key, Part
 from harness.report.sections.answer import at, ended
-from harness.report.sections.naming import kept, profile_name
 
 
 def money(material: Material) -> Part:

@@ -8,9 +8,8 @@ from harness.files.text import harmless
 from harness.record.estimate import Estimate
 from harness.record.figures import Cell, cell, counted, decimals, fixed
 from harness.record.nouns import FORCED_COLD
-from harness.report.material import Material, side_of
+from harness.report.material import Material, profile_name, side_of
 from harness.report.nouns import Card, Number, Numbers
-from harness.report.sections.naming import profile_name
 
 OfRow = Callable[[Row], tuple[Estimate, str]]
 """An estimate and the noun of what its n counts."""

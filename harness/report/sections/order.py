@@ -10,9 +10,8 @@ from harness.record.figures import Cell, counted, milliseconds
 from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
 from harness.report.charts.run_order import Mark, run_order
-from harness.report.material import Material, Visit
+from harness.report.material import Material, Visit, kept, profile_name, title
 from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.naming import kept, profile_name, title
 
 MOST_TRIALS = 400
 ABOUT = (

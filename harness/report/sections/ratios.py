@@ -9,9 +9,8 @@ from harness.record.figures import MISSING, Cell, cell, counted, figure, millise
 from harness.report.blocks import Column, Table
 from harness.report.charts.forest import Ratio, forest
 from harness.report.comparison import Block, blocks, label, names
-from harness.report.material import Material
+from harness.report.material import Material, kept, profile_name
 from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.naming import kept, profile_name
 
 ABOUT = (
     "Each ratio is paired round by round: both targets met the same arrivals within the same round. A ratio whose "

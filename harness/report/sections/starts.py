@@ -7,9 +7,8 @@ from harness.record.figures import counted
 from harness.record.nouns import PHASES
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
-from harness.report.material import Material
+from harness.report.material import Material, kept, title
 from harness.report.nouns import Chart, Part
-from harness.report.sections.naming import kept, title
 
 ABOUT = (
     "Each bar is the median of one part over all cold starts that stamped it, and begins where the one before ends. "

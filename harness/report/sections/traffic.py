@@ -12,9 +12,8 @@ from harness.report.cases import labels
 from harness.report.cases import traffic as words_of
 from harness.report.charts.crowd import Course, crowd
 from harness.report.charts.mix import Strip, mix
-from harness.report.material import Material
+from harness.report.material import Material, kept, profile_name, title
 from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.naming import kept, profile_name, title
 from harness.report.timeline import Pooled
 
 MOST_SERIES = 6
