@@ -38,9 +38,9 @@ def engine_refusal() -> str | None:
 
 
 @contextmanager
-def packaging_alone() -> Iterator[None]:
-    """Of the processes that test side by side, one makes a package ready, and the others find it."""
-    with (Path(tempfile.gettempdir()) / "frostline-packaging.lock").open("w") as lock:
+def one_at_a_time(what: str) -> Iterator[None]:
+    """Of the processes that test side by side, only one does this; the others wait for it."""
+    with (Path(tempfile.gettempdir()) / f"frostline-test-{what}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

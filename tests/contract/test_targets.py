@@ -15,7 +15,7 @@ import pytest
 import targets
 from targets.contract import Deployment, Kind, Order, Sizing, Target
 from targets.ownership import RUN_LABEL, RUN_VARIABLE
-from tests.conftest import engine_refusal, packaging_alone
+from tests.conftest import engine_refusal, one_at_a_time
 
 NAMES = targets.target_names()
 LOCAL = [name for name in NAMES if targets.target(name).local]
@@ -63,7 +63,7 @@ def deployed(request: pytest.FixtureRequest) -> Iterator[tuple[Target, Deploymen
     """Echo on a target of this machine, and the run's name that everything of it carries."""
     target, run = targets.target(request.param), f"contract-{secrets.token_hex(4)}"
     assert target.missing() is None
-    with packaging_alone():
+    with one_at_a_time("packaging"):
         package = target.package(targets.workload("echo"), None, print)
     deployment = target.deploy(package, Order(run, SIZING))
     try:

@@ -9,7 +9,7 @@ import pytest
 
 import targets
 from targets.contract import Package
-from tests.conftest import engine_refusal, packaging_alone
+from tests.conftest import engine_refusal, one_at_a_time
 
 pytest.register_assert_rewrite("tests.e2e.bench")
 
@@ -41,7 +41,7 @@ def engine() -> Iterator[docker.DockerClient | None]:
 def packages(engine: docker.DockerClient | None) -> dict[tuple[str, str], Package]:
     """Every workload that these tests use, made ready once, so that no test's time goes into fetching and building."""
     names = ["process-service", *(["docker-service"] if engine else [])]
-    with packaging_alone():
+    with one_at_a_time("packaging"):
         return {
             (workload, name): targets.target(name).package(targets.workload(workload), None, print)
             for workload in PACKAGED
@@ -58,6 +58,13 @@ def open_bench(folder: Path, engine: docker.DockerClient | None) -> Iterator[Ben
         assert bench.leftovers() == []
     finally:
         bench.end()
+
+
+@pytest.fixture
+def cleaning() -> Iterator[None]:
+    """`frostline clean` looks at the whole machine: only one test at a time calls it or leaves something for it."""
+    with one_at_a_time("clean"):
+        yield
 
 
 @pytest.fixture

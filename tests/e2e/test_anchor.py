@@ -15,7 +15,7 @@ from targets.packaging.cache import cache_root
 from tests.e2e.bench import Bench, assert_valid
 from tests.e2e.private_engine import PrivateEngine
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("clean")]
+pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("cleaning")]
 
 SUMMER = "2026-07-01T06:17:00+00:00"
 

@@ -29,8 +29,7 @@ SIGNALS = [
     pytest.param(signal.SIGTERM, False, id="sigterm"),
     pytest.param(signal.SIGHUP, False, id="sighup"),
 ]
-CLEANS = pytest.mark.xdist_group("clean")
-"""`frostline clean` looks at the whole machine, so only one test at a time may call it or leave something for it."""
+CLEANS = pytest.mark.usefixtures("cleaning")
 
 
 def start_long(bench: Bench, names: tuple[str, ...], **fields: object) -> Started:

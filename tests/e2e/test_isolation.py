@@ -12,7 +12,7 @@ from harness.clock import now_ns
 from targets.contract import Deployment, Order, Sizing
 from targets.ownership import EXPIRES_LABEL, OWNER_LABEL, RUN_LABEL, Owner
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("isolation")]
+pytestmark = pytest.mark.docker
 
 SIZING = Sizing(384, 0.5)
 RUN = f"isolation-{secrets.token_hex(4)}"

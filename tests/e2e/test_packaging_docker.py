@@ -13,7 +13,7 @@ from targets.contract import Package
 from targets.packaging import image
 from targets.packaging.base import BASE_VARIABLE
 
-pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("packaging")]
+pytestmark = pytest.mark.docker
 
 NAME = "packaging-probe"
 PROBE = """

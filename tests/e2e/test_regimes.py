@@ -7,6 +7,7 @@ import pytest
 from harness.analysis.table import summarise
 from harness.measure import page_cache
 from harness.record.nouns import PHASES, Outcome, StartClass
+from tests.conftest import one_at_a_time
 from tests.e2e.bench import MAIN, assert_done
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, truth
 
@@ -20,11 +21,11 @@ def assert_parts_are_the_whole(rows) -> None:
 
 
 @pytest.mark.docker
-@pytest.mark.xdist_group("filetype")  # nobody else may use the image that is taken away
 def test_an_absent_image_is_loaded_as_a_part_of_the_start(bench):
     """Slow, for an image of 300 MB is loaded four times."""
     fields = {"targets": list(DOCKER), "profiles": [], "cold_starts": 2, "images": ["present", "absent"]}
-    folder = assert_done(bench, bench.measure(bench.experiment(workloads=["filetype"], **fields)))
+    with one_at_a_time("filetype"):  # nobody else may use the image that is taken away
+        folder = assert_done(bench, bench.measure(bench.experiment(workloads=["filetype"], **fields)))
     for record in folder.trials():
         rows = folder.requests(record).to_pandas()
         assert (rows["start_class"].astype(str) == StartClass.COLD).sum() == 2

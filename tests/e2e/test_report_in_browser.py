@@ -15,8 +15,6 @@ from harness.record.folder import RunFolder
 from harness.report.page import write_report
 from tests.synthetic import make_run, manifest, samples, traffic, trial
 
-pytestmark = pytest.mark.xdist_group("browser")
-
 LONG = "A-name-of-a-target-that-is-much-longer-than-anybody-would-like-to-read-it-in-a-table-" + "x" * 100
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 WIDTHS = (400, 1400)

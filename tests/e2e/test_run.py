@@ -6,7 +6,7 @@ import pytest
 import targets
 from harness.record.nouns import PHASES, Outcome, StartClass
 from loadprofiles.contract import fingerprint
-from tests.conftest import engine_refusal
+from tests.conftest import engine_refusal, one_at_a_time
 from tests.e2e.bench import assert_done, summary
 from tests.e2e.conftest import open_bench
 
@@ -21,8 +21,8 @@ STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(PROCESS, marks=pytest.mark.xdist_group("run-process")),
-        pytest.param(DOCKER, marks=[pytest.mark.docker, pytest.mark.xdist_group("filetype")]),
+        PROCESS,
+        pytest.param(DOCKER, marks=pytest.mark.docker),
     ],
     ids=lambda p: p[0][:6],
 )
@@ -41,7 +41,9 @@ def finished(request, tmp_path_factory, engine, packages):
             compression=60,
             function={"keep_alive_s": 30, "init_timeout_s": 60},
         )
-        yield bench, assert_done(bench, bench.measure(experiment))
+        with one_at_a_time("filetype"):
+            folder = assert_done(bench, bench.measure(experiment))
+        yield bench, folder
 
 
 def rows_of(folder):
