@@ -39,7 +39,6 @@ class Inside(TypedDict):
     ended_ns: Moment
     init_ended_ns: NotRequired[Moment | None]
     received_ns: NotRequired[Moment | None]
-    gpu_ns: NotRequired[Moment | None]
     init: NotRequired[Init | None]
 
 

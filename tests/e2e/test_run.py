@@ -15,7 +15,7 @@ DOCKER = ("docker-service", "docker-lambda")
 SEED = 5
 PROFILES = [{"bursty": {"rate": 2, "seconds": 3, "compression": 20}}, {"constant": {"rate": 8, "seconds": 2}}]
 COUNTS = ("ok", "wrong", "failed", "throttled", "timed_out", "shed", "unfinished")
-STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED}
+STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET}
 
 
 @pytest.fixture(

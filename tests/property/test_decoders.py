@@ -26,7 +26,6 @@ INSIDE = {
     "ended_ns": 4_000,
     "init_ended_ns": 2_900,
     "received_ns": 2_950,
-    "gpu_ns": 10,
     "init": {"entered_ns": 2_000, "phases_ns": {"imports": 100, "weights": 200, "connections": 5}},
 }
 OUTSIDE = {

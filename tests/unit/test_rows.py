@@ -55,7 +55,7 @@ def payload(index):
 ANSWERED = {"sent_ns": 103, "first_byte_ns": 690, "done_ns": 700, "status": 200}
 CASES = [
     pytest.param(
-        arrival(0, body=envelope(0, invocation=1, init=COLD_START, gpu_ns=9), head=COLD_HEADER, fresh=True),
+        arrival(0, body=envelope(0, invocation=1, init=COLD_START), head=COLD_HEADER, fresh=True),
         ANSWERED
         | {
             "outcome": "ok",
@@ -65,7 +65,6 @@ CASES = [
             "unit_request": 1,
             "queue_ns": 5,  # received at 105, taken up by the first step at 110
             "handler_ns": 50,
-            "gpu_ns": 9,
             "new_connection": True,
             "phase_queue_ns": 5,
             "phase_create_ns": 20,
