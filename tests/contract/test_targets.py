@@ -1,5 +1,6 @@
 """What every target owes the bench; a new file of a platform is picked up with no edit here."""
 
+import gc
 import inspect
 import json
 import re
@@ -16,6 +17,9 @@ import targets
 from targets.contract import Deployment, Kind, Order, Sizing, Target
 from targets.ownership import RUN_LABEL, RUN_VARIABLE
 from tests.conftest import engine_refusal, one_at_a_time
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+"""The Docker client leaves sockets to the collector, which is called where each deployment ends."""
 
 NAMES = targets.target_names()
 LOCAL = [name for name in NAMES if targets.target(name).local]
@@ -70,6 +74,8 @@ def deployed(request: pytest.FixtureRequest) -> Iterator[tuple[Target, Deploymen
         yield target, deployment, run
     finally:
         deployment.destroy()
+        del deployment
+        gc.collect()
 
 
 def ask(deployment: Deployment) -> dict[str, Any]:
