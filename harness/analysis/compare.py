@@ -24,7 +24,7 @@ from harness.analysis.pairing import (
 )
 from harness.analysis.ratio import Judgement, Verdict, geometric_mean, judge, paired_ratio, unpaired_ratio
 from harness.errors import RecordError, UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, Case, Manifest, TrialRecord
@@ -90,7 +90,7 @@ class Comparisons:
 def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparisons:
     """Find out what A (the baseline) and B name, and compare. UsageError says what there is when they name nothing."""
     if a == b:
-        raise UsageError([f"compare: A and B are both {shown(a)}: name two"])
+        raise UsageError([f"compare: A and B are both {quote(a)}: name two"])
     there: list[str] = []
     try:
         folder = find_run(results, run or "latest")
@@ -105,11 +105,11 @@ def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparison
             return compare_within(folder, records, (a, b), "targets")
         if {a, b} <= workloads:
             return compare_within(folder, records, (a, b), "workloads")
-        of_run = f"of run {shown(folder.manifest.run)}"
+        of_run = f"of run {quote(folder.manifest.run)}"
         there += [f"targets {of_run}: {listed(targets)}", f"workloads {of_run}: {listed(workloads)}"]
     if run is not None:
         there.append("without --run they may be two runs: folders, ids, beginnings of ids, or latest")
-        raise UsageError([f"compare: {shown(a)} and {shown(b)} are neither two targets nor two workloads", *there])
+        raise UsageError([f"compare: {quote(a)} and {quote(b)} are neither two targets nor two workloads", *there])
     return compare_runs(*two_runs(results, (a, b), there))
 
 
@@ -121,7 +121,7 @@ def two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tuple[R
             found.append(find_run(results, name))
         except RecordError as error:
             there += str(error).split("\n")
-    told = f"compare: {shown(names[0])} and {shown(names[1])} are"
+    told = f"compare: {quote(names[0])} and {quote(names[1])} are"
     if len(found) < 2:
         raise UsageError([f"{told} not two targets, two workloads or two runs", *dict.fromkeys(there)])
     if found[0].path == found[1].path:
@@ -150,7 +150,7 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
     """Two runs of one experiment: nothing is interleaved, so their trials are taken as independent samples."""
     experiments = [folder.manifest.experiment.get("name") for folder in (a, b)]
     if experiments[0] != experiments[1]:
-        told = f"A is of {shown(experiments[0])}, B of {shown(experiments[1])}"
+        told = f"A is of {quote(experiments[0])}, B of {quote(experiments[1])}"
         raise UsageError([f"compare: experiment: {told}: name two runs of one experiment"])
     sides: list[Sides] = []
     warnings = [NOT_INTERLEAVED, *differences(a.manifest, b.manifest)]
@@ -181,7 +181,7 @@ def put_together(
     for key in sorted(a.keys() | b.keys(), key=lambda k: (k[0] or "", k[1] or "", k[2].startswith(FORCED_COLD), k[2])):
         why = lone(a, b, key, mode) or incomparable(a[key], b[key], mode)
         if why:
-            warnings.append(f"{', '.join(shown(part)[1:-1] for part in key if part)}: not compared: {why}")
+            warnings.append(f"{', '.join(quote(part)[1:-1] for part in key if part)}: not compared: {why}")
             continue
         read += [a[key].read(), b[key].read()]
         rows += rows_of(key, a[key], b[key], mode, margin)
@@ -220,14 +220,14 @@ def margin_of(manifest: Manifest) -> tuple[float, list[str]]:
     if given is None:
         return DEFAULT_MARGIN, [f"the run's experiment sets no margin: {DEFAULT_MARGIN:g} is taken"]
     if isinstance(given, bool) or not isinstance(given, int | float) or not 0 < given < 1:
-        place = f"run {shown(manifest.run)}: manifest.json: experiment.margin"
-        raise RecordError(f"{place}: {shown(given)} is not accepted: a number between 0 and 1 is: restore it")
+        place = f"run {quote(manifest.run)}: manifest.json: experiment.margin"
+        raise RecordError(f"{place}: {quote(given)} is not accepted: a number between 0 and 1 is: restore it")
     return float(given), []
 
 
 def listed(names: Iterable[str]) -> str:
     """Names from a run folder on one line."""
-    return ", ".join(shown(name)[1:-1] for name in sorted(names)) or "none"
+    return ", ".join(quote(name)[1:-1] for name in sorted(names)) or "none"
 
 
 def rows_of(key: Key, a: Side, b: Side, mode: Mode, margin: float) -> list[Comparison]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.nouns import MACHINE, Manifest, package_identity
 
 SOFTWARE = ("frostline", "python")
@@ -52,9 +52,9 @@ def differ(one: Any, other: Any) -> bool:
 
 def value(given: Any) -> str:
     """A value from a stranger's file, short and harmless."""
-    return "not told" if given is UNKNOWN else shown(given)
+    return "not told" if given is UNKNOWN else quote(given)
 
 
 def label(name: Any) -> str:
     """A name from a stranger's file, without quotes."""
-    return shown(str(name))[1:-1]
+    return quote(str(name))[1:-1]

@@ -8,7 +8,7 @@ from typing import Literal
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
 from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
 from harness.analysis.trial_figures import percentile_field, read_figures
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 
@@ -178,7 +178,7 @@ def differing(one: Case, other: Case, names: tuple[str, str]) -> str:
     """The settings in which two cases differ, with both values."""
     keys = [key for key in one | other if one.get(key, ...) != other.get(key, ...)]
     told = [
-        f"{shown(key)[1:-1]} {shown(one.get(key))} in {names[0]} and {shown(other.get(key))} in {names[1]}"
+        f"{quote(key)[1:-1]} {quote(one.get(key))} in {names[0]} and {quote(other.get(key))} in {names[1]}"
         for key in keys
     ]
     return ", ".join(told)

@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.analysis.stats import Floats
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.columns import phase_column
 from harness.record.folder import RunFolder, TrialFiles
 from harness.record.nouns import PHASES, Outcome, StartClass, TrialRecord
@@ -105,8 +105,8 @@ def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> Tria
             phases_ns=read_phases(files, met_start(starts)),
             units=unit_spans(files, units, found["done_ns"], found["handler_ns"]) if samples else None,
             problems=[
-                *(f"unknown outcome {shown(name)}" for name in strange[:MOST_STRANGE]),
-                *(f"unknown start_class {shown(name)}" for name in strange_starts[:MOST_STRANGE]),
+                *(f"unknown outcome {quote(name)}" for name in strange[:MOST_STRANGE]),
+                *(f"unknown start_class {quote(name)}" for name in strange_starts[:MOST_STRANGE]),
             ],
         )
         rows.problems.extend(breaches(record, rows, numbers(index)))

@@ -7,7 +7,7 @@ from pathlib import Path
 import targets
 from harness.analysis.stats import asked_over_trials
 from harness.errors import UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from targets.contract import Kind
 
 SLACK = 2
@@ -72,7 +72,7 @@ def check(order: CapacityOrder) -> None:
     }
     for name, (value, least, most) in bounds.items():
         if not (math.isfinite(value) and least <= value <= most):
-            problems.append(f"{name}: {shown(value)} is not accepted: give a number from {least} to {most}")
+            problems.append(f"{name}: {quote(value)} is not accepted: give a number from {least} to {most}")
     if not problems and order.most_rate < order.lowest_rate:
         problems.append(
             f"--step-s: {order.step_s:g} is too short: p{order.percentile:g} needs {order.needed} requests, "
@@ -83,4 +83,4 @@ def check(order: CapacityOrder) -> None:
 
 
 def _unknown(name: str, value: str, known: list[str]) -> list[str]:
-    return [] if value in known else [f"{name}: {shown(value)} is not one of: {', '.join(known)}"]
+    return [] if value in known else [f"{name}: {quote(value)} is not one of: {', '.join(known)}"]

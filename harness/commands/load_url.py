@@ -16,7 +16,7 @@ from rich.console import Console
 import loadprofiles
 from harness.analysis.stats import Floats, asked_over_trials, percentile
 from harness.errors import UsageError
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 from harness.load.process import LoadProcess, Sent
 from harness.load.wire import LoadPlan
 from harness.measure import validity
@@ -74,7 +74,7 @@ class LoadOrder:
         return load
 
     def _url_problems(self) -> list[str]:
-        refusal = f"url: {shown(self.url)} is not accepted: "
+        refusal = f"url: {quote(self.url)} is not accepted: "
         try:
             parts = urlsplit(self.url)
             good = parts.scheme == "http" and bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -8,7 +8,7 @@ from harness.cost.book import PriceBook
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Meter, Use
 from harness.errors import RecordError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.nouns import Case
 from harness.record.stated import Economics
 
@@ -105,5 +105,5 @@ def size_of(case: Case, name: str) -> float:
     """Memory or vCPU that a row was measured with. RecordError when the run does not say."""
     value = case.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise RecordError(f"case.{name}: {shown(value)} is not a size, so nothing can be priced")
+        raise RecordError(f"case.{name}: {quote(value)} is not a size, so nothing can be priced")
     return float(value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from harness.cost.book import PriceBook, book_for, kept_book, price_books, read_book
 from harness.errors import UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.folder import RunFolder
 from harness.record.stated import Economics
 
@@ -49,7 +49,7 @@ def no_prices(provider: str, region: str) -> str:
     books = [read_book(path) for path in price_books()]
     known = ", ".join(f"{book.provider} {book.region}" for book in books)
     return (
-        f"priced_as: no prices for {shown(provider)} {shown(region)}; there are books for {known}: "
+        f"priced_as: no prices for {quote(provider)} {quote(region)}; there are books for {known}: "
         "name one, or give your own with --book"
     )
 

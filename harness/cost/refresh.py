@@ -18,7 +18,7 @@ from harness.cost.lists.aws import OFFERED, read_aws
 from harness.cost.lists.listing import Listing
 from harness.cost.lists.source import Fetch, fetch_list
 from harness.errors import MissingError, UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import replacing
 
 PROVIDER = "AWS"
@@ -63,13 +63,13 @@ def starting_fields(book: Path, region: str) -> dict[str, Any]:
     start = book if book.exists() else SHIPPED / book.name
     if not start.exists():
         if not REGION.fullmatch(region):
-            raise UsageError([f"region: {shown(region)} is no region: write it as us-east-1"])
+            raise UsageError([f"region: {quote(region)} is no region: write it as us-east-1"])
         return {"provider": PROVIDER, "region": region, "currency": "USD", "prices": []}
     found = read_book(start)
     if found.provider != PROVIDER:
-        raise UsageError([f"{start}: provider: {shown(found.provider)} has no list that is read here, {PROVIDER} has"])
+        raise UsageError([f"{start}: provider: {quote(found.provider)} has no list that is read here, {PROVIDER} has"])
     if not REGION.fullmatch(found.region):
-        raise UsageError([f"{start}: region: {shown(found.region)} is no region: write it as us-east-1"])
+        raise UsageError([f"{start}: region: {quote(found.region)} is no region: write it as us-east-1"])
     if found.region != region:
         told = f"{start} is of {found.region}, not of {region}"
         raise UsageError([f"region: {told}: give --region {found.region} or another --book"])

@@ -11,7 +11,7 @@ from harness.analysis.notes import NOT_TRAFFIC
 from harness.analysis.summary import Row, Summary
 from harness.decision.past_runs import PastRun, past_runs
 from harness.errors import UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.estimate import Estimate, plain
 from harness.record.nouns import FORCED_COLD, Case
 
@@ -91,7 +91,7 @@ def history(results: Path, experiment: str, chosen: list[str]) -> History:
     unknown = [name for name in chosen if name not in FIELDS]
     if unknown:
         there = f"there are: {', '.join(FIELDS)}"
-        raise UsageError([*(f"field: {shown(name)} is no number of the summary" for name in unknown), there])
+        raise UsageError([*(f"field: {quote(name)} is no number of the summary" for name in unknown), there])
     found = past_runs(results, experiment)
     wanted = list(dict.fromkeys(chosen)) or list(DEFAULT_FIELDS)
     series = [one for one in all_series(found.runs, wanted) if chosen or worth_showing(one)]

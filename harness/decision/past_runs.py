@@ -9,7 +9,7 @@ from harness.analysis.summary import Summary
 from harness.clock import Quarter, moment_of
 from harness.cost.costing import summary_with_cost
 from harness.errors import RecordError, UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 from harness.record.nouns import KERNEL, MACHINE, Manifest
@@ -53,9 +53,9 @@ def past_runs(results: Path, experiment: str) -> PastRuns:
     told = [f"left out: {text}" for text in unread]
     names = {named(folder.manifest) for folder in folders}
     if experiment not in names:
-        known = ", ".join(sorted(shown(name)[1:-1] for name in names if name)) or "none"
+        known = ", ".join(sorted(quote(name)[1:-1] for name in names if name)) or "none"
         there = f"experiments with a run in {results / 'runs'}: {known}"
-        raise UsageError([f"history: experiment {shown(experiment)} has no stored run", there, *told])
+        raise UsageError([f"history: experiment {quote(experiment)} has no stored run", there, *told])
     dated: list[tuple[datetime, RunFolder]] = []
     for folder in (folder for folder in folders if named(folder.manifest) == experiment):
         try:
@@ -74,7 +74,7 @@ def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRu
         try:
             summary = summary_with_cost(folder)
         except RecordError as error:
-            told.append(f"left out: run {shown(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
+            told.append(f"left out: run {quote(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
             continue
         run = described(at, folder.manifest, summary)
         if not run.anchor:
@@ -82,7 +82,7 @@ def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRu
             before = run, folder.manifest
         runs.append((run, summary))
         notices = [text for text in summary.notices if text.startswith("no cost: ")]
-        told += [f"{shown(run.run)[1:-1]}: {text}" for text in [*notices, *folder.notices]]
+        told += [f"{quote(run.run)[1:-1]}: {text}" for text in [*notices, *folder.notices]]
     if not runs:
         raise RecordError("\n".join(["no run of this experiment can be read", *told]))
     return PastRuns(runs, list(dict.fromkeys(told)))
@@ -133,5 +133,5 @@ def begun(manifest: Manifest) -> datetime:
     try:
         return moment_of(manifest.started_at)
     except ValueError:
-        told = f"run {shown(manifest.run)}: started_at: {shown(manifest.started_at)} is no time"
+        told = f"run {quote(manifest.run)}: started_at: {quote(manifest.started_at)} is no time"
         raise RecordError(f"{told}: restore manifest.json") from None

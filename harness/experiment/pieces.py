@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 import targets
-from harness.files.problems import has_more_values, shown
+from harness.files.problems import has_more_values, quote
 from harness.record.stated import Part
 from targets.contract import FunctionSettings, Sizing, Workload
 
@@ -37,7 +37,7 @@ class WorkloadChoice(Part):
     @classmethod
     def _finite(cls, value: Any) -> Any:
         if has_more_values(value, MOST_SETTINGS):
-            raise ValueError(f"{shown(value)} is not accepted: it holds more than {MOST_SETTINGS} values")
+            raise ValueError(f"{quote(value)} is not accepted: it holds more than {MOST_SETTINGS} values")
         return value
 
     @property

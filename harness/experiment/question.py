@@ -18,7 +18,7 @@ from harness.experiment.pieces import (
     SizingChoice,
     WorkloadChoice,
 )
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
 from harness.files.whole import one_line
@@ -136,7 +136,7 @@ def _mapping(name: str) -> dict[str, Any]:
     path = SHIPPED / f"{name}.yaml" if name in experiment_names() else Path(name)
     if not is_file(path):
         known = ", ".join(experiment_names())
-        raise UsageError([f"experiment: {shown(name)} is neither a file nor one of: {known}"])
+        raise UsageError([f"experiment: {quote(name)} is neither a file nor one of: {known}"])
     return _with_model(read_mapping(path), path)
 
 
@@ -146,7 +146,7 @@ def _with_model(fields: dict[str, Any], path: Path) -> dict[str, Any]:
         return fields
     like = fields.pop("like")
     if like not in experiment_names():
-        raise UsageError([f"{path}: like: {shown(like)} is not one of: {', '.join(experiment_names())}"])
+        raise UsageError([f"{path}: like: {quote(like)} is not one of: {', '.join(experiment_names())}"])
     return {**_mapping(str(like)), **fields}
 
 
@@ -163,11 +163,11 @@ def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
 def _repeated(field: str, names: list[str]) -> list[str]:
     """Two trials would be one and the same."""
     repeated = sorted({name for name in names if names.count(name) > 1})
-    return [f"{field}: {shown(name)} is given twice" for name in repeated]
+    return [f"{field}: {quote(name)} is given twice" for name in repeated]
 
 
 def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
-    return [f"{field}: {shown(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
+    return [f"{field}: {quote(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
 
 
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
@@ -204,4 +204,4 @@ def _model_dir_problems(choice: WorkloadChoice) -> list[str]:
     try:
         return model_dir_problems(targets.workload(choice.name), choice.model_dir)
     except (OSError, ValueError) as error:
-        return [f"{shown(choice.model_dir)} cannot be read: {shown(error)}"]
+        return [f"{quote(choice.model_dir)} cannot be read: {quote(error)}"]

@@ -6,28 +6,31 @@ from typing import Any
 
 from pydantic import ValidationError
 
-MOST_SHOWN = 80
+LONGEST_QUOTE = 80
 
 
 def problems_in(error: ValidationError) -> list[str]:
     """One line per problem: field, value and what would be accepted."""
     lines: list[str] = []
     for problem in error.errors(include_url=False):
-        where = ascii(".".join(str(part)[:MOST_SHOWN] for part in problem["loc"]))[1:-1]
+        where = ascii(".".join(str(part)[:LONGEST_QUOTE] for part in problem["loc"]))[1:-1]
         if problem["type"] == "value_error":
-            told = problem["msg"].removeprefix("Value error, ").splitlines()
-            lines += [line if not where or line.startswith(where) else f"{where}: {line}" for line in told]
+            raised = problem["msg"].removeprefix("Value error, ").splitlines()
+            lines += [line if not where or line.startswith(where) else f"{where}: {line}" for line in raised]
         elif problem["type"] == "missing":
             lines.append(f"{where}: is missing: add it")
         elif problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: {shown(problem['input'])} is not accepted: there is no such field")
+            lines.append(f"{where}: {quote(problem['input'])} is not accepted: there is no such field")
         else:
-            lines.append(f"{where}: {shown(problem['input'])} is not accepted: {problem['msg']}")
+            lines.append(f"{where}: {quote(problem['input'])} is not accepted: {problem['msg']}")
     return lines
 
 
-def shown(value: Any) -> str:
-    """At most MOST_SHOWN characters of ASCII. A structure is not unfolded: YAML's aliases can make it endless."""
+def quote(value: Any) -> str:
+    """A stranger's value for an error message, as at most LONGEST_QUOTE characters of ASCII.
+
+    A structure is not unfolded: YAML's aliases can make it endless.
+    """
     brief = reprlib.Repr()
     brief.maxlevel = 2
     try:
@@ -40,8 +43,8 @@ def shown(value: Any) -> str:
 
 def _both_ends(text: str) -> str:
     """A path is known by its end, a sentence by its beginning."""
-    half = (MOST_SHOWN - 3) // 2
-    return text if len(text) <= MOST_SHOWN else f"{text[:half]}...{text[-half:]}"
+    half = (LONGEST_QUOTE - 3) // 2
+    return text if len(text) <= LONGEST_QUOTE else f"{text[:half]}...{text[-half:]}"
 
 
 def has_more_values(value: Any, most: int) -> bool:
@@ -58,5 +61,5 @@ def has_more_values(value: Any, most: int) -> bool:
 
 
 def mapping(given: Any) -> Mapping[str, Any]:
-    """What should be a mapping; anything else tells nothing."""
+    """A value that should be a mapping; anything else becomes an empty one."""
     return given if isinstance(given, dict) else {}

@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from harness.errors import UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import one_line
 
 MOST_BYTES = 1_000_000
@@ -24,7 +24,7 @@ class Loader(yaml.SafeLoader):
         for key, _ in node.value:
             known = (key.tag, key.value) if isinstance(key, yaml.ScalarNode) else None
             if known in seen:
-                raise yaml.MarkedYAMLError(problem=f"{shown(key.value)} is given twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(problem=f"{quote(key.value)} is given twice", problem_mark=key.start_mark)
             if known:
                 seen.add(known)
         return node

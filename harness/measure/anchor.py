@@ -7,7 +7,7 @@ from typing import Any
 
 import targets
 from harness.experiment.pieces import WorkloadChoice
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.measure.fitting import Choice
 from harness.record.nouns import Manifest
 from targets.contract import DeploymentError, Package
@@ -92,7 +92,7 @@ def _workload_name(manifest: Manifest, key: str) -> str:
             continue
         if choice.key == key.rpartition("/")[0] and choice.name in targets.workload_names():
             return choice.name
-    raise DeploymentError(f"run {manifest.run}: {shown(key)} is no workload of it")
+    raise DeploymentError(f"run {manifest.run}: {quote(key)} is no workload of it")
 
 
 def _has_images(name: str) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness import __version__
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.measure.machine import machine_facts
 from harness.record.facts import Fact, SoftwareFacts
 from targets.contract import DeploymentError
@@ -108,7 +108,7 @@ def _engine_facts() -> dict[str, Any]:
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Each fact that is not what it was, with both values; facts that only one side knows are not compared."""
     both = [name for name in now if name in before]
-    return [f"{name}: {shown(before[name])} is now {shown(now[name])}" for name in both if before[name] != now[name]]
+    return [f"{name}: {quote(before[name])} is now {quote(now[name])}" for name in both if before[name] != now[name]]
 
 
 def _git(*arguments: str) -> str | None:

@@ -10,7 +10,7 @@ import targets
 from harness.clock import utc_now
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.interruption import interruptible
 from harness.measure import validity
 from harness.measure.alone import alone
@@ -123,7 +123,7 @@ def _choice_of(manifest: Manifest) -> Choice:
     known = targets.target_names()
     if unknown := [name for name in manifest.targets if name not in known]:
         raise UsageError(
-            [f"manifest.json: targets: {shown(name)} is not one of: {', '.join(known)}" for name in unknown]
+            [f"manifest.json: targets: {quote(name)} is not one of: {', '.join(known)}" for name in unknown]
         )
     return Choice(experiment, list(manifest.targets), manifest.notices)
 

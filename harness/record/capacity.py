@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from harness.errors import RecordError
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 from harness.files.whole import one_line, read_file
 from harness.record.estimate import Estimate
 from harness.record.lines import read_record
@@ -211,10 +211,10 @@ def misfits(capacity: Capacity, subject: Subject) -> list[str]:
     }
     machine = capacity.machine or {}
     pairs |= {f"machine: {name}": (machine.get(name), subject.machine.get(name)) for name in SAME_MACHINE}
-    found += [f"another {name}: {shown(its)}, not {shown(ours)}" for name, (its, ours) in pairs.items() if its != ours]
+    found += [f"another {name}: {quote(its)}, not {quote(ours)}" for name, (its, ours) in pairs.items() if its != ours]
     # A package that is not known is not known to be the same.
     if capacity.package is None or capacity.package != subject.package:
-        found.append(f"another package: {shown(capacity.package)}, not {shown(subject.package)}")
+        found.append(f"another package: {quote(capacity.package)}, not {quote(subject.package)}")
     if capacity.sizing.memory_mb != subject.memory_mb:
         found.append(f"another memory_mb: {capacity.sizing.memory_mb}, not {subject.memory_mb:g}")
     if not math.isclose(capacity.sizing.cpus, subject.cpus, rel_tol=1e-6):

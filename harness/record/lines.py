@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from harness.errors import RecordError
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 from harness.files.strict_json import strict_json
 from harness.files.whole import one_line, safe_name
 from harness.record.nouns import RUN_SCHEMA, Manifest, Record, TrialRecord
@@ -34,7 +34,7 @@ def read_record(kind: type[Kind], text: bytes, file: Path, schemas: tuple[str, .
         raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
     found = data.get("schema") if isinstance(data, dict) else None
     if found not in schemas:
-        told = f"schema {shown(found)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
+        told = f"schema {quote(found)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
         raise RecordError(f"{file}: {told}: use its version{otherwise}")
     try:
         return kind.model_validate(data)

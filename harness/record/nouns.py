@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, with_config
 from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
 
@@ -72,7 +72,7 @@ Count = Annotated[int, Field(ge=0)]
 
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{shown(value)} is not accepted: a finite number is")
+        raise ValueError(f"{quote(value)} is not accepted: a finite number is")
     return value
 
 

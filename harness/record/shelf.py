@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from harness.errors import RecordError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 
@@ -22,7 +22,7 @@ def stored_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
         # Of copies, the folder that is named as the run is the run.
         copies = sorted([folder, *filter(None, [found.get(run)])], key=lambda copy: copy.path.name != run)
         found[run] = copies[0]
-        told += [f"{copy.path}: run {shown(run)} is there twice" for copy in copies[1:]]
+        told += [f"{copy.path}: run {quote(run)} is there twice" for copy in copies[1:]]
     return list(found.values()), told
 
 
@@ -40,9 +40,9 @@ def find_run(results_dir: Path, name: str) -> RunFolder:
     if len(fitting) == 1:
         return RunFolder.open(runs / fitting[0])
     if fitting:
-        raise RecordError(f"run {shown(name)} may mean any of: {', '.join(fitting)}: give more of the id")
+        raise RecordError(f"run {quote(name)} may mean any of: {', '.join(fitting)}: give more of the id")
     known = f"there are: {', '.join(there)}" if there else "there are none yet: `frostline run` makes one"
-    raise RecordError(f"run {shown(name)} is not in {runs}: {known}")
+    raise RecordError(f"run {quote(name)} is not in {runs}: {known}")
 
 
 def latest(runs: Path, there: list[str]) -> RunFolder:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from harness.errors import RecordError
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 
 if TYPE_CHECKING:
     from harness.record.nouns import Manifest
@@ -84,7 +84,7 @@ class PricedAs(Part):
     @classmethod
     def _is_priced(cls, provider: str) -> str:
         if provider != PROVIDER:
-            raise ValueError(f"{shown(provider)} is not accepted: only {PROVIDER} has prices here; leave it out")
+            raise ValueError(f"{quote(provider)} is not accepted: only {PROVIDER} has prices here; leave it out")
         return provider
 
 

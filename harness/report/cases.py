@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.analysis.summary import Row
-from harness.files.problems import MOST_SHOWN
+from harness.files.problems import LONGEST_QUOTE
 from harness.files.text import harmless
 from harness.record.estimate import plain
 from harness.record.figures import counted
@@ -26,7 +26,7 @@ ABOUT_TARGET: dict[str, Callable[[float], str]] = {
 
 def brief(text: str) -> str:
     """As much of a setting as a table has room for; JSON has it whole."""
-    return text if len(text) <= MOST_SHOWN else f"{text[: MOST_SHOWN - 3]}..."
+    return text if len(text) <= LONGEST_QUOTE else f"{text[: LONGEST_QUOTE - 3]}..."
 
 
 def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:

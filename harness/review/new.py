@@ -7,7 +7,7 @@ from pathlib import Path
 from harness import __version__
 from harness.clock import Quarter, moment_of
 from harness.errors import MissingError, RecordError, UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import NAME, replacing
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest
@@ -147,14 +147,14 @@ def name_of(manifest: Manifest, given: str | None) -> str:
     name = experiment if given is None else given
     if not NAME.fullmatch(name) or len(name) > MOST_NAME:
         accepted = f"letters, digits and ._=@+- only, at most {MOST_NAME}"
-        raise UsageError([f"name: {shown(name)} is no safe file name: give --name with {accepted}"])
+        raise UsageError([f"name: {quote(name)} is no safe file name: give --name with {accepted}"])
     return name
 
 
 def place_problems(results: Path, folder: RunFolder) -> list[str]:
     """A review can only cite what `review check` will find."""
     if not NAME.fullmatch(folder.manifest.run):
-        return [f"run: {shown(folder.manifest.run)} is no safe name: restore the run's manifest.json"]
+        return [f"run: {quote(folder.manifest.run)} is no safe name: restore the run's manifest.json"]
     wanted = (results / "runs").resolve() / folder.manifest.run
     if folder.path == wanted:
         return []
@@ -180,7 +180,7 @@ def previous_problems(runs: Runs, manifest: Manifest, quarter: str, before: Revi
     record, place = before.record, f"previous: {before.path}"
     problems = []
     if record.experiment != manifest.experiment.get("name"):
-        both = f"{shown(record.experiment)}, the run is of {shown(manifest.experiment.get('name'))}"
+        both = f"{quote(record.experiment)}, the run is of {quote(manifest.experiment.get('name'))}"
         problems.append(f"{place} is of {both}: name a review of the same experiment")
     if record.run == manifest.run:
         problems.append(f"{place} rests on the same run: measure again, or leave it out")

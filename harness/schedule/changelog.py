@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import Experiment
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import read_file, replacing
 from harness.record.definition import canonical
 from harness.record.nouns import Manifest
@@ -94,14 +94,14 @@ def _flat(given: Any, place: str = "") -> Iterator[tuple[str, Any]]:
 
 def label(place: str) -> str:
     """A field's path from a stranger's file, without quotes."""
-    return shown(place)[1:-1]
+    return quote(place)[1:-1]
 
 
 def value(place: str, given: Any) -> str:
     """A value, short and harmless; a dash where there was none. Of a folder of the user's only its own name."""
     if place.endswith("model_dir") and isinstance(given, str):
-        return f"a folder called {shown(Path(given).name)}"
-    return "–" if given is ABSENT else shown(given)  # noqa: RUF001
+        return f"a folder called {quote(Path(given).name)}"
+    return "–" if given is ABSENT else quote(given)  # noqa: RUF001
 
 
 def ask_why(results: Path, changes: list[DefinitionChange], experiments: list[str]) -> list[str]:

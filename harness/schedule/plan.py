@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError
 
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import Experiment, experiment_names, read_experiment
-from harness.files.problems import problems_in, shown
+from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.whole import replacing
 from harness.record.stated import Part
@@ -60,7 +60,7 @@ def read_plan(file: Path) -> tuple[Plan, list[Experiment]]:
     """The schedule and its experiments. UsageError with every problem of the file and of all its experiments."""
     if not is_file(file):
         raise UsageError(
-            [f"there is no schedule {shown(str(file))}: `frostline schedule install EXPERIMENT... --with cron`"]
+            [f"there is no schedule {quote(str(file))}: `frostline schedule install EXPERIMENT... --with cron`"]
         )
     try:
         plan = Plan.model_validate(read_mapping(file))

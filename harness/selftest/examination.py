@@ -13,7 +13,7 @@ import targets
 from harness.analysis.table import summarise
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.measure.alone import alone
 from harness.measure.fitting import Choice, choose
 from harness.measure.run import start
@@ -33,7 +33,7 @@ def able(names: list[str], say: Say) -> list[str]:
     """Targets to examine: those asked for, else every local one that can run here. MissingError when one cannot."""
     if unknown := [name for name in names if name not in targets.target_names()]:
         known = ", ".join(targets.target_names())
-        raise UsageError([f"target: {shown(name)} is not one of: {known}" for name in unknown])
+        raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
     found = []
     for name in names or [name for name in targets.target_names() if targets.target(name).local]:
         why = targets.target(name).missing()
@@ -62,7 +62,7 @@ def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
     there = scenarios(target.kind, target.isolated)
     known = [scenario.name for scenario in there]
     if unknown := [label for label in only if label not in known]:
-        raise UsageError([f"scenario: {shown(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
+        raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
     return [scenario for scenario in there if not only or scenario.name in only]
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from harness.files.problems import shown
+from harness.files.problems import quote
 
 UNIT = re.compile(
     r"(?P<count>\d{1,9}(?:,\d{3})*)?\s*(?P<scale>million|thousand|[km](?![a-z]))?\s*(?P<noun>.*)", re.DOTALL
@@ -44,10 +44,10 @@ def single(unit: Any, nouns: tuple[str, ...]) -> int:
     found = UNIT.fullmatch(unit.strip().lower()) if isinstance(unit, str) and len(unit) <= 60 else None
     noun = re.sub(r"[\s-]+", "-", found["noun"]) if found else None
     if found is None or noun not in nouns:
-        raise Refused(f"its unit {shown(unit)} is not known")
+        raise Refused(f"its unit {quote(unit)} is not known")
     many = int((found["count"] or "1").replace(",", "")) * SCALES[found["scale"]]
     if not re.fullmatch("10*", str(many)):
-        raise Refused(f"its unit {shown(unit)} is no power of ten")
+        raise Refused(f"its unit {quote(unit)} is no power of ten")
     return many
 
 
@@ -55,7 +55,7 @@ def number(value: Any) -> Decimal:
     """A number that is exact and not negative, from text or JSON. Refused for anything else."""
     text = str(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
     if not NUMBER.fullmatch(text):
-        raise Refused(f"{shown(value)} is no price or amount")
+        raise Refused(f"{quote(value)} is no price or amount")
     return Decimal(text)
 
 
@@ -64,7 +64,7 @@ def day(value: Any) -> date:
     try:
         return date.fromisoformat(str(value)[:10])
     except ValueError:
-        raise Refused(f"{shown(value)} is no date") from None
+        raise Refused(f"{quote(value)} is no date") from None
 
 
 def tiers(steps: list[Step], many: int) -> Tiers:

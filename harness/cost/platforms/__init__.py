@@ -5,7 +5,7 @@ from pkgutil import iter_modules
 
 from harness.cost.bill import Way
 from harness.errors import RecordError
-from harness.files.problems import shown
+from harness.files.problems import quote
 
 
 def way_for(kind: object) -> Way:
@@ -15,5 +15,5 @@ def way_for(kind: object) -> Way:
     found = next((way for way in ways if way.kind == kind), None)
     if found is None:
         known = ", ".join(way.kind for way in ways)
-        raise RecordError(f"kind {shown(kind)} is bought in no way that is known here: {known} are")
+        raise RecordError(f"kind {quote(kind)} is bought in no way that is known here: {known} are")
     return found

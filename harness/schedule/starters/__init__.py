@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harness.errors import MissingError, UsageError
-from harness.files.problems import shown
+from harness.files.problems import quote
 from harness.files.whole import read_file, replacing
 from harness.schedule.plan import Moment
 
@@ -34,7 +34,7 @@ class Job:
         odd = [path for path in (job.folder, job.plan, job.results) if CONTROL.search(str(path))]
         if odd:
             raise UsageError(
-                [f"{shown(str(path))}: a path with control characters cannot be scheduled" for path in odd]
+                [f"{quote(str(path))}: a path with control characters cannot be scheduled" for path in odd]
             )
         return job
 
