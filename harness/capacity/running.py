@@ -1,6 +1,7 @@
 """`frostline capacity`: the ramp, the bisection, the file, the sentence and the exit code."""
 
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from harness.experiment.plan import Trial
 from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.measure.alone import alone
-from harness.measure.watchers import TerminalWatcher, watcher
+from harness.measure.watchers import watcher
 from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize, subject_of
 from harness.record.nouns import TrialRecord
 from harness.report.formats import ProgressFormat
@@ -40,8 +41,8 @@ def measure_capacity(
     check(order)
     progress = Console(stderr=True, highlight=False) if format == "json" else console
     folder, started_at = results / "capacity", _now()
-    with StepWatcher(progress) as shown:
-        steps = Steps(order, folder, shown, lambda found: _tell(found, progress), settings)
+    with closing(StepWatcher(progress)) as log:
+        steps = Steps(order, folder, log, lambda found: _tell(found, progress), settings)
         plain(progress, heading(order))
         try:
             with interruptible(), alone():
@@ -151,36 +152,30 @@ def _conclude(record: Capacity, path: Path, format_: ProgressFormat, console: Co
 
 
 class StepWatcher:
-    """Passes on what a run says, each line once; a context manager that gives the terminal back."""
+    """Passes on what a run says, each line once; to be closed, so that the terminal is given back."""
 
     def __init__(self, console: Console) -> None:
-        self._shown = watcher(console)
+        self._log = watcher(console)
         self._said: set[str] = set()
-
-    def __enter__(self) -> "StepWatcher":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._close()
 
     def say(self, line: str) -> None:
         """A line for the user; not that a run begins: each rate is one, and the file names them all."""
         if line not in self._said and not line.startswith("Run "):
             self._said.add(line)
-            self._shown.say(line)
+            self._log.say(line)
 
     def begin(self, trial: Trial, number: int, of: int) -> None:
         """A trial begins."""
-        self._shown.begin(trial, number, of)
+        self._log.begin(trial, number, of)
 
     def advance(self, ended: int, of: int) -> None:
         """So many of its requests have ended."""
-        self._shown.advance(ended, of)
+        self._log.advance(ended, of)
 
     def end(self, trial: Trial, record: TrialRecord) -> None:
         """It is stored."""
-        self._close()
+        self.close()
 
-    def _close(self) -> None:
-        if isinstance(self._shown, TerminalWatcher):
-            self._shown.close()
+    def close(self) -> None:
+        """Give the terminal back, also after an interruption."""
+        self._log.close()

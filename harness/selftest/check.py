@@ -20,8 +20,8 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """The five fields; numbers to a thousandth."""
-        told = asdict(self)
-        return {key: round(value, 3) if isinstance(value, float) else value for key, value in told.items()}
+        fields = asdict(self)
+        return {key: round(value, 3) if isinstance(value, float) else value for key, value in fields.items()}
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Unjudged:
 
 
 def same(name: str, target: str, truth: int, measured: int | None) -> Check:
-    """Counts are exact."""
+    """A check of two counts, which holds only when they are equal."""
     return Check(name, target, truth, measured, truth == measured)
 
 
 def near(name: str, target: str, truth: float, measured: float | None, least: float = LEAST_MS) -> Check:
-    """Within 3 % of the truth or within `least`, whichever is more."""
+    """A check that holds within 3 % of the truth or within `least`, whichever is more."""
     ok = measured is not None and abs(measured - truth) <= max(SHARE * truth, least)
     return Check(name, target, truth, measured, ok)

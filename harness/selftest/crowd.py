@@ -7,56 +7,56 @@ import numpy as np
 from harness.record.nouns import Outcome
 from harness.selftest.check import Check, near, same
 from harness.selftest.ledger import most_at_once
-from harness.selftest.testimony import Examined, Testimony
+from harness.selftest.testimony import Exam, Testimony
 
 CROWD = "crowd"
 
 
-def crowd_of_function(examined: Examined) -> Iterator[Check]:
+def crowd_of_function(exam: Exam) -> Iterator[Check]:
     """Requests that come together each take a sandbox, up to the limit; the others are throttled."""
-    (one,) = examined.trials
-    throttled = one.record.scheduled - len(one.handled)
-    yield same("sandboxes busy at once", examined.target, most_at_once(one.lives), examined.row(CROWD).max_sandboxes)
-    yield same("requests throttled", examined.target, throttled, one.record.counts[Outcome.THROTTLED])
-    waited = one.rows["queue_ns"].dropna() / 1e6
-    yield near("queue delay of a function, median ms", examined.target, 0.0, float(waited.median()))
+    (testimony,) = exam.testimonies
+    throttled = testimony.record.scheduled - len(testimony.handled)
+    yield same("sandboxes busy at once", exam.target, most_at_once(testimony.lives), exam.row(CROWD).max_sandboxes)
+    yield same("requests throttled", exam.target, throttled, testimony.record.counts[Outcome.THROTTLED])
+    waits = testimony.rows["queue_ns"].dropna() / 1e6
+    yield near("queue delay of a function, median ms", exam.target, 0.0, float(waits.median()))
 
 
-def crowd_of_service(examined: Examined) -> Iterator[Check]:
+def crowd_of_service(exam: Exam) -> Iterator[Check]:
     """Requests that come together queue before one replica with one thread."""
-    (one,) = examined.trials
-    row, replicas = examined.row(CROWD), len({life.unit for life in one.lives})
-    yield same("replicas at once", examined.target, replicas, row.max_sandboxes)
-    yield same("requests in flight at once", examined.target, implied_in_flight(one), row.max_in_flight)
-    implied, measured = implied_queue_ms(one), (one.rows["queue_ns"] / 1e6).tolist()
+    (testimony,) = exam.testimonies
+    row, replicas = exam.row(CROWD), len({life.unit for life in testimony.lives})
+    yield same("replicas at once", exam.target, replicas, row.max_sandboxes)
+    yield same("requests in flight at once", exam.target, implied_in_flight(testimony), row.max_in_flight)
+    implied, measured = implied_queue_ms(testimony), (testimony.rows["queue_ns"] / 1e6).tolist()
     for name, share in (("median", 50), ("most", 100)):
-        truth, found = (float(np.percentile(values, share)) for values in (implied, measured))
-        yield near(f"queue delay, {name} ms", examined.target, truth, found)
+        truth, figure = (float(np.percentile(values, share)) for values in (implied, measured))
+        yield near(f"queue delay, {name} ms", exam.target, truth, figure)
 
 
-def implied_queue_ms(one: Testimony) -> list[float]:
+def implied_queue_ms(testimony: Testimony) -> list[float]:
     """First come, first served by one thread: each waits from its arrival until the ledger's end of the one before.
 
     The first request waits for nobody.
     """
-    pairs = zip(ended_ns(one), arrived_ns(one)[1:], strict=False)
-    return [0.0, *(max(0.0, (ended - arrived) / 1e6) for ended, arrived in pairs)]
+    pairs = zip(ends_ns(testimony), arrivals_ns(testimony)[1:], strict=False)
+    return [0.0, *(max(0.0, (end - arrival) / 1e6) for end, arrival in pairs)]
 
 
-def implied_in_flight(one: Testimony) -> int:
+def implied_in_flight(testimony: Testimony) -> int:
     """Most requests that had arrived and not ended, itself included, as one arrived."""
-    arrived, ended = arrived_ns(one), ended_ns(one)
-    return max(sum(end > moment for end in ended[: at + 1]) for at, moment in enumerate(arrived))
+    arrivals, ends = arrivals_ns(testimony), ends_ns(testimony)
+    return max(sum(end > moment for end in ends[: at + 1]) for at, moment in enumerate(arrivals))
 
 
-def arrived_ns(one: Testimony) -> list[float]:
+def arrivals_ns(testimony: Testimony) -> list[float]:
     """The schedule's arrivals, counted from the first handler's begin."""
-    assert one.trial.load is not None
-    offsets = one.trial.load.arrivals(one.trial.arrival_seed)
-    return [one.handled[0][1].begun_ns + (offset - offsets[0]) * 1e9 for offset in offsets]
+    assert testimony.trial.load is not None
+    offsets = testimony.trial.load.arrivals(testimony.trial.arrival_seed)
+    return [testimony.handled[0][1].begun_ns + (offset - offsets[0]) * 1e9 for offset in offsets]
 
 
-def ended_ns(one: Testimony) -> list[int]:
+def ends_ns(testimony: Testimony) -> list[int]:
     """The ledger's end of each request, in the order of arrival."""
-    found = [one.handled[request][1].ended_ns for request in range(one.record.scheduled)]
-    return [end for end in found if end is not None]
+    ends = [testimony.handled[request][1].ended_ns for request in range(testimony.record.scheduled)]
+    return [end for end in ends if end is not None]

@@ -27,10 +27,10 @@ class EngineWitness:
     @property
     def actions(self) -> dict[str, list[str]]:
         """What was seen so far."""
-        found: dict[str, list[str]] = {}
+        actions: dict[str, list[str]] = {}
         for _, container, action in sorted(self._seen):
-            found.setdefault(container, []).append(action)
-        return found
+            actions.setdefault(container, []).append(action)
+        return actions
 
     def __enter__(self) -> "EngineWitness":
         # Asked live: the engine remembers its last 256 events only.

@@ -23,34 +23,34 @@ from harness.selftest.agreement import disagreements, overruns
 from harness.selftest.check import Check, Unjudged, same
 from harness.selftest.engine import EngineWitness
 from harness.selftest.scenarios import Scenario, scenarios
-from harness.selftest.testimony import Examined, testimonies
+from harness.selftest.testimony import Exam, read_testimonies
 
 Say = Callable[[str], None]
 TRIES = 3
 
 
-def able(names: list[str], say: Say) -> list[str]:
+def choose_targets(names: list[str], say: Say) -> list[str]:
     """Targets to examine: those asked for, else every local one that can run here. MissingError when one cannot."""
     if unknown := [name for name in names if name not in targets.target_names()]:
         known = ", ".join(targets.target_names())
         raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
-    found = []
+    chosen = []
     for name in names or [name for name in targets.target_names() if targets.target(name).local]:
         why = targets.target(name).missing()
         if why is None:
-            found.append(name)
+            chosen.append(name)
         elif names:
             raise MissingError(f"{name}: {why}")
         else:
             say(f"NOT EXAMINED: {name}: {why}")
-    return found
+    return chosen
 
 
 def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
     """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
-    chosen = able(names, watcher.say)
+    chosen = choose_targets(names, watcher.say)
     planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
-    minutes = sum(_choice(scenario, name).expected_minutes for scenario, name in planned)
+    minutes = sum(_fit(scenario, name).expected_minutes for scenario, name in planned)
     watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
     with alone():
         for scenario, name in planned:
@@ -59,14 +59,14 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
     target = targets.target(name)
-    there = scenarios(target.kind, target.isolated)
-    known = [scenario.name for scenario in there]
+    available = scenarios(target.kind, target.isolated)
+    known = [scenario.name for scenario in available]
     if unknown := [label for label in only if label not in known]:
         raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
-    return [scenario for scenario in there if not only or scenario.name in only]
+    return [scenario for scenario in available if not only or scenario.name in only]
 
 
-def _choice(scenario: Scenario, name: str) -> Choice:
+def _fit(scenario: Scenario, name: str) -> Choice:
     return choose(parse_experiment(scenario.experiment(name), f"selftest {scenario.name}"))
 
 
@@ -74,42 +74,42 @@ def judge(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> I
     """Carry a scenario out, again while the machine disturbs it, and judge it; after TRIES it stays unjudged."""
     for number in range(1, TRIES + 1):
         with tempfile.TemporaryDirectory(prefix="frostline-selftest-") as place:
-            examined = _carry_out(scenario, target, results, Path(place), watcher)
-        faults, disturbances = _problems(examined, scenario.timed)
-        contradictions = [line for one in examined.trials for line in disagreements(one)]
+            exam = _carry_out(scenario, target, results, Path(place), watcher)
+        faults, disturbances = _problems(exam, scenario.timed)
+        contradictions = [line for testimony in exam.testimonies for line in disagreements(testimony)]
         for line in [*faults, *disturbances, *contradictions]:
             watcher.say(f"    {target}, {scenario.name}: {line}")
         if faults or contradictions or not disturbances:
-            for check in _checks(scenario, examined, len(faults), len(contradictions)):
+            for check in _checks(scenario, exam, len(faults), len(contradictions)):
                 yield replace(check, name=f"{scenario.name}: {check.name}")
             return
         watcher.say(f"    {target}, {scenario.name}: the machine was busy ({number} of {TRIES} times)")
     yield Unjudged(scenario.name, target, disturbances[0])
 
 
-def _problems(examined: Examined, timed: bool) -> tuple[list[str], list[str]]:
+def _problems(exam: Exam, timed: bool) -> tuple[list[str], list[str]]:
     """What made trials INVALID: faults of the bench, and a busy machine's doing."""
-    problems = [problem for one in examined.trials for problem in one.record.problems]
+    problems = [problem for testimony in exam.testimonies for problem in testimony.record.problems]
     disturbances = [problem for problem in problems if is_disturbance(problem)]
     if timed:
-        disturbances += [line for one in examined.trials for line in overruns(one)]
+        disturbances += [line for testimony in exam.testimonies for line in overruns(testimony)]
     return [problem for problem in problems if not is_disturbance(problem)], disturbances
 
 
-def _checks(scenario: Scenario, examined: Examined, faults: int, contradictions: int) -> Iterator[Check]:
-    yield same("INVALID trials", examined.target, 0, faults)
-    yield same("contradictions between command, engine and ledger", examined.target, 0, contradictions)
+def _checks(scenario: Scenario, exam: Exam, faults: int, contradictions: int) -> Iterator[Check]:
+    yield same("INVALID trials", exam.target, 0, faults)
+    yield same("contradictions between command, engine and ledger", exam.target, 0, contradictions)
     if not faults and not contradictions:
         for check in scenario.judges:
-            yield from check(examined)
+            yield from check(exam)
 
 
-def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Examined:
-    choice = _choice(scenario, target)
+def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Exam:
+    choice = _fit(scenario, target)
     engine: Mapping[str, list[str]] | None = None
-    listening = EngineWitness() if targets.target(target).isolated else None
-    with listening or nullcontext():
+    engine_witness = EngineWitness() if targets.target(target).isolated else None
+    with engine_witness or nullcontext():
         run = start(choice, results, watcher, witness)
-    if listening is not None:
-        engine = listening.actions
-    return Examined(target, run, testimonies(choice, run, witness, engine), summarise(run))
+    if engine_witness is not None:
+        engine = engine_witness.actions
+    return Exam(target, run, read_testimonies(choice, run, witness, engine), summarise(run))

@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass
-class Handled:
+class HandledRequest:
     """One request as the handler saw it; `ended_ns` is None when it hung, crashed or was killed."""
 
     request: int
@@ -29,7 +29,7 @@ class Life:
     entered_ns: int
     phases_ms: dict[str, float] = field(default_factory=dict)
     ready: bool = False
-    handled: list[Handled] = field(default_factory=list)
+    handled: list[HandledRequest] = field(default_factory=list)
 
 
 def read_ledger(folder: Path) -> list[Life]:
@@ -53,15 +53,20 @@ def _enter(lives: list[Life], unit: str, line: dict[str, Any]) -> None:
             lives[-1].ready = True
         case "begun":
             handled = lives[-1].handled
-            handled.append(Handled(line["request"], len(handled) + 1, line["at_ns"]))
+            handled.append(HandledRequest(line["request"], len(handled) + 1, line["at_ns"]))
         case "ended":
-            one = next(one for one in reversed(lives[-1].handled) if one.request == line["request"])
-            one.ended_ns = line["at_ns"]
+            request = next(request for request in reversed(lives[-1].handled) if request.request == line["request"])
+            request.ended_ns = line["at_ns"]
 
 
 def most_at_once(lives: list[Life]) -> int:
     """Most requests that were being handled at one moment."""
-    spans = [(one.begun_ns, one.ended_ns) for life in lives for one in life.handled if one.ended_ns is not None]
+    spans = [
+        (request.begun_ns, request.ended_ns)
+        for life in lives
+        for request in life.handled
+        if request.ended_ns is not None
+    ]
     if not spans:
         return 0
     begins, ends = np.sort(np.array(spans), axis=0).T

@@ -7,13 +7,13 @@ from typing import Any
 
 from harness.selftest.check import Check
 from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service
-from harness.selftest.starts import BARE, TIMED, classes, enough, memory, phases, starts, sums
-from harness.selftest.testimony import Examined
+from harness.selftest.starts import BARE, TIMED, classes, memory, phases, sample_size, starts, sums
+from harness.selftest.testimony import Exam
 from harness.selftest.traffic import conservation, handler_times, out_of_memory, outcomes
 from harness.selftest.verdicts import HANDLER_MS, ONE, OTHER, PLANTED, PLANTED_RATIO, verdicts
 from targets.contract import Kind
 
-Judge = Callable[[Examined], Iterator[Check]]
+Judge = Callable[[Exam], Iterator[Check]]
 MODEL = "known-truth"
 LEAST_REQUESTS = 2000
 HANG_MS = {"function": 8000, "service": 1300}
@@ -33,7 +33,7 @@ class Scenario:
 
     def experiment(self, target: str) -> dict[str, Any]:
         """The whole experiment for one target."""
-        usual = {
+        defaults = {
             "name": f"selftest-{self.name}",
             "question": "Does Frostline measure what is known beforehand?",
             "targets": [target],
@@ -41,11 +41,11 @@ class Scenario:
             "cold_starts": 0,
             "seed": 7,
         }
-        return usual | self.fields
+        return defaults | self.fields
 
 
 def scenarios(kind: Kind, isolated: bool) -> list[Scenario]:
-    """In the order in which they are carried out."""
+    """The scenarios of one kind of target, in the order in which they are carried out."""
     if kind == "function":
         return [_starts(), _mix(isolated), _crowd_of_function(), _verdicts()]
     return [_starts(), _steady(), _hangs(), _crowd_of_service(), _verdicts()]
@@ -82,7 +82,7 @@ def _mix(isolated: bool) -> Scenario:
         "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 20}}],
         "function": {"keep_alive_s": 0.5, "concurrency_limit": 3, "timeout_s": 4, "init_timeout_s": 4},
     }
-    judges = (classes, partial(enough, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
+    judges = (classes, partial(sample_size, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
     return Scenario("mix", fields, (*judges, conservation, handler_times))
 
 

@@ -14,7 +14,7 @@ from harness.measure.fitting import Choice
 from harness.measure.recording import EVENTS
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import StartClass, TrialRecord
-from harness.selftest.ledger import Handled, Life, read_ledger
+from harness.selftest.ledger import HandledRequest, Life, read_ledger
 from targets.contract import Event
 from targets.workloads.known_truth import Command, Settings, command, settings_of
 
@@ -33,53 +33,53 @@ class Testimony:
 
     @cached_property
     def settings(self) -> Settings:
-        """What was commanded."""
+        """What the trial's workload was commanded to do."""
         return settings_of(self.trial.workload.settings)
 
     @cached_property
-    def handled(self) -> dict[int, tuple[Life, Handled]]:
-        """By request, the last time that a handler began it."""
-        return {one.request: (life, one) for life in self.lives for one in life.handled}
+    def handled(self) -> dict[int, tuple[Life, HandledRequest]]:
+        """For each request number the last time that a handler began it, and the life in which it did."""
+        return {handled.request: (life, handled) for life in self.lives for handled in life.handled}
 
     @cached_property
     def commands(self) -> dict[int, Command]:
         """What each request that reached a handler was told to do."""
         return {request: command(self.settings, request) for request in self.handled}
 
-    def told_to(self, fault: str) -> set[int]:
+    def requests_with(self, fault: str) -> set[int]:
         """Requests that reached a handler with this fault."""
-        return {request for request, told in self.commands.items() if told.fault == fault}
+        return {request for request, command in self.commands.items() if command.fault == fault}
 
     @cached_property
-    def answered(self) -> set[int]:
+    def ended(self) -> set[int]:
         """Requests that their handler ended."""
-        return {request for request, (_, one) in self.handled.items() if one.ended_ns is not None}
+        return {request for request, (_, handled) in self.handled.items() if handled.ended_ns is not None}
 
     @cached_property
-    def for_request(self) -> set[str]:
+    def units_for_requests(self) -> set[str]:
         """Units that the deployment's log says were started for a request."""
         return {event["unit"] for event in self.events if event["kind"] == "create" and event["for_request"]}
 
     def true_class(self, request: int) -> StartClass:
         """What the request met, by the ledger: which life of its unit, and what that unit had done before."""
-        life, one = self.handled[request]
-        if one.invocation > 1:
+        life, handled = self.handled[request]
+        if handled.invocation > 1:
             return StartClass.WARM
         own = [other for other in self.lives if other.unit == life.unit]
         if any(earlier.handled for earlier in own[: life.number]):
             return StartClass.RESET
         if life.number > 0:
             return StartClass.COLD_REINIT
-        return StartClass.COLD if life.unit in self.for_request else StartClass.PROACTIVE
+        return StartClass.COLD if life.unit in self.units_for_requests else StartClass.PROACTIVE
 
 
 @dataclass(frozen=True)
-class Examined:
+class Exam:
     """A scenario that was carried out on one target."""
 
     target: str
     run: RunFolder
-    trials: list[Testimony]
+    testimonies: list[Testimony]
     summary: Summary
 
     def row(self, workload: str) -> Row:
@@ -88,18 +88,18 @@ class Examined:
 
     def settings(self, workload: str) -> Settings:
         """What was commanded under one label."""
-        return next(one.settings for one in self.trials if one.record.workload == workload)
+        return next(testimony.settings for testimony in self.testimonies if testimony.record.workload == workload)
 
 
-def testimonies(
+def read_testimonies(
     choice: Choice, run: RunFolder, witness: Path, engine: Mapping[str, list[str]] | None
 ) -> list[Testimony]:
-    """Every trial of a run, in order."""
+    """What every witness says of each trial of a run, in order."""
     trials = {trial.id: trial for trial in choice.trials}
-    found = []
+    testimonies = []
     for record in latest_attempts(run.trials()):
         place = witness / f"{record.trial}.{record.attempt}"
         events = [json.loads(line) for line in (place / EVENTS).read_text().splitlines()]
         rows = run.requests(record).to_pandas()
-        found.append(Testimony(record, trials[record.trial], rows, read_ledger(place), events, engine))
-    return found
+        testimonies.append(Testimony(record, trials[record.trial], rows, read_ledger(place), events, engine))
+    return testimonies

@@ -11,7 +11,7 @@ from rich.console import Console
 import targets
 from harness.measure.watchers import LogWatcher
 from harness.selftest.examination import judge
-from harness.selftest.running import conclude, line
+from harness.selftest.running import check_line, conclude
 from harness.selftest.scenarios import Scenario, workload
 from harness.selftest.starts import classes, starts, sums
 from harness.selftest.traffic import conservation, out_of_memory, outcomes
@@ -52,6 +52,6 @@ def main() -> int:
     scenario = of_function(target.isolated) if target.kind == "function" else of_service()
     found = []
     for check in judge(scenario, name, results, watcher):
-        watcher.say(line(check))
+        watcher.say(check_line(check))
         found.append(check)
     return conclude(found, "json", Console(), watcher)

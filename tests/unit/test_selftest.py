@@ -18,8 +18,8 @@ from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements, overruns
 from harness.selftest.check import Check, Unjudged, near, same
 from harness.selftest.crowd import implied_in_flight, implied_queue_ms
-from harness.selftest.ledger import Handled, Life
-from harness.selftest.running import conclude, selftest
+from harness.selftest.ledger import HandledRequest, Life
+from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.starts import BARE, TIMED, classes, phases, sums
 from harness.selftest.traffic import conservation, outcomes
@@ -37,7 +37,7 @@ FIELDS = {
 
 
 def handled(request, invocation, begun_ms, ended_ms):
-    return Handled(request, invocation, begun_ms * MS, None if ended_ms is None else ended_ms * MS)
+    return HandledRequest(request, invocation, begun_ms * MS, None if ended_ms is None else ended_ms * MS)
 
 
 def lives():
@@ -73,9 +73,9 @@ def trial_as_seen(starts=TRUE_CLASSES, kinds=TRUE_OUTCOMES, **changes):
     return seen.Testimony(record, trial, **given)
 
 
-def verdicts(judge, one):
-    examined = seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
-    return {check.name: check.ok for check in judge(examined)}
+def verdicts(judge, testimony):
+    exam = seen.Exam("process-lambda", None, [testimony], None)  # type: ignore[arg-type]
+    return {check.name: check.ok for check in judge(exam)}
 
 
 def test_true_start_classes_pass():
@@ -137,7 +137,7 @@ def starts_as_seen(bare_ms, imports_ms):
         table = synthetic.requests([900.0] * 3, phase_imports_ns=stamped)
         record = synthetic.trial(table, trial.id, workload=trial.workload.key)
         found.append(seen.Testimony(record, trial, table.to_pandas(), [], [], None))
-    return seen.Examined(
+    return seen.Exam(
         "process-lambda", None, found, SimpleNamespace(rows=[SimpleNamespace(workload=TIMED, cold_phases_ms={})])
     )  # type: ignore[arg-type]
 
@@ -172,11 +172,11 @@ def test_an_engine_that_saw_other_containers_contradicts_the_log():
 
 def test_queue_delay_is_implied_by_the_ends_before():
     first = [handled(0, 1, 1000, 1250), handled(1, 2, 1250, 1500), handled(2, 3, 1500, 1750)]
-    one = trial_as_seen(
+    testimony = trial_as_seen(
         lives=[Life("0001", 0, 11, 0, handled=[*first, *(handled(n, n, 2000, 2001) for n in (3, 4, 5))])]
     )
-    assert implied_queue_ms(one)[:3] == pytest.approx([0, 150, 300])
-    assert implied_in_flight(one) == 4, "at 1500 ms the first two of six have ended"
+    assert implied_queue_ms(testimony)[:3] == pytest.approx([0, 150, 300])
+    assert implied_in_flight(testimony) == 4, "at 1500 ms the first two of six have ended"
     quick = [handled(n, n + 1, 1000 + 100 * n, 1050 + 100 * n) for n in range(6)]
     assert implied_in_flight(trial_as_seen(lives=[Life("0001", 0, 11, 0, handled=quick)])) == 1
 
@@ -235,9 +235,9 @@ def test_a_disturbed_scenario_is_tried_again_but_never_a_faulty_one(monkeypatch,
     carried = []
 
     def carry_out(*_):
-        one = trial_as_seen()
-        carried.append(one.record.problems.extend(tries[len(carried)]))
-        return seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
+        testimony = trial_as_seen()
+        carried.append(testimony.record.problems.extend(tries[len(carried)]))
+        return seen.Exam("process-lambda", None, [testimony], None)  # type: ignore[arg-type]
 
     monkeypatch.setattr(examination, "_carry_out", carry_out)
     scenario = Scenario("mix", {}, (classes,))
@@ -253,11 +253,11 @@ def test_a_disturbed_scenario_is_tried_again_but_never_a_faulty_one(monkeypatch,
 
 def test_a_workload_that_took_too_long_disturbs_only_what_is_timed(monkeypatch, tmp_path):
     slow = [Life("0001", 0, 11, 0, handled=[handled(n, n + 1, 100 * n, 100 * n + 50) for n in range(6)])]
-    one = trial_as_seen(lives=slow)
-    assert any("longer than they were told" in line for line in overruns(one))
-    examined = seen.Examined("process-lambda", None, [one], None)  # type: ignore[arg-type]
-    assert examination._problems(examined, timed=False) == ([], [])
-    assert examination._problems(examined, timed=True) == ([], list(overruns(one)))
+    testimony = trial_as_seen(lives=slow)
+    assert any("longer than they were told" in line for line in overruns(testimony))
+    exam = seen.Exam("process-lambda", None, [testimony], None)  # type: ignore[arg-type]
+    assert examination._problems(exam, timed=False) == ([], [])
+    assert examination._problems(exam, timed=True) == ([], list(overruns(testimony)))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +269,7 @@ def test_a_workload_that_took_too_long_disturbs_only_what_is_timed(monkeypatch, 
 )
 def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, only, words):
     with pytest.raises(UsageError, match=words):
-        selftest(names, only, tmp_path, "text", Console())
+        run_selftest(names, only, tmp_path, "text", Console())
     assert list(tmp_path.iterdir()) == []
 
 
