@@ -19,6 +19,7 @@ from harness.record.estimate import plain
 from harness.record.figures import MISSING, Cell, cell, counted, figure
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
+from harness.report.charts.over_time import over_time
 from harness.report.console import page_wide, say, stacked
 from harness.report.export import bullets, escaped, together
 from harness.report.formats import HistoryFormat
@@ -154,9 +155,7 @@ def history_of(
 
 def draw(found: History, svg: Path) -> None:
     """Replace the file as a whole. MissingError when it cannot be written."""
-    from harness.report.charts.over_time import over_time
-
-    drawing = over_time(found)
+    drawing = over_time(found).encode()
     try:
         with replacing(svg) as file:
             file.write(drawing)

@@ -1,5 +1,6 @@
 """SVG elements, written one by one: colours are classes, texts are texts, and nothing depends on clock or chance."""
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -14,6 +15,8 @@ PER_LETTER = 6.9
 """Px that a letter takes at 12 px, rather too many: the browser's font is not known here."""
 BASELINE = 4.2
 """Px from the middle of a line of text down to its baseline; not every viewer knows dominant-baseline."""
+VARIABLE = re.compile(r"(--[\w-]+): *([^;]+);")
+"""A style sheet's variable and its value."""
 Point = tuple[float, float]
 
 
@@ -62,9 +65,16 @@ class Drawing:
         larger = f" scale({times:g})" if times != 1 else ""
         self._add("path", kind, {"d": SHAPES[shape], "transform": f"translate({px(point[0])} {px(point[1])}){larger}"})
 
-    def style(self, css: str) -> None:
-        """A style sheet of its own, for a drawing that stands in no page."""
-        self._add("style", "", {}).text = css
+    def stand_alone(self, css: str) -> None:
+        """Make it a file of its own, in light colours on their background, rather than a part of a page.
+
+        Colours are put in place of the sheet's variables, which not every program that opens SVG files knows.
+        """
+        colours = dict(VARIABLE.findall(css.split("@media")[0]))
+        rules = re.sub(r"var\((--[\w-]+)\)", lambda use: colours[use[1]], css[css.index(".chart") :])
+        self.root.attrib |= {"xmlns": "http://www.w3.org/2000/svg", "width": px(self.width), "height": px(self.height)}
+        self._add("style", "", {}).text = f"svg {{ font-family: sans-serif; }}\n{rules}"
+        self.box(0, 0, self.width, self.height, "paper")
 
     def svg(self) -> str:
         """As it is put into a page."""
