@@ -120,6 +120,13 @@ def test_no_file_names_a_path_of_one_machine():
     assert found_in(tracked(), MACHINE_PATHS) == []
 
 
+def test_every_module_lies_in_a_room_that_says_what_it_is_for():
+    loose = {path.name for path in (ROOT / "harness").glob("*.py")}
+    assert loose == {"__init__.py", "cli.py", "clock.py", "errors.py", "interruption.py"}
+    rooms = [path.parent for path in (ROOT / "harness").rglob("*.py")] + [ROOT / "targets", ROOT / "loadprofiles"]
+    assert [room for room in set(rooms) if not (room / "__init__.py").read_text().startswith('"""')] == []
+
+
 @pytest.mark.parametrize(("path", "constant"), PLUG_INS, ids=lambda value: getattr(value, "stem", value))
 def test_every_plug_in_sets_its_constant(path, constant):
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
