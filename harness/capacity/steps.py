@@ -15,8 +15,8 @@ from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment, parse_experiment
 from harness.files.whole import sha256
 from harness.measure.constancy import changes
-from harness.measure.fitting import choose
-from harness.measure.run import start
+from harness.measure.fitting import fit_to_machine
+from harness.measure.run import start_run
 from harness.measure.walk import Watcher
 from harness.record.capacity import Step
 from harness.record.estimate import rounded
@@ -114,14 +114,14 @@ class Steps:
 
     def _run(self, experiment: Experiment) -> tuple[RunFolder, dict[str, Trial]]:
         """TrialError when machine, code or package are no longer those that the search began with."""
-        choice = choose(experiment)
-        run = start(choice, self._folder, self._watcher)
+        runnable = fit_to_machine(experiment)
+        run = start_run(runnable, self._folder, self._watcher)
         if self.manifest is None:
             self.manifest = run.manifest
         found = changes(_constants(self.manifest), _constants(run.manifest))
         if found:
             raise TrialError("\n".join(f"changed since the search began: {line}" for line in found))
-        return run, {trial.id: trial for trial in choice.trials}
+        return run, {trial.id: trial for trial in runnable.trials}
 
     def _experiment(self, profile: str, parameters: dict[str, float], seconds: float, rounds: int) -> Experiment:
         order = self.order

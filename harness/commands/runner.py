@@ -13,8 +13,8 @@ from harness.errors import UsageError
 from harness.experiment.question import Experiment, parse_experiment, read_experiment
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
-from harness.measure.fitting import Choice, choose
-from harness.measure.run import resume, start
+from harness.measure.fitting import RunnableExperiment, fit_to_machine
+from harness.measure.run import continue_run, start_run
 from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
 from harness.record.folder import RunFolder, latest_attempts
@@ -25,20 +25,22 @@ from harness.report.console import render
 def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console) -> int:
     """Measure an experiment; returns the exit code: 1 when a trial failed or is INVALID."""
     with alone():
-        return measure(choose(_experiment(name, rounds)), results, console)[1]
+        return measure(fit_to_machine(_experiment(name, rounds)), results, console)[1]
 
 
 def resume_run(run: str, results: Path, console: Console) -> int:
     """Carry on an interrupted run; returns the exit code as `run_experiment` does."""
     folder = find_run(results, run)
-    return _carry_out(lambda shown: resume(folder, shown), console)[1]
+    return _carry_out(lambda shown: continue_run(folder, shown), console)[1]
 
 
-def measure(choice: Choice, results: Path, console: Console, anchor: Anchor | None = None) -> tuple[RunFolder, int]:
+def measure(
+    runnable: RunnableExperiment, results: Path, console: Console, anchor: Anchor | None = None
+) -> tuple[RunFolder, int]:
     """A new run, and its exit code; with an `anchor`, an earlier run's images are deployed."""
-    _announce(choice, console)
-    prices = _prices(choice.experiment)
-    return _carry_out(lambda shown: start(choice, results, shown, anchor=anchor, prices=prices), console)
+    _announce(runnable, console)
+    prices = _prices(runnable.experiment)
+    return _carry_out(lambda shown: start_run(runnable, results, shown, anchor=anchor, prices=prices), console)
 
 
 def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[RunFolder, int]:
@@ -64,14 +66,15 @@ def _experiment(name: str | None, rounds: int | None) -> Experiment:
     return parse_experiment({**experiment.model_dump(mode="json"), "rounds": rounds}, "--rounds")
 
 
-def _announce(choice: Choice, console: Console) -> None:
+def _announce(runnable: RunnableExperiment, console: Console) -> None:
     """Before anything starts: what will be done, how long it takes, and what is not as asked."""
-    for notice in choice.notices:
+    for notice in runnable.notices:
         console.print(notice, markup=False, soft_wrap=True)
-    experiment = choice.experiment
+    experiment = runnable.experiment
+    names = ", ".join(runnable.targets)
     console.print(
-        f"{experiment.name}: {len(choice.trials)} trials in {experiment.rounds} rounds on {', '.join(choice.targets)}, "
-        f"about {choice.expected_minutes:.1f} minutes, and a few more the first time.",
+        f"{experiment.name}: {len(runnable.trials)} trials in {experiment.rounds} rounds on {names}, "
+        f"about {runnable.expected_minutes:.1f} minutes, and a few more the first time.",
         markup=False,
         soft_wrap=True,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import targets
 from harness.experiment.pieces import WorkloadChoice
 from harness.files.problems import quote
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.record.nouns import Manifest
 from targets.contract import DeploymentError, Package
 from targets.local import containers
@@ -36,16 +36,16 @@ class Anchor:
         return found | ({"rebuilt": rebuilt} if rebuilt else {})
 
 
-def anchor_of(earlier: Manifest, choice: Choice, say: Callable[[str], None]) -> Anchor:
-    """The earlier run's images for everything that `choice` deploys. DeploymentError with every reason why not."""
-    if bare := [name for name in choice.targets if not _has_images(name)]:
+def anchor_of(earlier: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
+    """The earlier run's images for everything that `runnable` deploys. DeploymentError with every reason why not."""
+    if bare := [name for name in runnable.targets if not _has_images(name)]:
         raise DeploymentError(f"there are no images on {', '.join(bare)}")
     packages, problems = {}, []
     with closing(containers.engine()) as client:
         for line in bring_back(client):
             say(line)
-        for workload in choice.experiment.workloads:
-            for name in choice.targets:
+        for workload in runnable.experiment.workloads:
+            for name in runnable.targets:
                 try:
                     facts = _facts(earlier, workload, name)
                     packages[workload.key, name] = anchor_package(
@@ -58,9 +58,9 @@ def anchor_of(earlier: Manifest, choice: Choice, say: Callable[[str], None]) -> 
     return Anchor(earlier.run, earlier.definition, packages)
 
 
-def anchor_again(manifest: Manifest, choice: Choice, say: Callable[[str], None]) -> Anchor:
+def anchor_again(manifest: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
     """Of a run that deployed an anchor and was interrupted. DeploymentError when an image is gone meanwhile."""
-    found = anchor_of(manifest, choice, say)
+    found = anchor_of(manifest, runnable, say)
     before = manifest.anchor
     return Anchor(str(before.get("run")), str(before.get("experiment_sha256")), found.packages)
 

@@ -16,7 +16,7 @@ from harness.measure.generator import generator_of, problems_of
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import CHECK_RAISED, Judge
 from harness.measure.scale_out import moments_of_adding
-from harness.measure.visit import Outcomes, Visit
+from harness.measure.visit import Visit, VisitResult
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome, TrialRecord, UnitRecord
 from loadprofiles.contract import fingerprint
@@ -42,30 +42,30 @@ class Begin:
 
 def record_trial(
     visit: Visit, begin: Begin, deployment: Deployment, sent: Sent, samples: pa.Table, end_ns: int
-) -> Outcomes:
+) -> VisitResult:
     """The record of a trial in which requests were sent."""
     events = deployment.events()
     units = unit_records(events, samples, sent.begin_ns)
-    left = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
+    result = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": deployment.describe(),
-        "warnings": [*left.record.warnings, *warnings_of(visit, left.requests, events)],
+        "warnings": [*result.record.warnings, *warnings_of(visit, result.requests, events)],
     }
-    return replace(left, record=left.record.model_copy(update=update), samples=samples)
+    return replace(result, record=result.record.model_copy(update=update), samples=samples)
 
 
-def record_refusal(visit: Visit, begin: Begin, why: str) -> Outcomes:
+def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
     """The record of a trial whose target could not be deployed: every arrival has failed, as it would at a function."""
     begin_ns = now_ns()
     arrivals = [
         Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
         for index, offset in enumerate(_offsets_of(visit))
     ]
-    left = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
+    result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
     warning = f"the target could not be deployed, so every request counts as failed: {why}"[:2000]
-    return replace(left, record=left.record.model_copy(update={"warnings": [warning]}))
+    return replace(result, record=result.record.model_copy(update={"warnings": [warning]}))
 
 
 def _offsets_of(visit: Visit) -> list[float]:
@@ -75,7 +75,7 @@ def _offsets_of(visit: Visit) -> list[float]:
     return [*visit.schedule, *moments_of_adding(visit.trial.scale_out, visit.trial.load.seconds)]
 
 
-def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event], took_s: float) -> Outcomes:
+def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event], took_s: float) -> VisitResult:
     """What every trial with rows has on record: its counts, how well the schedule was kept, how the machine fared."""
     if visit.witness is not None:
         (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in events))
@@ -96,7 +96,7 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
         generator=generator_of(sent, throttled, visit.experiment.load.prewarm),
         problems=problems_of(sent, good, steal, throttled),
     )
-    return Outcomes(record, requests, SAMPLES.empty_table())
+    return VisitResult(record, requests, SAMPLES.empty_table())
 
 
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
@@ -113,11 +113,11 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
     if raised := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
         warnings.append(f"the workload's check raised at {len(raised)} answers, which count as wrong: {raised[0]}")
     if visit.trial.regime is not None:
-        warnings += unproven(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
+        warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings
 
 
-def unproven(classes: list[str | None], count: int) -> list[str]:
+def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
     """What a trial of forced starts has to say about those that were not of the right kind."""
     proven = sum(kind in PROVEN_COLD for kind in classes)
     warnings = []
@@ -128,11 +128,11 @@ def unproven(classes: list[str | None], count: int) -> list[str]:
     return warnings
 
 
-def record_unsent(visit: Visit, begin: Begin, why: str) -> Outcomes:
+def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
     record = TrialRecord(**key_of(visit, begin), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
-    return Outcomes(record, REQUESTS.empty_table(), SAMPLES.empty_table())
+    return VisitResult(record, REQUESTS.empty_table(), SAMPLES.empty_table())
 
 
 def key_of(visit: Visit, begin: Begin) -> dict[str, Any]:

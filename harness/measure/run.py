@@ -17,9 +17,9 @@ from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_again
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts, software_facts
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.measure.machine import machine_facts
-from harness.measure.walk import Watcher, walk
+from harness.measure.walk import Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
@@ -30,94 +30,103 @@ from targets.packaging.archive import bring_back
 
 
 @interruptible()
-def start(
-    choice: Choice,
+def start_run(
+    runnable: RunnableExperiment,
     results_dir: Path,
     watcher: Watcher,
     witness: Path | None = None,
     anchor: Anchor | None = None,
     prices: dict[str, Any] | None = None,
 ) -> RunFolder:
-    """A new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
+    """Measure a new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
 
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
     With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today;
     so are the measured capacities of results_dir that belong to what was packaged.
     """
     began = utc_now()
-    run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{choice.experiment.name}_{secrets.token_hex(2)}"
+    run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{runnable.experiment.name}_{secrets.token_hex(2)}"
     with alone(run_id):
-        packages = anchor.packages if anchor else _package(choice, watcher)
-        manifest = _manifest(choice, run_id, began, packages)
+        packages = anchor.packages if anchor else _package_workloads(runnable, watcher)
+        manifest = _manifest(runnable, run_id, began, packages)
         manifest.prices = prices or {}
-        manifest.capacities, told = keep_capacities(results_dir / "capacity", manifest, _sizes(choice))
-        manifest.notices += told
-        for line in told:
+        manifest.capacities, capacity_notices = keep_capacities(results_dir / "capacity", manifest, _sizes(runnable))
+        manifest.notices += capacity_notices
+        for line in capacity_notices:
             watcher.say(line)
         manifest.anchor = anchor.facts if anchor else {}
         folder = RunFolder.create(results_dir, manifest)
         watcher.say(f"Run {run_id} in {folder.path}")
-        return walk(choice, folder, packages, watcher, witness)
+        return walk_plan(runnable, folder, packages, watcher, witness)
 
 
 @interruptible()
-def resume(folder: RunFolder, watcher: Watcher) -> RunFolder:
+def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
     """Carry out the trials that an interrupted run lacks, and those whose files are damaged.
 
     UsageError when another process is at it, or when machine, code or packages are not those that it began with.
     """
-    former = Owner.parse(str(folder.manifest.owner.get("process", "")))
-    if former is not None and former.alive and former != Owner.current() and folder.manifest.finished_at is None:
+    earlier_owner = Owner.parse(str(folder.manifest.owner.get("process", "")))
+    if (
+        earlier_owner is not None
+        and earlier_owner.alive
+        and earlier_owner != Owner.current()
+        and folder.manifest.finished_at is None
+    ):
         raise UsageError(
-            [f"run {folder.manifest.run} is being carried out by process {former.pid}: wait for it or end it"]
+            [f"run {folder.manifest.run} is being carried out by process {earlier_owner.pid}: wait for it or end it"]
         )
-    choice = _choice_of(folder.manifest)
-    lacking = {name: why for name in choice.targets if (why := targets.target(name).missing())}
-    if lacking:
-        raise MissingError("\n".join(f"{name}: {why}" for name, why in lacking.items()))
+    runnable = _read_runnable(folder.manifest)
+    reasons = {name: why for name in runnable.targets if (why := targets.target(name).missing())}
+    if reasons:
+        raise MissingError("\n".join(f"{name}: {why}" for name, why in reasons.items()))
     with alone(folder.manifest.run):
-        if former is not None and not former.alive:
-            sweep(folder.manifest.run, choice.engine, cut_off=False, owner=former)
+        if earlier_owner is not None and not earlier_owner.alive:
+            sweep(folder.manifest.run, runnable.engine, cut_off=False, owner=earlier_owner)
         anchored = bool(folder.manifest.anchor)
-        packages = _anchor_packages(folder.manifest, choice, watcher) if anchored else _package(choice, watcher)
-        changed = [*_machine_changes(folder.manifest, choice), *_package_changes(folder.manifest, packages)]
-        if changed := changed + _limit_changes(folder.manifest):
-            raise UsageError([f"{line}: start a new run" for line in changed])
+        packages = (
+            _anchor_packages(folder.manifest, runnable, watcher) if anchored else _package_workloads(runnable, watcher)
+        )
+        differences = [*_machine_changes(folder.manifest, runnable), *_package_changes(folder.manifest, packages)]
+        if differences := differences + _limit_changes(folder.manifest):
+            raise UsageError([f"{line}: start a new run" for line in differences])
         folder.manifest.owner = {"process": str(Owner.current())}
         folder.write_manifest()
-        return walk(choice, folder, packages, watcher)
+        return walk_plan(runnable, folder, packages, watcher)
 
 
-def _manifest(choice: Choice, run_id: str, began: datetime, packages: dict[tuple[str, str], Package]) -> Manifest:
+def _manifest(
+    runnable: RunnableExperiment, run_id: str, began: datetime, packages: dict[tuple[str, str], Package]
+) -> Manifest:
     return Manifest(
         run=run_id,
-        experiment=choice.experiment.model_dump(mode="json"),
-        experiment_sha256=choice.experiment.sha256(),
-        seed=choice.experiment.seed,
-        rounds=choice.experiment.rounds,
-        trials=len(choice.trials),
+        experiment=runnable.experiment.model_dump(mode="json"),
+        experiment_sha256=runnable.experiment.sha256(),
+        seed=runnable.experiment.seed,
+        rounds=runnable.experiment.rounds,
+        trials=len(runnable.trials),
         started_at=began.isoformat(timespec="seconds"),
-        notices=[*choice.notices, *validity.notices()],
-        targets={name: _target_facts(name) for name in choice.targets},
+        notices=[*runnable.notices, *validity.notices()],
+        targets={name: _target_facts(name) for name in runnable.targets},
         packages=_facts_of(packages),
         facts={
             "machine": machine_facts(),
             "software": software_facts(),
             "phases_version": PHASES_VERSION,
-            "lasting": lasting_facts(choice.engine),
+            "lasting": lasting_facts(runnable.engine),
             "validity": validity.in_force.facts(),
         },
         owner={"process": str(Owner.current())},
     )
 
 
-def _sizes(choice: Choice) -> dict[tuple[str, str], tuple[float, float]]:
+def _sizes(runnable: RunnableExperiment) -> dict[tuple[str, str], tuple[float, float]]:
     """Memory and vCPU of a unit, by workload and target."""
-    cases = {(trial.workload.key, trial.target): trial.case for trial in choice.trials}
+    cases = {(trial.workload.key, trial.target): trial.case for trial in runnable.trials}
     return {key: (case["memory_mb"], case["cpus"]) for key, case in cases.items()}
 
 
-def _choice_of(manifest: Manifest) -> Choice:
+def _read_runnable(manifest: Manifest) -> RunnableExperiment:
     """What a stored run was to do. UsageError when this Frostline cannot do it."""
     experiment = parse_experiment(manifest.experiment, "manifest.json: experiment")
     known = targets.target_names()
@@ -125,14 +134,14 @@ def _choice_of(manifest: Manifest) -> Choice:
         raise UsageError(
             [f"manifest.json: targets: {quote(name)} is not one of: {', '.join(known)}" for name in unknown]
         )
-    return Choice(experiment, list(manifest.targets), manifest.notices)
+    return RunnableExperiment(experiment, list(manifest.targets), manifest.notices)
 
 
-def _machine_changes(manifest: Manifest, choice: Choice) -> list[str]:
+def _machine_changes(manifest: Manifest, runnable: RunnableExperiment) -> list[str]:
     before = manifest.facts.get("lasting") or {}
     if "source_sha256" in before:  # of a Frostline that hashed all of its code: surely not this one
         return ["the code that measures is not that of the Frostline which began this run"]
-    return [f"facts changed since the run began: {line}" for line in changes(before, lasting_facts(choice.engine))]
+    return [f"facts changed since the run began: {line}" for line in changes(before, lasting_facts(runnable.engine))]
 
 
 def _limit_changes(manifest: Manifest) -> list[str]:
@@ -151,19 +160,19 @@ def _package_changes(manifest: Manifest, packages: dict[tuple[str, str], Package
     ]
 
 
-def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+def _package_workloads(runnable: RunnableExperiment, watcher: Watcher) -> dict[tuple[str, str], Package]:
     """Everything that is slow and shared by all trials, before the first of them."""
-    _bring_back_images(choice, watcher)
+    _bring_back_images(runnable, watcher)
     packages = {}
-    said: set[str] = set()
+    lines: set[str] = set()
 
     def say_once(line: str) -> None:
-        if line not in said:
-            said.add(line)
+        if line not in lines:
+            lines.add(line)
             watcher.say(line)
 
-    for workload in choice.experiment.workloads:
-        for name in choice.targets:
+    for workload in runnable.experiment.workloads:
+        for name in runnable.targets:
             try:
                 package = targets.target(name).package(workload.resolve(), workload.model_dir, say_once)
             except DeploymentError as error:
@@ -172,18 +181,20 @@ def _package(choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]
     return packages
 
 
-def _bring_back_images(choice: Choice, watcher: Watcher) -> None:
+def _bring_back_images(runnable: RunnableExperiment, watcher: Watcher) -> None:
     """Those that a run which was killed at a cold start left absent: nobody should have to build them again."""
-    if choice.engine:
+    if runnable.engine:
         with suppress(DeploymentError), closing(containers.engine()) as client:  # without one, packaging says so
             for line in bring_back(client):
                 watcher.say(line)
 
 
-def _anchor_packages(manifest: Manifest, choice: Choice, watcher: Watcher) -> dict[tuple[str, str], Package]:
+def _anchor_packages(
+    manifest: Manifest, runnable: RunnableExperiment, watcher: Watcher
+) -> dict[tuple[str, str], Package]:
     """What a run that deploys an earlier run's images began with."""
     try:
-        return anchor_again(manifest, choice, watcher.say).packages
+        return anchor_again(manifest, runnable, watcher.say).packages
     except DeploymentError as error:
         raise MissingError(f"run {manifest.run} deploys images of {manifest.anchor.get('run')}: {error}") from error
 

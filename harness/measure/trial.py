@@ -11,22 +11,22 @@ from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.recording import Begin, record_refusal, record_trial, record_unsent
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
-from harness.measure.visit import Outcomes, Visit
+from harness.measure.visit import Visit, VisitResult
 from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
 
 
-def carry_out(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
+def visit_target(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:
     """Visit one deployment, and see that nothing changed meanwhile that should not have."""
     before = Circumstances.look(visit.engine)
-    left = _measure(visit, load, progress)
+    result = _measure(visit, load, progress)
     later = Circumstances.look(visit.engine)
-    return replace(_with(left, before.problems(later, visit.lasting)), repeatable=before.restarted(later))
+    return replace(_add_problems(result, before.problems(later, visit.lasting)), repeatable=before.restarted(later))
 
 
-def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
+def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:
     """A target that cannot be deployed has failed all its requests; an emulator that cannot is no target's fault."""
     begin = Begin.look()
     try:
@@ -40,14 +40,14 @@ def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> Outcomes:
         end_ns = now_ns()
     finally:
         problems = _destroy(deployment)
-    left = record_trial(visit, begin, deployment, sent, sampler.table(sent.begin_ns), end_ns)
-    return _with(left, [*sampler.problems, *problems])
+    result = record_trial(visit, begin, deployment, sent, sampler.table(sent.begin_ns), end_ns)
+    return _add_problems(result, [*sampler.problems, *problems])
 
 
-def _with(left: Outcomes, problems: list[str]) -> Outcomes:
+def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
     """The same with more that makes it INVALID."""
-    all_of_them = [problem[:2000] for problem in [*left.record.problems, *problems]]
-    return replace(left, record=left.record.model_copy(update={"problems": all_of_them}))
+    all_problems = [problem[:2000] for problem in [*result.record.problems, *problems]]
+    return replace(result, record=result.record.model_copy(update={"problems": all_problems}))
 
 
 def _destroy(deployment: Deployment) -> list[str]:

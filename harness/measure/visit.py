@@ -33,12 +33,12 @@ class Visit:
 
     @cached_property
     def target(self) -> Target:
-        """Where it goes."""
+        """The target that the trial goes to."""
         return targets.target(self.trial.target)
 
     @cached_property
     def workload(self) -> Workload:
-        """What is asked there, with its settings."""
+        """The workload that is asked there, with its settings."""
         return self.trial.workload.resolve()
 
     @cached_property
@@ -53,12 +53,12 @@ class Visit:
 
     def order(self) -> Order:
         """What the deployment is asked for."""
-        choice = self.experiment
+        experiment = self.experiment
         return Order(
             run_id=self.run_id,
-            sizing=choice.sizing.of(self.target.kind),
-            replicas=choice.replicas,
-            function=choice.function.settings(choice.compression),
+            sizing=experiment.sizing.of(self.target.kind),
+            replicas=experiment.replicas,
+            function=experiment.function.settings(experiment.compression),
             environment=settings_variable(self.trial.workload.settings),
             ledger=self.witness,
             images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",
@@ -66,7 +66,7 @@ class Visit:
 
 
 @dataclass(frozen=True)
-class Outcomes:
+class VisitResult:
     """What a trial leaves: its record and its two tables."""
 
     record: TrialRecord

@@ -12,8 +12,8 @@ from harness.experiment.plan import Trial
 from harness.load.process import LoadProcess
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts
-from harness.measure.fitting import Choice
-from harness.measure.trial import carry_out
+from harness.measure.fitting import RunnableExperiment
+from harness.measure.trial import visit_target
 from harness.measure.visit import Visit
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest, TrialRecord
@@ -28,16 +28,16 @@ class Watcher(Protocol):
     """Whoever shows a run to a person."""
 
     def say(self, line: str) -> None:
-        """A line for the user."""
+        """Print a line for the user."""
 
     def begin(self, trial: Trial, number: int, of: int) -> None:
         """A trial begins."""
 
     def advance(self, ended: int, of: int) -> None:
-        """So many of its requests have ended."""
+        """So many of the trial's requests have ended."""
 
     def end(self, trial: Trial, record: TrialRecord) -> None:
-        """It is stored."""
+        """A trial has ended and is stored."""
 
 
 class Attempts:
@@ -56,61 +56,61 @@ class Attempts:
                 self._sound.setdefault(record.trial, []).append(record)
         self._repeatable: set[str] = set()
 
-    def number(self, trial: Trial) -> int:
-        """Of the next attempt."""
+    def next_number(self, trial: Trial) -> int:
+        """The number that the trial's next attempt gets."""
         return self._numbers.get(trial.id, 0) + 1
 
     def add(self, record: TrialRecord, repeatable: bool) -> None:
-        """One more; `repeatable`: although nothing could be sent, it may go otherwise the next time."""
+        """Count one more attempt; `repeatable`: although nothing could be sent, it may go otherwise the next time."""
         self._numbers[record.trial] = record.attempt
         self._sound.setdefault(record.trial, []).append(record)
         if repeatable:
             self._repeatable.add(record.trial)
 
-    def due(self, trial: Trial) -> bool:
+    def is_due(self, trial: Trial) -> bool:
         """Whether another attempt is asked for."""
         sound = self._sound.get(trial.id, [])
         if sound and trial.id in self._repeatable and not sound[-1].valid:
             return len(sound) < self.most
-        return not settled(sound, self.most)
+        return not is_done(sound, self.most)
 
 
-def walk(
-    choice: Choice,
+def walk_plan(
+    runnable: RunnableExperiment,
     folder: RunFolder,
     packages: dict[tuple[str, str], Package],
     watcher: Watcher,
     witness: Path | None = None,
 ) -> RunFolder:
     """Carry out every trial that is due. MissingError when the disk is full or the engine stays away."""
-    trials = choice.trials
-    attempts = Attempts(folder, choice.experiment.attempts, watcher)
+    trials = runnable.trials
+    attempts = Attempts(folder, runnable.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
-    with _sweep_after(choice, folder.manifest.run), _load_process(choice.experiment.load.workers, owned) as load:
+    with _sweep_after(runnable, folder.manifest.run), _load_process(runnable.experiment.load.workers, owned) as load:
         for trial in trials:
-            while attempts.due(trial):
+            while attempts.is_due(trial):
                 _await_engine(trial.target, folder.manifest.run, watcher)
-                _check_constancy(folder.manifest, choice)
+                _check_constancy(folder.manifest, runnable)
                 watcher.begin(trial, trial.order + 1, len(trials))
-                visit = _visit(choice, folder, packages, trial, attempts.number(trial), witness)
-                left = carry_out(visit, load, watcher.advance)
-                record = folder.save_trial(left.record, left.requests, left.samples)
-                attempts.add(record, left.repeatable)
+                visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
+                result = visit_target(visit, load, watcher.advance)
+                record = folder.save_trial(result.record, result.requests, result.samples)
+                attempts.add(record, result.repeatable)
                 watcher.end(trial, record)
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
     folder.write_manifest()
     return folder
 
 
-def settled(attempts: list[TrialRecord], most: int) -> bool:
+def is_done(attempts: list[TrialRecord], most: int) -> bool:
     """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it had `most` attempts."""
     if not attempts:
         return False
     return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= most
 
 
-def _visit(
-    choice: Choice,
+def _prepare_visit(
+    runnable: RunnableExperiment,
     folder: RunFolder,
     packages: dict[tuple[str, str], Package],
     trial: Trial,
@@ -118,7 +118,7 @@ def _visit(
     witness: Path | None,
 ) -> Visit:
     return Visit(
-        experiment=choice.experiment,
+        experiment=runnable.experiment,
         trial=trial,
         package=packages[trial.workload.key, trial.target],
         run_id=folder.manifest.run,
@@ -139,32 +139,32 @@ def _witness_folder(witness: Path, trial: str, attempt: int) -> Path:
 def _await_engine(target: str, run: str, watcher: Watcher) -> None:
     """An engine that is being restarted costs a trial or two, not the run."""
     deadline = now_ns() + int(PATIENCE_S * 1e9)
-    said = False
+    announced = False
     while why := targets.target(target).missing():
         if now_ns() > deadline:
             raise MissingError(f"{why}\nthe run is kept: continue it with `frostline run --resume {run}`")
-        if not said:
+        if not announced:
             watcher.say(f"waiting at most {PATIENCE_S:.0f} s: {why}")
-            said = True
+            announced = True
         sleep(0.5)
 
 
-def _check_constancy(manifest: Manifest, choice: Choice) -> None:
+def _check_constancy(manifest: Manifest, runnable: RunnableExperiment) -> None:
     """TrialError once a lasting fact has changed: every trial from now on would be INVALID."""
-    if lines := changes(manifest.facts.get("lasting") or {}, lasting_facts(choice.engine)):
+    if lines := changes(manifest.facts.get("lasting") or {}, lasting_facts(runnable.engine)):
         why = "\n".join(f"facts changed since the run began: {line}" for line in lines)
         raise TrialError(f"{why}\nthe run ends here, for its trials could not be compared: start a new one")
 
 
 @contextmanager
-def _sweep_after(choice: Choice, run_id: str) -> Iterator[None]:
+def _sweep_after(runnable: RunnableExperiment, run_id: str) -> Iterator[None]:
     """Each trial removes what is its own; a signal at a bad moment may still leave what nobody holds yet."""
     try:
         yield
     except BaseException:
-        sweep(run_id, choice.engine, cut_off=True)
+        sweep(run_id, runnable.engine, cut_off=True)
         raise
-    sweep(run_id, choice.engine, cut_off=False)
+    sweep(run_id, runnable.engine, cut_off=False)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from harness.experiment.question import Experiment
 from harness.files.text import harmless
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, anchor_of, keep_images
-from harness.measure.fitting import Choice, choose
+from harness.measure.fitting import RunnableExperiment, fit_to_machine
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest, package_identity
 from harness.schedule.changelog import ask_why, change_since
@@ -25,10 +25,10 @@ from targets.contract import DeploymentError
 class Measuring:
     """How things are measured: what a re-measurement asks of this machine."""
 
-    measure: Callable[[Choice, Path, Console, Anchor | None], tuple[RunFolder, int]]
+    measure: Callable[[RunnableExperiment, Path, Console, Anchor | None], tuple[RunFolder, int]]
     """Carries out a run in a results folder, with an anchor's images where there is one: the run and its exit code."""
-    choose: Callable[[Experiment], Choice] = choose
-    anchor_of: Callable[[Manifest, Choice, Callable[[str], None]], Anchor] = anchor_of
+    fit_to_machine: Callable[[Experiment], RunnableExperiment] = fit_to_machine
+    anchor_of: Callable[[Manifest, RunnableExperiment, Callable[[str], None]], Anchor] = anchor_of
     keep_images: Callable[[Manifest], tuple[list[str], list[str]]] = keep_images
 
 
@@ -77,22 +77,22 @@ class Remeasurement:
     def carry_out(self) -> int:
         """The anchor's run, then the new one; returns the worse exit code."""
         with alone():
-            choice = self.measuring.choose(self.experiment)
-            anchor, code, notice = self._measure_anchor(choice)
-            folder, new_code = self._measure(choice, None, notice)
+            runnable = self.measuring.fit_to_machine(self.experiment)
+            anchor, code, notice = self._measure_anchor(runnable)
+            folder, new_code = self._measure(runnable, None, notice)
         tags, problems = self.measuring.keep_images(folder.manifest)
         say(self.console, *(f"kept for next quarter: {tag}" for tag in tags), *problems)
         if anchor is not None:
             say(self.console, *how_to_compare(anchor.manifest, folder.manifest))
         return max(code, new_code)
 
-    def _measure_anchor(self, choice: Choice) -> tuple[RunFolder | None, int, str]:
+    def _measure_anchor(self, runnable: RunnableExperiment) -> tuple[RunFolder | None, int, str]:
         """The anchor's run if there is one, its exit code, and what the new run has to say of it."""
         previous = self.stand.previous
         if previous is None:
             return None, 0, "NO ANCHOR: this experiment has no finished run before this one"
         try:
-            anchor = self.measuring.anchor_of(previous, choice, lambda line: say(self.console, line))
+            anchor = self.measuring.anchor_of(previous, runnable, lambda line: say(self.console, line))
         except DeploymentError as error:
             return None, 0, f"NO ANCHOR: images of run {previous.run} cannot be deployed: {error}"
         notices = [
@@ -103,18 +103,18 @@ class Remeasurement:
             ),
         ]
         try:
-            folder, code = self._measure(choice, anchor, *notices)
+            folder, code = self._measure(runnable, anchor, *notices)
         except Interrupted:
             raise
         except FrostlineError as error:
             return None, error.exit_code, f"NO ANCHOR: its run ended early: {error}"
         return folder, code, f"ANCHOR: run {folder.manifest.run} deployed the images of run {previous.run} before this"
 
-    def _measure(self, choice: Choice, anchor: Anchor | None, *notices: str) -> tuple[RunFolder, int]:
+    def _measure(self, runnable: RunnableExperiment, anchor: Anchor | None, *notices: str) -> tuple[RunFolder, int]:
         """A run that says these aloud and keeps them in its manifest, each on one line."""
         lines = ["; ".join(notice.splitlines())[:2000] for notice in notices]
-        choice = replace(choice, notices=[*choice.notices, *lines])
-        return self.measuring.measure(choice, self.results, self.console, anchor)
+        runnable = replace(runnable, notices=[*runnable.notices, *lines])
+        return self.measuring.measure(runnable, self.results, self.console, anchor)
 
 
 def how_to_compare(anchor: Manifest, new: Manifest) -> list[str]:

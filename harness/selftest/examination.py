@@ -15,8 +15,8 @@ from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.files.problems import quote
 from harness.measure.alone import alone
-from harness.measure.fitting import Choice, choose
-from harness.measure.run import start
+from harness.measure.fitting import RunnableExperiment, fit_to_machine
+from harness.measure.run import start_run
 from harness.measure.validity import is_disturbance
 from harness.measure.walk import Watcher
 from harness.selftest.agreement import disagreements, overruns
@@ -66,8 +66,8 @@ def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
     return [scenario for scenario in available if not only or scenario.name in only]
 
 
-def _fit(scenario: Scenario, name: str) -> Choice:
-    return choose(parse_experiment(scenario.experiment(name), f"selftest {scenario.name}"))
+def _fit(scenario: Scenario, name: str) -> RunnableExperiment:
+    return fit_to_machine(parse_experiment(scenario.experiment(name), f"selftest {scenario.name}"))
 
 
 def judge(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
@@ -105,11 +105,11 @@ def _checks(scenario: Scenario, exam: Exam, faults: int, contradictions: int) ->
 
 
 def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, watcher: Watcher) -> Exam:
-    choice = _fit(scenario, target)
+    runnable = _fit(scenario, target)
     engine: Mapping[str, list[str]] | None = None
     engine_witness = EngineWitness() if targets.target(target).isolated else None
     with engine_witness or nullcontext():
-        run = start(choice, results, watcher, witness)
+        run = start_run(runnable, results, watcher, witness)
     if engine_witness is not None:
         engine = engine_witness.actions
-    return Exam(target, run, read_testimonies(choice, run, witness, engine), summarise(run))
+    return Exam(target, run, read_testimonies(runnable, run, witness, engine), summarise(run))

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness.analysis.summary import Row, Summary
 from harness.experiment.plan import Trial
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.measure.recording import EVENTS
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import StartClass, TrialRecord
@@ -92,10 +92,10 @@ class Exam:
 
 
 def read_testimonies(
-    choice: Choice, run: RunFolder, witness: Path, engine: Mapping[str, list[str]] | None
+    runnable: RunnableExperiment, run: RunFolder, witness: Path, engine: Mapping[str, list[str]] | None
 ) -> list[Testimony]:
     """What every witness says of each trial of a run, in order."""
-    trials = {trial.id: trial for trial in choice.trials}
+    trials = {trial.id: trial for trial in runnable.trials}
     testimonies = []
     for record in latest_attempts(run.trials()):
         place = witness / f"{record.trial}.{record.attempt}"

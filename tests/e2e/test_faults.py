@@ -90,12 +90,12 @@ import sys
 from pathlib import Path
 from rich.console import Console
 from harness.experiment.question import read_experiment
-from harness.measure.fitting import choose
-from harness.measure.run import start
+from harness.measure.fitting import fit_to_machine
+from harness.measure.run import start_run
 from harness.measure.watchers import watcher
 
 experiment, results, ledger = map(Path, sys.argv[1:])
-start(choose(read_experiment(experiment)), results, watcher(Console()), ledger)
+start_run(fit_to_machine(read_experiment(experiment)), results, watcher(Console()), ledger)
 """
 )
 

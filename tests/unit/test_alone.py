@@ -15,8 +15,8 @@ from harness.errors import MissingError
 from harness.experiment.question import parse_experiment
 from harness.measure import alone as module
 from harness.measure.alone import LOCK_VARIABLE, UNLOCKABLE, alone
-from harness.measure.fitting import Choice, choose
-from harness.measure.run import start
+from harness.measure.fitting import RunnableExperiment, fit_to_machine
+from harness.measure.run import start_run
 
 FIELDS = {"name": "alone", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "profiles": []}
 NOBODY = 65534
@@ -58,10 +58,13 @@ def test_a_second_one_is_refused_and_told_who_measures(lock):
 
 
 def test_a_refused_run_writes_nothing(lock, tmp_path):
-    choice, results = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []), tmp_path / "results"
+    runnable, results = (
+        RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []),
+        tmp_path / "results",
+    )
     results.mkdir()
     with held_by_another(), pytest.raises(MissingError, match="measures on this machine already"):
-        start(choice, results, None)  # type: ignore[arg-type]
+        start_run(runnable, results, None)  # type: ignore[arg-type]
     assert list(results.iterdir()) == []
 
 
@@ -154,4 +157,4 @@ def test_a_system_without_locks_is_said(lock, monkeypatch):
     with alone("r1"):
         assert not lock.exists()
     experiment = parse_experiment({**FIELDS, "profiles": [{"constant": {"rate": 1, "seconds": 1}}]}, "test")
-    assert choose(experiment).notices[0] == UNLOCKABLE
+    assert fit_to_machine(experiment).notices[0] == UNLOCKABLE

@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.measure.walk import settled
+from harness.measure.walk import is_done
 from tests import synthetic
 
 DISTURBED = {"problems": ["the generator was late"]}
@@ -25,9 +25,9 @@ def attempts(*changes):
     ],
 )
 def test_an_invalid_trial_is_tried_again_at_most_twice(records, done):
-    assert settled(records, most=3) is done
+    assert is_done(records, most=3) is done
 
 
 def test_what_could_not_be_deployed_is_not_tried_again():
     [record] = attempts(DISTURBED)
-    assert settled([record.model_copy(update={"scheduled": 0})], most=3)
+    assert is_done([record.model_copy(update={"scheduled": 0})], most=3)

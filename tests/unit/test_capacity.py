@@ -151,7 +151,7 @@ def test_starts_do_not_break_the_ramp_but_set_the_warm_up():
 
 
 class SimulatedQueue:
-    """Stands in for `harness.measure.run.start`: every trial of the run meets one server with a fixed service time."""
+    """Stands in for `start_run` of harness/measure: every trial meets one server with a fixed service time."""
 
     def __init__(self, service_ms, late=lambda rate, attempt: False, fail=lambda rate: False, stop_at=None):
         self.service_s, self.late, self.fail, self.stop_at = service_ms / 1e3, late, fail, stop_at
@@ -213,7 +213,7 @@ def order(**changes):
 
 
 def measured(monkeypatch, tmp_path, queue, form="text", **changes):
-    monkeypatch.setattr(carried_out, "start", queue)
+    monkeypatch.setattr(carried_out, "start_run", queue)
     console = Console(record=True, width=200, file=None, quiet=False)
     code = measure_capacity(order(**changes), form, tmp_path, console)
     return code, console.export_text(), found_in(tmp_path / "capacity")

@@ -8,7 +8,7 @@ from harness.errors import TrialError
 from harness.experiment.question import parse_experiment
 from harness.measure import constancy
 from harness.measure.constancy import MEASURING, Circumstances, changes, lasting_facts, measuring_sha256
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.measure.run import _machine_changes
 from harness.measure.walk import _check_constancy
 from tests.synthetic import manifest
@@ -100,16 +100,16 @@ def test_an_engine_is_asked_for_its_facts_once_until_it_is_another_process(monke
 
 
 def test_a_run_of_the_time_when_all_code_was_hashed_is_not_taken_up_with_this_code():
-    choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
-    (line,) = _machine_changes(manifest(facts={"lasting": {"source_sha256": "a" * 64}}), choice)
+    runnable = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
+    (line,) = _machine_changes(manifest(facts={"lasting": {"source_sha256": "a" * 64}}), runnable)
     assert "began this run" in line
-    assert _machine_changes(manifest(facts={"lasting": lasting_facts(False)}), choice) == []
+    assert _machine_changes(manifest(facts={"lasting": lasting_facts(False)}), runnable) == []
 
 
 def test_a_run_whose_facts_changed_ends(monkeypatch):
     monkeypatch.setattr("harness.measure.walk.lasting_facts", lambda engine: {**FACTS, "cpus": 1})
-    choice = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
-    _check_constancy(manifest(facts={"lasting": {"cpus": 1}}), choice)
-    _check_constancy(manifest(facts={}), choice)
+    runnable = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
+    _check_constancy(manifest(facts={"lasting": {"cpus": 1}}), runnable)
+    _check_constancy(manifest(facts={}), runnable)
     with pytest.raises(TrialError, match="cpus: 2 is now 1"):
-        _check_constancy(manifest(facts={"lasting": FACTS}), choice)
+        _check_constancy(manifest(facts={"lasting": FACTS}), runnable)

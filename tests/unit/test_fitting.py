@@ -5,7 +5,7 @@ import pytest
 import targets
 from harness.errors import MissingError
 from harness.experiment.question import parse_experiment
-from harness.measure.fitting import choose
+from harness.measure.fitting import fit_to_machine
 
 BOTH = ["docker-service", "docker-lambda"]
 STAND_INS = ["process-service", "process-lambda"]
@@ -22,7 +22,7 @@ def missing(monkeypatch):
 
 
 def choice(names, stand_ins):
-    return choose(
+    return fit_to_machine(
         parse_experiment(
             {
                 "name": "fit",

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.errors import Interrupted, MissingError
 from harness.experiment.question import read_experiment
 from harness.measure.anchor import Anchor, anchor_of, keep_images
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.record.folder import RunFolder
 from harness.schedule.changelog import NAME
 from harness.schedule.remeasure import Measuring, remeasure
@@ -56,8 +56,8 @@ class Machine:
         self.fails = {}
         self.no_anchor = None
 
-    def choose(self, experiment):
-        return Choice(experiment, ["docker-service"], [])
+    def fit_to_machine(self, experiment):
+        return RunnableExperiment(experiment, ["docker-service"], [])
 
     def measure(self, choice, results, console, anchor=None):
         name = choice.experiment.name
@@ -180,7 +180,7 @@ def test_a_changed_definition_is_measured_and_asks_a_person_until_one_answers(ma
 def test_process_targets_have_no_images_and_no_engine_is_asked():
     earlier = manifest(packages={"filetype/process-service": {"site": "s"}})
     with pytest.raises(DeploymentError, match="no images on process-service"):
-        anchor_of(earlier, Choice(QUICK, ["process-service"], []), print)
+        anchor_of(earlier, RunnableExperiment(QUICK, ["process-service"], []), print)
     assert keep_images(earlier) == ([], [])
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.measure.watchers import LogWatcher
 from harness.record.nouns import Outcome
 from harness.selftest import examination
@@ -67,7 +67,7 @@ def trial_as_seen(starts=TRUE_CLASSES, kinds=TRUE_OUTCOMES, **changes):
     table = synthetic.requests(
         [5.0] * 6, start_class=starts, outcome=kinds, error=[None] * 3 + ["Runtime.ExitError"] + [None] * 2
     )
-    trial = Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
+    trial = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
     record = synthetic.trial(table, trial.id)
     given = {"rows": table.to_pandas(), "lives": lives(), "events": events(), "engine": None, **changes}
     return seen.Testimony(record, trial, **given)
@@ -131,7 +131,7 @@ def starts_as_seen(bare_ms, imports_ms):
     workloads = [{"name": "known-truth", "label": label, "settings": settings} for label in (BARE, TIMED)]
     fields = {**FIELDS, "workloads": workloads, "profiles": [], "cold_starts": 3, "rounds": len(bare_ms)}
     found = []
-    for trial in Choice(parse_experiment(fields, "test"), ["process-lambda"], []).trials:
+    for trial in RunnableExperiment(parse_experiment(fields, "test"), ["process-lambda"], []).trials:
         took_ms = (bare_ms if trial.workload.key == BARE else imports_ms)[trial.round - 1]
         stamped = [round((took_ms + more) * MS) for more in (-1, 0, 40)]
         table = synthetic.requests([900.0] * 3, phase_imports_ns=stamped)

@@ -9,9 +9,9 @@ from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
 from harness.measure.recording import Begin, record_trial
 from harness.measure.sampler import Sampler
-from harness.measure.trial import carry_out
+from harness.measure.trial import visit_target
 from harness.measure.visit import Visit
-from harness.measure.walk import settled
+from harness.measure.walk import is_done
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
@@ -64,10 +64,10 @@ def visit(profile, emulated=False, **fields):
 
 
 def rows_of(profile):
-    left = carry_out(visit(profile), None, lambda ended, of: None)  # type: ignore[arg-type]
-    assert left.requests.schema == REQUESTS
-    assert left.samples.schema == SAMPLES
-    return left.record, left.requests.to_pylist()
+    result = visit_target(visit(profile), None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert result.requests.schema == REQUESTS
+    assert result.samples.schema == SAMPLES
+    return result.record, result.requests.to_pylist()
 
 
 def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_schedule():
@@ -82,7 +82,7 @@ def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_sched
     assert record.warnings == [f"the target could not be deployed, so every request counts as failed: {WHY}"]
     assert record.generator is None
     assert not any(WHY in problem for problem in record.problems), "the target's failure does not make it INVALID"
-    assert settled([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
+    assert is_done([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
 
 
 def test_a_service_that_cannot_be_deployed_has_failed_as_many_forced_starts_as_were_asked_for():
@@ -94,15 +94,15 @@ def test_a_service_that_cannot_be_deployed_has_failed_as_many_forced_starts_as_w
 
 def test_added_replicas_of_a_service_that_cannot_be_deployed_have_failed_too():
     it = visit("scale-out", scale_out={"starts": 2, "rate": 5, "seconds": 3})
-    left = carry_out(it, None, lambda ended, of: None)  # type: ignore[arg-type]
-    assert left.record.scheduled == left.record.counts[Outcome.FAILED] == len(it.schedule) + 2
-    assert left.requests["scheduled_ns"].to_pylist()[-2:] == [1_000_000_000, 2_000_000_000]
+    result = visit_target(it, None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert result.record.scheduled == result.record.counts[Outcome.FAILED] == len(it.schedule) + 2
+    assert result.requests["scheduled_ns"].to_pylist()[-2:] == [1_000_000_000, 2_000_000_000]
 
 
 def test_an_emulator_that_cannot_be_deployed_is_no_failure_of_what_it_stands_for():
-    left = carry_out(visit("constant", emulated=True), None, lambda ended, of: None)  # type: ignore[arg-type]
-    assert left.record.scheduled == left.requests.num_rows == 0
-    assert WHY in left.record.problems[0]
+    result = visit_target(visit("constant", emulated=True), None, lambda ended, of: None)  # type: ignore[arg-type]
+    assert result.record.scheduled == result.requests.num_rows == 0
+    assert WHY in result.record.problems[0]
 
 
 def test_arrivals_are_drawn_once(monkeypatch):
@@ -182,9 +182,9 @@ def test_a_check_that_raised_is_a_warning(monkeypatch):
 
 @pytest.mark.parametrize("cap", [1, 20_000])
 def test_a_cap_that_fits_is_taken(cap):
-    from harness.measure.fitting import choose
+    from harness.measure.fitting import fit_to_machine
 
-    assert choose(visit("constant", load={"cap": cap}).experiment).targets == ["process-service"]
+    assert fit_to_machine(visit("constant", load={"cap": cap}).experiment).targets == ["process-service"]
 
 
 def test_a_cap_that_does_not_fit_is_refused_before_anything_starts(monkeypatch):
@@ -193,4 +193,4 @@ def test_a_cap_that_does_not_fit_is_refused_before_anything_starts(monkeypatch):
 
     monkeypatch.setattr(fitting, "most_descriptors", lambda: 1024)
     with pytest.raises(UsageError, match=r"load\.cap: 2000 is not accepted: .*1024 descriptors.*ulimit -Hn 2100"):
-        fitting.choose(visit("constant", load={"cap": 2000}).experiment)
+        fitting.fit_to_machine(visit("constant", load={"cap": 2000}).experiment)

@@ -6,7 +6,7 @@ import pytest
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.measure import run, validity
-from harness.measure.fitting import Choice
+from harness.measure.fitting import RunnableExperiment
 from harness.record.folder import RunFolder
 from tests.synthetic import manifest
 
@@ -120,8 +120,10 @@ class Silent:
 
 def walked(monkeypatch, tmp_path) -> RunFolder:
     """A run of which nothing is carried out."""
-    monkeypatch.setattr(run, "walk", lambda choice, folder, *_: folder)
-    return run.start(Choice(parse_experiment(FIELDS, "test"), ["process-lambda"], []), tmp_path, Silent())
+    monkeypatch.setattr(run, "walk_plan", lambda runnable, folder, *_: folder)
+    return run.start_run(
+        RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []), tmp_path, Silent()
+    )
 
 
 def test_the_manifest_keeps_the_limits_and_the_notice(monkeypatch, tmp_path):
@@ -137,8 +139,8 @@ def test_a_run_is_not_taken_up_with_other_limits(monkeypatch, tmp_path, facts):
     experiment = parse_experiment(FIELDS, "test").model_dump(mode="json")
     stored = RunFolder.create(tmp_path, manifest(experiment=experiment, targets={"process-lambda": {}}, facts=facts))
     monkeypatch.setattr(run, "_package", lambda *_: {})
-    monkeypatch.setattr(run, "walk", lambda choice, folder, *_: folder)
-    run.resume(stored, Silent())
+    monkeypatch.setattr(run, "walk_plan", lambda runnable, folder, *_: folder)
+    run.continue_run(stored, Silent())
     monkeypatch.setattr(validity, "in_force", WIDE)
     with pytest.raises(UsageError, match=r"validity limits changed .*: steal_share: 0.05 is now 1.0: start a new run"):
-        run.resume(stored, Silent())
+        run.continue_run(stored, Silent())
