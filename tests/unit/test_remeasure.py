@@ -89,7 +89,7 @@ class Machine:
         plan = self.results / "schedule.yaml"
         plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": list(names)}))
         stream = io.StringIO()
-        measuring = Measuring(self.measure, self.choose, self.anchor_of, self.keep)
+        measuring = Measuring(self.measure, self.fit_to_machine, self.anchor_of, self.keep)
         code = remeasure(if_due, plan, self.results, Console(file=stream), measuring, NOW)
         return code, stream.getvalue()
 
