@@ -106,6 +106,8 @@ def edited_lines(review: ReviewFile, before: ReviewFile | None, runs: Runs) -> I
         previous=record.previous,
         before=before.record if before else None,
         anchor=record.anchor,
+        # A review that names no service has one only, or was written before triggers named it.
+        name_services=any(trigger.service is not None for trigger in record.triggers),
     )
     if runs.read(record.run).cost_sha256 != record.cost_sha256:
         why = "a newer capacity search, or other prices"

@@ -35,6 +35,8 @@ class Occasion:
     before: ReviewRecord | None = None
     """The record of `previous`."""
     anchor: str | None = None
+    name_services: bool = True
+    """Whether triggers name one of several services. False to derive a review that was written before they did."""
 
 
 def new_review(runs: Runs, run: str, previous: Path | None, name: str | None, now: datetime) -> Path:
@@ -91,7 +93,7 @@ def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
         cost_sha256=run.cost_sha256,
         recommendations=advice,
         primary=primary,
-        triggers=choose_triggers(run, figures, primary),
+        triggers=choose_triggers(run, figures, primary, name_services=occasion.name_services),
         previous=occasion.previous,
         runs=cited_runs(runs, manifest.run, occasion),
         evidence=figures,

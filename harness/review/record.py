@@ -54,6 +54,8 @@ class Trigger(Strict):
     workload: Text | None
     target: Text | None
     profile: Text | None
+    service: Text | None = Field(None, exclude_if=lambda name: name is None)
+    """Which of several services a break-even is with (`target` is the function); not written where there is one."""
     op: Op
     limit: float
     words: Text

@@ -26,13 +26,20 @@ class TriggerState:
     words: str
 
 
-def choose_triggers(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
-    """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured."""
+def choose_triggers(
+    run: MeasuredRun, figures: list[CitedFigure], primary: Primary, *, name_services: bool = True
+) -> list[Trigger]:
+    """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured.
+
+    `name_services`: whether a break-even says its service where the run has several; older reviews did not.
+    """
     expected = expected_rps(run.decision.economics)
     crossings = [b for b in run.costing.break_evens if b.rate.value] if run.costing else []
     if expected is not None and crossings:
-        return of_crossing(min(crossings, key=lambda b: distance(b, expected)), expected)
-    return of_latency(run, figures, primary)
+        nearest = min(crossings, key=lambda b: distance(b, expected))
+        several = len({service for service, _ in run.pairs if service is not None}) > 1
+        return watch_crossing(nearest, expected, nearest.service if several and name_services else None)
+    return watch_latency(run, figures, primary)
 
 
 def expected_rps(economics: Economics | None) -> float | None:
@@ -46,34 +53,48 @@ def distance(crossing: BreakEven, expected: float) -> float:
     return max(value / expected, expected / value)
 
 
-def of_crossing(crossing: BreakEven, expected: float) -> list[Trigger]:
+def watch_crossing(crossing: BreakEven, expected: float, service: str | None) -> list[Trigger]:
     """The side that is cheaper changes when traffic and break-even change places, whichever of them moves."""
     limit = rounded(crossing.rate.value or 0.0) or 0.0
     below = expected < limit
-    cheaper, other = (crossing.function, crossing.service) if below else (crossing.service, crossing.function)
+    cheaper, dearer = (crossing.function, crossing.service) if below else (crossing.service, crossing.function)
     where = f"{crossing.workload} under {crossing.profile}"
-    flips = f"{other} then costs less than {cheaper} ({where})"
+    flips = f"{dearer} then costs less than {cheaper} ({where})"
     traffic = f"the expected traffic {'rises above' if below else 'falls below'} {rate(limit)}: {flips}"
     moved = f"the break-even {'falls below' if below else 'rises above'} {rate(expected)}: {flips}"
     ops: list[Op] = ["above", "below"] if below else ["below", "above"]
     return [
         make_trigger(EXPECTED, (None, None, None), ops[0], limit, traffic),
-        make_trigger(BREAK_EVEN, (crossing.workload, crossing.function, crossing.profile), ops[1], expected, moved),
+        make_trigger(
+            BREAK_EVEN, (crossing.workload, crossing.function, crossing.profile), ops[1], expected, moved, service
+        ),
     ]
 
 
 def make_trigger(
-    field: str, about: tuple[str | None, str | None, str | None], op: Op, limit: float, words: str
+    field: str,
+    about: tuple[str | None, str | None, str | None],
+    op: Op,
+    limit: float,
+    words: str,
+    service: str | None = None,
 ) -> Trigger:
-    """`about`: workload, target and profile."""
+    """A trigger on a field of `about`: its workload, target and profile."""
     workload, target, profile = about
     return Trigger(
-        field=field, workload=workload, target=target, profile=profile, op=op, limit=limit, words=words[:2000]
+        field=field,
+        workload=workload,
+        target=target,
+        profile=profile,
+        service=service,
+        op=op,
+        limit=limit,
+        words=words[:2000],
     )
 
 
-def of_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
-    """Of the side chosen (of both without one) the slowest row that meets the objective; without one, the slowest."""
+def watch_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
+    """The slowest row of the side chosen (of both without one) that meets the objective; if none does, the slowest."""
     stated = run.decision.objective
     percentile, objective = (stated.percentile, stated.latency_ms) if stated else (95.0, None)
     fields = [PERCENTILES.get(round(percentile), "latency_p95_ms"), "latency_p50_ms"]
@@ -81,15 +102,15 @@ def of_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -
     for field in fields:
         rows = [f for f in figures if f.field == field and f.value is not None and f.profile != FORCED_COLD]
         rows = [f for f in rows if wanted is None or run.kind(f.target) == wanted] or rows
-        given = objective if field == fields[0] else None
-        within = [f for f in rows if given is not None and (f.value or 0.0) <= given]
+        limit = objective if field == fields[0] else None
+        within = [f for f in rows if limit is not None and (f.value or 0.0) <= limit]
         if rows:
             slowest = max(within or rows, key=lambda f: f.value or 0.0)
-            return [above(slowest, given if within else None, run.margin)]
+            return [watch_row(slowest, limit if within else None, run.margin)]
     return []
 
 
-def above(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
+def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
     """A row's latency rises above the objective, or above what it is now and the margin."""
     limit = objective if objective is not None else rounded((row.high or row.value or 0.0) * (1 + margin)) or 0.0
     basis = "the objective" if objective is not None else f"what {row.id} is now and the margin of {margin:g} on top"
@@ -100,10 +121,10 @@ def above(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
 
 def hold_against(trigger: Trigger, run: MeasuredRun, figures: list[CitedFigure]) -> TriggerState:
     """What a newer run says to a trigger; of several rows that fit, the one nearest to tripping."""
-    there = estimates(trigger, run, figures)
-    known = [e for e in there if e.value is not None]
+    candidates = estimates(trigger, run, figures)
+    known = [e for e in candidates if e.value is not None]
     if not known:
-        why = one_line("; ".join(e.why for e in there if e.why) or "it has no such row")
+        why = one_line("; ".join(e.why for e in candidates if e.why) or "it has no such row")
         return TriggerState(None, f"{trigger.field} cannot be told from the newest run ({why}): {trigger.words}")
     choose = max if trigger.op == "above" else min
     worst = choose(known, key=lambda e: e.value or 0.0)
@@ -122,6 +143,7 @@ def estimates(trigger: Trigger, run: MeasuredRun, figures: list[CitedFigure]) ->
             b.rate if b.rate.value is not None else Estimate(None, why=b.words)
             for b in (run.costing.break_evens if run.costing else [])
             if (b.workload, b.function, b.profile) == (trigger.workload, trigger.target, trigger.profile)
+            and trigger.service in (None, b.service)
         ]
     key = (trigger.field, trigger.workload, trigger.target, trigger.profile)
     return [f.estimate for f in figures if (f.field, f.workload, f.target, f.profile) == key]

@@ -1,6 +1,8 @@
 """`review check` wakes a person for a typed number, a changed run, age, a tripped trigger; malformed input stops it."""
 
 import os
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,7 +10,10 @@ from typer.testing import CliRunner
 
 from harness.commands.app import app
 from harness.errors import UsageError
+from harness.record.estimate import Estimate
 from harness.review.check import check_reviews
+from harness.review.file import read_front_matter
+from tests import synthetic
 from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated
 
 __all__ = ["stated"]
@@ -69,6 +74,46 @@ def test_a_decision_that_nobody_took(tmp_path, review, check):
     code, said = check()
     assert code == 1
     assert "needs a person: no decision yet, not filled in: Owner\n" in said
+
+
+@pytest.fixture
+def two_services(tmp_path, stated, monkeypatch):
+    """A decided review of a run with two services, whose traffic lies nearest to the break-even with the second."""
+    monkeypatch.setitem(synthetic.TARGETS, "process-service", synthetic.TARGETS["docker-service"])
+    monkeypatch.setitem(synthetic.CASES, "process-service", synthetic.CASES["docker-service"])
+    measured(tmp_path, month="11", rounds=2)
+    stated.costing = costing()
+    cross_at(stated, 12.0, 3.0)
+    return decided(stated.write(tmp_path)[0])
+
+
+def cross_at(stated, docker, process):
+    (crossing,) = costing().break_evens
+    stated.costing.break_evens[:] = [
+        replace(crossing, service=service, rate=Estimate(rps, rps - 0.5, rps + 0.5, 10))
+        for service, rps in (("docker-service", docker), ("process-service", process))
+    ]
+
+
+def test_a_break_even_with_one_of_two_services_is_not_read_from_the_other(tmp_path, two_services, stated, check):
+    traffic, moved = read_front_matter(two_services.read_text()).triggers
+    assert (traffic.service, moved.service) == (None, "process-service")
+    measured(tmp_path, SECOND, month="12", rounds=2)
+    cross_at(stated, 0.5, 4.0)
+    said = check()[1]
+    assert "not tripped: break_even_rps is 4.00 (" in said
+    cross_at(stated, 12.0, 0.5)
+    assert "needs a person: tripped: break_even_rps is 0.50" in check()[1]
+
+
+def test_a_review_whose_trigger_names_no_service_still_holds(two_services, check):
+    assert check()[0] == 0
+    older = re.sub(r', "service": "process-service"', "", two_services.read_text())
+    assert older != two_services.read_text()
+    two_services.write_text(older)
+    code, said = check()
+    assert code == 0, said
+    assert "ok: every number is what the run gives" in said
 
 
 @pytest.mark.parametrize(
