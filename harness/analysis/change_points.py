@@ -40,28 +40,28 @@ class ChangePoint:
 
 
 def change_points(values: Sequence[float]) -> list[ChangePoint]:
-    """In order. ValueError for fewer than LEAST values, or for one that has no logarithm."""
+    """The changes in order. ValueError for fewer than LEAST values, or for one that has no logarithm."""
     if len(values) < LEAST:
         raise ValueError(f"{len(values)} values: at least {LEAST} are needed")
     if not all(math.isfinite(value) and value > 0 for value in values):
         raise ValueError("a value that is 0, negative or not finite has no logarithm")
     logs = np.log(np.asarray(values, dtype=float))
-    found = divided(logs, 0)
-    edges = [0, *(place for place, _ in found), len(logs)]
-    return [described(logs, edges[i], place, edges[i + 2], p) for i, (place, p) in enumerate(found)]
+    splits = split(logs, 0)
+    edges = [0, *(place for place, _ in splits), len(logs)]
+    return [change_at(logs, edges[i], place, edges[i + 2], p) for i, (place, p) in enumerate(splits)]
 
 
-def divided(logs: Floats, offset: int) -> list[tuple[int, float]]:
+def split(logs: Floats, offset: int) -> list[tuple[int, float]]:
     """Places at which this part of the series changes, counted from `offset`, with the p that decided."""
     if len(logs) < LEAST:
         return []
-    p, place = min(judged(logs))
+    p, place = min(candidates(logs))
     if p > SIGNIFICANCE:
         return []
-    return [*divided(logs[:place], offset), (offset + place, p), *divided(logs[place:], offset + place)]
+    return [*split(logs[:place], offset), (offset + place, p), *split(logs[place:], offset + place)]
 
 
-def judged(logs: Floats) -> Iterator[tuple[float, int]]:
+def candidates(logs: Floats) -> Iterator[tuple[float, int]]:
     """(p after Bonferroni, place) for every place with all values beside it, and with windows of values beside it."""
     n = len(logs)
     places = range(LEAST_PER_SIDE, n - LEAST_PER_SIDE + 1)
@@ -74,7 +74,7 @@ def judged(logs: Floats) -> Iterator[tuple[float, int]]:
         yield min(1.0, p_of(logs[place - width : place], logs[place : place + width]) * len(windows) * halves), place
 
 
-def described(logs: Floats, begin: int, place: int, end: int, p: float) -> ChangePoint:
+def change_at(logs: Floats, begin: int, place: int, end: int, p: float) -> ChangePoint:
     """The change at `place`, between the levels that lie directly before and after it."""
     before, after = logs[begin:place], logs[place:end]
     step, half = float(after.mean() - before.mean()), half_width(before, after)
@@ -84,7 +84,7 @@ def described(logs: Floats, begin: int, place: int, end: int, p: float) -> Chang
 
 
 def standard_error(a: Floats, b: Floats) -> float:
-    """Of the difference of both means, with one variance for both sides (Student)."""
+    """Standard error of the difference of both means, with one variance for both sides (Student)."""
     squares = float(((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum())
     return math.sqrt(squares / (len(a) + len(b) - 2) * (1 / len(a) + 1 / len(b)))
 
@@ -103,5 +103,5 @@ def p_of(a: Floats, b: Floats) -> float:
 
 
 def half_width(a: Floats, b: Floats) -> float:
-    """Of the interval of the difference of both means."""
+    """Half the width of the 95 % interval of the difference of both means."""
     return float(scipy.special.stdtrit(len(a) + len(b) - 2, 0.975)) * standard_error(a, b)

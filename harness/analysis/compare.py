@@ -8,19 +8,19 @@ from typing import Any
 from harness.analysis.differences import differences
 from harness.analysis.pairing import (
     NOT_GOOD,
+    Group,
+    Groups,
     Key,
     Mode,
-    Side,
-    Sides,
-    Usable,
-    asked_of_trial,
-    differing_arrivals,
+    RoundValues,
     fields_of,
     group_by_key,
-    incomparable,
-    lone,
+    need_of_trial,
     profile_of,
+    unequal_arrivals,
     usable_values,
+    why_alone,
+    why_incomparable,
 )
 from harness.analysis.ratio import Judgement, Verdict, geometric_mean, judge, paired_ratio, unpaired_ratio
 from harness.errors import RecordError, UsageError
@@ -36,7 +36,7 @@ COMPARE_SCHEMA = "frostline/compare/1"
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparisonRow:
     """B beside A in one figure under one profile; `why` says why there is no verdict."""
 
     workload: str | None
@@ -62,12 +62,12 @@ class Comparison:
     warnings: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """Every field."""
+        """Every field, as a row of frostline/compare/1."""
         return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
 @dataclass(frozen=True)
-class Comparisons:
+class Comparison:
     """Everything that can be said of B beside A; `warnings` are about all rows."""
 
     a: str
@@ -80,14 +80,14 @@ class Comparisons:
     invalid_a: int
     invalid_b: int
     warnings: list[str]
-    rows: list[Comparison]
+    rows: list[ComparisonRow]
 
     def to_json(self) -> dict[str, Any]:
         """frostline/compare/1: finite numbers of six significant digits."""
         return {"schema": COMPARE_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
-def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparisons:
+def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparison:
     """Find out what A (the baseline) and B name, and compare. UsageError says what there is when they name nothing."""
     if a == b:
         raise UsageError([f"compare: A and B are both {quote(a)}: name two"])
@@ -106,30 +106,30 @@ def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparison
         if {a, b} <= workloads:
             return compare_within(folder, records, (a, b), "workloads")
         of_run = f"of run {quote(folder.manifest.run)}"
-        there += [f"targets {of_run}: {listed(targets)}", f"workloads {of_run}: {listed(workloads)}"]
+        there += [f"targets {of_run}: {join_names(targets)}", f"workloads {of_run}: {join_names(workloads)}"]
     if run is not None:
         there.append("without --run they may be two runs: folders, ids, beginnings of ids, or latest")
         raise UsageError([f"compare: {quote(a)} and {quote(b)} are neither two targets nor two workloads", *there])
-    return compare_runs(*two_runs(results, (a, b), there))
+    return compare_runs(*find_two_runs(results, (a, b), there))
 
 
-def two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tuple[RunFolder, RunFolder]:
+def find_two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tuple[RunFolder, RunFolder]:
     """Both runs, or one UsageError that lists everything that A and B could have been."""
-    found: list[RunFolder] = []
+    runs: list[RunFolder] = []
     for name in names:
         try:
-            found.append(find_run(results, name))
+            runs.append(find_run(results, name))
         except RecordError as error:
             there += str(error).split("\n")
-    told = f"compare: {quote(names[0])} and {quote(names[1])} are"
-    if len(found) < 2:
-        raise UsageError([f"{told} not two targets, two workloads or two runs", *dict.fromkeys(there)])
-    if found[0].path == found[1].path:
-        raise UsageError([f"{told} the same run: name two"])
-    return found[0], found[1]
+    both = f"compare: {quote(names[0])} and {quote(names[1])} are"
+    if len(runs) < 2:
+        raise UsageError([f"{both} not two targets, two workloads or two runs", *dict.fromkeys(there)])
+    if runs[0].path == runs[1].path:
+        raise UsageError([f"{both} the same run: name two"])
+    return runs[0], runs[1]
 
 
-def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[str, str], mode: Mode) -> Comparisons:
+def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[str, str], mode: Mode) -> Comparison:
     """Two targets, or two workloads, of one run: paired by round."""
 
     def key(record: TrialRecord) -> Key:
@@ -141,18 +141,18 @@ def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[s
         return name == (record.target if mode == "targets" else record.workload)
 
     a, b = (group_by_key(folder, [r for r in records if is_of(r, name)], name, key) for name in names)
-    margin, told = margin_of(folder.manifest)
-    warnings = [*told, *folder.notices, *missing_trials(folder, records)]
-    return put_together((a, b), names, mode, [folder], margin, warnings)
+    margin, doubts = margin_of(folder.manifest)
+    warnings = [*doubts, *folder.notices, *missing_trials(folder, records)]
+    return gather_rows((a, b), names, mode, [folder], margin, warnings)
 
 
-def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
+def compare_runs(a: RunFolder, b: RunFolder) -> Comparison:
     """Two runs of one experiment: nothing is interleaved, so their trials are taken as independent samples."""
     experiments = [folder.manifest.experiment.get("name") for folder in (a, b)]
     if experiments[0] != experiments[1]:
-        told = f"A is of {quote(experiments[0])}, B of {quote(experiments[1])}"
-        raise UsageError([f"compare: experiment: {told}: name two runs of one experiment"])
-    sides: list[Sides] = []
+        both = f"A is of {quote(experiments[0])}, B of {quote(experiments[1])}"
+        raise UsageError([f"compare: experiment: {both}: name two runs of one experiment"])
+    sides: list[Groups] = []
     warnings = [NOT_INTERLEAVED, *differences(a.manifest, b.manifest)]
     for name, folder in (("A", a), ("B", b)):
         records = latest_attempts(folder.trials())
@@ -163,31 +163,31 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparisons:
     if other != margin:
         doubts = [*doubts, f"different margins: {margin:g} in A, {other:g} in B: A's is used"]
     names = a.manifest.run, b.manifest.run
-    return put_together((sides[0], sides[1]), names, "runs", [a, b], margin, [*warnings, *doubts])
+    return gather_rows((sides[0], sides[1]), names, "runs", [a, b], margin, [*warnings, *doubts])
 
 
-def put_together(
-    sides: tuple[Sides, Sides],
+def gather_rows(
+    sides: tuple[Groups, Groups],
     names: tuple[str, str],
     mode: Mode,
     folders: list[RunFolder],
     margin: float,
     warnings: list[str],
-) -> Comparisons:
-    """Row after row for every key that both sides have; what is not compared is said."""
+) -> Comparison:
+    """Rows of every key that both sides have; each key that is not compared becomes a warning that says why."""
     a, b = sides
-    rows: list[Comparison] = []
-    read: list[Side] = []
+    rows: list[ComparisonRow] = []
+    pairs: list[Group] = []
     for key in sorted(a.keys() | b.keys(), key=lambda k: (k[0] or "", k[1] or "", k[2].startswith(FORCED_COLD), k[2])):
-        why = lone(a, b, key, mode) or incomparable(a[key], b[key], mode)
+        why = why_alone(a, b, key, mode) or why_incomparable(a[key], b[key], mode)
         if why:
             warnings.append(f"{', '.join(quote(part)[1:-1] for part in key if part)}: not compared: {why}")
             continue
-        read += [a[key].read(), b[key].read()]
+        pairs += [a[key].read(), b[key].read()]
         rows += rows_of(key, a[key], b[key], mode, margin)
     experiment = folders[0].manifest.experiment.get("name")
-    invalid = [sum(side.invalid for side in found.values()) for found in sides]
-    return Comparisons(
+    invalid = [sum(group.invalid for group in side.values()) for side in sides]
+    return Comparison(
         a=names[0],
         b=names[1],
         mode=mode,
@@ -196,19 +196,19 @@ def put_together(
         margin=margin,
         invalid_a=invalid[0],
         invalid_b=invalid[1],
-        warnings=list(dict.fromkeys([*warnings, *doubts_of(read)])),
+        warnings=list(dict.fromkeys([*warnings, *doubts_of(pairs)])),
         rows=rows,
     )
 
 
-def doubts_of(sides: Iterable[Side]) -> list[str]:
+def doubts_of(sides: Iterable[Group]) -> list[str]:
     """What makes the figures doubtful, each sentence once and with the side that it is about, if not both."""
-    said: dict[str, dict[str, None]] = {}
+    names_by_text: dict[str, dict[str, None]] = {}
     for side in sides:
         for note in side.notes():
             if note.code != NOT_GOOD:
-                said.setdefault(note.text, {})[side.name] = None
-    return [text if len(names) > 1 else f"{next(iter(names))}: {text}" for text, names in said.items()]
+                names_by_text.setdefault(note.text, {})[side.name] = None
+    return [text if len(names) > 1 else f"{next(iter(names))}: {text}" for text, names in names_by_text.items()]
 
 
 def margin_of(manifest: Manifest) -> tuple[float, list[str]]:
@@ -225,54 +225,54 @@ def margin_of(manifest: Manifest) -> tuple[float, list[str]]:
     return float(given), []
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names from a run folder on one line."""
+def join_names(names: Iterable[str]) -> str:
+    """Names from a run folder on one line, short and harmless."""
     return ", ".join(quote(name)[1:-1] for name in sorted(names)) or "none"
 
 
-def rows_of(key: Key, a: Side, b: Side, mode: Mode, margin: float) -> list[Comparison]:
+def rows_of(key: Key, a: Group, b: Group, mode: Mode, margin: float) -> list[ComparisonRow]:
     """Every figure that is compared under a profile."""
     doubts = [f"{side.name}: {note.text}" for side in (a, b) for note in side.notes() if note.code == NOT_GOOD]
-    unequal = differing_arrivals(a, b) if mode != "runs" else 0
+    unequal = unequal_arrivals(a, b) if mode != "runs" else 0
     if unequal:
         doubts.append(f"rounds in which A and B did not meet the same arrivals: {unequal}")
     return [compare_figure(key, (a, b), field, doubts, mode, margin) for field in fields_of(a.profile)]
 
 
 def compare_figure(
-    key: Key, sides: tuple[Side, Side], field: str, doubts: list[str], mode: Mode, margin: float
-) -> Comparison:
-    """One figure."""
+    key: Key, sides: tuple[Group, Group], field: str, doubts: list[str], mode: Mode, margin: float
+) -> ComparisonRow:
+    """Row of one figure: the ratio over the rounds (or trials) that both sides have, and why others stay out."""
     least = fields_of(sides[0].profile)[field]
     a, b = (usable_values(side, field, least) for side in sides)
-    noun = asked_of_trial(field, least)
-    told = [text for side, used in zip(sides, (a, b), strict=True) for text in used.left_out(side.name, noun)]
+    noun = need_of_trial(field, least)
+    warnings = [text for side, used in zip(sides, (a, b), strict=True) for text in used.omissions(side.name, noun)]
     alone = len(a.by_round.keys() ^ b.by_round.keys())
     if alone and mode != "runs":
-        told.append(f"rounds with a usable trial of one side only, left out: {alone}")
+        warnings.append(f"rounds with a usable trial of one side only, left out: {alone}")
     rounds = a.by_round.keys() & b.by_round.keys()
-    one, other = (
+    a_ms, b_ms = (
         [x for number, x in sorted(used.by_round.items()) if mode == "runs" or number in rounds] for used in (a, b)
     )
-    ratio, judgement = relate(one, other, mode, margin)
+    ratio, judgement = relate(a_ms, b_ms, mode, margin)
     judgement = uphold(judgement, a, b)
-    return Comparison(
+    return ComparisonRow(
         *key,
         field=field,
         case_a=sides[0].cases[0],
         case_b=sides[1].cases[0],
-        a_ms=geometric_mean(one),
-        b_ms=geometric_mean(other),
+        a_ms=geometric_mean(a_ms),
+        b_ms=geometric_mean(b_ms),
         ratio=ratio,
-        trials_a=len(one),
-        trials_b=len(other),
+        trials_a=len(a_ms),
+        trials_b=len(b_ms),
         invalid_a=sides[0].invalid,
         invalid_b=sides[1].invalid,
         verdict=judgement.verdict,
         why=judgement.why,
         rounds_needed=judgement.rounds_needed,
         on_the_line=judgement.on_the_line,
-        warnings=[*told, *doubts],
+        warnings=[*warnings, *doubts],
     )
 
 
@@ -288,7 +288,7 @@ def relate(a: list[float], b: list[float], mode: Mode, margin: float) -> tuple[E
     return Estimate(None, n=min(len(a), len(b)), why=why), Judgement(None, why)
 
 
-def uphold(judgement: Judgement, a: Usable, b: Usable) -> Judgement:
+def uphold(judgement: Judgement, a: RoundValues, b: RoundValues) -> Judgement:
     """The verdict, unless trials that failures keep out of it could overturn it: those count as infinitely slow."""
     against = {Verdict.FASTER: b.infinite, Verdict.SLOWER: a.infinite, Verdict.SAME: a.infinite + b.infinite}
     if judgement.verdict is None or not against.get(judgement.verdict):

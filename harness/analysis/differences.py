@@ -14,10 +14,10 @@ UNKNOWN = object()
 
 def differences(a: Manifest, b: Manifest) -> list[str]:
     """One sentence per thing that differs, with both values; they come from run folders and are shown as ASCII."""
-    told = [f"{what}: {value(x)} in A, {value(y)} in B" for what, x, y in facts_of_both(a, b) if differ(x, y)]
+    sentences = [f"{what}: {value(x)} in A, {value(y)} in B" for what, x, y in facts_of_both(a, b) if differ(x, y)]
     if a.definition != b.definition:
-        told.append(f"the experiment's definition changed: {value(a.definition)} in A, {value(b.definition)} in B")
-    return told
+        sentences.append(f"the experiment's definition changed: {value(a.definition)} in A, {value(b.definition)} in B")
+    return sentences
 
 
 def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, object]]:
@@ -36,8 +36,8 @@ def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, objec
         yield f"different software: {label(name)}", *both(libraries, name)
     yield "different list of phases: phases_version", *both((a.facts, b.facts), "phases_version")
     for key in sorted(a.packages.keys() & b.packages.keys()):
-        one, other = (package_identity(of.packages[key]) or UNKNOWN for of in (a, b))
-        yield f"different package: {label(key)}", one, other
+        x, y = (package_identity(of.packages[key]) or UNKNOWN for of in (a, b))
+        yield f"different package: {label(key)}", x, y
 
 
 def both(facts: tuple[Mapping[str, object], Mapping[str, object]], name: str) -> tuple[object, object]:
@@ -45,9 +45,9 @@ def both(facts: tuple[Mapping[str, object], Mapping[str, object]], name: str) ->
     return facts[0].get(name, UNKNOWN), facts[1].get(name, UNKNOWN)
 
 
-def differ(one: Any, other: Any) -> bool:
-    """Whether they are not the same; what neither run tells is no difference."""
-    return one is not other and one != other
+def differ(a: Any, b: Any) -> bool:
+    """Whether two facts are not the same; what neither run tells is no difference."""
+    return a is not b and a != b
 
 
 def value(given: Any) -> str:

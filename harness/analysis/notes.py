@@ -21,7 +21,7 @@ class Note:
     about: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, str]:
-        """Code and text."""
+        """Code and text; `about` is for tables only."""
         return {"code": self.code, "text": self.text}
 
 
@@ -66,8 +66,8 @@ def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> 
             break
     bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}
     if any(bad.values()):
-        told = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
-        yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {told}")
+        counts = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
+        yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}")
     for text in dict.fromkeys(text for record in records for text in record.warnings):
         yield Note("trial_warning", text)
 
@@ -90,25 +90,25 @@ def notes_of_usage(usage: Usage) -> Iterator[Note]:
         yield Note("usage_unread", text)
 
 
-def notes_of_estimates(estimates: Mapping[str, Estimate], asked: Mapping[str, str]) -> Iterator[Note]:
+def notes_of_estimates(estimates: Mapping[str, Estimate], needs: Mapping[str, str]) -> Iterator[Note]:
     """Every number that may not be told or only in part; fields with the same reason share a note.
 
-    `asked` says by field which sample sizes its percentile asks for. How many there were stands in each estimate.
+    `needs` says by field which sample sizes its percentile asks for. How many there were stands in each estimate.
     """
-    found: dict[tuple[str, str], list[str]] = {}
+    fields: dict[tuple[str, str], list[str]] = {}
     for name, estimate in estimates.items():
         label = name.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
-        for code, text in doubts_of(label, estimate, asked.get(name)):
-            found.setdefault((code, text), []).append(name)
-    for (code, text), names in found.items():
+        for code, text in doubts_of(label, estimate, needs.get(name)):
+            fields.setdefault((code, text), []).append(name)
+    for (code, text), names in fields.items():
         yield Note(code, text, tuple(names))
 
 
-def doubts_of(label: str, estimate: Estimate, asked: str | None) -> Iterator[tuple[str, str]]:
+def doubts_of(label: str, estimate: Estimate, need: str | None) -> Iterator[tuple[str, str]]:
     """Code and sentence of whatever keeps one estimate from being whole."""
     why = estimate.why
-    if estimate.value is None and estimate.need is not None and asked is not None:
-        yield "too_few_samples", asked
+    if estimate.value is None and estimate.need is not None and need is not None:
+        yield "too_few_samples", need
     elif estimate.value is None and why is not None and why.startswith(AMONG_FAILURES):
         yield "withheld", "a percentile that falls among failures is withheld"
     elif why not in (None, NOT_TRAFFIC, ONE_TRIAL):

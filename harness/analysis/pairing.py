@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
-from harness.analysis.stats import TrialPercentile, asked_over_trials, percentile_of_trial
+from harness.analysis.stats import TrialPercentile, need_over_trials, percentile_of_trial
 from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.files.problems import quote
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 
 COMPARED = {
-    percentile_field(name, p): asked_over_trials(p).per_trial
+    percentile_field(name, p): need_over_trials(p).per_trial
     for name in ("latency", "service", "warm")
     for p in (0.5, 0.95)
 }
@@ -28,7 +28,7 @@ Key = tuple[str | None, str | None, str]
 
 
 @dataclass(frozen=True)
-class Taken:
+class ValidTrial:
     """A valid trial: its percentiles by field, and its most sandboxes at once."""
 
     record: TrialRecord
@@ -37,13 +37,13 @@ class Taken:
 
 
 @dataclass
-class Side:
+class Group:
     """A or B under one workload, target and profile."""
 
     name: str
     run: RunFolder
     records: list[TrialRecord]
-    taken: list[Taken] = field(default_factory=list)
+    trials: list[ValidTrial] = field(default_factory=list)
     broken: int = 0
     """Trials whose rows do not add up."""
 
@@ -54,43 +54,43 @@ class Side:
 
     @property
     def profile(self) -> str:
-        """Its trials' profile."""
+        """The profile that all its trials share."""
         return self.records[0].profile
 
     @property
     def cases(self) -> list[Case]:
         """Each setting that its trials had."""
-        found: list[Case] = []
+        cases: list[Case] = []
         for record in self.records:
-            if record.case not in found:
-                found.append(record.case)
-        return found
+            if record.case not in cases:
+                cases.append(record.case)
+        return cases
 
-    def read(self) -> "Side":
-        """Take the percentiles of the valid trials."""
+    def read(self) -> "Group":
+        """Read the rows of the valid trials and keep their percentiles. Returns itself."""
         for record in (record for record in self.records if record.valid):
             figures = read_figures(self.run, record)
             if figures.problems:
                 self.broken += 1
                 continue
             cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
-            self.taken.append(Taken(record, figures.percentiles | cold, figures.max_sandboxes))
+            self.trials.append(ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes))
         return self
 
     def notes(self) -> Iterator[Note]:
         """What makes its figures doubtful."""
-        if self.taken:
+        if self.trials:
             yield from notes_of_target(self.run.manifest.targets.get(self.records[0].target))
             yield from notes_of_case(self.records[0].case)
-            trials = [trial.record for trial in self.taken]
-            yield from notes_of_trials(trials, [trial.sandboxes for trial in self.taken])
+            records = [trial.record for trial in self.trials]
+            yield from notes_of_trials(records, [trial.sandboxes for trial in self.trials])
 
 
-Sides = dict[Key, Side]
+Groups = dict[Key, Group]
 
 
 @dataclass(frozen=True)
-class Usable:
+class RoundValues:
     """One finite value per round, and the number of valid trials that stay out for each reason."""
 
     by_round: dict[int, float]
@@ -98,15 +98,15 @@ class Usable:
     infinite: int
     repeated: int
 
-    def left_out(self, name: str, noun: str) -> list[str]:
-        """In words; empty when every valid trial is in."""
+    def omissions(self, name: str, noun: str) -> list[str]:
+        """How many valid trials stay out and why, as one sentence; empty when all are in."""
         reasons = {
             f"with fewer than {noun}": self.short,
             "where the percentile falls among failures": self.infinite,
             "that share a round with another": self.repeated,
         }
-        told = [f"{n} {why}" for why, n in reasons.items() if n]
-        return [f"valid trials of {name} left out: {', '.join(told)}"] if told else []
+        counts = [f"{n} {why}" for why, n in reasons.items() if n]
+        return [f"valid trials of {name} left out: {', '.join(counts)}"] if counts else []
 
 
 def fields_of(profile: str) -> dict[str, int]:
@@ -114,26 +114,26 @@ def fields_of(profile: str) -> dict[str, int]:
     return {COLD_FIELD: 1} if profile == FORCED_COLD else COMPARED
 
 
-def asked_of_trial(field: str, least: int) -> str:
-    """In words, e.g. 20 requests."""
+def need_of_trial(field: str, least: int) -> str:
+    """What a field asks of a trial in words, e.g. 20 requests."""
     return "1 proven cold start" if field == COLD_FIELD else f"{least} requests"
 
 
-def usable_values(side: Side, field: str, least: int) -> Usable:
+def usable_values(group: Group, field: str, least: int) -> RoundValues:
     """The values of one field that may enter a ratio."""
     values: dict[int, list[TrialPercentile]] = {}
-    for trial in side.taken:
+    for trial in group.trials:
         values.setdefault(trial.record.round, []).append(trial.values[field])
-    single = {number: found[0] for number, found in values.items() if len(found) == 1}
-    enough = {number: found for number, found in single.items() if found.n >= least}
-    finite = {number: found.value for number, found in enough.items() if math.isfinite(found.value)}
-    repeated = len(side.taken) - len(single)
-    return Usable(finite, len(single) - len(enough), len(enough) - len(finite), repeated)
+    single = {number: of_round[0] for number, of_round in values.items() if len(of_round) == 1}
+    enough = {number: trial for number, trial in single.items() if trial.n >= least}
+    finite = {number: trial.value for number, trial in enough.items() if math.isfinite(trial.value)}
+    repeated = len(group.trials) - len(single)
+    return RoundValues(finite, len(single) - len(enough), len(enough) - len(finite), repeated)
 
 
-def differing_arrivals(a: Side, b: Side) -> int:
+def unequal_arrivals(a: Group, b: Group) -> int:
     """Rounds whose two trials did not send the same schedule, as far as it is known."""
-    schedules = [{trial.record.round: trial.record.schedule_sha256 for trial in side.taken} for side in (a, b)]
+    schedules = [{trial.record.round: trial.record.schedule_sha256 for trial in side.trials} for side in (a, b)]
     common = schedules[0].keys() & schedules[1].keys()
     pairs = [(schedules[0][number], schedules[1][number]) for number in common]
     return sum(None not in pair and pair[0] != pair[1] for pair in pairs)
@@ -149,36 +149,35 @@ def profile_of(record: TrialRecord) -> str:
 
 def group_by_key(
     folder: RunFolder, records: Sequence[TrialRecord], name: str, key: Callable[[TrialRecord], Key]
-) -> Sides:
-    """One side's trials by what they are compared under; their rows are not read yet."""
-    sides: Sides = {}
+) -> Groups:
+    """Group one side's trials by what they are compared under; their rows are not read yet."""
+    groups: Groups = {}
     for record in records:
-        sides.setdefault(key(record), Side(name, folder, [])).records.append(record)
-    return sides
+        groups.setdefault(key(record), Group(name, folder, [])).records.append(record)
+    return groups
 
 
-def lone(a: Sides, b: Sides, key: Key, mode: Mode) -> str | None:
+def why_alone(a: Groups, b: Groups, key: Key, mode: Mode) -> str | None:
     """What is to be said of a key that one side lacks; None when both have it."""
     if key in a and key in b:
         return None
     return f"there are trials {'in' if mode == 'runs' else 'of'} {(a.get(key) or b[key]).name} only"
 
 
-def incomparable(a: Side, b: Side, mode: Mode) -> str | None:
+def why_incomparable(a: Group, b: Group, mode: Mode) -> str | None:
     """Why two sides may not be set beside each other; None when they may."""
     for side in (a, b):
         if len(side.cases) > 1:
-            return f"{side.name} has several cases: {differing(side.cases[0], side.cases[1], ('one', 'another'))}"
+            settings = differing_settings(side.cases[0], side.cases[1], ("one", "another"))
+            return f"{side.name} has several cases: {settings}"
     if mode == "runs" and a.cases != b.cases:
-        return f"the case differs: {differing(a.cases[0], b.cases[0], ('A', 'B'))}"
+        return f"the case differs: {differing_settings(a.cases[0], b.cases[0], ('A', 'B'))}"
     return None
 
 
-def differing(one: Case, other: Case, names: tuple[str, str]) -> str:
+def differing_settings(a: Case, b: Case, names: tuple[str, str]) -> str:
     """The settings in which two cases differ, with both values."""
-    keys = [key for key in one | other if one.get(key, ...) != other.get(key, ...)]
-    told = [
-        f"{quote(key)[1:-1]} {quote(one.get(key))} in {names[0]} and {quote(other.get(key))} in {names[1]}"
-        for key in keys
-    ]
-    return ", ".join(told)
+    keys = [key for key in a | b if a.get(key, ...) != b.get(key, ...)]
+    return ", ".join(
+        f"{quote(key)[1:-1]} {quote(a.get(key))} in {names[0]} and {quote(b.get(key))} in {names[1]}" for key in keys
+    )

@@ -39,16 +39,16 @@ class LogRatio:
 
     @property
     def low(self) -> float:
-        """Lower end, on the log scale."""
+        """Lower end of the interval of log(B / A)."""
         return self.centre - self.half
 
     @property
     def high(self) -> float:
-        """Upper end, on the log scale."""
+        """Upper end of the interval of log(B / A)."""
         return self.centre + self.half
 
     def estimate(self) -> Estimate:
-        """B / A itself."""
+        """B / A with its interval, back from the log scale."""
         value = math.exp(self.centre)
         if math.isinf(self.half):
             return Estimate(value, n=self.n, need=2, why="one round: no interval", method=self.method)
@@ -103,7 +103,9 @@ def judge(ratio: LogRatio, margin: float) -> Judgement:
         return judgement
     edge = math.log1p(margin)
     enough = math.ceil(min(DETECTABLE * ratio.sd / edge, MOST_ROOT) ** 2 + 1)
-    # The formula is for ratios as far from an edge as 1 is: at half that way it would ask for four times as many.
+    # The formula plans for a ratio of 1, which lies log(1 + margin) from either edge. Rounds grow with the inverse
+    # square of that distance: within half of it the plan would be too small by a factor of four or more, and on the
+    # edge no number of rounds suffices. Nor can the plan be right where it asks for no more than there already are.
     near = abs(abs(ratio.centre) - edge) < edge / 2 or enough <= ratio.n
     return Judgement(Verdict.UNCLEAR, None, max(1, enough - ratio.n), near)
 
@@ -134,5 +136,5 @@ def t_half(error: float, freedom: float, confidence: float) -> float:
 
 
 def geometric_mean(values: list[float]) -> float | None:
-    """None for no values, and where one has no logarithm."""
+    """Geometric mean; None for no values, and where one has no logarithm."""
     return float(np.exp(np.mean(np.log(values)))) if values and min(values) > 0 else None

@@ -30,7 +30,7 @@ class TrialPercentile:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SampleNeed:
     """Sample sizes that a percentile over trials asks for; `rounds` is None where none are asked for."""
 
     per_trial: int
@@ -38,7 +38,7 @@ class Asked:
     rounds: int | None
 
     def words(self) -> str:
-        """In one phrase, without what is asked for anyway."""
+        """All sizes in one phrase, without what is asked for anyway."""
         words = [f"{self.per_trial} requests in each trial"]
         words += [f"{self.over_all} over all trials"] if self.over_all > self.per_trial else []
         words += [f"{self.rounds} rounds"] if self.rounds is not None else []
@@ -81,27 +81,27 @@ def percentile_of_trial(x: Floats, p: float) -> TrialPercentile:
     return TrialPercentile(percentile(x, p) if len(x) else math.inf, len(x))
 
 
-def asked_over_trials(p: float, confidence: float = CONFIDENCE) -> Asked:
+def need_over_trials(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
     """Per trial 1 / (1 - p) requests, so that one lies beyond the percentile, and 6 at least; over all `floor`."""
     over_all = floor(p, confidence)
     # 1 / (1 - 0.9) is a little above 10 in floating point.
     per_trial = max(LEAST_PER_TRIAL, math.ceil(round(1 / (1 - p), 6)))
-    return Asked(per_trial, over_all, TAIL_ROUNDS if p >= 0.99 else None)
+    return SampleNeed(per_trial, over_all, TAIL_ROUNDS if p >= 0.99 else None)
 
 
-def lacking(trials: Sequence[TrialPercentile], asked: Asked) -> list[tuple[int, str]]:
+def find_shortfalls(trials: Sequence[TrialPercentile], need: SampleNeed) -> list[tuple[int, str]]:
     """Each sample size that these trials of one key, one per round, fall short of: the size, and words."""
-    enough = [trial.n for trial in trials if trial.n >= asked.per_trial]
-    found = []
+    enough = [trial.n for trial in trials if trial.n >= need.per_trial]
+    shortfalls = []
     if not enough:
         most = max((trial.n for trial in trials), default=0)
-        found.append((asked.per_trial, f"{asked.per_trial} requests per trial, has {most}"))
-    elif sum(enough) < asked.over_all:
-        found.append((asked.over_all, f"{asked.over_all} requests over all trials, has {sum(enough)}"))
+        shortfalls.append((need.per_trial, f"{need.per_trial} requests per trial, has {most}"))
+    elif sum(enough) < need.over_all:
+        shortfalls.append((need.over_all, f"{need.over_all} requests over all trials, has {sum(enough)}"))
     rounds = len(enough) if enough else len(trials)
-    if asked.rounds is not None and rounds < asked.rounds:
-        found.append((asked.rounds, f"{asked.rounds} rounds, has {rounds}"))
-    return found
+    if need.rounds is not None and rounds < need.rounds:
+        shortfalls.append((need.rounds, f"{need.rounds} rounds, has {rounds}"))
+    return shortfalls
 
 
 def percentile_over_trials(
@@ -110,18 +110,18 @@ def percentile_over_trials(
     """Centre of the trials' percentiles with a t-interval over trials: the trial is the sample.
 
     On the log scale the centre is their geometric mean; `scale="linear"` is for quantities that may be 0.
-    `asked_over_trials` says how much is enough; trials that are too short by themselves stay out.
+    `need_over_trials` says how much is enough; trials that are too short by themselves stay out.
     """
-    asked, method = asked_over_trials(p, confidence), f"t over trials, {scale} scale"
-    enough = [trial for trial in trials if trial.n >= asked.per_trial]
-    n, short = len(enough), lacking(trials, asked)
+    need, method = need_over_trials(p, confidence), f"t over trials, {scale} scale"
+    enough = [trial for trial in trials if trial.n >= need.per_trial]
+    n, short = len(enough), find_shortfalls(trials, need)
     if short:
         why = f"p{100 * p:g} needs {', and '.join(words for _, words in short)}"
         return Estimate(None, n=n, need=short[0][0], why=why, method=method)
     infinite = sum(math.isinf(trial.value) for trial in enough)
     if infinite:
         return Estimate(None, n=n, why=f"{AMONG_FAILURES} in {infinite} of {n} trials", method=method)
-    few = f"{len(trials) - n} of {len(trials)} trials left out, with fewer than {asked.per_trial} requests"
+    few = f"{len(trials) - n} of {len(trials)} trials left out, with fewer than {need.per_trial} requests"
     warnings = (few,) if n < len(trials) else ()
     return centre_over_trials([trial.value for trial in enough], confidence, scale, method, warnings)
 

@@ -15,7 +15,7 @@ NO_TRIAL = Estimate(None, why="no valid trial")
 
 @dataclass
 class Row:
-    """Figures over the valid trials of one key; None where nothing was measured. results/README.md tells each field."""
+    """Figures over the valid trials of one key; None where nothing was measured. results/README.md lists the fields."""
 
     workload: str
     target: str
@@ -64,22 +64,22 @@ class Row:
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None
     notes: list[Note] = field(default_factory=list)
-    entered: list[TrialRecord] = field(default_factory=list, metadata={"told": False})
+    entered: list[TrialRecord] = field(default_factory=list, metadata={"written": False})
     """The trials that the figures are of, for whoever reads their rows again: the same ones must enter there."""
 
     def latency_at(self, percentile: float) -> Estimate:
-        """Of latency from the schedule; without a value where this percentile is none of the summary's."""
+        """A percentile of latency from the schedule; without a value where this percentile is none of the summary's."""
         field = f"latency_p{percentile:g}_ms"
-        found = getattr(self, field, None)
-        return found if isinstance(found, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
+        estimate = getattr(self, field, None)
+        return estimate if isinstance(estimate, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
 
     def to_json(self) -> dict[str, Any]:
-        """Every field that exists."""
-        present = [name for name in TOLD if not (name in ABSENT and getattr(self, name) is None)]
+        """Every written field, without those that this row cannot have."""
+        present = [name for name in ROW_FIELDS if not (name in ABSENT and getattr(self, name) is None)]
         return {name: plain(getattr(self, name)) for name in present}
 
 
-TOLD = [f.name for f in fields(Row) if f.metadata.get("told", True)]
+ROW_FIELDS = [f.name for f in fields(Row) if f.metadata.get("written", True)]
 """Fields of a row that are written, in order."""
 
 

@@ -18,8 +18,8 @@ from harness.analysis.notes import (
 )
 from harness.analysis.stats import (
     Scale,
-    asked_over_trials,
     floor,
+    need_over_trials,
     percentile,
     percentile_of_samples,
     percentile_over_trials,
@@ -35,7 +35,7 @@ from harness.record.nouns import FORCED_COLD, PHASES, Case, Outcome, StartClass,
 
 __all__ = ["Row", "Summary", "summarise"]
 
-NOT_JUDGED = Estimate(None, why=NOT_TRAFFIC)
+TRAFFIC_ONLY = Estimate(None, why=NOT_TRAFFIC)
 COLD_PERCENTILES = (0.5, 0.9)
 Key = tuple[str, str, str, str]
 
@@ -109,7 +109,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
 
 
 def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures]) -> None:
-    """Sums over the valid trials."""
+    """Set what is a sum, or the most, over the valid trials."""
     for outcome in Outcome:
         setattr(row, outcome.value, sum(record.counts.get(outcome, 0) for record in records))
     row.scheduled = sum(record.scheduled for record in records)
@@ -127,7 +127,7 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
 def fill_figures(
     row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: dict[str, Any] | None
 ) -> None:
-    """Estimates, usage and the notes that go with them."""
+    """Set estimates, usage and the notes that go with them."""
     estimates = estimates_of(row, figures)
     for name, estimate in estimates.items():
         setattr(row, name, estimate)
@@ -147,12 +147,12 @@ def fill_figures(
         *notes_of_trials(records, [figure.max_sandboxes for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_usage(usage),
-        *notes_of_estimates(estimates, asked_by_field()),
+        *notes_of_estimates(estimates, needs_by_field()),
     ]
 
 
 def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
-    """By field. Cold starts are pooled, everything else is judged over trials."""
+    """Estimates by field: cold starts are independent and so pooled, all else is estimated over trials."""
     estimates = {"cold_share": share(row.cold_starts or 0, sum(row.start_classes.values()), noun="known start class")}
     for name, p in ((name, p) for name, ps in PERCENTILES.items() for p in ps):
         field_name = percentile_field(name, p)
@@ -161,23 +161,23 @@ def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
             continue
         # A queue may well be empty, and 0 has no logarithm.
         scale: Scale = "linear" if name == "queue" else "log"
-        judged = row.profile != FORCED_COLD
-        estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if judged else NOT_JUDGED
+        traffic = row.profile != FORCED_COLD
+        estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if traffic else TRAFFIC_ONLY
     cold_ms = np.concatenate([figure.cold_ms for figure in figures])
     for p in COLD_PERCENTILES:
         estimates[percentile_field("cold", p)] = percentile_of_samples(cold_ms, p, noun="cold starts")
     return estimates
 
 
-def asked_by_field() -> dict[str, str]:
-    """By percentile field, the sample sizes that it asks for, in the same words for every row."""
-    asked = {}
+def needs_by_field() -> dict[str, str]:
+    """For each percentile field the sample sizes that it asks for, in the same words for every row."""
+    needs = {}
     for name, ps in PERCENTILES.items():
         for p in ps:
-            asked[percentile_field(name, p)] = f"any p{100 * p:g} needs {asked_over_trials(p).words()}"
+            needs[percentile_field(name, p)] = f"any p{100 * p:g} needs {need_over_trials(p).words()}"
     for p in COLD_PERCENTILES:
-        asked[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
-    return asked
+        needs[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
+    return needs
 
 
 def phase_medians(figures: list[TrialFigures]) -> dict[str, float]:

@@ -46,7 +46,7 @@ def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
 
 def read_trial(run: RunFolder, record: TrialRecord) -> tuple[TrialFigures, TrialRows | None]:
     """Figures and rows, in one reading; no rows where there are no files, or where these are damaged."""
-    problems = [] if sum(record.counts.values()) == record.scheduled else [miscounted(record)]
+    problems = [] if sum(record.counts.values()) == record.scheduled else [count_breach(record)]
     if not record.valid and not record.files:
         return TrialFigures(problems), None
     try:
@@ -57,13 +57,13 @@ def read_trial(run: RunFolder, record: TrialRecord) -> tuple[TrialFigures, Trial
     return figures_of(rows, problems), rows
 
 
-def miscounted(record: TrialRecord) -> str:
-    """Conservation, by the trial's own line."""
+def count_breach(record: TrialRecord) -> str:
+    """That outcomes do not add up to what was scheduled, by the trial's own line."""
     return f"conservation: {record.scheduled} scheduled, but outcomes add up to {sum(record.counts.values())}"
 
 
 def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
-    """What rows come to; `problems` were found before. Of rows that do not add up only start classes are counted."""
+    """What a trial's rows come to; `problems` are known already. Of rows that do not add up only starts are counted."""
     figures = TrialFigures([*problems, *rows.problems], start_classes=tally(rows.starts, StartClass))
     if figures.problems:
         return figures
@@ -88,7 +88,7 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
 
 
 def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
-    """Parts of the cold starts that were answered well; they must add up to the whole."""
+    """Add the parts of the cold starts that were answered well; they must add up to the whole."""
     if not cold.any():
         return
     answered = rows.good[rows.met_start]
@@ -102,5 +102,5 @@ def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
 
 
 def percentile_field(name: str, p: float) -> str:
-    """Field of the summary, e.g. latency_p95_ms."""
+    """The summary's field of a percentile, e.g. latency_p95_ms."""
     return f"{name}_p{p * 100:g}_ms"

@@ -60,7 +60,7 @@ class TrialRows:
     units: UnitSpans | None
     """None where no unit is named, or where samples were not read."""
     problems: list[str]
-    """Where the rows do not add up: then nothing of them may be used."""
+    """Where the rows do not add up; when there is any, nothing of them may be used."""
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -95,15 +95,15 @@ def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> Tria
         table = files.read("requests", ["index", "outcome", "start_class", "unit", "in_flight", *INSTANTS])
         outcomes, strange = codes(table["outcome"], Outcome)
         starts, strange_starts = codes(table["start_class"], StartClass)
-        found: dict[str, Floats] = {name: numbers(table[name]) for name in (*INSTANTS, "in_flight")}
+        columns: dict[str, Floats] = {name: numbers(table[name]) for name in (*INSTANTS, "in_flight")}
         index, units = table["index"], table["unit"]
         del table  # the columns that were converted are not held twice while the rest is read
         rows = TrialRows(
-            **found,
+            **columns,
             outcomes=outcomes,
             starts=starts,
             phases_ns=read_phases(files, met_start(starts)),
-            units=unit_spans(files, units, found["done_ns"], found["handler_ns"]) if samples else None,
+            units=unit_spans(files, units, columns["done_ns"], columns["handler_ns"]) if samples else None,
             problems=[
                 *(f"unknown outcome {quote(name)}" for name in strange[:MOST_STRANGE]),
                 *(f"unknown start_class {quote(name)}" for name in strange_starts[:MOST_STRANGE]),
@@ -137,18 +137,18 @@ def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler:
 
 
 def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
-    """Conservation, by the rows: each arrival has exactly one, with the outcomes counted and instants in order."""
+    """Where the rows break conservation: one per arrival, with the outcomes counted and instants in order."""
     problems = []
     n = len(rows)
     if n != record.scheduled:
         problems.append(f"conservation: {record.scheduled} scheduled, but {n} rows")
     if not np.array_equal(np.sort(index), np.arange(n)):
         problems.append("conservation: index is not 0, 1, 2, ... with each number once")
-    found = tally(rows.outcomes, Outcome)
+    counts = tally(rows.outcomes, Outcome)
     for outcome in Outcome:
-        if found.get(outcome, 0) != record.counts.get(outcome, 0):
-            counts = f"{record.counts.get(outcome, 0)} counted, but {found.get(outcome, 0)} rows"
-            problems.append(f"conservation: {outcome}: {counts}")
+        if counts.get(outcome, 0) != record.counts.get(outcome, 0):
+            both = f"{record.counts.get(outcome, 0)} counted, but {counts.get(outcome, 0)} rows"
+            problems.append(f"conservation: {outcome}: {both}")
     in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
     if broken := int(np.sum(rows.good & ~in_order)):
         problems.append(f"{broken} rows are ok without scheduled_ns <= sent_ns < done_ns")
@@ -156,7 +156,7 @@ def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
 
 
 def place_of(name: StrEnum) -> int:
-    """Its code in a column of `Codes`."""
+    """The code of an enumeration's member in a column of `Codes`."""
     return list(type(name)).index(name)
 
 
@@ -181,7 +181,7 @@ def numbers(column: pa.ChunkedArray) -> Floats:
 
 
 def present(values: Floats) -> Floats:
-    """Without what is empty."""
+    """The values without empty ones."""
     return values[~np.isnan(values)]
 
 
@@ -196,11 +196,12 @@ def positions(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], list[str | No
 
 def codes(column: pa.ChunkedArray, names: type[StrEnum]) -> tuple[Codes, list[str]]:
     """Each row's place in the enumeration (-1: empty or unknown), and the names that it does not have."""
-    indices, found = positions(column)
+    indices, present_names = positions(column)
     places: dict[str | None, int] = {str(name): place for place, name in enumerate(names)}
-    lookup = np.array([*(places.get(name, -1) for name in found), -1], dtype=np.int8)
-    used = set(np.unique(indices).tolist())
-    return lookup[indices], [str(name) for i, name in enumerate(found) if name not in places and i in used]
+    # The last entry is for empty rows: their index -1 finds it.
+    lookup = np.array([*(places.get(name, -1) for name in present_names), -1], dtype=np.int8)
+    used = set(np.unique(indices).tolist())  # a dictionary may hold names that no row uses
+    return lookup[indices], [str(name) for i, name in enumerate(present_names) if name not in places and i in used]
 
 
 def tally(places: Codes, names: type[Name]) -> dict[Name, int]:

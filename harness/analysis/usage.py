@@ -29,7 +29,7 @@ class Usage:
 
 
 def usage_of(records: list[TrialRecord], case: Case) -> Usage:
-    """Over all units of these trials; `case["memory_mb"]` is one unit's sizing."""
+    """What all units of these trials used; `case["memory_mb"]` is one unit's sizing."""
     units = [unit for record in records for unit in record.units]
     return Usage(
         memory_peak_mb=most_mb(unit.memory_peak_bytes for unit in units),
@@ -44,13 +44,13 @@ def usage_of(records: list[TrialRecord], case: Case) -> Usage:
 
 
 def most_mb(values: Iterable[int | None]) -> float | None:
-    """The largest that is known."""
+    """The largest known value, in MB."""
     known = [value for value in values if value is not None]
     return max(known) / MB if known else None
 
 
 def mean_mb(units: list[UnitRecord]) -> float | None:
-    """Each unit's mean, weighted by its lifetime, of those that are known."""
+    """The mean over the units whose mean is known, weighted by how long each lived."""
     known = [(unit.memory_mean_bytes, unit.lived_ns) for unit in units if unit.memory_mean_bytes is not None]
     lived_ns = sum(lived for _, lived in known)
     return sum(mean * lived for mean, lived in known) / lived_ns / MB if lived_ns else None

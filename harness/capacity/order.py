@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import targets
-from harness.analysis.stats import asked_over_trials
+from harness.analysis.stats import need_over_trials
 from harness.errors import UsageError
 from harness.files.problems import quote
 from targets.contract import Kind
@@ -33,7 +33,7 @@ class CapacityOrder:
     @property
     def needed(self) -> int:
         """Requests that the percentile needs."""
-        return asked_over_trials(self.percentile / 100).per_trial
+        return need_over_trials(self.percentile / 100).per_trial
 
     @property
     def lowest_rate(self) -> float:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 
 import loadprofiles
-from harness.analysis.stats import Floats, asked_over_trials, percentile
+from harness.analysis.stats import Floats, need_over_trials, percentile
 from harness.errors import UsageError
 from harness.files.problems import problems_in, quote
 from harness.load.process import LoadProcess, Sent
@@ -147,7 +147,7 @@ def _percentiles(values: Floats) -> dict[str, float | None]:
 
 
 def _percentile(values: Floats, p: float) -> float | None:
-    return _finite(percentile(values, p)) if len(values) >= asked_over_trials(p).per_trial else None
+    return _finite(percentile(values, p)) if len(values) >= need_over_trials(p).per_trial else None
 
 
 def _finite(value: float) -> float | None:

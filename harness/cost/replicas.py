@@ -31,7 +31,11 @@ class Carried:
 
 
 def carried_by(row: Row, kept: KeptCapacity | None, objective: Objective | None) -> Carried:
-    """By the measured capacity that the run keeps, or by the row itself where it met the objective."""
+    """What a replica carries, by the measured capacity that the run keeps, or by the row where it met the objective.
+
+    Each fallback may only err towards too many replicas, so that the service is never priced below what it needs: a
+    search that never failed gives its highest rate, and a run that met the objective its own, both as "at least".
+    """
     if kept is not None:
         capacity, found = kept.capacity, kept.capacity.rate.estimate
         goal = f"p{capacity.objective.percentile:g} within {capacity.objective.latency_ms:g} ms"

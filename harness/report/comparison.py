@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.analysis.compare import Comparison, Comparisons
+from harness.analysis.compare import Comparison, ComparisonRow
 from harness.analysis.ratio import Verdict
 from harness.files.text import harmless
 from harness.record.estimate import plain
@@ -32,11 +32,11 @@ class Block:
 
     title: str
     about: str
-    rows: list[Comparison]
+    rows: list[ComparisonRow]
     remarks: list[str]
 
 
-def render(compared: Comparisons, format: TableFormat, console: Console) -> None:
+def render(compared: Comparison, format: TableFormat, console: Console) -> None:
     """Write `compared` to `console`."""
     if format == "text":
         render_text(compared, console if console.is_terminal else page_wide(console))
@@ -46,7 +46,7 @@ def render(compared: Comparisons, format: TableFormat, console: Console) -> None
     console.file.write(written(compared) + "\n")
 
 
-def render_text(compared: Comparisons, console: Console) -> None:
+def render_text(compared: Comparison, console: Console) -> None:
     """Heading, warnings, a table per workload and profile."""
     title, *lines = heading(compared)
     say(console, title, "bold")
@@ -64,7 +64,7 @@ def render_text(compared: Comparisons, console: Console) -> None:
         say(console, "nothing to compare: see the warnings", "bold")
 
 
-def drawn(block: Block, compared: Comparisons) -> Table:
+def drawn(block: Block, compared: Comparison) -> Table:
     """Both sides' values, and the ratio and verdict as a sentence."""
     a, b = names(compared)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
@@ -80,7 +80,7 @@ def drawn(block: Block, compared: Comparisons) -> Table:
     return table
 
 
-def heading(compared: Comparisons) -> list[str]:
+def heading(compared: Comparison) -> list[str]:
     """What is compared with what, how to read a ratio, and how many trials stay out; already harmless."""
     a, b = harmless(compared.a), harmless(compared.b)
     short_a, short_b = names(compared)
@@ -97,17 +97,17 @@ def heading(compared: Comparisons) -> list[str]:
     return [*lines, f"INVALID trials left out: {', '.join(out)}"] if out else lines
 
 
-def names(compared: Comparisons) -> tuple[str, str]:
+def names(compared: Comparison) -> tuple[str, str]:
     """What A and B are called in sentences: the ids of runs are too long for that."""
     return ("A", "B") if compared.mode == "runs" else (harmless(compared.a), harmless(compared.b))
 
 
-def label(row: Comparison) -> str:
+def label(row: ComparisonRow) -> str:
     """The figure, as `frostline show` calls it, e.g. p95 or warm p50."""
     return row.field.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
 
 
-def sentence(row: Comparison, a: str, b: str) -> str:
+def sentence(row: ComparisonRow, a: str, b: str) -> str:
     """E.g. docker-lambda p95 is 1.80x docker-service (1.60-2.10), 20 rounds: SLOWER."""
     if row.ratio.value is None:
         return f"no ratio: {row.ratio.why}"
@@ -122,9 +122,9 @@ def sentence(row: Comparison, a: str, b: str) -> str:
     return f"{told}, {ON_THE_EDGE}" if row.on_the_line else told
 
 
-def blocks(compared: Comparisons) -> Iterator[Block]:
+def blocks(compared: Comparison) -> Iterator[Block]:
     """Rows of one workload, target and profile together."""
-    groups: dict[tuple[str | None, str | None, str], list[Comparison]] = {}
+    groups: dict[tuple[str | None, str | None, str], list[ComparisonRow]] = {}
     for row in compared.rows:
         groups.setdefault((row.workload, row.target, row.profile), []).append(row)
     for (workload, target, profile), rows in groups.items():
@@ -137,7 +137,7 @@ def blocks(compared: Comparisons) -> Iterator[Block]:
         yield Block(title, ", ".join(words(one, same)), rows, [*sizing, *remarks(rows)])
 
 
-def remarks(rows: Sequence[Comparison]) -> list[str]:
+def remarks(rows: Sequence[ComparisonRow]) -> list[str]:
     """Each warning once, with the figures that it is about unless it is about all."""
     about: dict[str, list[str]] = {}
     for row in rows:
@@ -148,12 +148,12 @@ def remarks(rows: Sequence[Comparison]) -> list[str]:
     return [*said, edge] if any(row.on_the_line for row in rows) else said
 
 
-def as_json(compared: Comparisons) -> str:
+def as_json(compared: Comparison) -> str:
     """frostline/compare/1; ASCII only, so that no character of a name can reach a terminal."""
     return json.dumps(compared.to_json(), indent=2, allow_nan=False)
 
 
-def as_csv(compared: Comparisons) -> str:
+def as_csv(compared: Comparison) -> str:
     """One line per row; the ratio takes four columns."""
     lines = []
     for row in compared.rows:
@@ -168,7 +168,7 @@ def as_csv(compared: Comparisons) -> str:
     return stream.getvalue().rstrip("\n")
 
 
-def as_markdown(compared: Comparisons) -> str:
+def as_markdown(compared: Comparison) -> str:
     """The tables and sentences of the terminal, for a pull request."""
     title, *lines = heading(compared)
     parts = [f"## {escaped(title)}", *map(escaped, lines), *bullets("Warnings", compared.warnings)]

@@ -7,7 +7,7 @@ import re
 from dataclasses import fields
 from typing import Any
 
-from harness.analysis.summary import ABSENT, NO_TRIAL, TOLD, Row, Summary
+from harness.analysis.summary import ABSENT, NO_TRIAL, ROW_FIELDS, Row, Summary
 from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
@@ -46,7 +46,7 @@ def columns() -> list[str]:
 def flat(row: Row) -> dict[str, Any]:
     """One row's columns."""
     line: dict[str, Any] = {}
-    for f in (f for f in fields(row) if f.name in TOLD):
+    for f in (f for f in fields(row) if f.name in ROW_FIELDS):
         value = getattr(row, f.name)
         if f.default is NO_TRIAL or f.name in ABSENT:
             line |= four(f.name, value)

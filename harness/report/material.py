@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.compare import Comparisons, compare_within
+from harness.analysis.compare import Comparison, compare_within
 from harness.analysis.stats import percentile
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import TrialFigures, read_trial
@@ -40,7 +40,7 @@ class Material:
 
     run: RunFolder
     summary: Summary
-    pairs: list[Comparisons]
+    pairs: list[Comparison]
     costing: Costing | None
     cards: list[Scorecard]
     reasons: dict[str, list[str]]
@@ -80,7 +80,7 @@ def gather(run: RunFolder) -> Material:
     return Material(run, found.summary, pairs, found.costing, found.cards, found.reasons, pooled, visits, places)
 
 
-def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparisons]:
+def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparison]:
     """Every function beside every service."""
     kinds = {name: told.get("kind") for name, told in run.manifest.targets.items()}
     there = sorted({record.target for record in records})

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harness.analysis.compare import Comparison, Comparisons, compare_runs
+from harness.analysis.compare import Comparison, ComparisonRow, compare_runs
 from harness.analysis.ratio import Verdict, judge_interval
 from harness.errors import FrostlineError
 from harness.files.whole import one_line
@@ -167,19 +167,19 @@ def attribute(
     return again.manifest.run, attributions, remarks
 
 
-def name_of(row: Comparison) -> str:
+def name_of(row: ComparisonRow) -> str:
     """What is compared, in words."""
     return f"{row.workload}, {row.target}, {row.profile}: {MEASURES[row.field]}"
 
 
-def ratio_words(row: Comparison | None) -> str:
+def ratio_words(row: ComparisonRow | None) -> str:
     """A comparison's ratio and verdict, in words."""
     if row is None or row.ratio.value is None or not math.isfinite(row.ratio.value):
         return MISSING
     return f"{with_interval(cell(row.ratio))} {row.verdict or f'no verdict: {row.why}'}"
 
 
-def warnings(what: str, comparisons: Comparisons) -> Iterator[str]:
+def warnings(what: str, comparisons: Comparison) -> Iterator[str]:
     """The first warnings of a comparison; the rest is `frostline compare A B`."""
     for warning in comparisons.warnings[:MOST_WARNINGS]:
         yield f"{what}: {warning}"

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness.analysis.compare import Comparison
+from harness.analysis.compare import ComparisonRow
 from harness.cost.nouns import Costing
 from harness.decision.scorecard import Scorecard
 from harness.record.estimate import plain
@@ -176,7 +176,7 @@ def reasons(run: MeasuredRun, figures: list[CitedFigure]) -> list[str]:
     return [*advice, *verdicts, *(line for pair in run.compared for line in cost_lines(run, pair, figures))]
 
 
-def verdict_line(row: Comparison, pair: Pair, figures: list[CitedFigure]) -> str:
+def verdict_line(row: ComparisonRow, pair: Pair, figures: list[CitedFigure]) -> str:
     """E.g. filetype, steady: p95 of docker-lambda 262 [E12] ms beside docker-service 18.1 [E3] ms: SLOWER."""
     # The profile of a comparison may name the regime of forced cold starts.
     profile = FORCED_COLD if row.profile.startswith(f"{FORCED_COLD}, ") else row.profile

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.analysis.compare import Comparisons, compare_within, margin_of
+from harness.analysis.compare import Comparison, compare_within, margin_of
 from harness.analysis.pairing import profile_of
 from harness.analysis.summary import Summary
 from harness.analysis.table import Key, key_of
@@ -31,7 +31,7 @@ class MeasuredRun:
     records: list[TrialRecord]
     decision: Decision
     margin: float
-    compared: dict[Pair, Comparisons]
+    compared: dict[Pair, Comparison]
     absent: dict[str, str]
 
     @property
@@ -94,7 +94,7 @@ def read_run(folder: RunFolder, decide: Callable[[RunFolder], Decision] = decide
     """Read a run. RecordError when it is not readable as one; money and scores that cannot be told are absent."""
     records, decision = latest_attempts(folder.trials()), decide(folder)
     margin, _ = margin_of(folder.manifest)
-    compared: dict[Pair, Comparisons] = {
+    compared: dict[Pair, Comparison] = {
         (service, function): compare_within(folder, records, (service, function), "targets")
         for service, function in pairs_of(folder.manifest, records)
         if service is not None and function is not None

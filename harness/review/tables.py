@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import zip_longest
 
-from harness.analysis.compare import Comparison
+from harness.analysis.compare import ComparisonRow
 from harness.analysis.table import Key, key_of
 from harness.cost.nouns import TERMS, BreakEven, SideCost
 from harness.cost.words import NOT_STATED
@@ -110,7 +110,7 @@ def profile_words(label: str, figures: Figures) -> str:
 
 
 def ratio_and_verdict(
-    row: Comparison | None, service: CitedFigure | None, function: CitedFigure | None
+    row: ComparisonRow | None, service: CitedFigure | None, function: CitedFigure | None
 ) -> tuple[str, str]:
     """In words, if `compare` has this figure of just these rows."""
     cases = [None if f is None else f.case for f in (service, function)]

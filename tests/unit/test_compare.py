@@ -11,9 +11,9 @@ from rich.console import Console
 from scipy import stats
 from typer.testing import CliRunner
 
-from harness.analysis.compare import Comparison, Comparisons, Verdict, compare, relate, uphold
+from harness.analysis.compare import Comparison, ComparisonRow, Verdict, compare, relate, uphold
 from harness.analysis.differences import differences
-from harness.analysis.pairing import Usable
+from harness.analysis.pairing import RoundValues
 from harness.analysis.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
 from harness.commands.app import app
 from harness.errors import RecordError, UsageError
@@ -46,7 +46,7 @@ def make(
     return run
 
 
-def row(compared: Comparisons, field: str = "latency_p50_ms") -> Comparison:
+def row(compared: Comparison, field: str = "latency_p50_ms") -> ComparisonRow:
     return next(row for row in compared.rows if row.field == field)
 
 
@@ -309,7 +309,7 @@ def test_what_has_no_logarithm_has_no_ratio(bad):
 )
 def test_trials_lost_to_failures_never_flatter_their_side(verdict, lost_a, lost_b, stands):
     """They count as infinitely slow, so they can only speak for the other side."""
-    found = uphold(Judgement(verdict), Usable({}, 0, lost_a, 0), Usable({}, 0, lost_b, 0))
+    found = uphold(Judgement(verdict), RoundValues({}, 0, lost_a, 0), RoundValues({}, 0, lost_b, 0))
     assert found.verdict is (verdict if stands else None) and (found.why is None) == stands
 
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from harness.analysis.stats import (
-    Asked,
+    SampleNeed,
     TrialPercentile,
-    asked_over_trials,
     floor,
+    need_over_trials,
     percentile,
     percentile_of_samples,
     percentile_of_trial,
@@ -92,22 +92,22 @@ def test_one_trial_has_a_value_but_no_interval():
 @pytest.mark.parametrize(
     ("p", "asked"),
     [
-        (0.5, Asked(6, 6, None)),
-        (0.9, Asked(10, 36, None)),
-        (0.95, Asked(20, 72, None)),
-        (0.99, Asked(100, 368, 20)),
-        (0.999, Asked(1000, 3688, 20)),
+        (0.5, SampleNeed(6, 6, None)),
+        (0.9, SampleNeed(10, 36, None)),
+        (0.95, SampleNeed(20, 72, None)),
+        (0.99, SampleNeed(100, 368, 20)),
+        (0.999, SampleNeed(1000, 3688, 20)),
     ],
 )
 def test_what_is_asked_of_trials(p, asked):
     """1 / (1 - p) in each, log(0.025) / log(p) over all: 3.69 / 0.0513 = 71.9, 3.69 / 0.01005 = 367.04."""
-    assert asked_over_trials(p) == asked
+    assert need_over_trials(p) == asked
 
 
 def test_what_is_asked_in_words():
-    assert asked_over_trials(0.5).words() == "6 requests in each trial"
-    assert asked_over_trials(0.95).words() == "20 requests in each trial and 72 over all trials"
-    assert asked_over_trials(0.99).words() == "100 requests in each trial, 368 over all trials and 20 rounds"
+    assert need_over_trials(0.5).words() == "6 requests in each trial"
+    assert need_over_trials(0.95).words() == "20 requests in each trial and 72 over all trials"
+    assert need_over_trials(0.99).words() == "100 requests in each trial, 368 over all trials and 20 rounds"
 
 
 def of_sizes(*sizes):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.analysis.compare import Comparison, Comparisons
+from harness.analysis.compare import Comparison, ComparisonRow
 from harness.analysis.pairing import COLD_FIELD
 from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing
@@ -53,7 +53,7 @@ def answer(material: Material, workload: str) -> Answer:
 def headlines(material: Material, workload: str) -> Iterator[Headline]:
     """The first figure that has a ratio, for every pair and profile; traffic before forced cold starts."""
     for compared in material.pairs:
-        profiles: dict[str, list[Comparison]] = {}
+        profiles: dict[str, list[ComparisonRow]] = {}
         for row in compared.rows:
             if row.workload == workload:
                 profiles.setdefault(row.profile, []).append(row)
@@ -61,7 +61,7 @@ def headlines(material: Material, workload: str) -> Iterator[Headline]:
             yield headline(compared, profile, profiles[profile], material.summary.rounds < ROUNDS_FOR_VERDICT)
 
 
-def headline(compared: Comparisons, profile: str, rows: list[Comparison], quick: bool) -> Headline:
+def headline(compared: Comparison, profile: str, rows: list[ComparisonRow], quick: bool) -> Headline:
     """Of one profile."""
     ordered = sorted((row for row in rows if row.field in FIRST), key=lambda row: FIRST.index(row.field))
     row = next((row for row in ordered if row.ratio.value is not None), ordered[0])
@@ -74,7 +74,7 @@ def headline(compared: Comparisons, profile: str, rows: list[Comparison], quick:
     )
 
 
-def chip(row: Comparison, quick: bool) -> str:
+def chip(row: ComparisonRow, quick: bool) -> str:
     """The verdict with a sign, or that there is none; `quick` where the whole run is too short for one."""
     if row.verdict is not None:
         return f"{SIGNS[row.verdict]} {row.verdict}"

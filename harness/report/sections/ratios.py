@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.analysis.compare import Comparison, Comparisons
+from harness.analysis.compare import Comparison, ComparisonRow
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, counted, figure, milliseconds
 from harness.report.blocks import Column, Table
@@ -28,7 +28,7 @@ def ratios(material: Material) -> Part:
     return Part("ratios", "Function beside service", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
 
 
-def charts_of(compared: Comparisons) -> Iterator[Chart]:
+def charts_of(compared: Comparison) -> Iterator[Chart]:
     """A forest per workload."""
     a, b = names(compared)
     for workload in dict.fromkeys(row.workload for row in compared.rows):
@@ -45,7 +45,7 @@ def charts_of(compared: Comparisons) -> Iterator[Chart]:
         yield Chart(title, told, [*keys, Key(f"margin, {low} to {high}", pattern="band")], draw)
 
 
-def ratio(row: Comparison, group: list[Comparison]) -> Ratio:
+def ratio(row: ComparisonRow, group: list[ComparisonRow]) -> Ratio:
     """With its words: ratio, interval, verdict."""
     fewest, most = min(r.ratio.n for r in group), max(r.ratio.n for r in group)
     n = f"n = {counted(most, 'round')}" if fewest == most else f"n = {fewest} to {counted(most, 'round')}"
@@ -57,7 +57,7 @@ def ratio(row: Comparison, group: list[Comparison]) -> Ratio:
     return Ratio(f"{profile_name(row.profile)}, {n}", label(row), row.ratio.value, *ends, told)
 
 
-def table(compared: Comparisons, block: Block) -> Table:
+def table(compared: Comparison, block: Block) -> Table:
     """The figures of a profile; each with the rounds that it rests on."""
     a, b = names(compared)
     rows = block.rows
@@ -72,7 +72,7 @@ def table(compared: Comparisons, block: Block) -> Table:
     return Table(block.title, harmless(block.about), columns, [harmless(text) for text in block.remarks])
 
 
-def verdict(row: Comparison) -> Cell:
+def verdict(row: ComparisonRow) -> Cell:
     """Or why there is none."""
     if row.verdict is None:
         return Cell(MISSING, harmless(row.why or ""))
