@@ -87,7 +87,7 @@ def _priority() -> Finding:
 
 
 def _steal() -> Finding:
-    share = HostTimes.now().steal_share(HostTimes(0, 0, None)) if Path("/proc/stat").exists() else None
+    share = HostTimes.read().steal_share(HostTimes(0, 0, None)) if Path("/proc/stat").exists() else None
     if share is None:
         return Finding("Stolen time", False, "cannot be read here, so trials are not checked for it")
     return Finding(

@@ -20,7 +20,7 @@ from harness.files.problems import problems_in, quote
 from harness.load.process import LoadProcess, Sent
 from harness.load.wire import LoadPlan
 from harness.measure import validity
-from harness.measure.generator import lags_ns, problems_of
+from harness.measure.generator import lags_ns, validity_problems
 from harness.measure.machine import HostTimes
 from harness.measure.rows import outcomes_of
 from harness.record.nouns import Outcome
@@ -97,7 +97,7 @@ def load_url(order: LoadOrder, format: ProgressFormat, console: Console) -> int:
     method = "POST" if order.body else "GET"
     plan = LoadPlan("", [order.endpoint()], "", order.seconds, method, order.timeout_s, keep_replies=False)
     process = LoadProcess(order.workers)
-    before = HostTimes.now()
+    before = HostTimes.read()
     try:
         sent = process.carry_out(plan, load.arrivals(order.seed), [body], lambda ended: None)
     finally:
@@ -115,7 +115,7 @@ def summarise(sent: Sent, order: LoadOrder, before: HostTimes) -> dict[str, Any]
 
     Any status below 400 is a good answer. `before`: the machine's times when the process began.
     """
-    records, now, worker = sent.records, HostTimes.now(), sent.workers[0]
+    records, now, worker = sent.records, HostTimes.read(), sent.workers[0]
     outcomes = outcomes_of(records, records["status"] < 400)
     good = outcomes == Outcome.OK
     pace = validity.pace(records["scheduled_ns"], records["started_ns"])
@@ -136,7 +136,7 @@ def summarise(sent: Sent, order: LoadOrder, before: HostTimes) -> dict[str, Any]
         "new_connections": int(records["fresh"].sum()),
         "cpu_share": [round(each["cpu_share"], 3) for each in sent.workers],
         "errors": dict(Counter(text for text in sent.errors if text).most_common(SHOWN_ERRORS)),
-        "problems": problems_of(sent, good, now.steal_share(before), now.throttled_since(before)),
+        "problems": validity_problems(sent, good, now.steal_share(before), now.was_throttled_since(before)),
     }
 
 

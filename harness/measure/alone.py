@@ -63,7 +63,7 @@ class _Lock:
             return
         path = Path(os.environ.get(LOCK_VARIABLE) or LOCK)
         try:
-            self._descriptor = _locked(path)
+            self._descriptor = _lock_file(path)
         except OSError as error:
             raise MissingError(
                 f"{path} cannot be locked ({error.strerror}), so nothing keeps two runs apart: make it a readable "
@@ -94,10 +94,10 @@ class _Lock:
 _LOCK = _Lock()
 
 
-def _locked(path: Path) -> int:
+def _lock_file(path: Path) -> int:
     """A descriptor of the locked file. MissingError when it is locked already, OSError when it cannot be."""
     for _ in range(RACES):
-        descriptor = _opened(path)
+        descriptor = _open_file(path)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
@@ -105,7 +105,7 @@ def _locked(path: Path) -> int:
             if _is_at(path, descriptor):
                 return descriptor
         except BlockingIOError:
-            holder = _holder(descriptor)
+            holder = _name_holder(descriptor)
             os.close(descriptor)
             raise MissingError(f"{holder} measures on this machine already: wait for it, or end it ({path})") from None
         except BaseException:
@@ -115,7 +115,7 @@ def _locked(path: Path) -> int:
     raise OSError(errno.EAGAIN, "it is removed again and again")
 
 
-def _opened(path: Path) -> int:
+def _open_file(path: Path) -> int:
     """A file that is there is opened without O_CREAT, which a sticky folder refuses for other users' files
     (fs.protected_regular); for a lock it need not be writable. Neither a link nor a pipe is followed or waited for."""
     flags = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -140,7 +140,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _holder(descriptor: int) -> str:
+def _name_holder(descriptor: int) -> str:
     """Who signed the file, when that process is alive: an old signature is none."""
     with suppress(OSError):
         owner_text, _, run = os.pread(descriptor, LONGEST_TEXT, 0).decode("utf-8", "replace").partition("\n")

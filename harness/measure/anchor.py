@@ -12,7 +12,7 @@ from harness.measure.fitting import RunnableExperiment
 from harness.record.nouns import Manifest
 from targets.contract import DeploymentError, Package
 from targets.local import containers
-from targets.packaging.anchor import anchor_package, keep
+from targets.packaging.anchor import anchor_package, tag_anchor
 from targets.packaging.archive import bring_back
 
 
@@ -23,23 +23,23 @@ class Anchor:
     run: str
     """The run whose images they are."""
     experiment_sha256: str
-    """Of that run. What is deployed is sent the traffic of the present definition."""
+    """The definition of that run. What is deployed is sent the traffic of the present one."""
     packages: dict[tuple[str, str], Package]
 
     @property
     def facts(self) -> dict[str, Any]:
-        """For the manifest; `rebuilt` names the images of that run that had to be made again by the same recipe."""
-        told = {f"{workload}/{name}": package.facts for (workload, name), package in self.packages.items()}
-        rebuilt = {key: facts["rebuilt_for"] for key, facts in told.items() if "rebuilt_for" in facts}
-        images = {key: facts["image_id"] for key, facts in told.items()}
-        found = {"run": self.run, "experiment_sha256": self.experiment_sha256, "images": images}
-        return found | ({"rebuilt": rebuilt} if rebuilt else {})
+        """What the manifest says of it; `rebuilt` names that run's images that were made again by the same recipe."""
+        package_facts = {f"{workload}/{name}": package.facts for (workload, name), package in self.packages.items()}
+        rebuilt = {key: facts["rebuilt_for"] for key, facts in package_facts.items() if "rebuilt_for" in facts}
+        images = {key: facts["image_id"] for key, facts in package_facts.items()}
+        fields = {"run": self.run, "experiment_sha256": self.experiment_sha256, "images": images}
+        return fields | ({"rebuilt": rebuilt} if rebuilt else {})
 
 
-def anchor_of(earlier: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
+def prepare_anchor(earlier: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
     """The earlier run's images for everything that `runnable` deploys. DeploymentError with every reason why not."""
-    if bare := [name for name in runnable.targets if not _has_images(name)]:
-        raise DeploymentError(f"there are no images on {', '.join(bare)}")
+    if without_images := [name for name in runnable.targets if not _has_images(name)]:
+        raise DeploymentError(f"there are no images on {', '.join(without_images)}")
     packages, problems = {}, []
     with closing(containers.engine()) as client:
         for line in bring_back(client):
@@ -47,7 +47,7 @@ def anchor_of(earlier: Manifest, runnable: RunnableExperiment, say: Callable[[st
         for workload in runnable.experiment.workloads:
             for name in runnable.targets:
                 try:
-                    facts = _facts(earlier, workload, name)
+                    facts = _image_facts(earlier, workload, name)
                     packages[workload.key, name] = anchor_package(
                         client, workload.resolve(), workload.model_dir, facts=facts, say=say
                     )
@@ -58,11 +58,11 @@ def anchor_of(earlier: Manifest, runnable: RunnableExperiment, say: Callable[[st
     return Anchor(earlier.run, earlier.definition, packages)
 
 
-def anchor_again(manifest: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
-    """Of a run that deployed an anchor and was interrupted. DeploymentError when an image is gone meanwhile."""
-    found = anchor_of(manifest, runnable, say)
+def prepare_same_anchor(manifest: Manifest, runnable: RunnableExperiment, say: Callable[[str], None]) -> Anchor:
+    """The anchor of a run that was interrupted, to go on with. DeploymentError when an image is gone meanwhile."""
+    anchor = prepare_anchor(manifest, runnable, say)
     before = manifest.anchor
-    return Anchor(str(before.get("run")), str(before.get("experiment_sha256")), found.packages)
+    return Anchor(str(before.get("run")), str(before.get("experiment_sha256")), anchor.packages)
 
 
 def keep_images(manifest: Manifest) -> tuple[list[str], list[str]]:
@@ -75,7 +75,7 @@ def keep_images(manifest: Manifest) -> tuple[list[str], list[str]]:
         with closing(containers.engine()) as client:
             for image_id, key in images:
                 try:
-                    tags.add(keep(client, _workload_name(manifest, key), str(image_id)))
+                    tags.add(tag_anchor(client, _workload_name(manifest, key), str(image_id)))
                 except DeploymentError as error:
                     problems.add(str(error))
     except DeploymentError as error:
@@ -85,9 +85,9 @@ def keep_images(manifest: Manifest) -> tuple[list[str], list[str]]:
 
 def _workload_name(manifest: Manifest, key: str) -> str:
     """The workload behind a row's name, from the definition that the run stores."""
-    for given in manifest.experiment.get("workloads") or []:
+    for fields in manifest.experiment.get("workloads") or []:
         try:
-            choice = WorkloadChoice.model_validate(given)
+            choice = WorkloadChoice.model_validate(fields)
         except ValueError:
             continue
         if choice.key == key.rpartition("/")[0] and choice.name in targets.workload_names():
@@ -100,7 +100,7 @@ def _has_images(name: str) -> bool:
     return target.local and target.isolated
 
 
-def _facts(earlier: Manifest, workload: WorkloadChoice, target: str) -> dict[str, Any]:
+def _image_facts(earlier: Manifest, workload: WorkloadChoice, target: str) -> dict[str, Any]:
     facts = earlier.packages.get(f"{workload.key}/{target}")
     if not facts or not facts.get("image_id"):
         raise DeploymentError(f"run {earlier.run} deployed no image of it")

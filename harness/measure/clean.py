@@ -61,45 +61,47 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
     """Remove what no living run owns; with `everything` also what one does, with `images` our images, `anchors` too."""
     cleaning = Cleaning([], [], [], [])
 
-    def settle(found: Iterable[Remains]) -> int:
-        items = list(found)
-        doomed = [item for item in items if everything or not item.alive]
-        cleaning.spared.extend(item for item in items if item not in doomed and item not in cleaning.spared)
+    def remove_doomed(items: Iterable[Remains]) -> int:
+        listed = list(items)
+        doomed = [item for item in listed if everything or not item.alive]
+        cleaning.spared.extend(item for item in listed if item not in doomed and item not in cleaning.spared)
         cleaning.removed.extend(item for item in doomed if _remove(item))
         return len(doomed)
 
-    killed = settle(marked_processes())  # first, because a front that lives makes containers
+    killed = remove_doomed(marked_processes())  # first, because a front that lives makes containers
     try:
         client = containers.engine()
     except DeploymentError as error:
         cleaning.notices.append(f"containers were not looked at: {error}")
     else:
         with closing(client):
-            _look(lambda: settle(_containers(client)), cut_off=killed > 0)
+            _remove_until_gone(lambda: remove_doomed(_containers(client)), cut_off=killed > 0)
             cleaning.notices.extend(bring_back(client))
-            found = list(_images(client)) if images else []
-            cleaning.anchors.extend(item for item in found if not anchors and is_anchor(item.handle))
-            settle(item for item in found if item not in cleaning.anchors)
-    settle(_folders())
-    settle(_archives() if images else [])
+            all_images = list(_images(client)) if images else []
+            cleaning.anchors.extend(item for item in all_images if not anchors and is_anchor(item.handle))
+            remove_doomed(item for item in all_images if item not in cleaning.anchors)
+    remove_doomed(_folders())
+    remove_doomed(_archives() if images else [])
     return cleaning
 
 
 def sweep(run_id: str, engine: bool, cut_off: bool, owner: Owner | None = None) -> None:
     """Remove what is left of a run. `engine`: it may have made containers. `owner` carried it out: this process, or
     one that is dead."""
-    own = owner or Owner.current()
+    run_owner = owner or Owner.current()
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
     if engine:
         gone = (DeploymentError, docker.errors.DockerException, OSError)  # the engine is: `clean` does it later
         with suppress(*gone), closing(containers.engine()) as client:
-            _look(lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off)
-    for item in (item for item in _folders() if item.owner == own):
+            _remove_until_gone(
+                lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off
+            )
+    for item in (item for item in _folders() if item.owner == run_owner):
         _remove(item)
 
 
-def _look(remove: Callable[[], int], cut_off: bool) -> None:
+def _remove_until_gone(remove: Callable[[], int], cut_off: bool) -> None:
     """Once, and again while there was something; after a kill or an interruption as often as LOOKS says."""
     for _ in range(LOOKS):
         if not remove() and not cut_off:
@@ -110,11 +112,11 @@ def _look(remove: Callable[[], int], cut_off: bool) -> None:
 def _containers(client: Any) -> Iterator[Remains]:
     for container in client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True):
         owner = Owner.parse(container.labels.get(OWNER_LABEL, ""))
-        alive = owner is not None and (owner.alive or _elsewhere(owner, container))
+        alive = owner is not None and (owner.alive or _is_of_other_machine(owner, container))
         yield Remains("container", container.name, container.labels[RUN_LABEL], alive, container, owner)
 
 
-def _elsewhere(owner: Owner, container: Any) -> bool:
+def _is_of_other_machine(owner: Owner, container: Any) -> bool:
     """Of another machine that uses the same engine, so that its process cannot be seen: trusted until it expires."""
     expires = container.labels.get(EXPIRES_LABEL, "")
     fresh = expires.isdigit() and wall_time() < int(expires)

@@ -35,7 +35,7 @@ LIBRARIES = {"locust", "gevent", "docker", "httptools", "uvicorn", "numpy", "sci
 
 
 def software_facts() -> SoftwareFacts:
-    """Versions, and the state of this checkout."""
+    """Versions of Python, Frostline and the libraries that measure, and the state of this checkout."""
     installed = {item.name.lower(): item.version for item in distributions()}
     status = _git("status", "--porcelain")
     return {
@@ -49,7 +49,7 @@ def software_facts() -> SoftwareFacts:
 
 
 def measuring_sha256() -> str:
-    """Of the Python files that measure: two runs of equal ones measured with the same instrument."""
+    """The digest of the Python files that measure: two runs with equal ones measured with the same instrument."""
     stamps = []
     for path in _measuring_files(MEASURING):
         stat = path.stat()
@@ -112,12 +112,14 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 
 def _git(*arguments: str) -> str | None:
-    """From the checkout this code lies in; None outside one."""
+    """What git prints of the checkout that this code lies in; None outside one."""
     git = shutil.which("git")
     if git is None or not (ROOT / ".git").exists():
         return None
-    done = subprocess.run([git, "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False, timeout=10)
-    return done.stdout.strip() if done.returncode == 0 else None
+    process = subprocess.run(
+        [git, "-C", str(ROOT), *arguments], capture_output=True, text=True, check=False, timeout=10
+    )
+    return process.stdout.strip() if process.returncode == 0 else None
 
 
 @dataclass(frozen=True)
@@ -129,14 +131,14 @@ class Circumstances:
 
     @classmethod
     def look(cls, engine: bool) -> "Circumstances":
-        """As they are now; `engine`: containers are used."""
+        """The circumstances as they are now; `engine`: containers are used."""
         return cls(lasting_facts(engine), containers.engine_process() if engine else None)
 
-    def restarted(self, later: "Circumstances") -> bool:
+    def has_restarted_engine(self, later: "Circumstances") -> bool:
         """Whether the engine is no longer the process that it was."""
         return self.engine_process != later.engine_process
 
     def problems(self, later: "Circumstances", at_begin: Mapping[str, Any]) -> list[str]:
         """What makes a trial between these two moments INVALID; `at_begin` are the facts in the manifest."""
         problems = [f"facts changed since the run began: {line}" for line in changes(at_begin, later.facts)]
-        return [*problems, "the Docker engine was restarted"] if self.restarted(later) else problems
+        return [*problems, "the Docker engine was restarted"] if self.has_restarted_engine(later) else problems

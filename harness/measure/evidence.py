@@ -87,37 +87,40 @@ class UnitLog:
             if "unit" in event:
                 self.by_unit.setdefault(event["unit"], []).append(event)
 
-    def first(self, unit: str | None, kind: str) -> Event | None:
+    def first_event(self, unit: str | None, kind: str) -> Event | None:
         """A unit's first event of this kind."""
         return next((event for event in self.by_unit.get(unit or "", []) if event["kind"] == kind), None)
 
-    def for_request(self, unit: str | None) -> bool:
+    def is_for_request(self, unit: str | None) -> bool:
         """Whether the unit was started because a request needed it."""
-        created = self.first(unit, "create")
+        created = self.first_event(unit, "create")
         return bool(created and created.get("for_request"))
 
-    def overran(self, unit: str | None) -> bool:
+    def has_init_timeout(self, unit: str | None) -> bool:
         """Whether the unit's initialisation was cut off at the limit and repeated."""
-        return self.first(unit, "init_timeout") is not None
+        return self.first_event(unit, "init_timeout") is not None
 
     def span(self, unit: str | None, begin: str, end: str) -> tuple[int, int] | None:
         """First begin and first end of a step, when both were logged."""
-        opened, closed = self.first(unit, begin), self.first(unit, end)
+        opened, closed = self.first_event(unit, begin), self.first_event(unit, end)
         return (opened["at_ns"], closed["at_ns"]) if opened and closed else None
 
 
 def start_class(evidence: Evidence, log: UnitLog) -> StartClass | None:
-    """From counters and logs only. A lost reply of a request that started a sandbox is cold by the front's word."""
+    """What the request met, from counters and logs only.
+
+    A lost reply of a request that started a sandbox is cold by the front's word.
+    """
     unit, invocation, request = evidence.unit, evidence.invocation, evidence.unit_request
     if request == 1 and evidence.outside and evidence.outside.get("started_for_request"):
-        return StartClass.COLD_REINIT if log.overran(unit) else StartClass.COLD
+        return StartClass.COLD_REINIT if log.has_init_timeout(unit) else StartClass.COLD
     if invocation is None:
         return None
     if invocation > 1:
         return StartClass.WARM
     if request is not None and request > 1:
         return StartClass.RESET
-    return StartClass.COLD if log.for_request(unit) else StartClass.PROACTIVE
+    return StartClass.COLD if log.is_for_request(unit) else StartClass.PROACTIVE
 
 
 def queue_ns(evidence: Evidence) -> int | None:
@@ -151,9 +154,9 @@ def _platform_phases(evidence: Evidence, scheduled_ns: int, log: UnitLog, entere
     """Queue, image, create, start, boot: stamps of other processes, comparable since all share one kernel's clock."""
     steps = _steps(evidence, log)
     parts: dict[str, int] = {}
-    asked = evidence.outside["received_ns"] if evidence.outside else scheduled_ns
+    request_ns = evidence.outside["received_ns"] if evidence.outside else scheduled_ns
     if steps:
-        parts["queue"] = min(begun for begun, _ in steps.values()) - asked
+        parts["queue"] = min(begun for begun, _ in steps.values()) - request_ns
     for step, phase in (("load", "image"), ("create", "create")):
         if step in steps:
             parts[phase] = steps[step][1] - steps[step][0]
@@ -175,13 +178,15 @@ def _steps(evidence: Evidence, log: UnitLog) -> Mapping[str, tuple[int, int]]:
 
 def read_reply(header: bytes, body: bytes) -> tuple[Evidence, Any, dict[str, Any] | None]:
     """(evidence, answer, error) of one reply. Anything malformed is simply not evidence."""
-    envelope = _mapping(body)
+    envelope = _parse_object(body)
     error = envelope if "errorType" in envelope or "errorMessage" in envelope else None
-    evidence = Evidence(_read(INSIDE_FORM, envelope.get("frostline")), _read(OUTSIDE_FORM, _mapping(header) or None))
+    evidence = Evidence(
+        _validate(INSIDE_FORM, envelope.get("frostline")), _validate(OUTSIDE_FORM, _parse_object(header) or None)
+    )
     return evidence, envelope.get("answer"), error
 
 
-def outcome_of(
+def judge_reply(
     status: int, error: dict[str, Any] | None, evidence: Evidence, wrong: str | None
 ) -> tuple[Outcome, str | None]:
     """(outcome, why) of an answered request; `wrong` is what the workload's check said of the answer."""
@@ -190,13 +195,13 @@ def outcome_of(
     if error is not None:
         kind = str(error.get("errorType", "error"))[:100]
         timed_out = kind == "Sandbox.Timedout"
-        why = _storable(f"{kind}: {str(error.get('errorMessage', ''))[:160]}")
+        why = _make_storable(f"{kind}: {str(error.get('errorMessage', ''))[:160]}")
         return Outcome.TIMED_OUT if timed_out else Outcome.FAILED, why
     if status != 200:
         return Outcome.FAILED, f"HTTP {status}"
     if not evidence.inside:
         return Outcome.WRONG, "the reply carries no envelope"
-    return (Outcome.WRONG, _storable(wrong)) if wrong else (Outcome.OK, None)
+    return (Outcome.WRONG, _make_storable(wrong)) if wrong else (Outcome.OK, None)
 
 
 Form = TypeVar("Form", Inside, Outside)
@@ -204,7 +209,7 @@ INSIDE_FORM = TypeAdapter(Inside)
 OUTSIDE_FORM = TypeAdapter(Outside)
 
 
-def _mapping(data: bytes) -> dict[str, Any]:
+def _parse_object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data) if data else {}
     except (ValueError, RecursionError):
@@ -212,8 +217,8 @@ def _mapping(data: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _read(form: TypeAdapter[Form], value: Any) -> Form | None:
-    """What has this form; None for anything else."""
+def _validate(form: TypeAdapter[Form], value: Any) -> Form | None:
+    """The value when it has this form; None for anything else."""
     if value is None:
         return None
     try:
@@ -222,6 +227,6 @@ def _read(form: TypeAdapter[Form], value: Any) -> Form | None:
         return None
 
 
-def _storable(text: str) -> str:
+def _make_storable(text: str) -> str:
     """A text from a stranger; half a surrogate pair can be written in JSON, but not in UTF-8."""
     return text.encode(errors="backslashreplace").decode()

@@ -24,7 +24,7 @@ class Asker:
     timeout_s: float
 
     def ask(self, endpoint: Endpoint, index: int, scheduled_ns: int) -> Arrival:
-        """One request with the payload whose turn it is."""
+        """Send one request with the payload whose turn it is."""
         body = self.payloads[index % len(self.payloads)].body
         return ask_once(endpoint, body, index, scheduled_ns, TIMELINE_HEADER, self.timeout_s)
 
@@ -32,20 +32,20 @@ class Asker:
 def force_cold_starts(
     deployment: Deployment, asker: Asker, count: int, dropped: bool, progress: Callable[[int], None]
 ) -> Sent:
-    """Requests, each from nothing, until `count` of them met a proven cold start; what was not is among them too.
+    """Send requests, each from nothing, until `count` of them met a proven cold start; what was not is among them too.
 
     A start that fails is a failed row, and the next one is tried. `dropped`: the page cache is dropped before each.
     """
     arrivals: list[Arrival] = []
     begin_ns, proven = now_ns(), 0
     while proven < count and len(arrivals) < MOST_TRIES * count:
-        arrivals.append(_start(deployment, asker, len(arrivals), dropped))
+        arrivals.append(_send_from_nothing(deployment, asker, len(arrivals), dropped))
         proven += is_proven_cold(arrivals[-1], deployment)
         progress(proven)
     return Sent.of(begin_ns, arrivals)
 
 
-def _start(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> Arrival:
+def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> Arrival:
     """One request from nothing. For a service the clock begins when a replica is asked for."""
     scheduled_ns = now_ns()
     try:
@@ -55,11 +55,11 @@ def _start(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> A
         scheduled_ns = now_ns()
         deployment.wake()
     except DeploymentError as error:
-        return failed_start(index, scheduled_ns, error)
+        return failed_arrival(index, scheduled_ns, error)
     return asker.ask(deployment.endpoints[0], index, scheduled_ns)
 
 
-def failed_start(index: int, scheduled_ns: int, error: DeploymentError) -> Arrival:
+def failed_arrival(index: int, scheduled_ns: int, error: DeploymentError) -> Arrival:
     """The row of a request that could not be sent, because the unit that it was for did not start."""
     return Arrival(index, scheduled_ns, Fate.FAILED, done_ns=now_ns(), error=str(error)[:MOST_ERROR])
 
@@ -74,7 +74,7 @@ def is_proven_cold(arrival: Arrival, deployment: Deployment) -> bool:
 
 
 def ask_once(endpoint: Endpoint, body: bytes, index: int, scheduled_ns: int, header: str, timeout_s: float) -> Arrival:
-    """One POST on a connection of its own, never repeated. No generator began on it, so there is no such stamp."""
+    """Send one POST on a connection of its own, never repeated. No generator began on it, so there is no such stamp."""
     connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
     sent_ns = first_byte_ns = 0
     try:

@@ -9,7 +9,7 @@ from harness.measure import validity
 from harness.record.nouns import GeneratorRecord
 
 
-def problems_of(sent: Sent, good: NDArray[np.bool_], steal_share: float | None, throttled: bool) -> list[str]:
+def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | None, throttled: bool) -> list[str]:
     """What makes a trial INVALID by what its generator and its machine did; `good` says which answers were right."""
     records, limits = sent.records, validity.in_force
     exhausted = np.flatnonzero(records["fate"] == Fate.EXHAUSTED)
@@ -37,7 +37,7 @@ def lags_ns(sent: Sent) -> NDArray[np.int64]:
     return lags
 
 
-def generator_of(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:
+def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:
     """How well the schedule was kept; None where there was none."""
     if not sent.workers:
         return None

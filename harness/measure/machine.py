@@ -44,7 +44,7 @@ class HostTimes:
     """Of our own control group: a throttled generator cannot keep a schedule."""
 
     @classmethod
-    def now(cls) -> "HostTimes":
+    def read(cls) -> "HostTimes":
         """Read the counters."""
         try:
             ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
@@ -58,13 +58,13 @@ class HostTimes:
             return None
         return (self.stolen - earlier.stolen) / max(1, self.total - earlier.total)
 
-    def throttled_since(self, earlier: "HostTimes") -> bool:
+    def was_throttled_since(self, earlier: "HostTimes") -> bool:
         """Whether our own control group ran into its CPU limit."""
         return (self.throttled_periods or 0) > (earlier.throttled_periods or 0)
 
 
 def _throttled_periods() -> int | None:
-    """From the cgroup that this process is in, v2 or v1."""
+    """How often the cgroup that this process is in (v2 or v1) was throttled."""
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
     except OSError:

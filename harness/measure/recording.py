@@ -12,7 +12,7 @@ from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
 from harness.measure.evidence import PROVEN_COLD
 from harness.measure.forced import MOST_ERROR, MOST_TRIES
-from harness.measure.generator import generator_of, problems_of
+from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import CHECK_RAISED, Judge
 from harness.measure.scale_out import moments_of_adding
@@ -37,7 +37,7 @@ class Begin:
     @classmethod
     def look(cls) -> "Begin":
         """Look at the clock and the machine's counters."""
-        return cls(utc_now().isoformat(timespec="seconds"), HostTimes.now())
+        return cls(utc_now().isoformat(timespec="seconds"), HostTimes.read())
 
 
 def record_trial(
@@ -80,12 +80,12 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
     if visit.witness is not None:
         (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in events))
     requests = Judge(visit.workload, visit.trial.workload.model_dir is not None, events).table(sent)
-    now = HostTimes.now()
-    steal, throttled = now.steal_share(begin.host), now.throttled_since(begin.host)
+    host_times = HostTimes.read()
+    steal, throttled = host_times.steal_share(begin.host), host_times.was_throttled_since(begin.host)
     outcomes = requests.column("outcome").to_pylist()
     good = np.array([outcome == Outcome.OK for outcome in outcomes], bool)
     record = TrialRecord(
-        **key_of(visit, begin),
+        **trial_fields(visit, begin),
         seconds=visit.trial.load.seconds if visit.trial.load else took_s,
         schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
         counts={outcome: outcomes.count(outcome) for outcome in Outcome},
@@ -93,14 +93,14 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
         host_cpus=usable_cpus(),
         unit_cpus=visit.order().sizing.cpus if visit.target.isolated else None,
         steal_share=None if steal is None else max(0.0, steal),
-        generator=generator_of(sent, throttled, visit.experiment.load.prewarm),
-        problems=problems_of(sent, good, steal, throttled),
+        generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
+        problems=validity_problems(sent, good, steal, throttled),
     )
     return VisitResult(record, requests, SAMPLES.empty_table())
 
 
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
-    """What makes the trial's rows doubtful."""
+    """Lines that say what makes the trial's rows doubtful."""
     warnings = []
     if visit.trial.workload.model_dir is not None:
         warnings.append("answers are unchecked but for their form: the model is the user's own")
@@ -110,8 +110,10 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         if event["kind"] == "died" and "why" in event and visit.trial.regime is None
     ]
     wrong = requests.filter(pa.compute.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
-    if raised := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
-        warnings.append(f"the workload's check raised at {len(raised)} answers, which count as wrong: {raised[0]}")
+    if error_texts := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
+        warnings.append(
+            f"the workload's check raised at {len(error_texts)} answers, which count as wrong: {error_texts[0]}"
+        )
     if visit.trial.regime is not None:
         warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings
@@ -131,12 +133,12 @@ def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
 def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
-    record = TrialRecord(**key_of(visit, begin), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
+    record = TrialRecord(**trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
     return VisitResult(record, REQUESTS.empty_table(), SAMPLES.empty_table())
 
 
-def key_of(visit: Visit, begin: Begin) -> dict[str, Any]:
-    """Which trial, which attempt, which row."""
+def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:
+    """The fields of a record that say which trial, attempt and row it is."""
     trial = visit.trial
     return {
         "trial": trial.id,
@@ -167,25 +169,25 @@ def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[
 def _unit_record(created: Event, removed: Event, sampled: Any, last_ns: int) -> UnitRecord:
     """`sampled` has a row for each unit that was seen, with the most and the mean of each figure."""
     unit = created["unit"]
-    seen = sampled.loc[unit] if unit in sampled.index else {}
+    figures = sampled.loc[unit] if unit in sampled.index else {}
     return UnitRecord(
         unit=unit,
         for_request=bool(created.get("for_request")),
         lived_ns=max(0, removed.get("at_ns", last_ns) - created["at_ns"]),
-        memory_peak_bytes=_whole(removed.get("memory_peak_bytes")),
-        own_peak_bytes=_most(removed.get("own_memory_bytes"), seen.get(("own_memory_bytes", "max"))),
-        memory_mean_bytes=_whole(seen.get(("memory_bytes", "mean"))),
-        cpu_ns=_most(removed.get("cpu_ns"), seen.get(("cpu_ns", "max"))),
-        throttled_ns=_most(removed.get("throttled_ns"), seen.get(("throttled_ns", "max"))),
+        memory_peak_bytes=_to_int(removed.get("memory_peak_bytes")),
+        own_peak_bytes=_largest(removed.get("own_memory_bytes"), figures.get(("own_memory_bytes", "max"))),
+        memory_mean_bytes=_to_int(figures.get(("memory_bytes", "mean"))),
+        cpu_ns=_largest(removed.get("cpu_ns"), figures.get(("cpu_ns", "max"))),
+        throttled_ns=_largest(removed.get("throttled_ns"), figures.get(("throttled_ns", "max"))),
         oom_killed=bool(removed.get("oom_killed")),
     )
 
 
-def _whole(value: Any) -> int | None:
+def _to_int(value: Any) -> int | None:
     """A pandas figure as an int; None for its NaN, which means that there was none."""
     return None if value is None or value != value else int(value)
 
 
-def _most(*values: Any) -> int | None:
-    known = [whole for value in values if (whole := _whole(value)) is not None]
-    return max(known, default=None)
+def _largest(*values: Any) -> int | None:
+    numbers = [number for value in values if (number := _to_int(value)) is not None]
+    return max(numbers, default=None)

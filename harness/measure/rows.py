@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.load.process import Records, Reply, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.record.columns import REQUESTS, phase_column
 from harness.record.nouns import PHASES, Outcome, StartClass
 from targets.clock import clock_id
@@ -32,7 +32,7 @@ ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
 THROTTLED_STATUS = 429
 CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""
-JUDGED = (
+REPLY_COLUMNS = (
     *("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns"),
     *(phase_column(phase) for phase in PHASES),
 )
@@ -60,8 +60,8 @@ class Judge:
         self.clock = clock_id()
 
     def table(self, sent: Sent) -> pa.Table:
-        """REQUESTS, one row per arrival, times relative to the begin."""
-        columns = {**measured_columns(sent), **self._judged_columns(sent), "payload": self._payloads_of(sent)}
+        """The REQUESTS table: one row per arrival, times relative to the begin."""
+        columns = {**generator_columns(sent), **self._judge_columns(sent), "payload": self._payloads_of(sent)}
         columns["gpu_ns"] = pa.nulls(len(sent.records), pa.int64())  # of the stored schema; no target measures it yet
         return pa.Table.from_arrays([_column(columns[field.name], field.type) for field in REQUESTS], schema=REQUESTS)
 
@@ -69,26 +69,26 @@ class Judge:
         names = np.array([payload.name for payload in self.payloads], dtype=object)
         return list(names[sent.records["index"] % len(names)])
 
-    def _judged_columns(self, sent: Sent) -> dict[str, list[Any]]:
+    def _judge_columns(self, sent: Sent) -> dict[str, list[Any]]:
         records = sent.records
-        columns: dict[str, list[Any]] = {name: [None] * len(records) for name in JUDGED}
+        columns: dict[str, list[Any]] = {name: [None] * len(records) for name in REPLY_COLUMNS}
         columns["outcome"] = outcomes_of(records, records["status"] == 200).tolist()
         columns["error"] = [text or None for text in sent.errors]
         answered = np.flatnonzero(records["fate"] == Fate.ANSWERED)
         fields = (records[name][answered].tolist() for name in ("index", "status", "scheduled_ns", "done_ns"))
         for at, index, status, scheduled_ns, done_ns in zip(answered.tolist(), *fields, strict=True):
             reply = sent.replies.get(index, NO_REPLY)
-            for name, value in self._judge(index, status, scheduled_ns, done_ns, reply).items():
+            for name, value in self._judge_row(index, status, scheduled_ns, done_ns, reply).items():
                 columns[name][at] = value
         return columns
 
-    def _judge(self, index: int, status: int, scheduled_ns: int, done_ns: int, reply: Reply) -> dict[str, Any]:
+    def _judge_row(self, index: int, status: int, scheduled_ns: int, done_ns: int, reply: Reply) -> dict[str, Any]:
         """What one reply adds to its row."""
         evidence, answer, error = read_reply(reply.header, reply.body)
         wrong = None
         if error is None and status == 200 and evidence.inside:
             wrong = self._check(self.payloads[index % len(self.payloads)], answer)
-        outcome, why = outcome_of(status, error, evidence, wrong)
+        outcome, why = judge_reply(status, error, evidence, wrong)
         kind = start_class(evidence, self.log)
         row: dict[str, Any] = {
             "outcome": outcome,
@@ -118,20 +118,20 @@ class Judge:
         return f"wrong answer: {wrong}" if wrong else None
 
 
-def measured_columns(sent: Sent) -> dict[str, pa.Array]:
+def generator_columns(sent: Sent) -> dict[str, pa.Array]:
     """What the generator itself saw; a stamp of 0 did not happen, and is empty."""
     records = sent.records
     happened = {name: records[name] != 0 for name in ("started_ns", "sent_ns", "first_byte_ns", "done_ns")}
     happened["scheduled_ns"] = np.ones(len(records), bool)
     happened["done_ns"] &= np.isin(records["fate"], ENDED)
-    columns = {name: pa.array(records[name] - sent.begin_ns, mask=~seen) for name, seen in happened.items()}
-    replied = records["status"] != 0
+    columns = {name: pa.array(records[name] - sent.begin_ns, mask=~has_stamp) for name, has_stamp in happened.items()}
+    has_reply = records["status"] != 0
     return columns | {
         "index": pa.array(np.ascontiguousarray(records["index"])),
-        "status": pa.array(np.ascontiguousarray(records["status"]), mask=~replied),
+        "status": pa.array(np.ascontiguousarray(records["status"]), mask=~has_reply),
         "new_connection": pa.array(records["fresh"] != 0),
         "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
-        "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~replied),
+        "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~has_reply),
     }
 
 

@@ -14,7 +14,7 @@ from harness.files.problems import quote
 from harness.interruption import interruptible
 from harness.measure import validity
 from harness.measure.alone import alone
-from harness.measure.anchor import Anchor, anchor_again
+from harness.measure.anchor import Anchor, prepare_same_anchor
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts, software_facts
 from harness.measure.fitting import RunnableExperiment
@@ -83,9 +83,11 @@ def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
     with alone(folder.manifest.run):
         if earlier_owner is not None and not earlier_owner.alive:
             sweep(folder.manifest.run, runnable.engine, cut_off=False, owner=earlier_owner)
-        anchored = bool(folder.manifest.anchor)
+        has_anchor = bool(folder.manifest.anchor)
         packages = (
-            _anchor_packages(folder.manifest, runnable, watcher) if anchored else _package_workloads(runnable, watcher)
+            _anchor_packages(folder.manifest, runnable, watcher)
+            if has_anchor
+            else _package_workloads(runnable, watcher)
         )
         differences = [*_machine_changes(folder.manifest, runnable), *_package_changes(folder.manifest, packages)]
         if differences := differences + _limit_changes(folder.manifest):
@@ -194,7 +196,7 @@ def _anchor_packages(
 ) -> dict[tuple[str, str], Package]:
     """What a run that deploys an earlier run's images began with."""
     try:
-        return anchor_again(manifest, runnable, watcher.say).packages
+        return prepare_same_anchor(manifest, runnable, watcher.say).packages
     except DeploymentError as error:
         raise MissingError(f"run {manifest.run} deploys images of {manifest.anchor.get('run')}: {error}") from error
 

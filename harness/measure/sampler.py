@@ -18,7 +18,7 @@ class Sampler:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
-        self._taken: list[tuple[int, UnitUsage]] = []
+        self._samples: list[tuple[int, UnitUsage]] = []
         self._looks = 0
         self._failures: list[Exception] = []
         self._stop = threading.Event()
@@ -46,14 +46,14 @@ class Sampler:
             at_ns = now_ns()
             self._looks += 1
             try:
-                self._taken += [(at_ns, usage) for usage in self._deployment.usage()]
+                self._samples += [(at_ns, usage) for usage in self._deployment.usage()]
             except Exception as error:  # a unit that ended is no exception: this is a fault of ours, and must be seen
                 self._failures.append(error)
             if self._stop.wait(INTERVAL_S):
                 return
 
     def table(self, begin_ns: int) -> pa.Table:
-        """SAMPLES, relative to the trial's begin."""
+        """The samples as a SAMPLES table, times relative to the trial's begin."""
         rows: list[dict[str, Any]] = [
             {
                 "at_ns": at_ns - begin_ns,
@@ -63,6 +63,6 @@ class Sampler:
                 "cpu_ns": usage.cpu_ns,
                 "throttled_ns": usage.throttled_ns,
             }
-            for at_ns, usage in self._taken
+            for at_ns, usage in self._samples
         ]
         return pa.Table.from_pylist(rows, schema=SAMPLES)

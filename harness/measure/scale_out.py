@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from harness.clock import now_ns, sleep
 from harness.load.process import Arrival, Sent
-from harness.measure.forced import Asker, failed_start
+from harness.measure.forced import Asker, failed_arrival
 from targets.contract import Deployment, DeploymentError
 
 
@@ -18,26 +18,26 @@ def scale_out_under(
     asked for; one that could not be started is a failed row. The generator goes on sending to the first replicas: what
     a new one takes on later is no question here.
     """
-    schedule: list[Sent] = []
+    results: list[Sent] = []
     failures: list[BaseException] = []
 
-    def carry() -> None:
+    def send_schedule() -> None:
         try:
-            schedule.append(send())
+            results.append(send())
         except BaseException as error:  # raised again in the caller's thread
             failures.append(error)
 
-    thread = threading.Thread(target=carry, name="schedule", daemon=True)
+    thread = threading.Thread(target=send_schedule, name="schedule", daemon=True)
     begun_ns = now_ns()
     thread.start()
-    added: list[Arrival] = []
+    arrivals: list[Arrival] = []
     for index, moment_s in enumerate(moments_of_adding(count, seconds), first):
         sleep(max(0.0, (begun_ns - now_ns()) / 1e9 + moment_s))
-        added.append(_add(deployment, asker, index))
+        arrivals.append(_add_replica(deployment, asker, index))
     thread.join()
     if failures:
         raise failures[0]
-    return schedule[0].then(Sent.of(schedule[0].begin_ns, added))
+    return results[0].then(Sent.of(results[0].begin_ns, arrivals))
 
 
 def moments_of_adding(count: int, seconds: float) -> list[float]:
@@ -45,11 +45,11 @@ def moments_of_adding(count: int, seconds: float) -> list[float]:
     return [seconds * (at + 1) / (count + 1) for at in range(count)]
 
 
-def _add(deployment: Deployment, asker: Asker, index: int) -> Arrival:
+def _add_replica(deployment: Deployment, asker: Asker, index: int) -> Arrival:
     """One more replica and its first answer. It never raises: the schedule is under way and has to be waited for."""
     scheduled_ns = now_ns()
     try:
         endpoint = deployment.scale_out()
     except DeploymentError as error:
-        return failed_start(index, scheduled_ns, error)
+        return failed_arrival(index, scheduled_ns, error)
     return asker.ask(endpoint, index, scheduled_ns)

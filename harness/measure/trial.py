@@ -23,7 +23,9 @@ def visit_target(visit: Visit, load: LoadProcess, progress: Progress) -> VisitRe
     before = Circumstances.look(visit.engine)
     result = _measure(visit, load, progress)
     later = Circumstances.look(visit.engine)
-    return replace(_add_problems(result, before.problems(later, visit.lasting)), repeatable=before.restarted(later))
+    return replace(
+        _add_problems(result, before.problems(later, visit.lasting)), repeatable=before.has_restarted_engine(later)
+    )
 
 
 def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:

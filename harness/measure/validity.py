@@ -24,23 +24,23 @@ class Limits:
     """Whether a generator that its control group throttled makes a trial INVALID."""
 
     def facts(self) -> dict[str, Fact]:
-        """For a run's manifest."""
+        """The limits as a run's manifest keeps them."""
         return asdict(self)
 
 
 STRICT = Limits()
 """What every command obeys."""
 in_force = STRICT
-"""Of this process. No command changes it: only the bench's own tests do, which count and time nothing, and their runs
-say so in the manifest and on every screen."""
+"""The limits of this process. No command changes it: only the bench's own tests do, which count and time nothing,
+and their runs say so in the manifest and on every screen."""
 
 
 def notices() -> list[str]:
     """What a run has to say about limits that are not the strict ones."""
     if in_force == STRICT:
         return []
-    told = ", ".join(f"{name} {value}" for name, value in in_force.facts().items())
-    return [f"WIDE LIMITS: trials of this run count however busy the machine was, so no time in it is proof: {told}"]
+    limits = ", ".join(f"{name} {value}" for name, value in in_force.facts().items())
+    return [f"WIDE LIMITS: trials of this run count however busy the machine was, so no time in it is proof: {limits}"]
 
 
 def percentile_ns(values: Any, p: float) -> int | None:
@@ -62,7 +62,7 @@ def is_disturbance(problem: str) -> bool:
 
 
 def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None, limits: Limits = STRICT) -> str | None:
-    """The generator started requests too late, measured by what it was to measure."""
+    """What to say when the generator started requests too late, measured by what it was to measure."""
     if lag_p99_ns is None:
         return None
     limit_ns = max(limits.least_lag_ns, int(limits.lag_share * (service_median_ns or 0)))
@@ -74,39 +74,41 @@ def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None, limits: L
 def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
     """Achieved over planned rate: the inverse slope of started over scheduled. None of fewer than 3 arrivals, and over
     less than PACE_SPAN_NS, where the lag of one arrival already is a thousandth of the whole."""
-    kept = started_ns > 0
-    if kept.sum() < 3 or np.ptp(scheduled_ns[kept]) < PACE_SPAN_NS:
+    is_started = started_ns > 0
+    if is_started.sum() < 3 or np.ptp(scheduled_ns[is_started]) < PACE_SPAN_NS:
         return None
-    slope = float(np.polyfit(scheduled_ns[kept] - scheduled_ns[0], started_ns[kept] - scheduled_ns[0], 1)[0])
+    slope = float(
+        np.polyfit(scheduled_ns[is_started] - scheduled_ns[0], started_ns[is_started] - scheduled_ns[0], 1)[0]
+    )
     return 1 / slope if slope > 0 else None
 
 
 def rate_problem(achieved: float | None, limits: Limits = STRICT) -> str | None:
-    """`achieved` is what `pace` returns."""
+    """What to say when the rate is off its plan; `achieved` is what `pace` returns."""
     if achieved is None or abs(achieved - 1) <= limits.rate_tolerance:
         return None
     return f"{OFF_PACE} by {100 * (achieved - 1):+.2f} %, allowed are {100 * limits.rate_tolerance} %"
 
 
 def shed_problem(shed: int) -> str | None:
-    """Arrivals that were not sent at all because too many were in flight."""
+    """What to say of arrivals that were not sent at all because too many were in flight."""
     return f"{shed} arrivals were shed: more requests in flight than the generator's cap" if shed else None
 
 
 def exhausted_problem(exhausted: int, why: str) -> str | None:
-    """Arrivals that were not sent at all because the generator had no descriptor or no port left for them."""
+    """What to say of arrivals that were not sent because the generator had no descriptor or port left for them."""
     if not exhausted:
         return None
     return f"{exhausted} arrivals were not sent: the generator had no descriptor or port left ({why}): lower load.cap"
 
 
 def steal_problem(steal_share: float | None, limits: Limits = STRICT) -> str | None:
-    """Time that the hypervisor gave to other machines."""
+    """What to say when the hypervisor gave too much time to other machines."""
     if steal_share is None or steal_share <= limits.steal_share:
         return None
     return f"{100 * steal_share:.1f} % {STOLEN}, allowed are {100 * limits.steal_share:.0f} %"
 
 
 def throttle_problem(throttled: bool, limits: Limits = STRICT) -> str | None:
-    """The generator's own control group ran into its CPU limit."""
+    """What to say when the generator's own control group ran into its CPU limit."""
     return f"{THROTTLED} by its control group" if throttled and limits.throttling_counts else None

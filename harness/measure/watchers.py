@@ -9,7 +9,7 @@ from harness.record.nouns import Outcome, TrialRecord
 
 
 def watcher(console: Console) -> "LogWatcher | TerminalWatcher":
-    """The one that fits where the output goes."""
+    """The watcher that fits where the output goes."""
     return TerminalWatcher(console) if console.is_terminal else LogWatcher(console)
 
 
@@ -24,14 +24,14 @@ def closing_line(record: TrialRecord) -> str:
 
 
 class LogWatcher:
-    """Plain lines."""
+    """Shows a run as plain lines, one for each trial that has ended."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._title = ""
 
     def say(self, line: str) -> None:
-        """A line for the user."""
+        """Print a line for the user."""
         self._print(line)
 
     def begin(self, trial: Trial, number: int, of: int) -> None:
@@ -42,7 +42,7 @@ class LogWatcher:
         """Nothing: a log gets a line per trial."""
 
     def end(self, trial: Trial, record: TrialRecord) -> None:
-        """The trial's line."""
+        """Print the trial's line."""
         self._print(f"{self._title}: {closing_line(record)}")
 
     def close(self) -> None:
@@ -55,7 +55,7 @@ class LogWatcher:
 
 
 class TerminalWatcher(LogWatcher):
-    """A bar that moves, then the line."""
+    """Shows each trial as a bar that moves, then as its line."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(console)

@@ -11,7 +11,7 @@ from harness.errors import FrostlineError, Interrupted
 from harness.experiment.question import Experiment
 from harness.files.text import harmless
 from harness.measure.alone import alone
-from harness.measure.anchor import Anchor, anchor_of, keep_images
+from harness.measure.anchor import Anchor, keep_images, prepare_anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest, package_identity
@@ -28,7 +28,7 @@ class Measuring:
     measure: Callable[[RunnableExperiment, Path, Console, Anchor | None], tuple[RunFolder, int]]
     """Carries out a run in a results folder, with an anchor's images where there is one: the run and its exit code."""
     fit_to_machine: Callable[[Experiment], RunnableExperiment] = fit_to_machine
-    anchor_of: Callable[[Manifest, RunnableExperiment, Callable[[str], None]], Anchor] = anchor_of
+    prepare_anchor: Callable[[Manifest, RunnableExperiment, Callable[[str], None]], Anchor] = prepare_anchor
     keep_images: Callable[[Manifest], tuple[list[str], list[str]]] = keep_images
 
 
@@ -92,7 +92,7 @@ class Remeasurement:
         if previous is None:
             return None, 0, "NO ANCHOR: this experiment has no finished run before this one"
         try:
-            anchor = self.measuring.anchor_of(previous, runnable, lambda line: say(self.console, line))
+            anchor = self.measuring.prepare_anchor(previous, runnable, lambda line: say(self.console, line))
         except DeploymentError as error:
             return None, 0, f"NO ANCHOR: images of run {previous.run} cannot be deployed: {error}"
         notices = [

@@ -17,7 +17,7 @@ BASE_FACTS = ("base", "base_id", "base_asked", "base_note", "recipe")
 """Of the run that built the image; the image itself does not tell them."""
 
 
-def keep(client: Any, workload: str, image_id: str) -> str:
+def tag_anchor(client: Any, workload: str, image_id: str) -> str:
     """Tag an image as an anchor; returns the tag. DeploymentError when it is gone or is not this workload's."""
     image = own_image(client, workload, image_id)
     repository, tag = f"{REPOSITORY}/{workload}", image_id.removeprefix("sha256:")[:12]
@@ -45,7 +45,7 @@ def anchor_package(
     except DeploymentError as gone:
         package = _rebuilt(client, workload, model_dir, facts, say, gone)
         image, kept = own_image(client, workload.name, package.facts["image_id"]), kept | {"rebuilt_for": image_id}
-    tag = keep(client, workload.name, image.id)
+    tag = tag_anchor(client, workload.name, image.id)
     return Package(workload.name, tag, image_facts(image) | kept | {"anchor": True, "cached": True}, model_dir)
 
 

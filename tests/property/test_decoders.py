@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from harness.load.process import RECORD_TYPE, Arrival, Reply, Sent
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
-from harness.measure.evidence import UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.evidence import UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.measure.rows import Judge
 from harness.record.columns import REQUESTS
 from harness.record.nouns import PHASES, Outcome
@@ -74,7 +74,7 @@ def test_replies():
     )
     def check(header, body, status, name):
         evidence, _, error = read_reply(header, body)
-        found, why = outcome_of(status, error, evidence, None)
+        found, why = judge_reply(status, error, evidence, None)
         assert found in set(Outcome)
         assert why is None or len(why.encode()) < 2000
         log = UnitLog(LOG)

@@ -11,7 +11,7 @@ from harness.load.wire import Fate
 from harness.measure import forced as cold
 from harness.measure import page_cache
 from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
-from harness.measure.recording import unproven
+from harness.measure.recording import unproven_warnings
 from harness.record.nouns import StartClass
 from targets.contract import DeploymentError, Endpoint
 from targets.workloads.echo import WORKLOAD
@@ -89,7 +89,7 @@ def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeyp
     ],
 )
 def test_what_was_discarded_is_counted(classes, count, told):
-    found = unproven(classes, count)
+    found = unproven_warnings(classes, count)
     assert len(found) == len(told) and all(words in line for words, line in zip(told, found, strict=True))
 
 

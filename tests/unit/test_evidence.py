@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, UnitLog, outcome_of, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.measure.rows import Judge
 from harness.record.columns import REQUESTS
 from harness.record.nouns import PHASES, Outcome, StartClass
@@ -180,7 +180,7 @@ def test_the_queue_ends_where_the_platform_takes_the_request_up():
     ],
 )
 def test_outcomes(status, error, own, wrong, expected, why):
-    found, told = outcome_of(status, error, evidence(own), wrong)
+    found, told = judge_reply(status, error, evidence(own), wrong)
     assert found is expected
     assert told == why if why is None else told.startswith(why)
 

@@ -397,7 +397,7 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
         "[Errno 24] Too many open files"
     }
     order = LoadOrder("http://x/", "constant", 20, 2.0, 1, 1, None, 2.5)
-    summary = summarise(sent, order, HostTimes.now())
+    summary = summarise(sent, order, HostTimes.read())
     assert summary["shed"] == never.sum()
     assert any(problem.startswith(f"{never.sum()} arrivals were not sent") for problem in summary["problems"])
 
@@ -522,7 +522,7 @@ def test_the_summary_of_frostline_load(server, tmp_path):
 
 def test_failures_are_infinitely_late_in_the_summary(process, server):
     order = LoadOrder("http://x/", "constant", 500, 0.1, 1, 1, None, 10)
-    told = summarise(send(process, server.port, "/failing"), order, HostTimes.now())
+    told = summarise(send(process, server.port, "/failing"), order, HostTimes.read())
     assert (told["scheduled"], told["good"], told["failed"]) == (50, 0, 50)
     assert set(told["latency_ms"].values()) == {None}
     assert set(told["service_ms"].values()) == {None}

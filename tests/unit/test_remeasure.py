@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harness.errors import Interrupted, MissingError
 from harness.experiment.question import read_experiment
-from harness.measure.anchor import Anchor, anchor_of, keep_images
+from harness.measure.anchor import Anchor, keep_images, prepare_anchor
 from harness.measure.fitting import RunnableExperiment
 from harness.record.folder import RunFolder
 from harness.schedule.changelog import NAME
@@ -18,7 +18,7 @@ from harness.schedule.remeasure import Measuring, remeasure
 from targets.contract import DeploymentError, Package
 from targets.ownership import Owner
 from targets.packaging import archive as archiving
-from targets.packaging.anchor import anchor_package, is_anchor, keep, recipe_differences
+from targets.packaging.anchor import anchor_package, is_anchor, recipe_differences, tag_anchor
 from targets.packaging.archive import MARK, ImageArchive, bring_back
 from tests.synthetic import manifest
 
@@ -74,7 +74,7 @@ class Machine:
         )
         return run, 0
 
-    def anchor_of(self, earlier, choice, say):
+    def prepare_anchor(self, earlier, choice, say):
         if self.no_anchor:
             raise DeploymentError(self.no_anchor)
         package = Package("filetype", "frostline-anchor/filetype:aaaaaaaaaaaa", {"image_id": IMAGE})
@@ -89,7 +89,7 @@ class Machine:
         plan = self.results / "schedule.yaml"
         plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": list(names)}))
         stream = io.StringIO()
-        measuring = Measuring(self.measure, self.fit_to_machine, self.anchor_of, self.keep)
+        measuring = Measuring(self.measure, self.fit_to_machine, self.prepare_anchor, self.keep)
         code = remeasure(if_due, plan, self.results, Console(file=stream), measuring, NOW)
         return code, stream.getvalue()
 
@@ -180,7 +180,7 @@ def test_a_changed_definition_is_measured_and_asks_a_person_until_one_answers(ma
 def test_process_targets_have_no_images_and_no_engine_is_asked():
     earlier = manifest(packages={"filetype/process-service": {"site": "s"}})
     with pytest.raises(DeploymentError, match="no images on process-service"):
-        anchor_of(earlier, RunnableExperiment(QUICK, ["process-service"], []), print)
+        prepare_anchor(earlier, RunnableExperiment(QUICK, ["process-service"], []), print)
     assert keep_images(earlier) == ([], [])
 
 
@@ -219,7 +219,7 @@ class Engine:
 def test_only_an_image_that_we_built_for_the_workload_becomes_an_anchor():
     engine = Engine(Image(IMAGE, ["frostline/filetype:x"]), Image(OTHER, ["theirs:latest"], workload="echo"))
     assert not is_anchor(engine.get(IMAGE))
-    assert keep(engine, "filetype", IMAGE) == "frostline-anchor/filetype:aaaaaaaaaaaa"
+    assert tag_anchor(engine, "filetype", IMAGE) == "frostline-anchor/filetype:aaaaaaaaaaaa"
     assert is_anchor(engine.get(IMAGE))
     for image_id, why in (
         (OTHER, "not one of filetype"),
@@ -227,7 +227,7 @@ def test_only_an_image_that_we_built_for_the_workload_becomes_an_anchor():
         ("sha256:" + "c" * 64, "gone"),
     ):
         with pytest.raises(DeploymentError, match=why):
-            keep(engine, "filetype", image_id)
+            tag_anchor(engine, "filetype", image_id)
     assert engine.get(OTHER).tags == ["theirs:latest"]
 
 

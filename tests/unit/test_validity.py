@@ -138,7 +138,7 @@ def test_the_manifest_keeps_the_limits_and_the_notice(monkeypatch, tmp_path):
 def test_a_run_is_not_taken_up_with_other_limits(monkeypatch, tmp_path, facts):
     experiment = parse_experiment(FIELDS, "test").model_dump(mode="json")
     stored = RunFolder.create(tmp_path, manifest(experiment=experiment, targets={"process-lambda": {}}, facts=facts))
-    monkeypatch.setattr(run, "_package", lambda *_: {})
+    monkeypatch.setattr(run, "_package_workloads", lambda *_: {})
     monkeypatch.setattr(run, "walk_plan", lambda runnable, folder, *_: folder)
     run.continue_run(stored, Silent())
     monkeypatch.setattr(validity, "in_force", WIDE)
