@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ import pytest
 from harness.measure.alone import LOCK_VARIABLE
 from targets.local.processes import NO_TELEMETRY
 
+for number in (signal.SIGINT, signal.SIGHUP):  # ignored where the tests were started in the background: what they
+    if signal.getsignal(number) is signal.SIG_IGN:  # start would inherit that, and could not be interrupted
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
 
 
