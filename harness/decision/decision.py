@@ -1,20 +1,47 @@
 """What report and review both say of a run: its figures, its costs, its scorecards; what is absent has its reasons."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.analysis.summary import Summary
 from harness.analysis.table import summarise
 from harness.cost.costing import costing_of, with_costs
 from harness.cost.nouns import Costing
-from harness.decision.scorecard import Scorecard, scorecards
+from harness.decision.dimensions import Dimension, dimensions_of
+from harness.decision.pair import Pair
+from harness.decision.recommendation import Recommendation, recommend
 from harness.errors import FrostlineError
 from harness.record.folder import RunFolder
 from harness.record.stated import Economics, Objective, economics_of, objective_of
 
 
+@dataclass(frozen=True)
+class Scorecard:
+    """Six dimensions and a recommendation for one service and one function under one workload.
+
+    A side that the run lacks is None.
+    """
+
+    workload: str
+    dimensions: list[Dimension]
+    recommendation: Recommendation
+    because: list[str]
+    """The rows it rests on, in words."""
+    would_change: list[str]
+    service: str | None = None
+    function: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The workload and both sides, as a heading."""
+        sides = " or ".join(name for name in (self.function, self.service) if name is not None)
+        return f"{self.workload}, {sides}" if sides else self.workload
+
+
 @dataclass
 class Decision:
-    """`reasons` tells by part (cost, scorecard) why it is not there, and must be shown."""
+    """What a run comes to. `reasons` tells by part (cost, scorecard) why it is not there, and must be shown."""
 
     summary: Summary
     economics: Economics | None = None
@@ -27,17 +54,48 @@ class Decision:
 
 def decide(run: RunFolder) -> Decision:
     """Read a run. RecordError when it is not readable as one; what cannot be priced or judged is absent."""
-    found = Decision(summarise(run))
+    decision = Decision(summarise(run))
     try:
-        found.economics = economics_of(run.manifest)
-        found.costing = costing_of(run, found.summary)
-        if found.costing.expected:
-            found.summary = with_costs(found.summary, found.costing.sides)
+        decision.economics = economics_of(run.manifest)
+        decision.costing = costing_of(run, decision.summary)
+        if decision.costing.expected:
+            decision.summary = with_costs(decision.summary, decision.costing.sides)
     except FrostlineError as error:
-        found.reasons["cost"] = str(error).split("\n")
+        decision.reasons["cost"] = str(error).split("\n")
     try:
-        found.objective = objective_of(run.manifest.experiment)
-        found.cards = scorecards(run, found.summary, found.costing)
+        decision.objective = objective_of(run.manifest.experiment)
+        decision.cards = scorecards(run, decision.summary, decision.costing)
     except FrostlineError as error:
-        found.reasons["scorecard"] = str(error).split("\n")
-    return found
+        decision.reasons["scorecard"] = str(error).split("\n")
+    return decision
+
+
+def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> list[Scorecard]:
+    """A scorecard per workload and pair, in the summary's order. RecordError where what is stated is malformed."""
+    economics, objective = economics_of(run.manifest), objective_of(run.manifest.experiment)
+    cards = []
+    for workload in dict.fromkeys(row.workload for row in summary.rows):
+        names = dict.fromkeys(row.target for row in summary.rows if row.workload == workload)
+        for service, function in pairs_of(names, run.manifest.targets):
+            pair = Pair(workload, service, function, economics, objective, summary, costing)
+            dimensions = dimensions_of(pair)
+            advice = recommend(pair, dimensions)
+            cards.append(
+                Scorecard(
+                    workload, dimensions, advice.recommendation, advice.because, advice.would_change, service, function
+                )
+            )
+    return cards
+
+
+def pairs_of(
+    names: Mapping[str, None], targets: Mapping[str, Mapping[str, Any]]
+) -> Iterator[tuple[str | None, str | None]]:
+    """Every service beside every function; each alone where there is no other side. Other kinds are on neither side."""
+    sides: list[list[str | None]] = [
+        [name for name in names if targets.get(name, {}).get("kind") == kind] for kind in ("service", "function")
+    ]
+    services, functions = (side or [None] for side in sides)
+    for service in services:
+        for function in functions:
+            yield service, function

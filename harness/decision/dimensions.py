@@ -35,41 +35,41 @@ class Dimension:
 
 
 def dimensions_of(pair: Pair) -> list[Dimension]:
-    """All six, in the order of the worksheet."""
+    """The six dimensions of a pair, in the order of the worksheet."""
     ratings = pair.economics.ratings
     return [
         variability(pair),
         sensitivity(pair),
         heaviness(pair),
-        rated("custom infrastructure", ratings.custom_infrastructure, "ratings.custom_infrastructure"),
-        rated("team ops capacity", ratings.team_ops_capacity, "ratings.team_ops_capacity"),
+        dimension_of_rating("custom infrastructure", ratings.custom_infrastructure, "ratings.custom_infrastructure"),
+        dimension_of_rating("team ops capacity", ratings.team_ops_capacity, "ratings.team_ops_capacity"),
         busyness(pair),
     ]
 
 
 def variability(pair: Pair) -> Dimension:
-    """Of the traffic that is decided about."""
+    """How far the peak of the expected traffic lies above its mean."""
     name, expected = "traffic variability", pair.economics.expected
     if expected is None:
-        return missing(name, "expected.peak_to_mean")
-    told = f"the peak is {figure(expected.peak_to_mean)} times the mean"
-    return scored(name, step(PEAKS, expected.peak_to_mean), "stated", told, high="serverless")
+        return missing_dimension(name, "expected.peak_to_mean")
+    reason = f"the peak is {figure(expected.peak_to_mean)} times the mean"
+    return scored_dimension(name, step(PEAKS, expected.peak_to_mean), "stated", reason, high="serverless")
 
 
 def sensitivity(pair: Pair) -> Dimension:
     """How far a function's cold start lies beyond the objective."""
     name, objective = "latency sensitivity", pair.objective
     if objective is None:
-        return missing(name, "objective")
+        return missing_dimension(name, "objective")
     cold = slowest_start(pair)
     if cold is None:
         return Dimension(name, None, "missing", "neither", "too few cold starts of the function were measured")
     ratio = (cold.value or 0.0) / objective.latency_ms
-    told = (
+    reason = (
         f"a cold start's median, {figure(cold.value)} ms (n = {cold.n}), is {figure(ratio)} times the objective of "
         f"{figure(objective.latency_ms)} ms"
     )
-    return scored(name, step(OVER_OBJECTIVE, ratio), "measured", told, high="container")
+    return scored_dimension(name, step(OVER_OBJECTIVE, ratio), "measured", reason, high="container")
 
 
 def slowest_start(pair: Pair) -> Estimate | None:
@@ -85,7 +85,7 @@ def slowest_start(pair: Pair) -> Estimate | None:
 
 
 def heaviness(pair: Pair) -> Dimension:
-    """Initialisation time and memory."""
+    """How much a function has to load: initialisation time and memory."""
     name = "runtime heaviness"
     forced, traffic = pair.forced(), pair.rows(pair.function)
     split = [row for row in forced if row.cold_phases_ms] or [row for row in traffic if row.cold_phases_ms]
@@ -98,8 +98,8 @@ def heaviness(pair: Pair) -> Dimension:
     if peaks:
         score = max(score, (1, 4, 5)[step(LARGE_MB, max(peaks)) - 1])
     memory = f"{figure(max(peaks))} MB at the peak" if peaks else "memory was not read"
-    told = f"initialisation takes {figure(init_ms)} ms (medians, n = {row.cold_starts} starts), {memory}"
-    return scored(name, score, "measured", told, high="container")
+    reason = f"initialisation takes {figure(init_ms)} ms (medians, n = {row.cold_starts} starts), {memory}"
+    return scored_dimension(name, score, "measured", reason, high="container")
 
 
 def init_ms_of(row: Row) -> float:
@@ -111,35 +111,37 @@ def busyness(pair: Pair) -> Dimension:
     """Share of its paid time in which a service infers, at the expected traffic."""
     name, costing = "expected utilisation", pair.costing
     if costing is None or not costing.expected:
-        return missing(name, "expected.requests_per_month")
+        return missing_dimension(name, "expected.requests_per_month")
     busy = [(side.utilisation, side) for side in pair.costs(pair.service) if side.utilisation is not None]
     if not busy:
         return Dimension(name, None, "missing", "neither", "how many replicas the traffic needs is not known")
-    share, side = max(busy, key=lambda each: each[0])
+    share, side = max(busy, key=lambda entry: entry[0])
     paid = counted(side.replicas or 0, "replica")
-    told = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
-    return scored(name, step(BUSY, share), "measured", told, high="container")
+    reason = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
+    return scored_dimension(name, step(BUSY, share), "measured", reason, high="container")
 
 
-def rated(name: str, score: int | None, field: str) -> Dimension:
-    """What only people know."""
-    return (
-        missing(name, field) if score is None else scored(name, score, "stated", f"stated as {score} of 5", "container")
-    )
+def dimension_of_rating(name: str, score: int | None, field: str) -> Dimension:
+    """A score that people state, because nothing measures it."""
+    if score is None:
+        return missing_dimension(name, field)
+    return scored_dimension(name, score, "stated", f"stated as {score} of 5", "container")
 
 
-def scored(name: str, score: int, source: Literal["measured", "stated"], reason: str, high: Pull) -> Dimension:
-    """`high` is the side that a high score pulls to."""
+def scored_dimension(
+    name: str, score: int, source: Literal["measured", "stated"], reason: str, high: Pull
+) -> Dimension:
+    """A dimension with its pull; `high` is the side that a high score pulls to."""
     low: Pull = "container" if high == "serverless" else "serverless"
     pull: Pull = high if score >= HIGH else low if score <= LOW else "neither"
     return Dimension(name, score, source, pull, reason)
 
 
-def missing(name: str, field: str) -> Dimension:
-    """It would be known if the experiment said this."""
+def missing_dimension(name: str, field: str) -> Dimension:
+    """A dimension without a score, which the experiment could have stated as `field`."""
     return Dimension(name, None, "missing", "neither", f"the experiment does not state {field}")
 
 
 def step(steps: Sequence[float], value: float) -> int:
-    """1 below the first step, one more from each on."""
+    """A score: 1 below the first step, one more from each step on."""
     return 1 + bisect_right(steps, value)

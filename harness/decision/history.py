@@ -9,7 +9,7 @@ from typing import Any
 from harness.analysis.change_points import LEAST, ChangePoint, change_points
 from harness.analysis.notes import NOT_TRAFFIC
 from harness.analysis.summary import Row, Summary
-from harness.decision.past_runs import PastRun, past_runs
+from harness.decision.past_runs import PastRun, read_past_runs
 from harness.errors import UsageError
 from harness.files.problems import quote
 from harness.record.estimate import Estimate, plain
@@ -86,20 +86,23 @@ class History:
         return {"schema": HISTORY_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
 
-def history(results: Path, experiment: str, chosen: list[str]) -> History:
-    """Read all runs. UsageError for a field or an experiment that does not exist, with those that do."""
+def read_history(results: Path, experiment: str, chosen: list[str]) -> History:
+    """Chosen figures of one experiment over all its runs.
+
+    UsageError for a field or an experiment that does not exist, with those that do.
+    """
     unknown = [name for name in chosen if name not in FIELDS]
     if unknown:
-        there = f"there are: {', '.join(FIELDS)}"
-        raise UsageError([*(f"field: {quote(name)} is no number of the summary" for name in unknown), there])
-    found = past_runs(results, experiment)
+        choices = f"there are: {', '.join(FIELDS)}"
+        raise UsageError([*(f"field: {quote(name)} is no number of the summary" for name in unknown), choices])
+    past = read_past_runs(results, experiment)
     wanted = list(dict.fromkeys(chosen)) or list(DEFAULT_FIELDS)
-    series = [one for one in all_series(found.runs, wanted) if chosen or worth_showing(one)]
-    return History(experiment, wanted, [run for run, _ in found.runs], series, found.told)
+    series = [series for series in all_series(past.runs, wanted) if chosen or is_worth_showing(series)]
+    return History(experiment, wanted, [run for run, _ in past.runs], series, past.notices)
 
 
 def all_series(runs: list[tuple[PastRun, Summary]], wanted: list[str]) -> Iterator[Series]:
-    """Every key and chosen figure."""
+    """A series for every workload, target, profile and case, and for every figure wanted."""
     rows: dict[tuple[str, bool, str, str, str], list[tuple[PastRun, Row]]] = {}
     for run, summary in runs:
         for row in summary.rows:
@@ -112,7 +115,7 @@ def all_series(runs: list[tuple[PastRun, Summary]], wanted: list[str]) -> Iterat
 
 
 def series_of(rows: list[tuple[PastRun, Row]], field: str) -> Series:
-    """One key's figure over the runs that have it."""
+    """One figure over the rows of one workload, target, profile and case."""
     points = [(run, point_of(run, row, field)) for run, row in rows]
     eras: dict[int, list[Point]] = {}
     for run, point in points:
@@ -133,12 +136,12 @@ def series_of(rows: list[tuple[PastRun, Row]], field: str) -> Series:
 
 
 def era_of(run: PastRun, field: str) -> int:
-    """Figures of one era may be compared."""
+    """The era of a run for this figure: within one era its values may be compared."""
     return run.cost_era if field == COST else run.era
 
 
 def point_of(run: PastRun, row: Row, field: str) -> Point:
-    """A plain number has no interval; it rests on the row's valid trials."""
+    """A figure of one run; a plain number has no interval and rests on the row's valid trials."""
     number = getattr(row, field)
     if not isinstance(number, Estimate):
         why = None if number is not None else "not measured"
@@ -147,7 +150,7 @@ def point_of(run: PastRun, row: Row, field: str) -> Point:
 
 
 def segment_of(points: list[Point]) -> Segment:
-    """What has a value, and where it changed."""
+    """The points of one era that have a value, and where the value changed."""
     used = [(p.run, p.estimate.value) for p in points if p.valid and p.estimate.value is not None]
     runs, values = [run for run, _ in used], [value for _, value in used]
     if len(values) < LEAST:
@@ -157,8 +160,8 @@ def segment_of(points: list[Point]) -> Segment:
     return Segment(runs, [Change(runs[point.index], point) for point in change_points(values)], None)
 
 
-def worth_showing(series: Series) -> bool:
-    """Of figures that nobody asked for: not those that this profile never has, nor those that no run knows of."""
+def is_worth_showing(series: Series) -> bool:
+    """False for a figure that its profile never has, or of which no run knows anything."""
     points = [*series.points, *series.anchors]
     if series.profile == FORCED_COLD and all(point.estimate.why == NOT_TRAFFIC for point in points if point.valid):
         return False

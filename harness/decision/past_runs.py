@@ -41,97 +41,99 @@ class PastRun:
 
 @dataclass(frozen=True)
 class PastRuns:
-    """`told` names what was left out and why, and what the runs themselves could not tell."""
+    """Runs oldest first; `notices` name what was left out and why, and what the runs themselves could not tell."""
 
     runs: list[tuple[PastRun, Summary]]
-    told: list[str]
+    notices: list[str]
 
 
-def past_runs(results: Path, experiment: str) -> PastRuns:
-    """Read them. UsageError that lists the experiments there are when there is no run of this one."""
+def read_past_runs(results: Path, experiment: str) -> PastRuns:
+    """Read all stored runs of an experiment. UsageError, with the experiments there are, where it has no run."""
     folders, unread = stored_runs(results)
-    told = [f"left out: {text}" for text in unread]
-    names = {named(folder.manifest) for folder in folders}
+    notices = [f"left out: {text}" for text in unread]
+    names = {experiment_name(folder.manifest) for folder in folders}
     if experiment not in names:
         known = ", ".join(sorted(quote(name)[1:-1] for name in names if name)) or "none"
-        there = f"experiments with a run in {results / 'runs'}: {known}"
-        raise UsageError([f"history: experiment {quote(experiment)} has no stored run", there, *told])
+        choices = f"experiments with a run in {results / 'runs'}: {known}"
+        raise UsageError([f"history: experiment {quote(experiment)} has no stored run", choices, *notices])
     dated: list[tuple[datetime, RunFolder]] = []
-    for folder in (folder for folder in folders if named(folder.manifest) == experiment):
+    for folder in (folder for folder in folders if experiment_name(folder.manifest) == experiment):
         try:
-            dated.append((begun(folder.manifest), folder))
+            dated.append((start_of(folder.manifest), folder))
         except RecordError as error:
-            told.append(f"left out: {error}")
+            notices.append(f"left out: {error}")
     dated.sort(key=lambda item: (item[0], item[1].manifest.run))
-    return in_order(dated, told)
+    return summarise_all(dated, notices)
 
 
-def in_order(dated: list[tuple[datetime, RunFolder]], told: list[str]) -> PastRuns:
-    """Summarise each; one whose trials cannot be read is left out and told."""
+def summarise_all(dated: list[tuple[datetime, RunFolder]], notices: list[str]) -> PastRuns:
+    """A summary of each run, given oldest first; one whose trials cannot be read is left out with a notice."""
     runs: list[tuple[PastRun, Summary]] = []
     before: tuple[PastRun, Manifest] | None = None
     for at, folder in dated:
         try:
             summary = summary_with_cost(folder)
         except RecordError as error:
-            told.append(f"left out: run {quote(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
+            notices.append(f"left out: run {quote(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
             continue
-        run = described(at, folder.manifest, summary)
+        run = without_breaks(at, folder.manifest, summary)
         if not run.anchor:
-            run = run if before is None else beside(before, run, folder.manifest)
+            run = run if before is None else compare_with(before, run, folder.manifest)
             before = run, folder.manifest
         runs.append((run, summary))
-        notices = [text for text in summary.notices if text.startswith("no cost: ")]
-        told += [f"{quote(run.run)[1:-1]}: {text}" for text in [*notices, *folder.notices]]
+        no_cost = [text for text in summary.notices if text.startswith("no cost: ")]
+        notices += [f"{quote(run.run)[1:-1]}: {text}" for text in [*no_cost, *folder.notices]]
     if not runs:
-        raise RecordError("\n".join(["no run of this experiment can be read", *told]))
-    return PastRuns(runs, list(dict.fromkeys(told)))
+        raise RecordError("\n".join(["no run of this experiment can be read", *notices]))
+    return PastRuns(runs, list(dict.fromkeys(notices)))
 
 
-def described(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
-    """By itself."""
+def without_breaks(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
+    """A run before it is compared with the one before it: no breaks, no remarks."""
     quarter = str(Quarter.of(at))
     return PastRun(manifest.run, manifest.started_at, quarter, bool(manifest.anchor), summary.valid, 0, 0, [], [])
 
 
-def beside(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -> PastRun:
+def compare_with(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -> PastRun:
     """The run with what is new since the one before."""
-    earlier, other = before
-    breaks = [NEW_DEFINITION] if manifest.definition != other.definition else []
-    breaks += [f"{NEW_MACHINE}: {text}" for text in changed(other, manifest, [n for n in MACHINE if n != KERNEL])]
-    remarks = [f"new kernel: {text}" for text in changed(other, manifest, [KERNEL])]
-    software = [of.facts.get("software", {}).get("frostline", UNKNOWN) for of in (other, manifest)]
+    earlier, then = before
+    breaks = [NEW_DEFINITION] if manifest.definition != then.definition else []
+    breaks += [f"{NEW_MACHINE}: {text}" for text in list_changes(then, manifest, [n for n in MACHINE if n != KERNEL])]
+    remarks = [f"new kernel: {text}" for text in list_changes(then, manifest, [KERNEL])]
+    software = [m.facts.get("software", {}).get("frostline", UNKNOWN) for m in (then, manifest)]
     if differ(*software):
         remarks.append(f"measured with another Frostline: {value(software[0])} to {value(software[1])}")
-    paid = [name for name in PAID_FOR if manifest.experiment.get(name) != other.experiment.get(name)]
+    paid = [name for name in PAID_FOR if manifest.experiment.get(name) != then.experiment.get(name)]
     if paid:
         remarks.append(f"cost not comparable with the runs above: other {', '.join(paid)}")
-    if manifest.prices != other.prices:
+    if manifest.prices != then.prices:
         remarks.append("cost by other prices")
-    if manifest.capacities != other.capacities:
+    if manifest.capacities != then.capacities:
         remarks.append("cost by other measured capacities")
     cost_era = earlier.cost_era + bool(breaks or paid)
     return replace(run, era=earlier.era + bool(breaks), cost_era=cost_era, breaks=breaks, remarks=remarks)
 
 
-def changed(before: Manifest, now: Manifest, names: list[str]) -> list[str]:
-    """Facts of the machine that are not what they were, with both values. A kernel is renewed every few weeks, so it
-    alone makes no other machine."""
+def list_changes(before: Manifest, now: Manifest, names: list[str]) -> list[str]:
+    """Facts of the machine that are not what they were, with both values.
+
+    A kernel is renewed every few weeks, so it alone makes no other machine.
+    """
     machines = [manifest.facts.get("machine", {}) for manifest in (before, now)]
     pairs = {name: [machine.get(name, UNKNOWN) for machine in machines] for name in names}
     return [f"{name} {value(a)} to {value(b)}" for name, (a, b) in pairs.items() if differ(a, b)]
 
 
-def named(manifest: Manifest) -> str | None:
+def experiment_name(manifest: Manifest) -> str | None:
     """The experiment's name, if the manifest tells one."""
     name = manifest.experiment.get("name")
     return name if isinstance(name, str) else None
 
 
-def begun(manifest: Manifest) -> datetime:
+def start_of(manifest: Manifest) -> datetime:
     """When the run began, in UTC. RecordError when the manifest does not tell."""
     try:
         return moment_of(manifest.started_at)
     except ValueError:
-        told = f"run {quote(manifest.run)}: started_at: {quote(manifest.started_at)} is no time"
-        raise RecordError(f"{told}: restore manifest.json") from None
+        problem = f"run {quote(manifest.run)}: started_at: {quote(manifest.started_at)} is no time"
+        raise RecordError(f"{problem}: restore manifest.json") from None

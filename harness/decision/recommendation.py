@@ -56,8 +56,8 @@ class Advice:
 
 
 def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
-    """Never without two sides, 10 rounds and a valid run."""
-    would_change = changes(pair, dimensions)
+    """A side, both or neither; never a side without both measured, 10 rounds and a valid run."""
+    would_change = list_changes(pair, dimensions)
     if obstacles := obstacles_of(pair):
         return Advice("cannot decide yet", obstacles, would_change)
     choices = [choose(pair, profile) for profile in pair.profiles]
@@ -72,21 +72,21 @@ def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
     if sides == {"container"}:
         return Advice("container", reasons, would_change)
     # Ties are left, and at most one side beside them: the dimensions decide, but never against that side.
-    pulled, told = pull_of(dimensions)
-    against = sides - {"tie", pulled}
-    return Advice("cannot decide yet" if pulled is None or against else pulled, [*reasons, told], would_change)
+    pull, words = pull_of(dimensions)
+    against = sides - {"tie", pull}
+    return Advice("cannot decide yet" if pull is None or against else pull, [*reasons, words], would_change)
 
 
 def obstacles_of(pair: Pair) -> list[str]:
-    """What forbids any recommendation."""
-    found = [f"the run is not valid: {pair.summary.problems[0]}"] if pair.summary.problems else []
+    """Reasons, in words, that forbid any recommendation; empty where one can be given."""
+    obstacles = [f"the run is not valid: {pair.summary.problems[0]}"] if pair.summary.problems else []
     rows = {"function": pair.rows(pair.function), "service": pair.rows(pair.service)}
-    missing = [name for name, of_side in rows.items() if not of_side]
-    found += [f"no valid {name} under traffic in this run" for name in missing]
-    rounds = min((row.rounds for of_side in rows.values() for row in of_side), default=0)
+    missing = [kind for kind, side_rows in rows.items() if not side_rows]
+    obstacles += [f"no valid {kind} under traffic in this run" for kind in missing]
+    rounds = min((row.rounds for side_rows in rows.values() for row in side_rows), default=0)
     if not missing and rounds < ROUNDS_FOR_VERDICT:
-        found.append(f"quick look: {rounds} rounds, a recommendation needs {ROUNDS_FOR_VERDICT}")
-    return found
+        obstacles.append(f"quick look: {rounds} rounds, a recommendation needs {ROUNDS_FOR_VERDICT}")
+    return obstacles
 
 
 def choose(pair: Pair, profile: str) -> Choice:
@@ -109,7 +109,7 @@ def choose(pair: Pair, profile: str) -> Choice:
 
 
 def judge_latency(pair: Pair, target: str | None, kind: str, profile: str) -> LatencyFinding:
-    """Of all rows that the target has under this profile: one beyond the objective puts it beyond."""
+    """All rows of a target under one profile beside the objective: one row beyond it puts the target beyond."""
     rows = [row for row in pair.rows(target) if row.profile == profile]
     if not rows:
         return LatencyFinding("not known", [f"{profile}: no {kind} was measured"])
@@ -124,7 +124,7 @@ def judge_latency(pair: Pair, target: str | None, kind: str, profile: str) -> La
 
 
 def judge_row(row: Row, objective: Objective) -> LatencyFinding:
-    """One row's interval beside the limit."""
+    """One row's interval beside the objective's limit."""
     latency, limit = row.latency_at(objective.percentile), objective.latency_ms
     where = f"{row.profile}: {row.target} p{objective.percentile:g}"
     if latency.value is None:
@@ -134,41 +134,43 @@ def judge_row(row: Row, objective: Objective) -> LatencyFinding:
         fit = "within"
     elif latency.low is not None and latency.low > limit:
         fit = "beyond"
-    shown = cell(latency)
-    interval = f" ({shown.small})" if shown.small else ""
-    told = f"{where} {shown.main} ms{interval}, n = {latency.n}, is {fit} the objective of {figure(limit)} ms"
+    text = cell(latency)
+    interval = f" ({text.small})" if text.small else ""
+    sentence = f"{where} {text.main} ms{interval}, n = {latency.n}, is {fit} the objective of {figure(limit)} ms"
     if fit == "beyond" and any(note.code == "host_bound" for note in row.notes):
-        return LatencyFinding("not known", [f"{told}; but it was host-bound, so that this machine may be what is late"])
-    return LatencyFinding(fit, [told])
+        return LatencyFinding(
+            "not known", [f"{sentence}; but it was host-bound, so that this machine may be what is late"]
+        )
+    return LatencyFinding(fit, [sentence])
 
 
 def judge_cost(pair: Pair, profile: str) -> CostFinding:
-    """By what the provider bills for 1,000 good answers."""
+    """Which side is cheaper under a profile, by what the provider bills for 1,000 good answers."""
     functions, services = (
         [side for side in pair.costs(name) if side.profile == profile and side.per_1k_usd.value is not None]
         for name in (pair.function, pair.service)
     )
     if not functions or not services:
         return CostFinding(None, [f"{profile}: the cost of both sides cannot be told"])
-    told = ", ".join(priced(side) for side in (*functions, *services))
+    costs = ", ".join(cost_words(side) for side in (*functions, *services))
     (function_low, function_high), (service_low, service_high) = hull(functions), hull(services)
     cheaper: Side | None = None
     if function_high < service_low:
         cheaper = "serverless"
     elif service_high < function_low:
         cheaper = "container"
-    return CostFinding(cheaper, [f"{profile}: {told}"])
+    return CostFinding(cheaper, [f"{profile}: {costs}"])
 
 
-def priced(side: SideCost) -> str:
-    """Its cost in words."""
-    shown = cell(side.per_1k_usd)
-    interval = f" ({shown.small})" if shown.small else ""
-    return f"{side.target} {shown.main} USD per 1,000 good answers{interval}, n = {side.per_1k_usd.n}"
+def cost_words(side: SideCost) -> str:
+    """E.g. docker-lambda 0.012 (0.011-0.013) USD per 1,000 good answers, n = 10."""
+    text = cell(side.per_1k_usd)
+    interval = f" ({text.small})" if text.small else ""
+    return f"{side.target} {text.main} USD per 1,000 good answers{interval}, n = {side.per_1k_usd.n}"
 
 
 def hull(sides: Sequence[SideCost]) -> tuple[float, float]:
-    """Lowest and highest end of these intervals; of one that has none, the value."""
+    """Lowest and highest end of the sides' cost intervals; of a side that has none, its value."""
     costs = [side.per_1k_usd for side in sides]
     lows = [cost.value if cost.low is None else cost.low for cost in costs]
     highs = [cost.value if cost.high is None else cost.high for cost in costs]
@@ -177,16 +179,18 @@ def hull(sides: Sequence[SideCost]) -> tuple[float, float]:
 
 def pull_of(dimensions: Sequence[Dimension]) -> tuple[Side | None, str]:
     """The side that clearly more dimensions pull to, if there is one, and the count in words."""
-    serverless, container = (sum(each.pull == side for each in dimensions) for side in ("serverless", "container"))
-    told = f"of the dimensions {serverless} pull to serverless and {container} to container"
+    serverless, container = (
+        sum(dimension.pull == side for dimension in dimensions) for side in ("serverless", "container")
+    )
+    words = f"of the dimensions {serverless} pull to serverless and {container} to container"
     if abs(serverless - container) < LEAST_PULL:
-        return None, told
-    return ("serverless" if serverless > container else "container"), told
+        return None, words
+    return ("serverless" if serverless > container else "container"), words
 
 
-def changes(pair: Pair, dimensions: Sequence[Dimension]) -> list[str]:
+def list_changes(pair: Pair, dimensions: Sequence[Dimension]) -> list[str]:
     """What would change the recommendation, or make one possible."""
-    found = [f"traffic across the break-even ({each.profile}): {each.words}" for each in pair.break_evens]
+    changes = [f"traffic across the break-even ({b.profile}): {b.words}" for b in pair.break_evens]
     if pair.objective is not None:
-        found.append("another objective, or a cold start that meets it")
-    return found + [f"{each.name}: {each.reason}" for each in dimensions if each.score is None]
+        changes.append("another objective, or a cold start that meets it")
+    return changes + [f"{dimension.name}: {dimension.reason}" for dimension in dimensions if dimension.score is None]

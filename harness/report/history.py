@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.decision.history import Change, History, Point, Series, history
+from harness.decision.history import Change, History, Point, Series, read_history
 from harness.decision.past_runs import NEW_DEFINITION, PastRun
 from harness.errors import MissingError, UsageError
 from harness.files.text import harmless
@@ -141,7 +141,7 @@ def history_of(
     """Write it to `console` and, if asked, to `svg`. UsageError for what does not exist; nothing is written then."""
     if svg is not None and (svg.is_dir() or not svg.parent.is_dir()):
         raise UsageError([f"svg: {ascii(str(svg))[1:-1]} cannot be a file: name one in a folder that exists"])
-    found = history(results, experiment, fields)
+    found = read_history(results, experiment, fields)
     if svg is not None:
         draw(found, svg)
     if format == "text":

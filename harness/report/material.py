@@ -8,8 +8,7 @@ from harness.analysis.stats import percentile
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import TrialFigures, read_trial
 from harness.cost.nouns import Costing, SideCost
-from harness.decision.decision import decide
-from harness.decision.scorecard import Scorecard
+from harness.decision.decision import Scorecard, decide
 from harness.errors import FrostlineError
 from harness.files.text import harmless
 from harness.record.folder import RunFolder, latest_attempts

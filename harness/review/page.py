@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.analysis.compare import ComparisonRow
 from harness.cost.nouns import Costing
-from harness.decision.scorecard import Scorecard
+from harness.decision.decision import Scorecard
 from harness.record.estimate import plain
 from harness.record.figures import MISSING, counted, figure
 from harness.record.nouns import FORCED_COLD

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.clock import moment_of
-from harness.decision.scorecard import Recommendation
+from harness.decision.recommendation import Recommendation
 from harness.record.estimate import Estimate
 from harness.record.nouns import Case
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from harness.decision.history import FIELDS, history
+from harness.decision.history import FIELDS, read_history
 from harness.errors import UsageError
 from harness.record.folder import RunFolder
 from harness.report.history import history_of
@@ -53,7 +53,7 @@ def shown(results, format="text", fields=(), svg=None, name="q"):
 
 
 def only(results, field="latency_p95_ms"):
-    (series,) = history(results, "q", [field]).series
+    (series,) = read_history(results, "q", [field]).series
     return series
 
 
@@ -96,7 +96,7 @@ def test_a_planted_step_is_found_and_named_and_noise_is_not(tmp_path):
 def test_a_new_definition_or_machine_breaks_the_line(tmp_path, change, words):
     for k, at in enumerate(quarters(16)):
         make(tmp_path, at, 20.0 if k < 8 else 40.0, **(dict(change) if k >= 8 else {}))
-    found = history(tmp_path, "q", ["latency_p95_ms"])
+    found = read_history(tmp_path, "q", ["latency_p95_ms"])
     (series,) = found.series
     assert [len(segment.runs) for segment in series.segments] == [8, 8]
     assert [segment.changes for segment in series.segments] == [[], []]
@@ -107,14 +107,14 @@ def test_a_new_definition_or_machine_breaks_the_line(tmp_path, change, words):
 def test_a_new_kernel_is_marked_but_breaks_nothing(tmp_path):
     make(tmp_path, "2026-01-01")
     make(tmp_path, "2026-04-01", facts={"machine": CPU | {"system": "L 6.2"}})
-    later = history(tmp_path, "q", []).runs[1]
+    later = read_history(tmp_path, "q", []).runs[1]
     assert later.breaks == [] and later.era == 0 and "new kernel: system" in later.remarks[0]
 
 
 def test_expected_traffic_parts_the_cost_alone(tmp_path):
     make(tmp_path, "2026-01-01")
     make(tmp_path, "2026-04-01", experiment={"expected": {"requests_per_month": 1e6}})
-    later = history(tmp_path, "q", []).runs[1]
+    later = read_history(tmp_path, "q", []).runs[1]
     assert (later.era, later.cost_era) == (0, 1)
 
 
@@ -131,7 +131,7 @@ def test_anchor_runs_stand_apart_and_break_nothing(tmp_path):
     make(tmp_path, "2026-01-01")
     make(tmp_path, "2026-04-01", 99.0, anchor={"run": "run-2026-01-01"}, experiment={"seed": 2})
     make(tmp_path, "2026-04-02")
-    found = history(tmp_path, "q", ["latency_p95_ms"])
+    found = read_history(tmp_path, "q", ["latency_p95_ms"])
     assert [run.anchor for run in found.runs] == [False, True, False] and found.runs[2].breaks == []
     (series,) = found.series
     assert [point.run for point in series.anchors] == ["run-2026-04-01"]
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_shown(tmp_path):
     undated = make(tmp_path, "2026-07-01")
     undated.manifest = undated.manifest.model_copy(update={"started_at": "soon"})
     undated.write_manifest()
-    found = history(tmp_path, "q", [])
+    found = read_history(tmp_path, "q", [])
     told = "\n".join(found.told)
     assert len(found.runs) == 1 and found.series
     for words in ("broken", "runs/copy: run 'run-2026-01-01' is there twice", "run-2026-04-01", "'soon' is no time"):
@@ -176,7 +176,7 @@ def test_what_does_not_exist_is_said_with_what_does_and_nothing_is_written(tmp_p
 
 def test_every_number_of_the_summary_may_be_chosen(tmp_path):
     make(tmp_path, "2026-01-01")
-    found = history(tmp_path, "q", list(FIELDS))
+    found = read_history(tmp_path, "q", list(FIELDS))
     assert [one.field for one in found.series] == list(FIELDS)
     number = {one.field: one.points[0].estimate for one in found.series}
     assert (number["memory_peak_mb"].value, number["memory_peak_mb"].n) == (64, 5)

@@ -8,8 +8,8 @@ import pytest
 
 from harness.analysis.table import summarise
 from harness.cost.nouns import BreakEven, Costing, Purchase, SideCost, Term
-from harness.decision.decision import Decision
-from harness.decision.scorecard import Dimension, Scorecard
+from harness.decision.decision import Decision, Scorecard
+from harness.decision.dimensions import Dimension
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder

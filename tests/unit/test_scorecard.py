@@ -7,8 +7,8 @@ import pytest
 from harness.analysis.notes import Note
 from harness.analysis.table import summarise
 from harness.cost.costing import costing_of
+from harness.decision.decision import scorecards
 from harness.decision.dimensions import BUSY, PEAKS, step
-from harness.decision.scorecard import scorecards
 from harness.record.estimate import Estimate
 from tests.synthetic import make_run
 

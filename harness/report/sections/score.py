@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harness.decision.scorecard import Scorecard
+from harness.decision.decision import Scorecard
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell
 from harness.report.blocks import Column, Table
