@@ -235,6 +235,21 @@ def test_markdown_has_every_part_and_its_tables(results):
     told = read(results, form="md")
     titles = re.findall(r"(?m)^## (.*)$", told)
     assert titles[-2:] == ["What could be wrong", "How to repeat it"]
+    kinds = re.findall(r"(?m)^\*\*(.*?)\*\*", told.split("## What could be wrong")[1].split("\n## ")[0])
+    assert kinds == [
+        "Problems",
+        "Notices of the run",
+        "What stands in for something else",
+        "Notes on all rows",
+        "Notes on some rows (numbers in the table of all figures)",
+        "Comparison",
+        "Figures withheld or without an end",
+        "Money",
+        "Scorecard",
+        "Facts that differ or are not known",
+        "Load generator",
+        "Not in this run",
+    ]
     assert "| Warm latency, p95, ms | steady | docker\\-lambda |".replace("\\-", "-") in told
     assert "n = 40 cold starts, 10 rounds" in told
     assert all(phase.replace("_", " ") in told for phase in PHASES if phase != "image")

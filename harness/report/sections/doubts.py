@@ -30,7 +30,7 @@ def doubts(material: Material, notes: Footnotes) -> list[Doubts]:
         ("Notices of the run", summary.notices, "none"),
         ("What stands in for something else", list(stand_ins(material)), "nothing: no target is emulated"),
         ("Notes on all rows", notes.common, "none"),
-        ("ComparisonRow", list(comparison(material)), "no warning"),
+        ("Comparison", list(comparison(material)), "no warning"),
         ("Figures withheld or without an end", list(withheld(material)), "none"),
         ("Money", money, "no costing notice"),
         ("Scorecard", material.reasons.get("scorecard", []), "nothing left out"),
