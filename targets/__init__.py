@@ -28,8 +28,8 @@ def target_names() -> list[str]:
 
 def target(name: str) -> "Target":
     """The target of this name. KeyError when there is none."""
-    found: Target = import_module(_target_modules()[name]).TARGET
-    return found
+    target: Target = import_module(_target_modules()[name]).TARGET
+    return target
 
 
 def workload_names() -> list[str]:
@@ -42,11 +42,11 @@ def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload"
     """The workload of this name. KeyError when there is none, ValueError when it does not take these settings."""
     if name not in workload_names():
         raise KeyError(name)
-    found: Workload = import_module(f"targets.workloads.{name.replace('-', '_')}").WORKLOAD
+    workload: Workload = import_module(f"targets.workloads.{name.replace('-', '_')}").WORKLOAD
     if not settings:
-        return found
+        return workload
     from targets.contract import Configurable
 
-    if not isinstance(found, Configurable):
+    if not isinstance(workload, Configurable):
         raise ValueError(f"workload {name} has no settings: leave them out")
-    return found.configured(settings)
+    return workload.configure(settings)

@@ -26,7 +26,7 @@ class Sizing:
 
     @classmethod
     def of_function(cls, memory_mb: int) -> "Sizing":
-        """CPU follows memory, as on Lambda."""
+        """The size of a function of so much memory: CPU follows memory, as on Lambda."""
         return cls(memory_mb, round(memory_mb / MB_PER_VCPU, 4))
 
 
@@ -83,7 +83,7 @@ class Workload(Protocol):
 class Configurable(Protocol):
     """A workload that takes settings of its own from the experiment."""
 
-    def configured(self, settings: Mapping[str, Any]) -> Workload:
+    def configure(self, settings: Mapping[str, Any]) -> Workload:
         """The workload with these settings. ValueError with every problem, one a line."""
 
 

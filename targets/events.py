@@ -50,7 +50,7 @@ class EventReader:
                 self.events.extend(json.loads(line) for line in whole.splitlines())
             return list(self.events)
 
-    def living(self) -> dict[str, Event]:
+    def living_units(self) -> dict[str, Event]:
         """The units that are started and not removed, each with its latest `started` event."""
         alive: dict[str, Event] = {}
         for event in self.read():

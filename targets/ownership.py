@@ -17,7 +17,7 @@ IMAGE_LABEL = "frostline.image"
 RUN_VARIABLE = "FROSTLINE_RUN"
 OWNER_VARIABLE = "FROSTLINE_OWNER"
 LIFETIME_S = 24 * 3600
-WRITTEN = re.compile(r"([0-9]{1,10})/([^/\s]+)/([^/\s]+)")
+WRITTEN_OWNER = re.compile(r"([0-9]{1,10})/([^/\s]+)/([^/\s]+)")
 OWNER_FILE = "owner"
 """In a work folder: whose it is."""
 
@@ -38,8 +38,8 @@ class Owner:
     @classmethod
     def parse(cls, text: str) -> "Owner | None":
         """Read str(owner) back; None when it is something else."""
-        found = WRITTEN.fullmatch(text)
-        return cls(int(found[1]), found[2], found[3]) if found else None
+        match = WRITTEN_OWNER.fullmatch(text)
+        return cls(int(match[1]), match[2], match[3]) if match else None
 
     def __str__(self) -> str:
         return f"{self.pid}/{self.started}/{self.boot}"

@@ -26,7 +26,7 @@ from targets.ownership import (
     Owner,
 )
 from targets.packaging.anchor import is_anchor
-from targets.packaging.archive import archives, bring_back
+from targets.packaging.archive import archive_folder, bring_back
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
 DEATH_LIMIT_S = 5.0
@@ -81,7 +81,7 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
             cleaning.anchors.extend(item for item in all_images if not anchors and is_anchor(item.handle))
             remove_doomed(item for item in all_images if item not in cleaning.anchors)
     remove_doomed(_folders())
-    remove_doomed(_archives() if images else [])
+    remove_doomed(_archive_folders() if images else [])
     return cleaning
 
 
@@ -155,9 +155,9 @@ def _folders() -> Iterator[Remains]:
             yield Remains("folder", path.name, "", owner is not None and owner.alive, path, owner)
 
 
-def _archives() -> Iterator[Remains]:
+def _archive_folders() -> Iterator[Remains]:
     """Images kept in files, for cold starts that find theirs absent."""
-    folder = archives()
+    folder = archive_folder()
     if folder.is_dir():
         yield Remains("folder", str(folder), "", False, folder)
 

@@ -16,7 +16,7 @@ from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import StartClass, TrialRecord
 from harness.selftest.ledger import HandledRequest, Life, read_ledger
 from targets.contract import Event
-from targets.workloads.known_truth import Command, Settings, command, settings_of
+from targets.workloads.known_truth import Command, Settings, command, read_settings
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Testimony:
     @cached_property
     def settings(self) -> Settings:
         """What the trial's workload was commanded to do."""
-        return settings_of(self.trial.workload.settings)
+        return read_settings(self.trial.workload.settings)
 
     @cached_property
     def handled(self) -> dict[int, tuple[Life, HandledRequest]]:

@@ -15,7 +15,7 @@ from targets.lambda_front.server import Connection
 from targets.priority import be_punctual
 
 
-def sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLog) -> Any:
+def make_sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLog) -> Any:
     """What makes the pool's sandboxes: containers, or processes."""
     if settings["kind"] == "docker":
         from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
@@ -32,7 +32,7 @@ async def serve(settings: dict[str, Any]) -> None:
     """Listen on loopback, say where on standard output, and serve until told to stop."""
     function = FunctionSettings(**settings["function"])
     log = EventLog(Path(settings["events"]))
-    pool = Pool(function, log, sandboxes(settings, function, log).new)
+    pool = Pool(function, log, make_sandboxes(settings, function, log).new)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -55,16 +55,16 @@ class DockerSandboxes:
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
 
     def new(self, name: str) -> Sandbox:
-        """A sandbox that is not created yet."""
+        """Make a sandbox whose container is not created yet."""
         return DockerSandbox(name, self.log, self)
 
 
 class DockerSandbox(Sandbox):
     """One container. The emulator starts the runtime inside the first request."""
 
-    def __init__(self, name: str, log: EventLog, makers: DockerSandboxes) -> None:
+    def __init__(self, name: str, log: EventLog, sandboxes: DockerSandboxes) -> None:
         super().__init__(name, log)
-        self.makers = makers
+        self.sandboxes = sandboxes
         self.container: Container | None = None
         self._creation: asyncio.Task[Any] | None = None
         self.upstream: Upstream | None = None
@@ -78,12 +78,12 @@ class DockerSandbox(Sandbox):
 
     async def create(self) -> None:
         """Ask the engine for a container, after loading its image where that may be absent."""
-        order = self.makers.order
+        order = self.sandboxes.order
         if order.archive is not None:
-            begun = now_ns()
-            await self._engine(ImageArchive(self.makers.client, order.image, Path(order.archive)).load)
-            self.span("load", begun)
-        begun = now_ns()
+            begun_ns = now_ns()
+            await self._engine(ImageArchive(self.sandboxes.client, order.image, Path(order.archive)).load)
+            self.log_step("load", begun_ns)
+        begun_ns = now_ns()
         environment = {
             **order.environment,
             "FROSTLINE_UNIT": self.name,
@@ -93,7 +93,7 @@ class DockerSandbox(Sandbox):
         }
         creation = self._engine(
             containers.create,
-            self.makers.client,
+            self.sandboxes.client,
             image=order.image,
             command=FUNCTION_COMMAND,
             name=f"{order.prefix}-{self.name}",
@@ -104,20 +104,20 @@ class DockerSandbox(Sandbox):
         )
         self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)
-        self.span("create", begun)
+        self.log_step("create", begun_ns)
 
     async def start(self) -> None:
         """Start the container and wait until the emulator listens."""
-        begun = now_ns()
+        begun_ns = now_ns()
         assert self.container is not None
         output = await self._engine(self.container.attach, stdout=True, stderr=True, stream=True)
-        threading.Thread(target=containers.listen, args=(output, self.heard), daemon=True).start()
+        threading.Thread(target=containers.listen, args=(output, self.hear), daemon=True).start()
         await self._engine(self.container.start)
         started_ns = now_ns()
         port = await self._engine(containers.published_port, self.container)
         self._cgroup = Cgroup.find(self.container.attrs["State"]["Pid"])
-        self.span("start", begun)
-        self.spans_ns["start"] = (begun, started_ns)
+        self.log_step("start", begun_ns)
+        self.spans_ns["start"] = (begun_ns, started_ns)
         await self._wait_until_listening(port)
         self.running = True
 
@@ -131,13 +131,13 @@ class DockerSandbox(Sandbox):
             raise SandboxDied(
                 f"sandbox {self.name} ended in a request ({error}): {await self._last_words()}"
             ) from error
-        failed = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
-        return Reply(reply, "Unhandled" if failed else None)
+        is_error = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
+        return Reply(reply, "Unhandled" if is_error else None)
 
     async def kill(self) -> None:
         """Kill the container; it stays and can be started again, in a new control group."""
         self.running = False
-        self.used = self._usage()
+        self.killed_usage = self._usage()
         self._cgroup = None
         if self.upstream is not None:
             self.upstream.close()
@@ -157,7 +157,7 @@ class DockerSandbox(Sandbox):
         return usage
 
     def _usage(self) -> Usage:
-        return self._cgroup.usage().after(self.used) if self._cgroup is not None else self.used
+        return self._cgroup.usage().after(self.killed_usage) if self._cgroup is not None else self.killed_usage
 
     async def _wait_until_listening(self, port: int) -> None:
         """Ask for a path that the emulator does not have: any HTTP answer means that it listens.
@@ -192,14 +192,14 @@ class DockerSandbox(Sandbox):
         for each request, and reading them as they come would delay the requests."""
         assert self.container is not None
         try:
-            said: bytes = await self._engine(self.container.logs, tail=5)
+            output: bytes = await self._engine(self.container.logs, tail=5)
         except SandboxDied:
             return "its output is gone"
-        return " / ".join(said.decode(errors="replace").split("\n"))[-500:] or "it printed nothing"
+        return " / ".join(output.decode(errors="replace").split("\n"))[-500:] or "it printed nothing"
 
     async def _engine(self, call: Callable[..., Any], *args: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self.makers.threads, lambda: call(*args, **options))
+            return await loop.run_in_executor(self.sandboxes.threads, lambda: call(*args, **options))
         except (docker.errors.DockerException, DeploymentError, OSError) as error:
             raise SandboxDied(f"sandbox {self.name}: the engine refused: {error}") from error

@@ -37,7 +37,7 @@ class Pool:
         self._all: dict[str, Sandbox] = {}
         self._evictions: dict[str, asyncio.TimerHandle] = {}
         self._starts: deque[int] = deque()
-        self._numbered = 0
+        self._count = 0
         self._removals: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -87,8 +87,8 @@ class Pool:
     async def _scale_out(self, passage: Passage) -> Sandbox:
         # Nothing is awaited between the limits and the entry: requests that come at once see each other's sandboxes.
         self._check_limits()
-        self._numbered += 1
-        sandbox = self._new(f"{self._numbered:04d}")
+        self._count += 1
+        sandbox = self._new(f"{self._count:04d}")
         self._all[sandbox.name] = sandbox
         self.log.write("create", sandbox.name, for_request=True)
         try:
@@ -122,37 +122,37 @@ class Pool:
         await sandbox.start()
 
     async def _ask(self, sandbox: Sandbox, body: bytes, passage: Passage) -> Reply:
-        waited_for = sandbox.spans_ns if sandbox.requests == 0 else {}
+        waited_spans = sandbox.spans_ns if sandbox.requests == 0 else {}
         if not sandbox.running:  # the runtime ended with the request before: a reset, in the same sandbox
             await self._start(sandbox)
-            waited_for = {"start": sandbox.spans_ns["start"]}
+            waited_spans = {"start": sandbox.spans_ns["start"]}
         sandbox.requests += 1
         passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=now_ns())
         if not sandbox.init_ended.is_set():
-            reply = await self._first(sandbox, body)
+            reply = await self._invoke_first(sandbox, body)
         else:
-            reply = await self._within_timeout(sandbox, sandbox.invoke(body))
-        passage.facts.update(spans_ns=waited_for, answered_ns=now_ns())
+            reply = await self._await_within_timeout(sandbox, sandbox.invoke(body))
+        passage.facts.update(spans_ns=waited_spans, answered_ns=now_ns())
         return reply
 
-    async def _first(self, sandbox: Sandbox, body: bytes) -> Reply:
+    async def _invoke_first(self, sandbox: Sandbox, body: bytes) -> Reply:
         """The runtime initialises inside this request; past the limit that is cut off and repeated, as on Lambda."""
         invocation = asyncio.ensure_future(sandbox.invoke(body))
-        initialised = asyncio.ensure_future(sandbox.init_ended.wait())
+        init_end = asyncio.ensure_future(sandbox.init_ended.wait())
         # The init limit holds until init is seen to end, the function's own from there on; an answer without that sign
         # (a mark that came late) ends both.
         limit = self.settings.init_timeout_s
-        await asyncio.wait({invocation, initialised}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        if not invocation.done() and not initialised.done():
+        await asyncio.wait({invocation, init_end}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        if not invocation.done() and not init_end.done():
             invocation.cancel()  # the repeated init counts towards the function's own time, as on Lambda
             self.log.write("init_timeout", sandbox.name)
             await sandbox.kill()
             await self._start(sandbox)
             invocation = asyncio.ensure_future(sandbox.invoke(body))
-        initialised.cancel()
-        return await self._within_timeout(sandbox, invocation)
+        init_end.cancel()
+        return await self._await_within_timeout(sandbox, invocation)
 
-    async def _within_timeout(self, sandbox: Sandbox, invocation: Awaitable[Reply]) -> Reply:
+    async def _await_within_timeout(self, sandbox: Sandbox, invocation: Awaitable[Reply]) -> Reply:
         """The function's own time limit. The handler has not begun before init ended, so it is counted from here."""
         try:
             async with asyncio.timeout(self.settings.timeout_s):

@@ -18,14 +18,14 @@ DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the function\'s pro
 
 
 class ProcessSandboxes:
-    """Makes sandboxes of one kind."""
+    """Makes sandboxes that are processes with one environment."""
 
     def __init__(self, environment: dict[str, str], log: EventLog) -> None:
         self.environment = environment
         self.log = log
 
     def new(self, name: str) -> Sandbox:
-        """A sandbox that is not started yet."""
+        """Make a sandbox whose process is not started yet."""
         return ProcessSandbox(name, self.log, self.environment)
 
 
@@ -53,16 +53,16 @@ class ProcessSandbox(Sandbox):
 
     async def start(self) -> None:
         """Start the process; it initialises while its first request waits in the socket."""
-        begun = now_ns()
+        begun_ns = now_ns()
         ours, theirs = socket.socketpair()
         try:
-            self.process = ServingProcess(LOOP, self.environment, theirs, self.heard)
+            self.process = ServingProcess(LOOP, self.environment, theirs, self.hear)
         except OSError as error:
             ours.close()
             raise SandboxDied(f"sandbox {self.name}: the process could not be started: {error}") from error
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=2**24)
         self.running = True
-        self.span("start", begun)
+        self.log_step("start", begun_ns)
 
     async def invoke(self, body: bytes) -> Reply:
         """One frame there, one frame back; a process that ends instead is a function error, as Lambda has it."""
@@ -79,7 +79,7 @@ class ProcessSandbox(Sandbox):
     async def kill(self) -> None:
         """Kill and reap the process."""
         if self.process is not None and self.running:
-            self.used = process_usage(self.process.pid).after(self.used)
+            self.killed_usage = process_usage(self.process.pid).after(self.killed_usage)
         self.running = False
         if self._writer is not None:  # a start that is cut off has none yet
             self._writer.close()
@@ -89,4 +89,4 @@ class ProcessSandbox(Sandbox):
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""
         await self.kill()
-        return self.used
+        return self.killed_usage

@@ -21,7 +21,7 @@ class Reply:
 
 
 Step = Literal["load", "create", "start"]
-DONE: dict[Step, EventKind] = {"load": "loaded", "create": "created", "start": "started"}
+END_OF_STEP: dict[Step, EventKind] = {"load": "loaded", "create": "created", "start": "started"}
 """The event that ends a step, by the one that begins it."""
 
 
@@ -42,8 +42,8 @@ class Sandbox(ABC):
         self.spans_ns: dict[str, tuple[int, int]] = {}
         """Begin and end of the latest load of an image, create and start."""
         self.init_ended = asyncio.Event()
-        self.used = Usage()
-        """By its runtimes that were killed: what the kernel counted goes with them."""
+        self.killed_usage = Usage()
+        """What its killed runtimes used: what the kernel counted goes with them."""
         self._loop = asyncio.get_running_loop()
 
     @abstractmethod
@@ -56,7 +56,7 @@ class Sandbox(ABC):
 
     @abstractmethod
     async def invoke(self, body: bytes) -> Reply:
-        """One request. SandboxDied when it ends before it answers."""
+        """Carry one request. SandboxDied when it ends before it answers."""
 
     @abstractmethod
     async def kill(self) -> None:
@@ -66,23 +66,23 @@ class Sandbox(ABC):
     async def remove(self) -> Usage:
         """End and delete it; returns what the kernel counted until then."""
 
-    def span(self, name: Step, begun_ns: int) -> None:
+    def log_step(self, name: Step, begun_ns: int) -> None:
         """Log that `name` (load, create, start) is done."""
         self.spans_ns[name] = (begun_ns, now_ns())
-        self.log.write(DONE[name], self.name, self.spans_ns[name][1], **self.facts())
+        self.log.write(END_OF_STEP[name], self.name, self.spans_ns[name][1], **self.facts())
 
     def facts(self) -> EventFacts:
         """What identifies it to the engine: a container id, a process id."""
         return {}
 
-    def heard(self, line: bytes) -> bool:
-        """One line of the function's standard output, from any thread; marks are logged. True when init has ended."""
-        found = marks.parse(line)
-        if found:
-            self._loop.call_soon_threadsafe(self._marked, *found)
-        return found is not None and found[0] == "init_end"
+    def hear(self, line: bytes) -> bool:
+        """Take a line of the function's standard output, from any thread, and log marks. True when init has ended."""
+        mark = marks.parse(line)
+        if mark:
+            self._loop.call_soon_threadsafe(self._take_mark, *mark)
+        return mark is not None and mark[0] == "init_end"
 
-    def _marked(self, kind: marks.MarkKind, at_ns: int) -> None:
+    def _take_mark(self, kind: marks.MarkKind, at_ns: int) -> None:
         self.log.write(kind, self.name, at_ns)
         if kind == "init_end" and at_ns >= self.begun_ns:  # not the last word of a runtime that was killed
             self.init_ended.set()

@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._send((400, _error("InvalidRequest", "this is not an HTTP/1.1 request"), {}), keep_alive=False)
+            self._send((400, _error_body("InvalidRequest", "this is not an HTTP/1.1 request"), {}), keep_alive=False)
 
     def on_message_begin(self) -> None:
         """httptools: a request begins."""
@@ -103,8 +103,8 @@ class Connection(asyncio.Protocol):
 
     async def _answer(self, request: Request) -> Answer:
         target = unquote(request.path.split(b"?")[0].decode("latin-1"))
-        if found := INVOKE.match(target):
-            return await self._invoke(request, found.group(1))
+        if match := INVOKE.match(target):
+            return await self._invoke(request, match.group(1))
         if (request.method, target) == (b"POST", "/frostline/drop"):
             return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
         if (request.method, target) == (b"GET", "/frostline/pool"):
@@ -125,7 +125,7 @@ class Connection(asyncio.Protocol):
             return _refuse(429, "TooManyRequestsException", f"Rate Exceeded: {reason}")
         except SandboxDied as error:
             headers["x-amz-function-error"] = "Unhandled"
-            answer = _error("Sandbox.Died", str(error))
+            answer = _error_body("Sandbox.Died", str(error))
         else:
             answer = reply.body
             if reply.error:
@@ -164,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
 
-def _error(kind: str, message: str) -> bytes:
+def _error_body(kind: str, message: str) -> bytes:
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 

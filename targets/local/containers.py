@@ -88,7 +88,7 @@ def published_port(container: Container) -> int:
     return int(bindings[0]["HostPort"])
 
 
-def gone(client: docker.DockerClient, container: str) -> bool:
+def is_gone(client: docker.DockerClient, container: str) -> bool:
     """Whether the engine has no container of this id."""
     try:
         client.containers.get(container)
@@ -138,16 +138,16 @@ def serving_environment(package: Package, order: Order) -> dict[str, str]:
     return model_environment(package.workload, order.sizing.cpus, order) | ledger
 
 
-def listen(output: Any, heard: Callable[[bytes], object]) -> None:
-    """Hand over what an attached container prints, line by line, in a thread of its own, until `heard` says True."""
+def listen(output: Any, hear: Callable[[bytes], object]) -> None:
+    """Hand over what an attached container prints, line by line, in a thread of its own, until `hear` says True."""
     rest = b""
     try:
         for piece in output:
             *lines, rest = (rest + piece).split(b"\n")
-            if True in [heard(line) for line in lines]:
+            if True in [hear(line) for line in lines]:
                 return
     except Exception as error:  # the stream breaks in many ways when its container is removed
-        heard(f"output ended: {error!r}".encode())
+        hear(f"output ended: {error!r}".encode())
     finally:
         with suppress(Exception):  # nor can a broken one always be closed: the client looks for its socket in vain
             output.close()

@@ -10,7 +10,7 @@ from targets.local import containers
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Cgroup, Usage
 from targets.ownership import Owner, labels
-from targets.packaging.archive import ImageArchive, archive_of
+from targets.packaging.archive import ImageArchive, archive_image
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 
@@ -25,7 +25,7 @@ class DockerLambda:
     local = True
 
     def missing(self) -> str | None:
-        """An engine must answer."""
+        """Why no engine answers here, and the fix; None when one does."""
         return containers.missing()
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
@@ -37,14 +37,14 @@ class DockerLambda:
         """Start a front with an empty pool."""
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
-            archive = archive_of(client, package.reference) if order.images_absent else None
+            archive = archive_image(client, package.reference) if order.images_absent else None
 
-            def gone(started: Event) -> bool:
+            def is_gone(started: Event) -> bool:
                 with engine_errors(f"looking for sandbox {started['unit']}"):
-                    return containers.gone(client, started["container"])
+                    return containers.is_gone(client, started["container"])
 
             settings = _front_settings(package, order, archive)
-            return FunctionDeployment(settings, order, _usage, gone, archive, stack.pop_all())
+            return FunctionDeployment(settings, order, _usage, is_gone, archive, stack.pop_all())
 
 
 def _front_settings(package: Package, order: Order, archive: ImageArchive | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from targets.local import containers
 from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
-from targets.packaging.archive import archive_of
+from targets.packaging.archive import archive_image
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import SERVICE_COMMAND, build_image
 
@@ -32,7 +32,7 @@ class DockerService:
     local = True
 
     def missing(self) -> str | None:
-        """An engine must answer."""
+        """Why no engine answers here, and the fix; None when one does."""
         return containers.missing()
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
@@ -48,7 +48,7 @@ class DockerService:
             def new(name: str, log: EventLog) -> Replica:
                 return DockerReplica(name, log, client, package, order)
 
-            archive = archive_of(client, package.reference) if order.images_absent else None
+            archive = archive_image(client, package.reference) if order.images_absent else None
             return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive, stack.pop_all())
 
 
@@ -65,7 +65,7 @@ class DockerReplica(Replica):
         self._oom_killed = False
 
     def start(self) -> int:
-        """Create, listen to its output, start."""
+        """Create the container, listen to its output, start it; returns its port."""
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
         try:
             container = containers.create(
@@ -81,7 +81,7 @@ class DockerReplica(Replica):
             self.container = container
             self.log.write("created", self.name, container=container.id)
             output = container.attach(stdout=True, stderr=True, stream=True)
-            threading.Thread(target=containers.listen, args=(output, self.heard), daemon=True).start()
+            threading.Thread(target=containers.listen, args=(output, self.hear), daemon=True).start()
             self.log.write("start", self.name)
             container.start()
             started_ns = now_ns()
@@ -93,8 +93,8 @@ class DockerReplica(Replica):
         self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
         return port
 
-    def ended(self) -> str | None:
-        """Its exit code and last lines."""
+    def end_reason(self) -> str | None:
+        """Its exit code and last lines when the container has ended; None while it runs."""
         if self.container is None:
             return None
         with engine_errors(f"looking at replica {self.name}"):
@@ -107,7 +107,7 @@ class DockerReplica(Replica):
         return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
 
     def usage(self) -> Usage:
-        """From its control group, which goes with the container; that memory ran out the engine still knows."""
+        """What its control group counts, which goes with the container; that memory ran out the engine still knows."""
         usage = self._cgroup.usage() if self._cgroup is not None else Usage()
         return replace(usage, oom_killed=usage.oom_killed or self._oom_killed)
 
@@ -117,10 +117,10 @@ class DockerReplica(Replica):
             with engine_errors(f"removing replica {self.name}"):
                 containers.remove(self.container)
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether the engine knows no such container any more."""
         with engine_errors(f"looking for replica {self.name}"):
-            return self.container is None or containers.gone(self.client, str(self.container.id))
+            return self.container is None or containers.is_gone(self.client, str(self.container.id))
 
 
 TARGET = DockerService()

@@ -60,9 +60,9 @@ class FrontProcess:
             return {"error": f"it ended at once ({error})"}
         if not select.select([self._process.stdout], [], [], READY_LIMIT_S)[0]:
             return {"error": f"it said nothing for {READY_LIMIT_S:.0f} s"}
-        said = self._process.stdout.readline()
-        found: dict[str, Any] = json.loads(said) if said else {"error": "it ended at once"}
-        return found
+        line = self._process.stdout.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended at once"}
+        return answer
 
     def post(self, path: str) -> dict[str, Any]:
         """Ask the front itself, not the function."""
@@ -100,12 +100,12 @@ class FunctionDeployment:
         settings: dict[str, Any],
         order: Order,
         meter: Meter,
-        gone: Proof,
+        is_gone: Proof,
         archive: ImageArchive | None = None,
         resources: ExitStack | None = None,
     ) -> None:
         self.order = order
-        self._gone = gone
+        self._is_gone = is_gone
         self._archive = archive
         self._resources = resources or ExitStack()
         """What is closed with the deployment, or when it cannot be started: a client of the engine."""
@@ -119,33 +119,36 @@ class FunctionDeployment:
         self._meter = meter
 
     def wake(self) -> None:
-        """A request starts what it needs."""
+        """Do nothing: a request starts what it needs."""
 
     def make_cold(self) -> None:
         """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees."""
-        started = self.front.reader.living()
+        started = self.front.reader.living_units()
         self.front.post("/frostline/drop")
         deadline = now_ns() + 5_000_000_000
-        while left := self.front.reader.living().keys() | {unit for unit, it in started.items() if not self._gone(it)}:
+        while remaining := self.front.reader.living_units().keys() | {
+            unit for unit, event in started.items() if not self._is_gone(event)
+        }:
             if now_ns() > deadline:
-                raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(left)}")
+                raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(remaining)}")
             sleep(0.005)
         if self._archive is not None:
             self._archive.forget()
 
     def scale_out(self) -> Endpoint:
-        """Never: a request does that."""
+        """DeploymentError always: a function scales out request by request."""
         raise DeploymentError("a function scales out by itself, request by request")
 
     def usage(self) -> list[UnitUsage]:
-        """From the kernel, for each sandbox that the event log says is alive."""
-        found = [(unit, self._meter(event)) for unit, event in self.front.reader.living().items()]
+        """What the kernel counts for each sandbox that the event log says is alive."""
+        usages = [(unit, self._meter(event)) for unit, event in self.front.reader.living_units().items()]
         return [
-            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns) for unit, use in found
+            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns)
+            for unit, use in usages
         ]
 
     def events(self) -> list[Event]:
-        """The front's log."""
+        """Everything that the front has logged so far."""
         return self.front.reader.read()
 
     def describe(self) -> dict[str, Any]:

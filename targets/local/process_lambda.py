@@ -22,7 +22,7 @@ class ProcessLambda:
     local = True
 
     def missing(self) -> str | None:
-        """Needs nothing but Python."""
+        """None everywhere: it needs nothing but Python."""
         return None
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
@@ -37,7 +37,7 @@ class ProcessLambda:
             "function": vars(order.function),
             "environment": processes.serving_environment(package, order),
         }
-        return FunctionDeployment(settings, order, _usage, _gone)
+        return FunctionDeployment(settings, order, _usage, _is_gone)
 
 
 def _usage(started: Event) -> Usage:
@@ -50,7 +50,7 @@ def _pid(started: Event) -> int:
     return pid
 
 
-def _gone(started: Event) -> bool:
+def _is_gone(started: Event) -> bool:
     """By pid and start time, for the kernel gives a pid again; without a start time it had ended when it was logged."""
     try:
         return start_time(_pid(started)) != started.get("process_started")

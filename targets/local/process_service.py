@@ -24,7 +24,7 @@ class ProcessService:
     local = True
 
     def missing(self) -> str | None:
-        """Needs nothing but Python."""
+        """None everywhere: it needs nothing but Python."""
         return None
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
@@ -49,32 +49,32 @@ class ProcessReplica(Replica):
         self._process: ServingProcess | None = None
 
     def start(self) -> int:
-        """Open the socket, start the process on it."""
+        """Open the socket and start the process on it; returns its port."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
         self.log.write("start", self.name)
         try:
-            self._process = ServingProcess(SERVER, self.environment, listener, self.heard)
+            self._process = ServingProcess(SERVER, self.environment, listener, self.hear)
         except OSError as error:
             raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
         self.log.write("started", self.name, pid=self._process.pid)
         return port
 
-    def ended(self) -> str | None:
-        """Its exit status."""
+    def end_reason(self) -> str | None:
+        """Its exit status in words when the process has ended; None while it runs."""
         status = self._process.status if self._process else None
         return None if status is None else f"exit status {status}"
 
     def usage(self) -> Usage:
-        """From /proc."""
+        """What /proc says of the process."""
         return process_usage(self._process.pid) if self._process else Usage()
 
     def remove(self) -> None:
-        """Kill and reap."""
+        """Kill and reap the process."""
         if self._process is not None:
             self._process.kill()
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether it was reaped: then the kernel has no such process any more."""
         return self._process is None or self._process.status is not None
 

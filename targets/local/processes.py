@@ -39,13 +39,13 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """The whole environment of one local serving process: nothing of ours leaks in but what is listed."""
-    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    inherited_variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
     paths = {"PYTHONPATH": os.pathsep.join([str(CODE), package.reference]), "PYTHONUNBUFFERED": "1"}
     model = {"FROSTLINE_MODEL_DIR": str(package.model_dir)} if package.model_dir else {}
     ledger = {"FROSTLINE_LEDGER": str(order.ledger)} if order.ledger else {}
     marks = variables(order.run_id, Owner.current())
-    served = model_environment(package.workload, order.sizing.cpus, order)
-    return {**inherited, **paths, **served, **model, **ledger, **marks}
+    model_variables = model_environment(package.workload, order.sizing.cpus, order)
+    return {**inherited_variables, **paths, **model_variables, **model, **ledger, **marks}
 
 
 def package(workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:

@@ -25,10 +25,10 @@ class Usage:
         """A unit's whole use where it was restarted in between: the kernel counted anew, so times add up."""
         return Usage(
             memory_bytes=self.memory_bytes,
-            memory_peak_bytes=_known(max, earlier.memory_peak_bytes, self.memory_peak_bytes),
-            own_memory_bytes=_known(max, earlier.own_memory_bytes, self.own_memory_bytes),
-            cpu_ns=_known(sum, earlier.cpu_ns, self.cpu_ns),
-            throttled_ns=_known(sum, earlier.throttled_ns, self.throttled_ns),
+            memory_peak_bytes=_combine_known(max, earlier.memory_peak_bytes, self.memory_peak_bytes),
+            own_memory_bytes=_combine_known(max, earlier.own_memory_bytes, self.own_memory_bytes),
+            cpu_ns=_combine_known(sum, earlier.cpu_ns, self.cpu_ns),
+            throttled_ns=_combine_known(sum, earlier.throttled_ns, self.throttled_ns),
             oom_killed=earlier.oom_killed or self.oom_killed,
         )
 
@@ -101,7 +101,7 @@ def process_usage(pid: int) -> Usage:
     )
 
 
-def _known(combine: Callable[[Iterable[int]], int], *figures: int | None) -> int | None:
+def _combine_known(combine: Callable[[Iterable[int]], int], *figures: int | None) -> int | None:
     known = [figure for figure in figures if figure is not None]
     return combine(known) if known else None
 

@@ -32,7 +32,7 @@ class Replica(ABC):
         """Create and start, logging each step; returns the loopback port. DeploymentError when it cannot."""
 
     @abstractmethod
-    def ended(self) -> str | None:
+    def end_reason(self) -> str | None:
         """Why it is no longer running; None while it is."""
 
     @abstractmethod
@@ -44,19 +44,19 @@ class Replica(ABC):
         """End and delete it."""
 
     @abstractmethod
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """After remove: whether nothing of it is left, by the word of whoever ran it."""
 
-    def heard(self, line: bytes) -> None:
-        """One line of its standard output, from any thread."""
-        if found := marks.parse(line):
-            self.log.write(found[0], self.name, found[1])
+    def hear(self, line: bytes) -> None:
+        """Log the mark that a line of its standard output may be, from any thread."""
+        if mark := marks.parse(line):
+            self.log.write(mark[0], self.name, mark[1])
 
     def wait_until_ready(self, port: int) -> None:
         """Ask until it answers. DeploymentError when it ends first or takes too long."""
         deadline = now_ns() + int(READY_LIMIT_S * 1e9)
-        while not _answers(port, READY_LIMIT_S):
-            if why := self.ended():
+        while not _is_answering(port, READY_LIMIT_S):
+            if why := self.end_reason():
                 raise DeploymentError(f"replica {self.name} ended before it answered: {why}")
             if now_ns() > deadline:
                 raise DeploymentError(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
@@ -86,7 +86,7 @@ class ServiceDeployment:
         self._log = EventLog(self._folder / "events.jsonl")
         self._reader = EventReader(self._folder / "events.jsonl")
         self._replicas: list[Replica] = []
-        self._numbered = 0
+        self._count = 0
         self._log.write("open")
         try:
             for _ in range(order.replicas):
@@ -100,7 +100,7 @@ class ServiceDeployment:
         self._add(for_request=True)
 
     def scale_out(self) -> Endpoint:
-        """One more replica beside the others."""
+        """Start one more replica beside the others; where it answers."""
         self._add(for_request=True)
         return self.endpoints[-1]
 
@@ -116,19 +116,22 @@ class ServiceDeployment:
         while self._replicas:  # one that cannot be removed stays listed: the next try begins with it
             self._remove(self._replicas[-1])
             removed.append(self._replicas.pop())
-        self._replicas = [replica for replica in removed if not replica.gone()]
+        self._replicas = [replica for replica in removed if not replica.is_gone()]
         if self._replicas:
-            raise DeploymentError(f"replicas are left after they were removed: {[one.name for one in self._replicas]}")
+            raise DeploymentError(
+                f"replicas are left after they were removed: {[replica.name for replica in self._replicas]}"
+            )
 
     def usage(self) -> list[UnitUsage]:
-        """From the kernel, for each replica."""
-        found = [(replica.name, replica.usage()) for replica in list(self._replicas)]
+        """What the kernel counts for each replica."""
+        usages = [(replica.name, replica.usage()) for replica in list(self._replicas)]
         return [
-            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns) for unit, use in found
+            UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns)
+            for unit, use in usages
         ]
 
     def events(self) -> list[Event]:
-        """What was started and stopped."""
+        """Everything that was started and stopped so far."""
         return self._reader.read()
 
     def describe(self) -> dict[str, Any]:
@@ -146,8 +149,8 @@ class ServiceDeployment:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _add(self, for_request: bool) -> None:
-        self._numbered += 1
-        replica = self._new(f"{self._numbered:04d}", self._log)
+        self._count += 1
+        replica = self._new(f"{self._count:04d}", self._log)
         if self._archive is not None:
             self._log.write("load", replica.name)
             self._archive.load()
@@ -159,14 +162,14 @@ class ServiceDeployment:
         self.endpoints += (Endpoint("127.0.0.1", port, PATH),)
 
     def _remove(self, replica: Replica) -> None:
-        if why := replica.ended():
+        if why := replica.end_reason():
             self._log.write("died", replica.name, why=why)
         usage = replica.usage()
         replica.remove()
         self._log.write("removed", replica.name, **vars(usage))
 
 
-def _answers(port: int, timeout_s: float) -> bool:
+def _is_answering(port: int, timeout_s: float) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
         connection.request("GET", "/")

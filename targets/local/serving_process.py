@@ -15,29 +15,29 @@ class ServingProcess:
     """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started."""
 
     def __init__(
-        self, module: str, environment: dict[str, str], connection: socket.socket, heard: Callable[[bytes], object]
+        self, module: str, environment: dict[str, str], connection: socket.socket, hear: Callable[[bytes], object]
     ) -> None:
-        held, leash = os.pipe()
+        inherited_end, leash = os.pipe()
         # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
         self._leash = FileIO(leash, "w")
-        descriptors = {"FROSTLINE_SOCKET_FD": str(connection.fileno()), "FROSTLINE_LEASH_FD": str(held)}
+        descriptors = {"FROSTLINE_SOCKET_FD": str(connection.fileno()), "FROSTLINE_LEASH_FD": str(inherited_end)}
         try:
             self._process = subprocess.Popen(
                 [interpreter(), "-s", "-m", module],
                 env=environment | descriptors,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                pass_fds=(connection.fileno(), held),
+                pass_fds=(connection.fileno(), inherited_end),
                 start_new_session=True,
             )
             assert self._process.stdout is not None
-            threading.Thread(target=_listen, args=(self._process.stdout, heard), daemon=True).start()
+            threading.Thread(target=_listen, args=(self._process.stdout, hear), daemon=True).start()
         except BaseException:
             self._leash.close()
             raise
         finally:
             connection.close()
-            os.close(held)
+            os.close(inherited_end)
 
     @property
     def pid(self) -> int:
@@ -56,7 +56,7 @@ class ServingProcess:
         self._leash.close()
 
 
-def _listen(output: IO[bytes], heard: Callable[[bytes], object]) -> None:
+def _listen(output: IO[bytes], hear: Callable[[bytes], object]) -> None:
     with output:
         for line in output:
-            heard(line)
+            hear(line)

@@ -8,7 +8,7 @@ from typing import Any
 
 from targets.contract import DeploymentError
 from targets.ownership import Owner
-from targets.packaging.cache import assembled, cache_root
+from targets.packaging.cache import assemble, cache_root
 from targets.packaging.engine import engine_errors, find_image
 
 ARCHIVE = "image.tar"
@@ -57,7 +57,10 @@ class ImageArchive:
             self.client.images.load(file)
 
     def restore(self) -> None:
-        """As it was before the first `forget`: loaded, with its other tags (an anchor has one). No part of a start."""
+        """Make the image what it was before the first `forget`: loaded, with its other tags.
+
+        An anchor has one. This is no part of a start.
+        """
         self.load()
         image = find_image(self.client, self.reference)
         if image is None:
@@ -71,7 +74,7 @@ class ImageArchive:
 def bring_back(client: Any) -> list[str]:
     """Load what a killed run left absent, with all its tags (an anchor's may be among them); a line for each image."""
     lines = []
-    for path in sorted(archives().glob(f"*/{MARK}")):
+    for path in sorted(archive_folder().glob(f"*/{MARK}")):
         try:
             mark = json.loads(path.read_text())
             owner, reference, tags = Owner.parse(mark["owner"]), mark["reference"], set(mark["tags"])
@@ -88,22 +91,22 @@ def bring_back(client: Any) -> list[str]:
     return lines
 
 
-def archives() -> Path:
-    """Where they are kept; it may not exist."""
+def archive_folder() -> Path:
+    """The folder of the archives; it may not exist."""
     return cache_root() / "archives"
 
 
-def archive_of(client: Any, reference: str) -> ImageArchive:
+def archive_image(client: Any, reference: str) -> ImageArchive:
     """Save an image into the cache under this reference, unless one of the same id is there."""
     image = find_image(client, reference)
     if image is None:
         raise DeploymentError(f"image {reference} is not there: package the workload first")
-    named = hashlib.sha256(reference.encode()).hexdigest()[:12]  # loading brings back the one tag that it was saved by
-    entry = archives() / f"{str(image.id).replace(':', '-')}-{named}"
+    tag_hash = hashlib.sha256(reference.encode()).hexdigest()[:12]  # loading brings back the tag that it was saved by
+    entry = archive_folder() / f"{str(image.id).replace(':', '-')}-{tag_hash}"
     if not entry.is_dir():
         with (
             engine_errors(f"saving image {reference}"),
-            assembled(entry) as draft,
+            assemble(entry) as draft,
             (draft / ARCHIVE).open("wb") as file,
         ):
             file.writelines(image.save(chunk_size=SAVE_CHUNK_BYTES, named=reference))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.contract import DeploymentError
-from targets.packaging.cache import assembled, cache_root
+from targets.packaging.cache import assemble, cache_root
 from targets.packaging.engine import engine_errors, find_image
 from targets.packaging.wheelhouse import last_lines
 
@@ -35,19 +35,19 @@ def bootstrap(client: Any, machine: str, say: Callable[[str], None]) -> Any:
 
     `machine` is "x86_64" or "aarch64". The archive is kept in the cache. Raises DeploymentError.
     """
-    kept = cache_root() / "bases" / f"{SUITE}-{machine}"
-    if not kept.is_dir():
+    entry = cache_root() / "bases" / f"{SUITE}-{machine}"
+    if not entry.is_dir():
         say("bootstrapping a Debian 12 base with mmdebstrap (about a minute)…")
-        with assembled(kept) as draft:
+        with assemble(entry) as draft:
             _run_mmdebstrap(draft / "base.tar", ARCHITECTURES[machine])
     say(f"importing {STAND_IN}…")
-    with engine_errors(f"importing {kept / 'base.tar'}"):
+    with engine_errors(f"importing {entry / 'base.tar'}"):
         changes = [f"LABEL {BASE_LABEL}={SUITE}", "ENV LANG=C.UTF-8"]
-        told = client.api.import_image_from_file(str(kept / "base.tar"), *STAND_IN.split(":"), changes=changes)
+        output = client.api.import_image_from_file(str(entry / "base.tar"), *STAND_IN.split(":"), changes=changes)
         image = find_image(client, STAND_IN)
     if image is None:
         raise DeploymentError(
-            f"the engine did not import {kept / 'base.tar'}; remove {kept} and try again\n{last_lines(told)}"
+            f"the engine did not import {entry / 'base.tar'}; remove {entry} and try again\n{last_lines(output)}"
         )
     return image
 
@@ -57,11 +57,11 @@ def _run_mmdebstrap(archive: Path, architecture: str) -> None:
     command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in UNREAD]
     command += [f"--include={','.join(PACKAGES)}", SUITE, str(archive)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=BOOTSTRAP_TIMEOUT_S)
+        process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=BOOTSTRAP_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise DeploymentError(f"mmdebstrap took more than {BOOTSTRAP_TIMEOUT_S} s; check the Debian mirror") from error
-    if done.returncode:
+    if process.returncode:
         raise DeploymentError(
             "mmdebstrap could not make a Debian base; check the network and the Debian mirror\n"
-            f"{last_lines(done.stderr)}"
+            f"{last_lines(process.stderr)}"
         )

@@ -16,12 +16,12 @@ FREE_BYTES_NEEDED = 2 * 1024**3
 
 def cache_root() -> Path:
     """The cache folder: $FROSTLINE_CACHE, else .cache/frostline in the home folder. It may not exist yet."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser().absolute() if chosen else Path.home() / ".cache" / "frostline"
+    folder = os.environ.get(CACHE_VARIABLE)
+    return Path(folder).expanduser().absolute() if folder else Path.home() / ".cache" / "frostline"
 
 
 @contextmanager
-def assembled(entry: Path) -> Iterator[Path]:
+def assemble(entry: Path) -> Iterator[Path]:
     """An empty folder that becomes `entry` when the block succeeds and is removed when it does not.
 
     Raises DeploymentError when the folder cannot be written or its disk is nearly full.
@@ -36,14 +36,14 @@ def assembled(entry: Path) -> Iterator[Path]:
         ) from error
     try:
         yield draft
-        _settle(draft, entry)
+        _put_in_place(draft, entry)
     except OSError as error:
         raise DeploymentError(f"{entry} cannot be made: {error}; check the disk or set {CACHE_VARIABLE}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def _settle(draft: Path, entry: Path) -> None:
+def _put_in_place(draft: Path, entry: Path) -> None:
     try:
         draft.replace(entry)
     except OSError:

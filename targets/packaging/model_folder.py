@@ -18,11 +18,11 @@ def model_dir_problems(workload: Workload, model_dir: Path | None) -> list[str]:
         return [f"model directory {model_dir} {kind}; name a folder that holds {', '.join(workload.model_files)}"]
     if not os.access(model_dir, os.R_OK | os.X_OK):
         return [f"model directory {model_dir} cannot be read; give yourself read permission on it"]
-    needed = [_needed(model_dir / name) for name in workload.model_files]
+    missing = [_needed_file_problem(model_dir / name) for name in workload.model_files]
     present = [
         path for path in model_paths(model_dir).values() if str(path.relative_to(model_dir)) not in workload.model_files
     ]
-    return [problem for problem in [*needed, *map(_unreadable, present)] if problem]
+    return [problem for problem in [*missing, *map(_file_problem, present)] if problem]
 
 
 def model_paths(model_dir: Path) -> dict[str, Path]:
@@ -30,16 +30,16 @@ def model_paths(model_dir: Path) -> dict[str, Path]:
 
     A link to a folder is listed too, as itself: it is not followed, and model_dir_problems names it.
     """
-    found: list[Path] = []
+    paths: list[Path] = []
     for folder, folders, names in os.walk(model_dir):
         here = Path(folder)
-        found += [here / name for name in names]
-        found += [here / name for name in folders if (here / name).is_symlink()]
-    return {path.relative_to(model_dir).as_posix(): path for path in sorted(found)}
+        paths += [here / name for name in names]
+        paths += [here / name for name in folders if (here / name).is_symlink()]
+    return {path.relative_to(model_dir).as_posix(): path for path in sorted(paths)}
 
 
 def model_sha256(model_dir: Path) -> str:
-    """Of every file's name and content: the same model in another folder is the same."""
+    """The digest of every file's name and content: the same model in another folder is the same."""
     digest = hashlib.sha256()
     for name, path in model_paths(model_dir).items():
         with path.open("rb") as file:
@@ -47,13 +47,13 @@ def model_sha256(model_dir: Path) -> str:
     return digest.hexdigest()
 
 
-def _needed(path: Path) -> str | None:
+def _needed_file_problem(path: Path) -> str | None:
     if not path.exists():
         return f"model file {path} is missing; put it there"
-    return _unreadable(path)
+    return _file_problem(path)
 
 
-def _unreadable(path: Path) -> str | None:
+def _file_problem(path: Path) -> str | None:
     if not path.is_file():
         return f"model file {path} is not a regular file; replace it by one or remove it"
     if not os.access(path, os.R_OK):

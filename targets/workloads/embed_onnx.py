@@ -23,15 +23,15 @@ NORM_TOLERANCE = 1e-3
 @cache
 def texts() -> dict[str, str]:
     """Our own sentences, by name: from two words to one that is longer than MAX_TOKENS."""
-    found: dict[str, str] = json.loads((SAMPLES / "texts.json").read_text(encoding="utf-8"))
-    return found
+    texts: dict[str, str] = json.loads((SAMPLES / "texts.json").read_text(encoding="utf-8"))
+    return texts
 
 
 @cache
 def reference_vectors() -> dict[str, list[float]]:
     """The right answer for each text: unit vectors of DIMENSIONS numbers."""
-    found: dict[str, list[float]] = json.loads((SAMPLES / "reference.json").read_text(encoding="utf-8"))["vectors"]
-    return found
+    vectors: dict[str, list[float]] = json.loads((SAMPLES / "reference.json").read_text(encoding="utf-8"))["vectors"]
+    return vectors
 
 
 def model_paths(model_dir: Path | None) -> dict[str, Path]:
@@ -58,7 +58,7 @@ def text_of(request: dict[str, Any]) -> str:
     return text
 
 
-def malformed(answer: Any, dimensions: int | None) -> str | None:
+def form_problem(answer: Any, dimensions: int | None) -> str | None:
     """Why `answer` is not {"vector": unit vector, "dimensions": its length}; None when it is. Any length when None."""
     if not isinstance(answer, dict) or set(answer) != {"vector", "dimensions"}:
         return f'answer is {type(answer).__name__}, not an object with just "vector" and "dimensions"'
@@ -66,9 +66,9 @@ def malformed(answer: Any, dimensions: int | None) -> str | None:
     if not isinstance(vector, list) or not vector:
         return f'"vector" is {type(vector).__name__}, not a list of numbers'
     # Bounds first: an integer of any length may come in, and only a small one can become a float.
-    strange = [at for at, value in enumerate(vector) if type(value) not in (int, float) or not -2 <= value <= 2]
-    if strange:
-        return f'"vector" has {len(strange)} entries that are no numbers from -2 to 2, the first at {strange[0]}'
+    wrong_at = [at for at, value in enumerate(vector) if type(value) not in (int, float) or not -2 <= value <= 2]
+    if wrong_at:
+        return f'"vector" has {len(wrong_at)} entries that are no numbers from -2 to 2, the first at {wrong_at[0]}'
     if type(answer["dimensions"]) is not int or answer["dimensions"] != len(vector):
         return f'"dimensions" is not the vector\'s length, {len(vector)}'
     if dimensions is not None and len(vector) != dimensions:
@@ -108,7 +108,7 @@ class EmbedOnnx:
         with phase("weights"):
             paths = model_paths(model_dir)
             session = cpu_session(onnxruntime, paths["model.onnx"], threads)
-            wanted = {entry.name for entry in session.get_inputs()}
+            input_names = {entry.name for entry in session.get_inputs()}
 
         with phase("tokenizer"):
             tokenizer = Tokenizer.from_file(str(paths["tokenizer.json"]))
@@ -122,7 +122,7 @@ class EmbedOnnx:
                 "attention_mask": encoded.attention_mask,
                 "token_type_ids": encoded.type_ids,
             }
-            inputs = {name: np.array([part], dtype=np.int64) for name, part in parts.items() if name in wanted}
+            inputs = {name: np.array([part], dtype=np.int64) for name, part in parts.items() if name in input_names}
             hidden = session.run(None, inputs)[0][0]
             mask = np.array(encoded.attention_mask, dtype=np.float32)
             mean = mask @ hidden / mask.sum()
@@ -137,7 +137,7 @@ class EmbedOnnx:
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
         """None when the vector points where the reference does; with a user's own model any unit vector."""
-        fault = malformed(answer, None if own_model else DIMENSIONS)
+        fault = form_problem(answer, None if own_model else DIMENSIONS)
         if fault or own_model:
             return fault
         reference = reference_vectors().get(payload.name)

@@ -55,20 +55,20 @@ class Settings:
     """How much longer the first start of these units takes; a repeated one is as fast as the others."""
 
 
-def settings_of(given: Mapping[str, Any]) -> Settings:
+def read_settings(settings: Mapping[str, Any]) -> Settings:
     """Check a mapping. ValueError with every problem, each naming the field, the value and what it may be."""
     known = {field.name: field.default for field in fields(Settings)}
-    problems = [f"{name} is not one of: {', '.join(known)}" for name in given if name not in known]
-    found: dict[str, Any] = {}
-    for name in (name for name in given if name in known):
+    problems = [f"{name} is not one of: {', '.join(known)}" for name in settings if name not in known]
+    values: dict[str, Any] = {}
+    for name in (name for name in settings if name in known):
         read = _indices if isinstance(known[name], tuple) else _number
         try:
-            found[name] = read(name, given[name])
+            values[name] = read(name, settings[name])
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise ValueError("\n".join(problems))
-    return Settings(**found)
+    return Settings(**values)
 
 
 def _number(name: str, value: Any) -> float:
@@ -122,7 +122,7 @@ class Ledger:
         self.write("entered", pid=os.getpid())
 
     def write(self, kind: str, **facts: Any) -> None:
-        """One line."""
+        """Append one line."""
         if self._file is not None:
             self._file.write(json.dumps({"kind": kind, "at_ns": now_ns(), **facts}).encode() + b"\n")
 
@@ -153,7 +153,7 @@ class Handler:
         if fault == "crash":
             os._exit(CRASH_STATUS)
         if fault == "overrun":
-            _touched(int(self.settings.overrun_mb * MB))
+            _touch_memory(int(self.settings.overrun_mb * MB))
         _until(begun_ns, self.settings.hang_ms if fault == "hang" else request["handler_ms"])
         self.ledger.write("ended", request=number)
         if fault == "fail":
@@ -161,8 +161,8 @@ class Handler:
         return {"request": -1 - number if fault == "wrong" else number}
 
     def _spend(self, phase: Phase, name: str, ms: float, work: Callable[[], None] | None = None) -> None:
-        stamped: AbstractContextManager[None] = phase(name) if ms else nullcontext()
-        with stamped:
+        stamp: AbstractContextManager[None] = phase(name) if ms else nullcontext()
+        with stamp:
             begun_ns = now_ns()
             if work is not None:
                 work()
@@ -172,14 +172,14 @@ class Handler:
             self.ledger.write("phase", name=name, begun_ns=begun_ns, ended_ns=ended_ns)
 
     def _allocate(self) -> None:
-        self.weights = _touched(int(self.settings.memory_mb * MB))
+        self.weights = _touch_memory(int(self.settings.memory_mb * MB))
 
 
 def _unit() -> int:
     return int(os.environ.get("FROSTLINE_UNIT", "0"))
 
 
-def _touched(size: int) -> bytearray:
+def _touch_memory(size: int) -> bytearray:
     memory = bytearray(size)
     for at in range(0, size, PAGE):
         memory[at] = 1
@@ -204,9 +204,9 @@ class KnownTruth:
     def __init__(self, settings: Settings | None = None) -> None:
         self.settings = settings or Settings()
 
-    def configured(self, settings: Mapping[str, Any]) -> "KnownTruth":
+    def configure(self, settings: Mapping[str, Any]) -> "KnownTruth":
         """The same with these settings. ValueError with every problem."""
-        return KnownTruth(settings_of(settings))
+        return KnownTruth(read_settings(settings))
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
         """Spend each phase's time. ValueError when a model is given."""
@@ -217,15 +217,15 @@ class KnownTruth:
     def payloads(self) -> Sequence[Payload]:
         """One command for each request number, in order."""
         commands = (command(self.settings, request) for request in range(int(self.settings.requests)))
-        return [Payload(f"command-{one.request}", json.dumps(asdict(one)).encode()) for one in commands]
+        return [Payload(f"command-{order.request}", json.dumps(asdict(order)).encode()) for order in commands]
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
         """None when the answer gives back the request's number."""
         number = json.loads(payload.body)["request"]
-        given = answer.get("request") if isinstance(answer, dict) else None
-        if type(given) is not int:
+        answered_number = answer.get("request") if isinstance(answer, dict) else None
+        if type(answered_number) is not int:
             return f"asked as {number}, answered {type(answer).__name__} without a number"
-        return None if given == number else f"asked as {number}, answered as another"
+        return None if answered_number == number else f"asked as {number}, answered as another"
 
 
 WORKLOAD = KnownTruth()

@@ -6,7 +6,7 @@ from typing import Any
 from harness.analysis.table import summarise
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome
-from targets.workloads.known_truth import command, settings_of
+from targets.workloads.known_truth import command, read_settings
 from tests.e2e.bench import Bench, assert_valid
 
 PROCESS = ("process-service", "process-lambda")
@@ -20,7 +20,7 @@ def truth(**settings: Any) -> list[dict[str, Any]]:
 
 def faulty(fault: str, n: int, **settings: Any) -> set[int]:
     """Which of the first `n` requests were told to go wrong in this way."""
-    known = settings_of(settings)
+    known = read_settings(settings)
     return {request for request in range(n) if command(known, request).fault == fault}
 
 

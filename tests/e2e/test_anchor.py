@@ -10,7 +10,7 @@ import yaml
 from harness.record.folder import RunFolder
 from targets.ownership import IMAGE_LABEL
 from targets.packaging.anchor import REPOSITORY
-from targets.packaging.archive import archives
+from targets.packaging.archive import archive_folder
 from targets.packaging.cache import cache_root
 from tests.e2e.bench import Bench, assert_valid
 from tests.e2e.private_engine import PrivateEngine
@@ -37,7 +37,7 @@ def apart(bench: Bench, engine: PrivateEngine) -> dict[str, str]:
     cache = bench.folder / "cache"
     cache.mkdir()
     for entry in cache_root().iterdir():
-        if entry.name != archives().name:
+        if entry.name != archive_folder().name:
             (cache / entry.name).symlink_to(entry)
     return {"DOCKER_HOST": engine.host, "FROSTLINE_CACHE": str(cache)}
 

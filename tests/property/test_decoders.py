@@ -176,7 +176,7 @@ def test_events(tmp_path):
         with path.open("ab") as file:
             file.write(rest.replace(b"\n", b""))
         assert len(reader.read()) == len(given)
-        assert set(reader.living()) <= {unit for _, unit, *_ in given}
+        assert set(reader.living_units()) <= {unit for _, unit, *_ in given}
         tally.count(parsed=True)
 
     check()

@@ -36,7 +36,7 @@ def test_what_is_written_is_read(path, log):
 def test_before_anything_is_written_there_is_nothing(path):
     reader = EventReader(path)
     assert reader.read() == []
-    assert reader.living() == {}
+    assert reader.living_units() == {}
     with closing(EventLog(path)) as log:
         log.write("open")
     log.write("close")
@@ -71,9 +71,9 @@ def test_living_are_those_started_and_not_removed(path, log):
     log.write("throttled", reason="x")
     log.write("removed", "0001")
     log.write("died", "0002")
-    assert {unit: event["pid"] for unit, event in reader.living().items()} == {"0003": 3}
+    assert {unit: event["pid"] for unit, event in reader.living_units().items()} == {"0003": 3}
     log.write("started", "0003", pid=33)
-    assert reader.living()["0003"]["pid"] == 33
+    assert reader.living_units()["0003"]["pid"] == 33
 
 
 def test_two_threads_read_no_event_twice(path, log):
@@ -82,7 +82,7 @@ def test_two_threads_read_no_event_twice(path, log):
 
     def follow():
         while not ended.is_set():
-            reader.living()
+            reader.living_units()
 
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

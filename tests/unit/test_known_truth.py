@@ -12,16 +12,16 @@ from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.selftest.ledger import most_at_once, read_ledger
 from targets.local.processes import CODE
-from targets.workloads.known_truth import CRASH_STATUS, command, settings_of
+from targets.workloads.known_truth import CRASH_STATUS, command, read_settings
 
 FIELDS = {"name": "truth", "question": "?", "targets": ["process-lambda"], "profiles": []}
 
 
 def test_commands_are_drawn_from_seed_and_number_alone():
-    settings = settings_of({"seed": 3, "fail_share": 0.1, "wrong_share": 0.2, "handler_ms": 8, "handler_sigma": 0.5})
+    settings = read_settings({"seed": 3, "fail_share": 0.1, "wrong_share": 0.2, "handler_ms": 8, "handler_sigma": 0.5})
     drawn = [command(settings, request) for request in range(4000)]
     assert drawn == [command(settings, request) for request in range(4000)]
-    assert drawn != [command(settings_of({"seed": 4, "handler_sigma": 0.5}), request) for request in range(4000)]
+    assert drawn != [command(read_settings({"seed": 4, "handler_sigma": 0.5}), request) for request in range(4000)]
     shares = {fault: sum(one.fault == fault for one in drawn) / len(drawn) for fault in ("fail", "wrong", None)}
     assert shares["fail"] == pytest.approx(0.1, abs=0.02) and shares["wrong"] == pytest.approx(0.2, abs=0.03)
     times = sorted(one.handler_ms for one in drawn)
@@ -31,7 +31,7 @@ def test_commands_are_drawn_from_seed_and_number_alone():
 
 
 def test_named_requests_go_wrong_as_named():
-    settings = settings_of({"hang": [1], "crash": [2], "overrun": [3], "fail_share": 1})
+    settings = read_settings({"hang": [1], "crash": [2], "overrun": [3], "fail_share": 1})
     assert [command(settings, request).fault for request in range(5)] == ["fail", "hang", "crash", "overrun", "fail"]
 
 

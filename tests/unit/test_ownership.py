@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from targets.local.process_lambda import _gone
+from targets.local.process_lambda import _is_gone
 from targets.ownership import (
     EXPIRES_LABEL,
     OWNER_LABEL,
@@ -83,11 +83,11 @@ def test_a_sandbox_is_gone_once_another_process_has_its_pid():
         "pid": os.getpid(),
         "process_started": start_time(os.getpid()),
     }
-    assert not _gone(own)
-    assert _gone({**own, "process_started": "1"})
+    assert not _is_gone(own)
+    assert _is_gone({**own, "process_started": "1"})
     owner, child = owner_of_child()
     dead = {**own, "pid": owner.pid, "process_started": owner.started}
-    assert not _gone(dead)
+    assert not _is_gone(dead)
     child.kill()
     child.communicate()
-    assert _gone(dead)
+    assert _is_gone(dead)

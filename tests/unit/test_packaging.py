@@ -97,11 +97,11 @@ def test_cache_root_follows_the_variable_and_else_the_home_folder(monkeypatch, t
 
 def test_a_cache_entry_is_complete_or_absent(own_cache):
     entry = own_cache / "things" / "one"
-    with pytest.raises(ZeroDivisionError), cache.assembled(entry) as draft:
+    with pytest.raises(ZeroDivisionError), cache.assemble(entry) as draft:
         (draft / "half").write_text("half")
         raise ZeroDivisionError
     assert not entry.exists() and not leftovers(own_cache)
-    with cache.assembled(entry) as draft:
+    with cache.assemble(entry) as draft:
         (draft / "whole").write_text("whole")
         assert not entry.exists()
     assert (entry / "whole").read_text() == "whole" and not leftovers(own_cache)
@@ -109,23 +109,23 @@ def test_a_cache_entry_is_complete_or_absent(own_cache):
 
 def test_the_first_of_two_processes_that_make_one_entry_wins(own_cache):
     entry = own_cache / "one"
-    with cache.assembled(entry) as slow:
+    with cache.assemble(entry) as slow:
         (slow / "file").write_text("slow")
-        with cache.assembled(entry) as fast:
+        with cache.assemble(entry) as fast:
             (fast / "file").write_text("fast")
     assert (entry / "file").read_text() == "fast" and not leftovers(own_cache)
 
 
 def test_a_full_disk_names_the_folder_and_the_fix(own_cache, monkeypatch):
     monkeypatch.setattr(cache, "FREE_BYTES_NEEDED", 1 << 62)
-    with pytest.raises(DeploymentError, match="FROSTLINE_CACHE") as raised, cache.assembled(own_cache / "sites" / "x"):
+    with pytest.raises(DeploymentError, match="FROSTLINE_CACHE") as raised, cache.assemble(own_cache / "sites" / "x"):
         pytest.fail("the block must not run")
     assert str(own_cache / "sites") in str(raised.value) and "GiB free" in str(raised.value)
 
 
 def test_a_cache_that_cannot_be_written_names_the_folder_and_the_fix(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DeploymentError, match="set FROSTLINE_CACHE"), cache.assembled(tmp_path / "file" / "x"):
+    with pytest.raises(DeploymentError, match="set FROSTLINE_CACHE"), cache.assemble(tmp_path / "file" / "x"):
         pytest.fail("the block must not run")
 
 
@@ -236,7 +236,7 @@ def test_an_emulator_that_was_changed_in_the_cache_is_refused(own_cache):
     kept.mkdir(parents=True)
     (kept / "aws-lambda-rie").write_bytes(b"something else")
     with pytest.raises(DeploymentError, match="was changed"):
-        emulator.emulator(PYTHON_312, lambda line: None)
+        emulator.fetch_emulator(PYTHON_312, lambda line: None)
 
 
 class Classifier(Probe):

@@ -31,15 +31,15 @@ class Script(Sandbox):
         await self.bench.created.wait()
         if self.name in self.bench.refused:
             raise SandboxDied("the engine refused")
-        self.span("create", 0)
+        self.log_step("create", 0)
 
     async def start(self):
         await self.bench.started.wait()
         self.starts += 1
         self.running = True
-        self.span("start", 0)
+        self.log_step("start", 0)
         if self.starts > self.bench.slow_inits:
-            self._marked("init_end", now_ns())
+            self._take_mark("init_end", now_ns())
 
     async def invoke(self, body):
         if not self.init_ended.is_set():
@@ -263,7 +263,7 @@ def test_dropping_the_pool_makes_the_next_request_cold(play):
         assert await bench.pool.drop_all() == 3
         assert bench.pool.size == 0
         assert bench.events().count("removed") == 3
-        assert bench.reader.living() == {}
+        assert bench.reader.living_units() == {}
         assert (await bench.ask())[1]["started_for_request"] is True
         assert await bench.pool.drop_all() == 1
         assert await bench.pool.drop_all() == 0
@@ -422,9 +422,9 @@ def test_the_last_word_of_a_killed_runtime_does_not_end_the_next_ones_init(tmp_p
         bench = Bench(tmp_path)
         sandbox = bench.new("0001", bench.log)
         sandbox.begun_ns = now_ns()
-        sandbox._marked("init_end", sandbox.begun_ns - 1)
+        sandbox._take_mark("init_end", sandbox.begun_ns - 1)
         assert not sandbox.init_ended.is_set()
-        sandbox._marked("init_end", sandbox.begun_ns + 1)
+        sandbox._take_mark("init_end", sandbox.begun_ns + 1)
         assert sandbox.init_ended.is_set()
         bench.log.close()
 

@@ -294,7 +294,7 @@ def test_an_image_with_an_anchors_tag_is_wholly_absent_and_gets_its_tag_back(tmp
 
 
 def test_an_image_that_a_killed_run_left_absent_comes_back_with_all_its_tags(tmp_path, monkeypatch):
-    monkeypatch.setattr(archiving, "archives", lambda: tmp_path)
+    monkeypatch.setattr(archiving, "archive_folder", lambda: tmp_path)
     place = tmp_path / "entry"
     place.mkdir()
     (place / "image.tar").touch()
