@@ -10,11 +10,12 @@ import socket
 import statistics
 import sys
 import time
+from typing import Any
 
 import httptools
 
 import targets
-from targets.contract import Order, Package, Sizing
+from targets.contract import Deployment, Order, Package, Sizing
 from targets.local import containers
 from targets.ownership import Owner, labels
 from targets.packaging.image import FUNCTION_COMMAND
@@ -58,7 +59,7 @@ class Caller:
         return statistics.median(took)
 
 
-def bare(package: Package, order: Order, number: str):
+def bare(package: Package, order: Order, number: str) -> tuple[Any, int]:
     """Create, start and reach one emulator by the SDK alone; returns (container, port)."""
     client = containers.engine()
     environment = {**containers.serving_environment(package, order), "FROSTLINE_UNIT": number}
@@ -93,7 +94,7 @@ def bare_cold(package: Package, order: Order, number: int, body: bytes) -> float
     return took * 1e3
 
 
-def front_cold(deployment, name: str, body: bytes) -> float:
+def front_cold(deployment: Deployment, name: str, body: bytes) -> float:
     deployment.make_cold()
     begun = time.perf_counter()
     Caller(deployment.endpoints[0].port, name, body).ask()
@@ -124,8 +125,8 @@ def measure() -> list[str]:
     print(f"warm p50, {PASSES} alternating passes of {WARM_REQUESTS}: front {fronts:.3f} ms, emulator {directs:.3f} ms")
     print(f"added in a pass: median {added:.3f} ms, least {least:.3f}, most {most:.3f}")
     print(f"{'start':>6} {'front ms':>10} {'SDK ms':>12}   (cold, create to first answer)")
-    for number, (front, direct) in enumerate(cold, 1):
-        print(f"{number:>6} {front:>10.1f} {direct:>12.1f}")
+    for number, (front_ms, direct_ms) in enumerate(cold, 1):
+        print(f"{number:>6} {front_ms:>10.1f} {direct_ms:>12.1f}")
     result = {"warm_added_ms": round(added, 3), "cold_ratio": round(ratio, 3), "bounds": [WARM_BOUND_MS, COLD_BOUND]}
     print(json.dumps(result))
     problems = [] if added <= WARM_BOUND_MS else [f"warm: {added:.3f} ms added, bound {WARM_BOUND_MS} ms"]

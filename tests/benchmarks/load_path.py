@@ -11,7 +11,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,14 +61,15 @@ def placed(core: int) -> None:
         print("note: real-time priority is refused; both generators run at normal priority")
 
 
-def frostline(port: int, rate: int, seconds: int) -> dict:
+def frostline(port: int, rate: int, seconds: int) -> dict[str, Any]:
     command = [sys.executable, "-c", "from harness.cli import main; main()", "load", f"http://127.0.0.1:{port}/"]
     command += ["--rate", str(rate), "--seconds", str(seconds), "--format", "json"]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=lambda: placed(0))
-    return json.loads(done.stdout)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
 
 
-def k6(port: int, rate: int, seconds: int) -> dict:
+def k6(port: int, rate: int, seconds: int) -> dict[str, Any]:
     binary = shutil.which("k6", path=str(Path(sys.executable).parent)) or shutil.which("k6")
     if binary is None:
         sys.exit("k6 is not installed: make install-dev")
@@ -143,5 +146,5 @@ def stall() -> list[str]:
 
 
 if __name__ == "__main__":
-    codes = [settled(lambda rate=rate: compare(rate)) for rate in LAG_BOUNDS_MS] + [settled(stall)]
+    codes = [settled(partial(compare, rate)) for rate in LAG_BOUNDS_MS] + [settled(stall)]
     sys.exit(1 if 1 in codes else max(codes))
