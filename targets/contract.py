@@ -229,7 +229,10 @@ class Deployment(Protocol):
         """What each living unit uses now."""
 
     def events(self) -> list[Event]:
-        """Everything that was started, initialised and stopped so far, oldest first."""
+        """Everything that was started, initialised and stopped so far, in the order in which the platform noted it.
+
+        `at_ns` says when it happened: what a unit stamped itself may be noted after something later.
+        """
 
     def describe(self) -> dict[str, Any]:
         """Facts for the result: limits in force, settings, versions."""

@@ -40,7 +40,7 @@ class EventReader:
         self._lock = threading.Lock()
 
     def read(self) -> list[Event]:
-        """All events so far, oldest first; a line that is still being written waits for the next call."""
+        """All events so far, in the order of writing; a line that is still being written waits for the next call."""
         with self._lock:
             if self.path.exists():
                 with self.path.open("rb") as file:
