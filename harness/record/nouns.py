@@ -71,9 +71,14 @@ Count = Annotated[int, Field(ge=0)]
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ValueError(f"{quote(value)} is not accepted: a finite number is")
-    return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        accepted = -(2**63) <= value < 2**63  # a longer one becomes no float: isfinite would raise OverflowError
+    else:
+        accepted = isinstance(value, float) and math.isfinite(value)
+    if not accepted:
+        raise ValueError(f"{quote(value)} is not accepted: a finite number is, within 64 bits")
+    number: float = value
+    return number
 
 
 Number = Annotated[float, PlainValidator(_number)]
