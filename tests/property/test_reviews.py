@@ -92,5 +92,5 @@ def test_yaml_that_nobody_would_write_by_accident(tmp_path, front):
 def test_a_number_of_a_case_that_no_run_would_hold(tmp_path, number):
     file = tmp_path / "2026-Q4_quickstart.md"
     file.write_text(TEXT.replace('"rate": 4.0', f'"rate": {number}'))
-    with pytest.raises(UsageError, match="rate: .* is not accepted: a finite number is, within 64 bits"):
+    with pytest.raises(UsageError, match=r"rate: .* is not accepted: a finite number is, within 64 bits"):
         read_review(file)
