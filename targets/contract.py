@@ -217,13 +217,17 @@ class Deployment(Protocol):
     endpoints: tuple[Endpoint, ...]
 
     def wake(self) -> None:
-        """After make_cold: start what a request does not start by itself (a replica); nothing for a function."""
+        """After make_cold: start what a request does not start by itself (a replica); nothing for a function.
+
+        Raises StartFailed or another DeploymentError."""
 
     def make_cold(self) -> None:
         """Remove every unit and prove it gone; the next answer comes from a fresh start. Raises DeploymentError."""
 
     def scale_out(self) -> Endpoint:
-        """Start one more unit of a service while the others serve; where it answers. Raises DeploymentError."""
+        """Start one more unit of a service while the others serve; where it answers.
+
+        Raises StartFailed or another DeploymentError."""
 
     def usage(self) -> list[UnitUsage]:
         """What each living unit uses now."""
@@ -260,8 +264,12 @@ class Target(Protocol):
         """Make the workload ready; slow the first time, cached by content. `say` takes lines for the user."""
 
     def deploy(self, package: Package, order: Order) -> Deployment:
-        """Start it; a service is returned once it has answered. Raises DeploymentError."""
+        """Start it; a service is returned once it has answered. Raises StartFailed or another DeploymentError."""
 
 
 class DeploymentError(Exception):
     """The target could not be packaged, started or stopped: the message names what and the fix."""
+
+
+class StartFailed(DeploymentError):
+    """A unit was created, and then ended or did not answer in time: what was deployed fails, and not the machine."""

@@ -65,7 +65,7 @@ class Steps:
         run, trials = self._run(experiment)
         record = latest_attempts(run.trials())[0]
         arrivals, problems = read_arrivals(run, record)
-        if arrivals is None or np.isnan(arrivals.done_s).all():  # a service that could not be deployed has rows, too
+        if arrivals is None or np.isnan(arrivals.done_s).all():  # a service that did not start has rows, too
             why = "; ".join([*problems, *record.warnings]) or "no arrivals"
             raise TrialError(f"nothing could be sent to {order.target}: {why}")
         self.warm_up_s = warm_up_s(arrivals)

@@ -134,11 +134,8 @@ class Circumstances:
         """The circumstances as they are now; `engine`: containers are used."""
         return cls(lasting_facts(engine), containers.engine_process() if engine else None)
 
-    def has_restarted_engine(self, later: "Circumstances") -> bool:
-        """Whether the engine is no longer the process that it was."""
-        return self.engine_process != later.engine_process
-
     def problems(self, later: "Circumstances", at_begin: Mapping[str, Any]) -> list[str]:
         """What makes a trial between these two moments INVALID; `at_begin` are the facts in the manifest."""
         problems = [f"facts changed since the run began: {line}" for line in changes(at_begin, later.facts)]
-        return [*problems, "the Docker engine was restarted"] if self.has_restarted_engine(later) else problems
+        has_restarted = self.engine_process != later.engine_process
+        return [*problems, "the Docker engine was restarted"] if has_restarted else problems

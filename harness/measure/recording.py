@@ -24,6 +24,8 @@ from targets.contract import Deployment, Event
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
+NEVER_STARTED = "the target could not be started"
+"""How the warning of a trial begins whose requests have all failed because no unit answered."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,14 @@ def record_trial(
 
 
 def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
-    """The record of a trial whose target could not be deployed: every arrival has failed, as it would at a function."""
+    """The record of a trial whose target did not start: every arrival has failed, as it would at a function."""
     begin_ns = now_ns()
     arrivals = [
         Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
         for index, offset in enumerate(_offsets_of(visit))
     ]
     result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
-    warning = f"the target could not be deployed, so every request counts as failed: {why}"[:2000]
+    warning = f"{NEVER_STARTED}, so every request counts as failed: {why}"[:2000]
     return replace(result, record=result.record.model_copy(update={"warnings": [warning]}))
 
 

@@ -12,7 +12,7 @@ from harness.measure.recording import Begin, record_refusal, record_trial, recor
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError
+from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, StartFailed
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
@@ -23,19 +23,18 @@ def visit_target(visit: Visit, load: LoadProcess, progress: Progress) -> VisitRe
     before = Circumstances.look(visit.engine)
     result = _measure(visit, load, progress)
     later = Circumstances.look(visit.engine)
-    return replace(
-        _add_problems(result, before.problems(later, visit.lasting)), repeatable=before.has_restarted_engine(later)
-    )
+    return _add_problems(result, before.problems(later, visit.lasting))
 
 
 def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:
-    """A target that cannot be deployed has failed all its requests; an emulator that cannot is no target's fault."""
+    """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
     begin = Begin.look()
     try:
         deployment = visit.target.deploy(visit.package, visit.order())
+    except StartFailed as error:
+        return record_refusal(visit, begin, str(error))
     except DeploymentError as error:
-        record = record_unsent if visit.target.emulated else record_refusal
-        return record(visit, begin, str(error))
+        return record_unsent(visit, begin, str(error))
     try:
         with Sampler(deployment) as sampler:
             sent = _send(visit, deployment, load, progress)

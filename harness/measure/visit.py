@@ -72,8 +72,6 @@ class VisitResult:
     record: TrialRecord
     requests: pa.Table
     samples: pa.Table
-    repeatable: bool = False
-    """It may end otherwise when it is tried again, although nothing could be sent."""
 
 
 def settings_variable(settings: dict[str, Any]) -> dict[str, str]:

@@ -54,25 +54,19 @@ class Attempts:
                 watcher.say(f"{record.trial} is carried out again, its attempt {record.attempt} is damaged: {line}")
             if not damage:
                 self._sound.setdefault(record.trial, []).append(record)
-        self._repeatable: set[str] = set()
 
     def next_number(self, trial: Trial) -> int:
         """The number that the trial's next attempt gets."""
         return self._numbers.get(trial.id, 0) + 1
 
-    def add(self, record: TrialRecord, repeatable: bool) -> None:
-        """Count one more attempt; `repeatable`: although nothing could be sent, it may go otherwise the next time."""
+    def add(self, record: TrialRecord) -> None:
+        """Count one more attempt."""
         self._numbers[record.trial] = record.attempt
         self._sound.setdefault(record.trial, []).append(record)
-        if repeatable:
-            self._repeatable.add(record.trial)
 
     def is_due(self, trial: Trial) -> bool:
         """Whether another attempt is asked for."""
-        sound = self._sound.get(trial.id, [])
-        if sound and trial.id in self._repeatable and not sound[-1].valid:
-            return len(sound) < self.most
-        return not is_done(sound, self.most)
+        return not is_done(self._sound.get(trial.id, []), self.most)
 
 
 def walk_plan(
@@ -95,7 +89,7 @@ def walk_plan(
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
                 result = visit_target(visit, load, watcher.advance)
                 record = folder.save_trial(result.record, result.requests, result.samples)
-                attempts.add(record, result.repeatable)
+                attempts.add(record)
                 watcher.end(trial, record)
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
     folder.write_manifest()
@@ -103,10 +97,8 @@ def walk_plan(
 
 
 def is_done(attempts: list[TrialRecord], most: int) -> bool:
-    """Whether a trial needs no further attempt: it is valid, or nothing could be sent, or it had `most` attempts."""
-    if not attempts:
-        return False
-    return attempts[-1].valid or not attempts[-1].scheduled or len(attempts) >= most
+    """Whether a trial needs no further attempt: it is valid, or it had `most` attempts."""
+    return bool(attempts) and (attempts[-1].valid or len(attempts) >= most)
 
 
 def _prepare_visit(

@@ -12,7 +12,7 @@ import docker.errors
 import psutil
 from docker.models.containers import Container
 
-from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.local.processes import model_environment
 from targets.ownership import start_time
 
@@ -79,12 +79,12 @@ def create(
 
 
 def published_port(container: Container) -> int:
-    """The loopback port of a started container. DeploymentError when it has already ended."""
+    """The loopback port of a started container. StartFailed when it has already ended."""
     container.reload()
     bindings = container.ports.get(PORT)
     if not bindings:
         tail = container.logs(tail=5).decode(errors="replace").strip()
-        raise DeploymentError(f"container {container.name} ended as it started: {tail or 'it printed nothing'}")
+        raise StartFailed(f"container {container.name} ended as it started: {tail or 'it printed nothing'}")
     return int(bindings[0]["HostPort"])
 
 

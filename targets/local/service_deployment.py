@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
+from targets.contract import DeploymentError, Endpoint, Event, Order, StartFailed, UnitUsage
 from targets.events import EventLog, EventReader
 from targets.local.resources import Usage
 from targets.ownership import work_folder
@@ -29,7 +29,7 @@ class Replica(ABC):
 
     @abstractmethod
     def start(self) -> int:
-        """Create and start, logging each step; returns the loopback port. DeploymentError when it cannot."""
+        """Create and start, logging each step; returns the port. StartFailed when it ends, else DeploymentError."""
 
     @abstractmethod
     def end_reason(self) -> str | None:
@@ -53,13 +53,13 @@ class Replica(ABC):
             self.log.write(mark[0], self.name, mark[1])
 
     def wait_until_ready(self, port: int) -> None:
-        """Ask until it answers. DeploymentError when it ends first or takes too long."""
+        """Ask until it answers. StartFailed when it ends first or takes too long."""
         deadline = now_ns() + int(READY_LIMIT_S * 1e9)
         while not _is_answering(port, READY_LIMIT_S):
             if why := self.end_reason():
-                raise DeploymentError(f"replica {self.name} ended before it answered: {why}")
+                raise StartFailed(f"replica {self.name} ended before it answered: {why}")
             if now_ns() > deadline:
-                raise DeploymentError(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
+                raise StartFailed(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
             sleep(POLL_S)
         self.log.write("ready", self.name)
 

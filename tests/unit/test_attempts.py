@@ -28,6 +28,7 @@ def test_an_invalid_trial_is_tried_again_at_most_twice(records, done):
     assert is_done(records, most=3) is done
 
 
-def test_what_could_not_be_deployed_is_not_tried_again():
-    [record] = attempts(DISTURBED)
-    assert is_done([record.model_copy(update={"scheduled": 0})], most=3)
+def test_what_could_not_be_sent_at_all_is_tried_again_too():
+    """An absent image or a silent engine may be there at the next attempt."""
+    unsent = [record.model_copy(update={"scheduled": 0}) for record in attempts(DISTURBED, DISTURBED, DISTURBED)]
+    assert [is_done(unsent[:count], most=3) for count in (1, 2, 3)] == [False, False, True]

@@ -15,7 +15,7 @@ from harness.measure.walk import is_done
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
-from targets.contract import DeploymentError, Package
+from targets.contract import DeploymentError, Package, StartFailed
 
 WHY = "replica 0001 ended before it answered: exit code 1"
 
@@ -26,11 +26,11 @@ class Refusing:
     kind = "service"
     isolated = local = False
 
-    def __init__(self, emulated):
-        self.emulated = emulated
+    def __init__(self, error):
+        self.error = error
 
     def deploy(self, package, order):
-        raise DeploymentError(WHY)
+        raise self.error
 
 
 class Deployed:
@@ -43,7 +43,7 @@ class Deployed:
         return {"replicas": 1}
 
 
-def visit(profile, emulated=False, **fields):
+def visit(profile, error=None, **fields):
     experiment = parse_experiment(
         {
             "name": "tiny",
@@ -59,7 +59,7 @@ def visit(profile, emulated=False, **fields):
     )
     trial = next(trial for trial in plan(experiment, experiment.targets) if trial.profile == profile)
     found = Visit(experiment, trial, Package("echo", "echo"), "run")
-    found.__dict__["target"] = Refusing(emulated)
+    found.__dict__["target"] = Refusing(error or StartFailed(WHY))
     return found
 
 
@@ -79,7 +79,7 @@ def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_sched
     assert {row[name] for row in rows for name in ("started_ns", "sent_ns", "done_ns", "status", "unit")} == {None}
     assert record.seconds == 2
     assert record.schedule_sha256 == fingerprint(visit("constant").schedule)
-    assert record.warnings == [f"the target could not be deployed, so every request counts as failed: {WHY}"]
+    assert record.warnings == [f"the target could not be started, so every request counts as failed: {WHY}"]
     assert record.generator is None
     assert not any(WHY in problem for problem in record.problems), "the target's failure does not make it INVALID"
     assert is_done([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
@@ -99,10 +99,13 @@ def test_added_replicas_of_a_service_that_cannot_be_deployed_have_failed_too():
     assert result.requests["scheduled_ns"].to_pylist()[-2:] == [1_000_000_000, 2_000_000_000]
 
 
-def test_an_emulator_that_cannot_be_deployed_is_no_failure_of_what_it_stands_for():
-    result = visit_target(visit("constant", emulated=True), None, lambda ended, of: None)  # type: ignore[arg-type]
+def test_what_the_bench_or_the_engine_could_not_do_is_no_failure_of_the_target_and_may_be_tried_again():
+    why = "image frostline/echo:x is not there: package the workload first"
+    result = visit_target(visit("constant", DeploymentError(why)), None, lambda ended, of: None)  # type: ignore[arg-type]
     assert result.record.scheduled == result.requests.num_rows == 0
-    assert WHY in result.record.problems[0]
+    assert result.record.problems[0] == why
+    assert not result.record.valid
+    assert not is_done([result.record], most=2)
 
 
 def test_arrivals_are_drawn_once(monkeypatch):
