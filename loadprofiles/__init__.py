@@ -21,5 +21,5 @@ def profile(name: str) -> type[LoadProfile]:
     """The profile of this name. KeyError when there is none."""
     if name not in profile_names():
         raise KeyError(name)
-    found: type[LoadProfile] = import_module(f"loadprofiles.{name.replace('-', '_')}").PROFILE
-    return found
+    profile_class: type[LoadProfile] = import_module(f"loadprofiles.{name.replace('-', '_')}").PROFILE
+    return profile_class

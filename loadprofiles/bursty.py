@@ -32,7 +32,7 @@ class Bursty(LoadProfile):
     inside_cv: float = Field(2.5, ge=0.05, le=10, description="CV of the gaps inside a burst; compression leaves it")
 
     @model_validator(mode="after")
-    def _long_enough(self) -> Self:
+    def _check_length(self) -> Self:
         if self.rate * self.seconds < 1 - 1e-5:
             raise ValueError(
                 f"rate {self.rate:g} over seconds {self.seconds:g} is less than one request: "
@@ -79,10 +79,10 @@ class Bursty(LoadProfile):
         Should the burst hold no request the seed's next stream is drawn, which adds the share of such draws to the
         mean (compression 20, 8 s: 0.2 % at 400 expected requests, 2 % at 40, 23 % at 8).
         """
-        draws = (self._draw(f"{seed}/bursty/{attempt}") for attempt in itertools.count())
+        draws = (self._draw_once(f"{seed}/bursty/{attempt}") for attempt in itertools.count())
         return next(offsets for offsets in draws if offsets)
 
-    def _draw(self, name: str) -> "array.array[float]":
+    def _draw_once(self, name: str) -> "array.array[float]":
         # One renewal process runs on the clock of ON time alone: gaps pause at a burst's end and go on at the next
         # start, so their CV holds and, begun in equilibrium, exactly on_rate x ON time arrivals are expected.
         inside = random.Random(f"{name}/inside")

@@ -21,7 +21,7 @@ class LoadProfile(BaseModel):
     compression: float = Field(1.0, ge=1, le=86_400, description="seconds of modelled time per second")
 
     @classmethod
-    def compressed(cls, compression: float) -> dict[str, float]:
+    def compression_parameters(cls, compression: float) -> dict[str, float]:
         """Parameters that an experiment's own compression gives this profile, unless they are written out."""
         return {"compression": compression}
 

@@ -65,7 +65,7 @@ class Diurnal(LoadProfile):
     )
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_agreement(self) -> Self:
         day_s = DAY_S / self.compression
         if self.day_s is not None and self.compression != 1 and not math.isclose(self.day_s, day_s, rel_tol=1e-5):
             raise ValueError(
@@ -75,7 +75,7 @@ class Diurnal(LoadProfile):
         return self
 
     @classmethod
-    def compressed(cls, compression: float) -> dict[str, float]:
+    def compression_parameters(cls, compression: float) -> dict[str, float]:
         """Nothing: by default a whole day is fitted into the run, whatever the experiment compresses."""
         return {}
 

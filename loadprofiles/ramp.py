@@ -24,10 +24,12 @@ class Ramp(LoadProfile):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_rate_or_end(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        filled = {key: value for key, value in given.items() if key not in ("rate", "to_rate") or value is not None}
+    def _fill_rate_or_end(cls, parameters: Any) -> Any:
+        if not isinstance(parameters, dict):
+            return parameters
+        filled = {
+            key: value for key, value in parameters.items() if key not in ("rate", "to_rate") or value is not None
+        }
         begin, end, mean = (_number(filled.get(name, 0.0)) for name in ("from_rate", "to_rate", "rate"))
         if begin is not None and "rate" not in filled and end:
             filled["rate"] = (begin + end) / 2
@@ -36,11 +38,11 @@ class Ramp(LoadProfile):
         return filled
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_agreement(self) -> Self:
         end = 2 * self.rate - self.from_rate
         if self.to_rate is None or self.to_rate < self.from_rate:
-            told = f"rate {self.rate:g}" if self.to_rate is None else f"to_rate {self.to_rate:g}"
-            raise ValueError(f"from_rate {self.from_rate:g} is above {told}: a ramp rises, lower from_rate")
+            lower_rate = f"rate {self.rate:g}" if self.to_rate is None else f"to_rate {self.to_rate:g}"
+            raise ValueError(f"from_rate {self.from_rate:g} is above {lower_rate}: a ramp rises, lower from_rate")
         if not math.isclose(self.to_rate, end, rel_tol=1e-5):
             mean = (self.from_rate + self.to_rate) / 2
             raise ValueError(
@@ -70,12 +72,12 @@ class Ramp(LoadProfile):
         stream = random.Random(f"{seed}/ramp")
         offsets = array.array("d")
         expected = stream.expovariate(1.0)
-        while (t := self._reached(expected)) < self.seconds:
+        while (t := self._time_of(expected)) < self.seconds:
             offsets.append(t)
             expected += stream.expovariate(1.0)
         return offsets
 
-    def _reached(self, expected: float) -> float:
+    def _time_of(self, expected: float) -> float:
         # The root of from_rate t + rise t^2 / 2 = expected, written so that nothing cancels and a rise of 0 is no case.
         root = math.sqrt(self.from_rate**2 + 2 * self._rise * expected)
         speed = self.from_rate + root

@@ -30,19 +30,19 @@ class Sparse(LoadProfile):
 
     @model_validator(mode="before")
     @classmethod
-    def _fill_rate_or_gap(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        filled = {key: value for key, value in given.items() if key not in ("rate", "gap_s") or value is not None}
+    def _fill_rate_or_gap(cls, parameters: Any) -> Any:
+        if not isinstance(parameters, dict):
+            return parameters
+        filled = {key: value for key, value in parameters.items() if key not in ("rate", "gap_s") or value is not None}
         compression = positive(filled.get("compression", 1.0))
-        for said, unsaid in (("gap_s", "rate"), ("rate", "gap_s")):
-            number = positive(filled.get(said))
-            if unsaid not in filled and number is not None and compression is not None:
-                filled[unsaid] = compression / number
+        for given, missing in (("gap_s", "rate"), ("rate", "gap_s")):
+            number = positive(filled.get(given))
+            if missing not in filled and number is not None and compression is not None:
+                filled[missing] = compression / number
         return filled
 
     @model_validator(mode="after")
-    def _agree(self) -> Self:
+    def _check_agreement(self) -> Self:
         gap_s = self.compression / self.rate
         problems = []
         if self.gap_s is not None and not math.isclose(self.gap_s, gap_s, rel_tol=1e-5):

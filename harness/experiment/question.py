@@ -172,7 +172,7 @@ def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
 
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
     kind = loadprofiles.profile(choice.name)
-    return kind.model_validate({**kind.compressed(compression), **choice.parameters})
+    return kind.model_validate({**kind.compression_parameters(compression), **choice.parameters})
 
 
 def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> list[str]:

@@ -69,7 +69,7 @@ class Master:
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
         self.inbox: dict[str, list[dict[str, Any]]] = {kind: [] for kind in self.KINDS}
         for kind in self.KINDS:
-            self.runner.register_message(kind, self._keep)
+            self.runner.register_message(kind, self._receive)
         port = str(self.runner.server.port)
         command = [sys.executable, "-m", "harness.load", "worker", port]
         self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
@@ -93,7 +93,7 @@ class Master:
         self.runner.stop()
         return begin_ns, sorted(self.inbox["frostline_done"], key=lambda report: int(report["rank"]))
 
-    def _keep(self, environment: Environment, msg: Any, **_: Any) -> None:
+    def _receive(self, environment: Environment, msg: Any, **_: Any) -> None:
         self.inbox[msg.type].append(msg.data)
 
     def _await(self, condition: Any, problem: str, limit_s: float = READY_LIMIT_S) -> None:

@@ -38,7 +38,7 @@ class Exchange:
         "first_byte_ns",
         "framed",
         "fresh",
-        "kept",
+        "header_value",
         "reusable",
         "sent_ns",
         "size",
@@ -49,7 +49,7 @@ class Exchange:
         self.sent_ns = self.first_byte_ns = self.done_ns = 0
         self.status = self.size = 0
         self.body: list[bytes] = []
-        self.kept = b""
+        self.header_value = b""
         self.complete = self.framed = self.fresh = self.reusable = False
 
 
@@ -68,7 +68,7 @@ class Connection:
         self.readable = client.hub.loop.io(self.socket.fileno(), READ)
 
     def connect(self) -> None:
-        """Open; OSError when refused."""
+        """Open the connection; OSError when it is refused."""
         error = self.socket.connect_ex(self.address)
         if error == errno.EINPROGRESS:
             self._wait_writable()
@@ -101,7 +101,7 @@ class Connection:
             else:
                 raise RequestFailed("closed in mid-reply" if exchange.status else "closed before the reply")
 
-    def gone(self) -> bool:
+    def is_gone(self) -> bool:
         """Whether the other side closed an idle connection; poll(), since select() fails past descriptor 1023."""
         if poll is None:
             return False
@@ -121,7 +121,7 @@ class Connection:
         if name in (b"content-length", b"transfer-encoding"):
             self.exchange.framed = True
         elif name == self.client.kept_header:
-            self.exchange.kept = value
+            self.exchange.header_value = value
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
@@ -156,7 +156,7 @@ class Client:
         self.keep_replies = plan.keep_replies
         self.timeout = plan.timeout_s
         self.addresses = [(socket.gethostbyname(host), port) for host, port, _ in plan.endpoints]
-        self.requests = [[_request(plan, endpoint, body) for body in bodies] for endpoint in plan.endpoints]
+        self.requests = [[_build_request(plan, endpoint, body) for body in bodies] for endpoint in plan.endpoints]
         self._idle: list[list[Connection]] = [[] for _ in plan.endpoints]
 
     def prewarm(self) -> None:
@@ -176,7 +176,7 @@ class Client:
         """One request and its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
         turn = index % len(self.requests)
         data = self.requests[turn][index % len(self.requests[turn])]
-        connection = self._connection(turn, exchange)
+        connection = self._take_connection(turn, exchange)
         timer = gevent.Timeout.start_new(self.timeout, TimedOut("no reply in time"))
         try:
             if exchange.fresh:
@@ -201,11 +201,11 @@ class Client:
             while idle:
                 idle.pop().close()
 
-    def _connection(self, turn: int, exchange: Exchange) -> Connection:
+    def _take_connection(self, turn: int, exchange: Exchange) -> Connection:
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
-            if now_ns() - connection.idle_since_ns < PROBE_AFTER_NS or not connection.gone():
+            if now_ns() - connection.idle_since_ns < PROBE_AFTER_NS or not connection.is_gone():
                 return connection
             connection.close()
         connection = Connection(self, self.addresses[turn])  # OSError where this process has no descriptor left
@@ -213,7 +213,7 @@ class Client:
         return connection
 
 
-def _request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> bytes:
+def _build_request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> bytes:
     host, port, path = endpoint
     lines = [f"{plan.method} {path} HTTP/1.1", f"Host: {host}:{port}"]
     if body or plan.method == "POST":

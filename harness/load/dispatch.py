@@ -20,14 +20,14 @@ TFD_TIMER_ABSTIME = 1
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""
 
-Finished = Callable[[int, Exchange, BaseException | None], None]
+OnEnd = Callable[[int, Exchange, BaseException | None], None]
 
 
 class Dispatcher:
     """Carries out the arrivals `indexes` of a schedule; one record each, at the position of the index."""
 
     def __init__(
-        self, offsets: "array.array[float]", indexes: Sequence[int], client: Client, finished: Finished | None
+        self, offsets: "array.array[float]", indexes: Sequence[int], client: Client, on_end: OnEnd | None
     ) -> None:
         self.offsets_ns = [int(offset * 1e9) for offset in offsets]
         self.indexes = indexes
@@ -39,7 +39,7 @@ class Dispatcher:
         self.in_flight = self.ended = 0
         self.done = gevent.event.Event()
         self.timer_name = "none"
-        self._finished = finished
+        self._on_end = on_end
         self._hub: Any = gevent.get_hub()
         self._position = 0
         self._begin_ns = 0
@@ -53,16 +53,16 @@ class Dispatcher:
         if not self.indexes:
             self.done.set()
             return
-        self._timer = best_timer(self._due)
+        self._timer = best_timer(self._start_due)
         self.timer_name = self._timer.name
         self._timer.arm(begin_ns + self.offsets_ns[self.indexes[0]])
 
     def stop(self) -> None:
-        """No more arrivals."""
+        """Start no more arrivals."""
         if self._timer is not None:
             self._timer.close()
 
-    def _due(self) -> None:
+    def _start_due(self) -> None:
         """In the hub: start what is due, then sleep until the next. Each starts inline, up to its first wait."""
         budget = BATCH
         while self._position < len(self.indexes):
@@ -74,16 +74,16 @@ class Dispatcher:
             budget -= 1
             position, self._position = self._position, self._position + 1
             if self.in_flight >= self.cap:
-                self._record(position, index, scheduled_ns, now_ns(), Exchange(), Fate.SHED, "")
-                self._end()
+                self._write_record(position, index, scheduled_ns, now_ns(), Exchange(), Fate.SHED, "")
+                self._count_end()
             else:
-                greenlet.greenlet(self._one, self._hub).switch(position, index, scheduled_ns)
+                greenlet.greenlet(self._carry_out, self._hub).switch(position, index, scheduled_ns)
 
-    def _one(self, position: int, index: int, scheduled_ns: int) -> None:
+    def _carry_out(self, position: int, index: int, scheduled_ns: int) -> None:
         started_ns = now_ns()
         self.in_flight += 1
         exchange = Exchange()
-        self._record(position, index, scheduled_ns, started_ns, exchange, Fate.UNFINISHED, "")
+        self._write_record(position, index, scheduled_ns, started_ns, exchange, Fate.UNFINISHED, "")
         in_flight, fate, text = self.in_flight, Fate.ANSWERED, ""
         problem: BaseException | None = None
         try:
@@ -95,15 +95,15 @@ class Dispatcher:
         if not exchange.done_ns:
             exchange.done_ns = now_ns()
         self.in_flight -= 1
-        self._record(position, index, scheduled_ns, started_ns, exchange, fate, text, in_flight)
-        if exchange.body or exchange.kept:
+        self._write_record(position, index, scheduled_ns, started_ns, exchange, fate, text, in_flight)
+        if exchange.body or exchange.header_value:
             body = b"".join(exchange.body)
-            self.replies += (REPLY.pack(index, len(exchange.kept), len(body)), exchange.kept, body)
-        if self._finished is not None:
-            self._finished(scheduled_ns, exchange, problem)
-        self._end()
+            self.replies += (REPLY.pack(index, len(exchange.header_value), len(body)), exchange.header_value, body)
+        if self._on_end is not None:
+            self._on_end(scheduled_ns, exchange, problem)
+        self._count_end()
 
-    def _record(
+    def _write_record(
         self,
         position: int,
         index: int,
@@ -131,7 +131,7 @@ class Dispatcher:
             exchange.fresh,
         )
 
-    def _end(self) -> None:
+    def _count_end(self) -> None:
         self.ended += 1
         if self.ended == len(self.indexes):
             self.done.set()
@@ -146,7 +146,7 @@ class Timer(Protocol):
         """Call back at this moment of CLOCK_MONOTONIC, at once when it has passed."""
 
     def close(self) -> None:
-        """No more calls."""
+        """Call back no more."""
 
 
 class _Itimerspec(ctypes.Structure):
@@ -167,7 +167,7 @@ class KernelTimer:
         self._spec = _Itimerspec()
         self._callback = callback
         self._watcher = hub.loop.io(self._descriptor, 1, priority=hub.loop.MAXPRI)
-        self._watcher.start(self._fired)
+        self._watcher.start(self._call_back)
 
     def arm(self, at_ns: int) -> None:
         """Set the kernel's timer."""
@@ -180,7 +180,7 @@ class KernelTimer:
         self._watcher.close()
         os.close(self._descriptor)
 
-    def _fired(self) -> None:
+    def _call_back(self) -> None:
         try:
             os.read(self._descriptor, 8)
         except BlockingIOError:
@@ -205,7 +205,7 @@ class LoopTimer:
         self._timer.start(self._callback)
 
     def close(self) -> None:
-        """Stop it."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.stop()
             self._timer.close()

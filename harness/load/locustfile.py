@@ -25,7 +25,7 @@ LEAD_NS = 300_000_000
 
 @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator]
 def add_options(parser: Any) -> None:
-    """Ours, beside Locust's own `--profile` (a free text that groups test runs), which here names the load profile."""
+    """Add our options beside Locust's own `--profile`, a free text there, which here names the load profile."""
     parser.add_argument("--rate", type=float, default=10.0, help="mean requests per second")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the schedule")
     parser.add_argument("--seed", type=int, default=1, help="draws the arrivals")
@@ -36,7 +36,7 @@ def add_options(parser: Any) -> None:
 
 
 @events.init.add_listener  # type: ignore[untyped-decorator]
-def check(environment: Environment, **_: Any) -> None:
+def check_options(environment: Environment, **_: Any) -> None:
     """Refuse what would not do as asked: an unknown profile, or workers that would each send the whole schedule."""
     options: Any = environment.parsed_options
     profile = options.profile or "steady"

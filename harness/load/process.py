@@ -78,7 +78,7 @@ class Sent:
 
     @classmethod
     def of(cls, begin_ns: int, arrivals: Sequence[Arrival]) -> "Sent":
-        """The same form for what was sent one by one."""
+        """What was sent one by one, in the form of a schedule that was sent."""
         records = np.zeros(len(arrivals), RECORD_TYPE)
         for name in ("index", "scheduled_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "in_flight", "fate"):
             records[name] = [getattr(arrival, name) for arrival in arrivals]
@@ -87,11 +87,11 @@ class Sent:
         records["reply_bytes"] = [len(arrival.reply.body) if arrival.reply else 0 for arrival in arrivals]
         return cls(begin_ns, records, [arrival.error for arrival in arrivals], replies)
 
-    def then(self, later: "Sent") -> "Sent":
-        """These arrivals and those that were sent beside them."""
-        records = np.concatenate([self.records, later.records])
+    def join(self, other: "Sent") -> "Sent":
+        """These arrivals, then those that were sent beside them."""
+        records = np.concatenate([self.records, other.records])
         return replace(
-            self, records=records, errors=self.errors + later.errors, replies={**self.replies, **later.replies}
+            self, records=records, errors=self.errors + other.errors, replies={**self.replies, **other.replies}
         )
 
 
@@ -101,17 +101,17 @@ class LoadProcess:
     def __init__(self, workers: int = 1, environment: dict[str, str] | None = None) -> None:
         self.workers = workers
         self.folder = work_folder("load")
-        held, self._leash = os.pipe()
+        inherited_end, self._leash = os.pipe()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load", str(workers), str(held)],
+            [sys.executable, "-m", "harness.load", str(workers), str(inherited_end)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,
             env={**os.environ, **(environment or {})},
-            pass_fds=(held,),
+            pass_fds=(inherited_end,),
             start_new_session=True,
         )
-        os.close(held)
+        os.close(inherited_end)
         self._unread = b""
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
@@ -122,13 +122,13 @@ class LoadProcess:
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
         plan.write(offsets, bodies)
         try:
-            message = self._order(plan, progress)
+            message = self._send_order(plan, progress)
             return read_sent(plan, message, len(offsets))
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
-        """End it at once, also in the midst of a schedule. Safe to call twice."""
+        """End the load process at once, also in the midst of a schedule. Safe to call twice."""
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
@@ -143,13 +143,13 @@ class LoadProcess:
             self._process.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
+    def _send_order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(plan.folder.encode() + b"\n")
         except OSError as error:
             raise TrialError(f"the load process has ended: {error}") from error
-        for line in self._lines(plan.seconds + plan.drain_s + MARGIN_S):
+        for line in self._read_lines(plan.seconds + plan.drain_s + MARGIN_S):
             message: dict[str, Any] = json.loads(line)
             if "error" in message:
                 raise TrialError(f"the load process failed: {message['error']}")
@@ -159,7 +159,7 @@ class LoadProcess:
                 progress(message["ended"])
         raise TrialError(f"the load process ended with status {self._process.wait()}")
 
-    def _lines(self, limit_s: float) -> Iterator[bytes]:
+    def _read_lines(self, limit_s: float) -> Iterator[bytes]:
         """What it says, line by line, until it ends. TrialError when that takes too long: then it is of no more use."""
         assert self._process.stdout is not None
         deadline = now_ns() + int(limit_s * 1e9)

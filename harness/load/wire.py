@@ -36,7 +36,7 @@ FIELDS = (
     ("fresh", "u1"),
     ("padding", "V2"),
 )
-"""The same record as NumPy reads it."""
+"""The fields of RECORD as NumPy reads them."""
 
 REPLY = struct.Struct("<qII")
 """Before each kept reply: index, bytes of the timeline header, bytes of the body."""
@@ -63,7 +63,7 @@ class Fate(IntEnum):
 
 
 def fate_of(error: Exception) -> Fate:
-    """Of a request without an answer: whether the target failed, or the generator had nothing left to send it with."""
+    """The fate of a request without an answer: the target failed, or the generator had nothing left to send it with."""
     return Fate.EXHAUSTED if isinstance(error, OSError) and error.errno in EXHAUSTED else Fate.FAILED
 
 

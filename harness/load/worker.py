@@ -34,7 +34,7 @@ class Shift:
         self.environment = environment
         offsets = plan.offsets()
         self.client = Client(plan, plan.bodies())
-        listener = self._tell_locust if plan.report_to_locust else None
+        listener = self._report_to_locust if plan.report_to_locust else None
         self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, listener)
         self.armed = gevent.event.Event()
         self.go = gevent.event.AsyncResult()
@@ -69,7 +69,7 @@ class Shift:
         cpu_share = (cpu_ns() - cpu_before) / max(1, now_ns() - wall_before)
         gc.set_threshold(*before)
         gc.unfreeze()
-        self._write()
+        self._write_outputs()
         self.report = {
             "rank": self.rank,
             "cpu_share": cpu_share,
@@ -78,13 +78,13 @@ class Shift:
         }
         self.client.close()
 
-    def _write(self) -> None:
+    def _write_outputs(self) -> None:
         self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
         with self.plan.output("replies", self.rank).open("wb") as file:
             file.writelines(self.dispatcher.replies)
         self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
 
-    def _tell_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:
+    def _report_to_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:
         """Locust's own statistics count from the schedule, too; published figures never come from them."""
         if problem is None and exchange.status >= 400:
             problem = RuntimeError(f"HTTP {exchange.status}")

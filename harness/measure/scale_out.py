@@ -37,7 +37,7 @@ def scale_out_under(
     thread.join()
     if failures:
         raise failures[0]
-    return results[0].then(Sent.of(results[0].begin_ns, arrivals))
+    return results[0].join(Sent.of(results[0].begin_ns, arrivals))
 
 
 def moments_of_adding(count: int, seconds: float) -> list[float]:

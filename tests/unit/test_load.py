@@ -469,7 +469,7 @@ def test_arrivals_that_were_sent_one_by_one_have_the_same_form():
         *(0, 10, 0, 11, 12, 13),
         *(4, 1, 200, 0, 1, 1),
     ]
-    both = sent.then(Sent.of(5, [Arrival(1, 20, Fate.FAILED, error="reset")]))
+    both = sent.join(Sent.of(5, [Arrival(1, 20, Fate.FAILED, error="reset")]))
     assert both.records["index"].tolist() == [0, 1]
     assert (both.errors, both.replies, both.begin_ns) == (["", "reset"], {0: Reply(b"h", b"body")}, 5)
 

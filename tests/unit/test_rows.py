@@ -167,7 +167,7 @@ def test_a_row_of_each_outcome(given, expected):
 
 def test_a_table_holds_every_arrival_in_its_order():
     arrivals = [arrival(index, body=envelope(index)) if index % 2 else arrival(index, Fate.SHED, 0) for index in (0, 1)]
-    sent = Sent.of(BEGIN_NS, arrivals).then(Sent.of(BEGIN_NS, [arrival(2, Fate.FAILED, 0, error="refused")]))
+    sent = Sent.of(BEGIN_NS, arrivals).join(Sent.of(BEGIN_NS, [arrival(2, Fate.FAILED, 0, error="refused")]))
     table = Judge(WORKLOAD, False, []).table(sent)
     assert table["index"].to_pylist() == [0, 1, 2]
     assert table["outcome"].to_pylist() == ["shed", "ok", "failed"]
