@@ -53,9 +53,9 @@ def cost(
     results: Results = RESULTS,
 ) -> None:
     """Cost at the expected traffic, term by term, and the traffic at which both sides cost the same."""
-    from harness.report.cost import cost_of_run
+    from harness.report.cost import write_cost
 
-    cost_of_run(results, run, book, capacity, format, console())
+    write_cost(results, run, book, capacity, format, console())
 
 
 @read_app.command()
@@ -81,6 +81,6 @@ def history(
     results: Results = RESULTS,
 ) -> None:
     """The chosen numbers over all stored runs of an experiment, with intervals and change points."""
-    from harness.report.history import history_of
+    from harness.report.history import write_history
 
-    history_of(results, experiment, field or [], svg, format, console())
+    write_history(results, experiment, field or [], svg, format, console())

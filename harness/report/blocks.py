@@ -49,7 +49,7 @@ class Label(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Page:
+class RunTables:
     """All that is shown of the rows. `sizing` holds one line per target that has the same in all of them."""
 
     sizing: list[str]
@@ -105,23 +105,24 @@ def measures(profile: str) -> list[Measure]:
     return FORCED if profile == FORCED_COLD else TRAFFIC
 
 
-def page(summary: Summary) -> Page:
-    """Blocks workload by workload, forced cold starts after the traffic, then the parts of the cold starts."""
+def run_tables(summary: Summary) -> RunTables:
+    """Tables workload by workload, forced cold starts after the traffic, then the parts of the cold starts."""
     rows = sorted(summary.rows, key=lambda row: (row.workload, row.profile == FORCED_COLD, row.profile))
-    shown = {row.profile: frozenset(measure.field for measure in measures(row.profile)) for row in rows}
-    notes = footnotes(rows, shown)
+    fields = {row.profile: frozenset(measure.field for measure in measures(row.profile)) for row in rows}
+    notes = footnotes(rows, fields)
     blocks: dict[tuple[str, str], list[int]] = {}
     for place, row in enumerate(rows):
         blocks.setdefault((row.workload, row.profile), []).append(place)
-    found: dict[Label, dict[str, None]] = {}
+    sizes_of: dict[Label, dict[str, None]] = {}
     for places in blocks.values():
         for name, size in sizes_by_label([rows[place] for place in places]):
-            found.setdefault(name, {})[size] = None
-    same = {name: next(iter(told)) for name, told in found.items() if len(told) == 1}
+            sizes_of.setdefault(name, {})[size] = None
+    same = {name: next(iter(sizes)) for name, sizes in sizes_of.items() if len(sizes) == 1}
     tables = [
-        block([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same) for places in blocks.values()
+        rows_table([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same)
+        for places in blocks.values()
     ]
-    return Page(sizing_lines(same), [*tables, *phase_tables(rows)], notes)
+    return RunTables(sizing_lines(same), [*tables, *phase_tables(rows)], notes)
 
 
 def sizing_lines(sizes: dict[Label, str]) -> list[str]:
@@ -143,8 +144,8 @@ def sizes_by_label(rows: Sequence[Row]) -> list[tuple[Label, str]]:
     return list(zip(names, sizes(rows), strict=True))
 
 
-def block(rows: Sequence[Row], marks: Sequence[list[int]], said: Collection[Label]) -> Table:
-    """One workload under one profile; the sizing of rows in `said` stands elsewhere."""
+def rows_table(rows: Sequence[Row], marks: Sequence[list[int]], elsewhere: Collection[Label]) -> Table:
+    """One workload under one profile; the sizing of rows in `elsewhere` is not repeated."""
     first = rows[0]
     name = "forced cold starts" if first.profile == FORCED_COLD else first.profile
     targets = [
@@ -152,19 +153,19 @@ def block(rows: Sequence[Row], marks: Sequence[list[int]], said: Collection[Labe
         for label, row in zip(labels(rows), rows, strict=True)
     ]
     measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in measures(first.profile)]
-    columns = [Column("target", 0, targets), *filled(measured)]
+    columns = [Column("target", 0, targets), *drop_empty(measured)]
     if any(marks):
         columns.append(Column("notes", 0, [Cell(" ".join(map(str, numbers))) for numbers in marks]))
-    remarks = [f"{name.text}: {size}" for name, size in sizes_by_label(rows) if size and name not in said]
-    empty = [column.quantity for column in measured if column not in filled(measured)]
+    remarks = [f"{name.text}: {size}" for name, size in sizes_by_label(rows) if size and name not in elsewhere]
+    empty = [column.quantity for column in measured if column not in drop_empty(measured)]
     if empty:
         remarks.append(f"no value in any row: {', '.join(empty)}")
     return Table(harmless(f"{first.workload} · {name}"), traffic(rows), columns, remarks)
 
 
-def filled(columns: Sequence[Column]) -> list[Column]:
-    """Those with a value in any row."""
-    return [column for column in columns if not all(shown.empty for shown in column.cells)]
+def drop_empty(columns: Sequence[Column]) -> list[Column]:
+    """The columns that have a value in any row."""
+    return [column for column in columns if not all(cell.empty for cell in column.cells)]
 
 
 def phase_tables(rows: Sequence[Row]) -> list[Table]:
@@ -202,4 +203,4 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
         *parts,
         Column("whole", 0, [Cell(cell(row.cold_p50_ms).main) for row in rows]),
     ]
-    return Table(title, "the parts' medians do not add up to the whole's", filled(columns))
+    return Table(title, "the parts' medians do not add up to the whole's", drop_empty(columns))

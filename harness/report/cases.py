@@ -33,16 +33,16 @@ def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
     """These settings of a case, the known ones first, e.g. 5 req/s for 8 s, 1769 MB; others as key=value."""
     about = ABOUT_TRAFFIC | ABOUT_TARGET
     wanted = set(keys) & set(case)
-    told: list[str] = []
+    texts: list[str] = []
     for key in [*(key for key in about if key in wanted), *sorted(wanted - set(about))]:
         value = case[key]
         number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
         text = about[key](value) if key in about and number else brief(f"{key.replace('_', ' ')} {plain(value)}")
-        if key == "seconds" and told and number:
-            told[-1] += f" {text}"
+        if key == "seconds" and texts and number:
+            texts[-1] += f" {text}"
         elif text:
-            told.append(harmless(text))
-    return told
+            texts.append(harmless(text))
+    return texts
 
 
 def shared_settings(rows: Sequence[Row]) -> list[str]:
@@ -55,8 +55,8 @@ def traffic(rows: Sequence[Row]) -> str:
     """What a block's rows have in common, e.g. 5 req/s for 8 s · 3 rounds · time compressed 60x."""
     fewest, most = min(row.rounds for row in rows), max(row.rounds for row in rows)
     rounds = counted(most, "round") if fewest == most else f"{fewest} to {counted(most, 'round')}"
-    told = words(rows[0].case, shared_settings(rows))
-    return " · ".join([*told[:1], rounds, *told[1:]])
+    settings = words(rows[0].case, shared_settings(rows))
+    return " · ".join([*settings[:1], rounds, *settings[1:]])
 
 
 def differing(row: Row, rows: Sequence[Row]) -> list[str]:
@@ -77,6 +77,6 @@ def sizes(rows: Sequence[Row]) -> list[str]:
 
 
 def sizing(row: Row, keys: Iterable[str]) -> str:
-    """These settings; a vCPU is each sandbox's or each replica's own."""
+    """These settings of a row; a vCPU is each sandbox's or each replica's own."""
     each = "per sandbox" if "keep_alive_s" in row.case else "each" if row.case.get("replicas", 1) != 1 else ""
     return ", ".join(f"{text} {each}".rstrip() if text.endswith(" vCPU") else text for text in words(row.case, keys))

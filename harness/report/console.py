@@ -11,7 +11,7 @@ from rich.text import Text
 from harness.analysis.summary import Summary
 from harness.files.text import harmless
 from harness.record.figures import Cell
-from harness.report.blocks import Column, Table, page
+from harness.report.blocks import Column, Table, run_tables
 from harness.report.export import as_csv, as_json, as_markdown
 from harness.report.formats import TableFormat
 from harness.report.frame import LEGEND, Footnotes, heading
@@ -31,9 +31,9 @@ def render(summary: Summary, format: TableFormat, console: Console) -> None:
     if format == "text":
         render_text(summary, console if console.is_terminal else page_wide(console))
         return
-    written = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
+    as_format = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
     # Not through rich, which would wrap lines and read brackets as markup.
-    console.file.write(written(summary) + "\n")
+    console.file.write(as_format(summary) + "\n")
 
 
 def page_wide(console: Console) -> Console:
@@ -43,10 +43,10 @@ def page_wide(console: Console) -> Console:
 
 
 def render_text(summary: Summary, console: Console) -> None:
-    """Heading, problems, tables, notes."""
-    shown = page(summary)
+    """Write heading, problems, tables and notes to `console`."""
+    tables = run_tables(summary)
     say(console, heading(summary), "bold" if summary.valid else "bold red")
-    for line in (harmless(summary.run), *shown.sizing):
+    for line in (harmless(summary.run), *tables.sizing):
         say(console, line, "dim")
     for problem in summary.problems[:MOST_PROBLEMS]:
         say(console, f"problem: {harmless(problem)}", "red")
@@ -54,17 +54,17 @@ def render_text(summary: Summary, console: Console) -> None:
         say(console, f"and {len(summary.problems) - MOST_PROBLEMS} more: see --format json", "red")
     for notice in summary.notices:
         say(console, f"notice: {harmless(notice)}", "yellow")
-    for table in shown.tables:
+    for table in tables.tables:
         say_table(console, table)
-    say_notes(console, shown.notes)
+    say_notes(console, tables.notes)
 
 
 def say_table(console: Console, table: Table) -> None:
-    """Title, table, and what is to be said about it."""
-    drawn, left_out = fitting(table, console)
+    """Write a table between its title and what is to be said about it."""
+    fitted, left_out = fit_table(table, console)
     console.print()
     console.print(Text.assemble((table.title, "bold"), "   ", (table.about, "dim")))
-    console.print(drawn)
+    console.print(fitted)
     for remark in table.remarks:
         say(console, remark, "dim")
     if left_out:
@@ -72,7 +72,7 @@ def say_table(console: Console, table: Table) -> None:
 
 
 def say_notes(console: Console, notes: Footnotes) -> None:
-    """Each sentence once, then how to read the figures."""
+    """Write each note once, then how to read the figures."""
     grid = RichTable.grid(padding=(0, 1, 0, 0))
     grid.add_column(justify="right", no_wrap=True)
     grid.add_column()
@@ -87,46 +87,46 @@ def say_notes(console: Console, notes: Footnotes) -> None:
 
 
 def say(console: Console, text: str, style: str = "") -> None:
-    """One paragraph, never read as markup."""
+    """Write one paragraph, never read as markup."""
     console.print(Text(text, style=style))
 
 
-def fitting(table: Table, console: Console) -> tuple[RichTable, list[str]]:
+def fit_table(table: Table, console: Console) -> tuple[RichTable, list[str]]:
     """The table as wide as the console takes it, and the names of the columns left out for that."""
     unbounded = console.options.update(width=UNBOUNDED_WIDTH)
     columns = list(table.columns)
     left_out: list[str] = []
     while True:
-        drawn = [rich_table(columns, gap) for gap in GAPS]
-        for candidate in drawn:
+        candidates = [rich_table(columns, gap) for gap in GAPS]
+        for candidate in candidates:
             if Measurement.get(console, unbounded, candidate).maximum <= console.width:
                 return candidate, left_out
         spare = max(columns, key=lambda column: column.rank)
         if not spare.rank:
-            return drawn[-1], left_out
+            return candidates[-1], left_out
         columns.remove(spare)
         left_out.append(spare.quantity)
 
 
 def rich_table(columns: Sequence[Column], gap: int) -> RichTable:
-    """Columns beside each other; intervals stand below their figures."""
+    """A table with these columns beside each other; intervals stand below their figures."""
     # The box itself puts one column between two.
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 1, 0, 0), show_edge=False)
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, gap - 1, 0, 0), show_edge=False)
     for place, column in enumerate(columns):
         notes = column.name == "notes"
-        drawn.add_column(
+        table.add_column(
             Text(column.head),
             justify="left" if notes or not place else "right",
             vertical="top",
             max_width=NOTES_WIDTH if notes else None,
         )
     for cells in zip(*(column.cells for column in columns), strict=True):
-        drawn.add_row(*map(stacked, cells))
-    return drawn
+        table.add_row(*map(stack, cells))
+    return table
 
 
-def stacked(cell: Cell) -> Text:
-    """Figure above, interval or remark dim below."""
+def stack(cell: Cell) -> Text:
+    """A cell as two lines: the figure above, its interval or remark dim below."""
     text = Text(cell.main)
     if cell.small:
         style = "red" if cell.small.startswith("INVALID") else "dim"

@@ -2,7 +2,7 @@
 
 from harness.files.text import harmless
 from harness.record.folder import RunFolder
-from harness.report.blocks import Page, page, phase_tables
+from harness.report.blocks import RunTables, phase_tables, run_tables
 from harness.report.frame import LEGEND, heading
 from harness.report.material import Material, gather
 from harness.report.nouns import Content, Part
@@ -23,9 +23,9 @@ ALL_FIGURES = "Numbers in the last column are notes, listed under what could be 
 
 
 def content_of(run: RunFolder) -> Content:
-    """Read a run and say everything. RecordError when it cannot be read as one."""
+    """Read a run and say everything that a report holds. RecordError when it cannot be read as one."""
     material = gather(run)
-    shown = page(material.summary)
+    tables = run_tables(material.summary)
     return Content(
         title=harmless(material.summary.experiment or "unnamed experiment"),
         lines=list(lines(material)),
@@ -42,9 +42,9 @@ def content_of(run: RunFolder) -> Content:
             money(material),
             score(material),
             order(material),
-            figures(shown, len(phase_tables(material.summary.rows))),
+            figures(tables, len(phase_tables(material.summary.rows))),
         ],
-        doubts=doubts(material, shown.notes),
+        doubts=doubts(material, tables.notes),
         repeat=repeat(run),
         legend=LEGEND,
     )
@@ -53,11 +53,11 @@ def content_of(run: RunFolder) -> Content:
 def lines(material: Material) -> list[str]:
     """What was asked, what was run, when, and whether it holds."""
     question = material.run.manifest.experiment.get("question")
-    told = [harmless(question)] if isinstance(question, str) and question else []
-    return [*told, heading(material.summary), f"Run {harmless(material.summary.run)}"]
+    asked = [harmless(question)] if isinstance(question, str) and question else []
+    return [*asked, heading(material.summary), f"Run {harmless(material.summary.run)}"]
 
 
-def figures(shown: Page, parts: int) -> Part:
+def figures(shown: RunTables, parts: int) -> Part:
     """The tables of all rows; the last `parts` tables of the page are about cold starts and stand elsewhere."""
     tables = shown.tables[: len(shown.tables) - parts]
     absent = [] if tables else ["no trial is stored"]

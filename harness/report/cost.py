@@ -16,30 +16,30 @@ from harness.files.text import harmless
 from harness.record.capacity import read_capacity
 from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
 from harness.record.shelf import find_run
-from harness.report.blocks import Column, Table, filled
+from harness.report.blocks import Column, Table, drop_empty
 from harness.report.console import page_wide, say, say_table
-from harness.report.export import block, bullets, escaped, no_formula
+from harness.report.export import bullets, escape, no_formula, table_text
 from harness.report.formats import TableFormat
 
 MILLION = 1e6
 
 
-def cost_of_run(
+def write_cost(
     results: Path, name: str, book: Path | None, capacity: Path | None, format: TableFormat, console: Console
 ) -> None:
-    """Write it to `console`. UsageError for prices that are not there."""
+    """Write what a run costs to `console`. UsageError for prices that are not there."""
     run = find_run(results, name)
-    given = read_book(book) if book else None, read_capacity(capacity) if capacity else None
-    costing = costing_of(run, summarise(run), *given)
+    own = read_book(book) if book else None, read_capacity(capacity) if capacity else None
+    costing = costing_of(run, summarise(run), *own)
     if format == "text":
         render_text(costing, console if console.is_terminal else page_wide(console))
         return
-    written = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
-    console.file.write(written(costing) + "\n")
+    as_format = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
+    console.file.write(as_format(costing) + "\n")
 
 
 def render_text(costing: Costing, console: Console) -> None:
-    """Heading, a table per workload and profile, the break-evens, what must be said."""
+    """Write heading, a table per workload and profile, break-evens and notices to `console`."""
     title, *lines = heading(costing)
     say(console, title, "bold")
     for line in lines:
@@ -65,7 +65,7 @@ def heading(costing: Costing) -> list[str]:
 
 
 def tables(costing: Costing) -> list[Table]:
-    """One per workload and profile."""
+    """A table per workload and profile."""
     groups: dict[tuple[str, str], list[SideCost]] = {}
     for side in costing.sides:
         groups.setdefault((side.workload, side.profile), []).append(side)
@@ -92,25 +92,25 @@ def columns(sides: list[SideCost]) -> list[Column]:
         *stated,
         Column("a month\nwith stated", 0, [cell(side.per_month_with_stated_usd) for side in sides]),
     ]
-    return [Column("target", 0, [Cell(harmless(side.target)) for side in sides]), *filled(measured)]
+    return [Column("target", 0, [Cell(harmless(side.target)) for side in sides]), *drop_empty(measured)]
 
 
 def remarks(sides: list[SideCost]) -> list[str]:
     """What each side is bought as and what its terms rest on."""
-    told = []
+    lines = []
     for side in sides:
-        told.append(harmless(f"{side.target}: {'; '.join(side.notes)}"))
-        told += [harmless(f"  {term.name}: {term.basis}") for term in side.terms if term.basis != NOT_STATED]
+        lines.append(harmless(f"{side.target}: {'; '.join(side.notes)}"))
+        lines += [harmless(f"  {term.name}: {term.basis}") for term in side.terms if term.basis != NOT_STATED]
         if side.per_month_usd.value is None and side.per_month_usd.why:
-            told.append(harmless(f"  no cost: {side.per_month_usd.why}"))
-    return told
+            lines.append(harmless(f"  no cost: {side.per_month_usd.why}"))
+    return lines
 
 
 def sentences(costing: Costing) -> list[str]:
     """Where the sides cost the same; already harmless."""
     return [
-        harmless(f"Break-even, {one.workload}, {one.profile}: {one.words} (n = {one.rate.n})")
-        for one in costing.break_evens
+        harmless(f"Break-even, {crossing.workload}, {crossing.profile}: {crossing.words} (n = {crossing.rate.n})")
+        for crossing in costing.break_evens
     ]
 
 
@@ -140,5 +140,5 @@ def as_csv(costing: Costing) -> str:
 def as_markdown(costing: Costing) -> str:
     """The tables and sentences of the terminal, for a pull request."""
     title, *lines = heading(costing)
-    parts = [f"## {escaped(title)}", *map(escaped, lines), *(block(table) for table in tables(costing))]
+    parts = [f"## {escape(title)}", *map(escape, lines), *(table_text(table) for table in tables(costing))]
     return "\n\n".join([*parts, *bullets("Break-even", sentences(costing)), *bullets("Notices", costing.notices)])

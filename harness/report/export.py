@@ -12,7 +12,7 @@ from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
 from harness.record.nouns import PHASES, StartClass
-from harness.report.blocks import Table, page
+from harness.report.blocks import Table, run_tables
 from harness.report.frame import LEGEND, heading
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
@@ -29,7 +29,7 @@ def as_json(summary: Summary) -> str:
 
 def as_csv(summary: Summary) -> str:
     """One line per row and the same columns for every run; a number with uncertainty takes four of them."""
-    lines = [flat(row) for row in summary.rows]
+    lines = [flatten(row) for row in summary.rows]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, ["run", *columns()], lineterminator="\n")
     writer.writeheader()
@@ -40,16 +40,16 @@ def as_csv(summary: Summary) -> str:
 def columns() -> list[str]:
     """Columns of the CSV after `run`, in the order of the summary's fields."""
     empty = Row("", "", "", {}, 0, 0, 0, False, 0.0)
-    return list(flat(empty))
+    return list(flatten(empty))
 
 
-def flat(row: Row) -> dict[str, Any]:
-    """One row's columns."""
+def flatten(row: Row) -> dict[str, Any]:
+    """A row of the summary as columns of the CSV."""
     line: dict[str, Any] = {}
     for f in (f for f in fields(row) if f.name in ROW_FIELDS):
         value = getattr(row, f.name)
         if f.default is NO_TRIAL or f.name in ABSENT:
-            line |= four(f.name, value)
+            line |= number_columns(f.name, value)
         elif f.name == "start_classes":
             line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}
         elif f.name == "cold_phases_ms":
@@ -63,8 +63,8 @@ def flat(row: Row) -> dict[str, Any]:
     return line
 
 
-def four(name: str, estimate: Estimate | None) -> dict[str, Any]:
-    """Value, low, high and n of a number with uncertainty."""
+def number_columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    """The four columns of a number with uncertainty: value, low, high and n."""
     number = estimate.to_json() if estimate else {}
     return {
         name: number.get("value"),
@@ -82,39 +82,39 @@ def no_formula(text: str) -> str:
 
 def as_markdown(summary: Summary) -> str:
     """The tables and notes of the terminal, for a pull request."""
-    shown = page(summary)
-    parts = [f"## {escaped(heading(summary))}", f"Run {escaped(summary.run)}"]
+    tables = run_tables(summary)
+    parts = [f"## {escape(heading(summary))}", f"Run {escape(summary.run)}"]
     parts += bullets("Problems", summary.problems) + bullets("Notices", summary.notices)
-    parts += bullets("Targets", shown.sizing)
-    parts += [block(table) for table in shown.tables]
-    parts += bullets("Of every row that it can apply to", shown.notes.common)
-    if shown.notes.numbered:
-        parts.append("\n".join(f"{number}. {escaped(text)}" for number, text in enumerate(shown.notes.numbered, 1)))
+    parts += bullets("Targets", tables.sizing)
+    parts += [table_text(table) for table in tables.tables]
+    parts += bullets("Of every row that it can apply to", tables.notes.common)
+    if tables.notes.numbered:
+        parts.append("\n".join(f"{number}. {escape(text)}" for number, text in enumerate(tables.notes.numbered, 1)))
     return "\n\n".join([*parts, LEGEND])
 
 
 def bullets(title: str, texts: list[str]) -> list[str]:
     """A titled list, or nothing."""
-    return ["\n".join([f"**{title}**", "", *(f"- {escaped(text)}" for text in texts)])] if texts else []
+    return ["\n".join([f"**{title}**", "", *(f"- {escape(text)}" for text in texts)])] if texts else []
 
 
-def block(table: Table) -> str:
+def table_text(table: Table) -> str:
     """One Markdown table between its title and its remarks; figures are set right."""
     names = [column.name for column in table.columns]
     rule = ["---" if name in ("target", "notes") else "---:" for name in names]
     rows = zip(*(column.cells for column in table.columns), strict=True)
-    lines = [names, rule, *([together(cell) for cell in row] for row in rows)]
-    drawn = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    paragraphs = [f"### {escaped(table.title)}", escaped(table.about), drawn, *map(escaped, table.remarks)]
+    lines = [names, rule, *([join_cell(cell) for cell in row] for row in rows)]
+    rows_text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    paragraphs = [f"### {escape(table.title)}", escape(table.about), rows_text, *map(escape, table.remarks)]
     return "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
-def together(cell: Cell) -> str:
-    """Figure and interval on one line."""
-    small = escaped(cell.small)
-    return f"{escaped(cell.main)} ({small})" if small else escaped(cell.main)
+def join_cell(cell: Cell) -> str:
+    """A cell's figure and interval on one line, escaped."""
+    small = escape(cell.small)
+    return f"{escape(cell.main)} ({small})" if small else escape(cell.main)
 
 
-def escaped(text: str) -> str:
-    """Text that Markdown and HTML leave as it is, on one line."""
+def escape(text: str) -> str:
+    """A text that Markdown and HTML leave as it is, on one line."""
     return LINK.sub(r"\\\g<0>", MARKDOWN.sub(r"\\\1", harmless(text)))

@@ -47,10 +47,12 @@ def footnotes(rows: Sequence[Row], shown: Mapping[str, frozenset[str]]) -> Footn
 
     `shown` holds by profile the summary's fields that its table has columns for.
     """
-    told = [[harmless(note.text) for note in row.notes if concerns(note.about, shown[row.profile])] for row in rows]
-    common = true_of_all(rows, told, shown)
+    texts_by_row = [
+        [harmless(note.text) for note in row.notes if concerns(note.about, shown[row.profile])] for row in rows
+    ]
+    common = true_of_all(rows, texts_by_row, shown)
     notes = Footnotes()
-    for place, texts in enumerate(told):
+    for place, texts in enumerate(texts_by_row):
         for text in dict.fromkeys(texts):
             known = notes.common if text in common else notes.numbered
             if text not in known:
@@ -61,7 +63,7 @@ def footnotes(rows: Sequence[Row], shown: Mapping[str, frozenset[str]]) -> Footn
     return notes
 
 
-def true_of_all(rows: Sequence[Row], told: Sequence[list[str]], shown: Mapping[str, frozenset[str]]) -> set[str]:
+def true_of_all(rows: Sequence[Row], texts: Sequence[list[str]], shown: Mapping[str, frozenset[str]]) -> set[str]:
     """Sentences that stand in every valid row with a column for what they are about."""
     about: dict[str, set[str]] = {}
     for note in (note for row in rows for note in row.notes):
@@ -69,7 +71,7 @@ def true_of_all(rows: Sequence[Row], told: Sequence[list[str]], shown: Mapping[s
     return {
         text
         for text, names in about.items()
-        if all(text in told[i] for i, row in enumerate(rows) if row.valid and concerns(names, shown[row.profile]))
+        if all(text in texts[i] for i, row in enumerate(rows) if row.valid and concerns(names, shown[row.profile]))
     }
 
 

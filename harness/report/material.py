@@ -17,15 +17,15 @@ from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.report.cases import labels
 from harness.report.charts.palette import Style, style
 from harness.report.nouns import Chart
-from harness.report.timeline import Pooled
+from harness.report.timeline import Pool
 
 MOST_PAIRS = 6
 MOST_CHARTS = 24
-"""Of a section."""
+"""So many charts a section has at most."""
 
 
 @dataclass(frozen=True)
-class Visit:
+class TrialInShort:
     """One trial in short. `median_ms` is infinite when it falls among failures and None when there is none."""
 
     record: TrialRecord
@@ -44,25 +44,25 @@ class Material:
     cards: list[Scorecard]
     reasons: dict[str, list[str]]
     """By part: comparison, cost, scorecard."""
-    pooled: list[Pooled | None]
+    pools: list[Pool | None]
     """By the place of the summary's row; None where no trial of it may be used."""
-    visits: list[Visit]
+    trials: list[TrialInShort]
     places: dict[str, int]
     """By label of a row its place among all series of the run."""
 
     def blocks(self) -> list[list[int]]:
         """Places of the rows of each workload and profile, forced cold starts last."""
-        found: dict[tuple[str, bool, str], list[int]] = {}
+        groups: dict[tuple[str, bool, str], list[int]] = {}
         for place, row in enumerate(self.summary.rows):
-            found.setdefault((row.workload, row.profile == FORCED_COLD, row.profile), []).append(place)
-        return [found[key] for key in sorted(found)]
+            groups.setdefault((row.workload, row.profile == FORCED_COLD, row.profile), []).append(place)
+        return [groups[key] for key in sorted(groups)]
 
     def labels(self, block: list[int]) -> list[str]:
         """What the rows of a block are called."""
         return labels([self.summary.rows[place] for place in block])
 
     def style(self, label: str) -> Style:
-        """Of a row's or a target's label."""
+        """How the series of a row's or a target's label looks."""
         return style(self.places.get(label, 0))
 
     def kind(self, target: str) -> str | None:
@@ -72,55 +72,59 @@ class Material:
 
 def gather(run: RunFolder) -> Material:
     """Read a run. What cannot be compared or costed is left out with its reason: the rest is still worth telling."""
-    found, records = decide(run), latest_attempts(run.trials())
-    pairs = compare_pairs(run, records, found.reasons)
-    pooled, visits = read_trials(run, found.summary.rows, records)
-    places = series(found.summary.rows)
-    return Material(run, found.summary, pairs, found.costing, found.cards, found.reasons, pooled, visits, places)
+    decision, records = decide(run), latest_attempts(run.trials())
+    pairs = compare_pairs(run, records, decision.reasons)
+    pools, trials = read_trials(run, decision.summary.rows, records)
+    places = series(decision.summary.rows)
+    return Material(
+        run, decision.summary, pairs, decision.costing, decision.cards, decision.reasons, pools, trials, places
+    )
 
 
 def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparison]:
-    """Every function beside every service."""
-    kinds = {name: told.get("kind") for name, told in run.manifest.targets.items()}
+    """Compare every function with every service, as far as a page has room."""
+    kinds = {name: facts.get("kind") for name, facts in run.manifest.targets.items()}
     there = sorted({record.target for record in records})
     services, functions = ([name for name in there if kinds.get(name) == kind] for kind in ("service", "function"))
     pairs = [(service, function) for service in services for function in functions]
     if not pairs:
-        lacking = " and no ".join(kind for kind, found in (("service", services), ("function", functions)) if not found)
-        told = f"the run has no {lacking} with a stored trial" if there else "the run has no stored trial"
-        reasons["comparison"] = [f"{told}: nothing to set beside each other"]
+        lacking = " and no ".join(kind for kind, names in (("service", services), ("function", functions)) if not names)
+        reason = f"the run has no {lacking} with a stored trial" if there else "the run has no stored trial"
+        reasons["comparison"] = [f"{reason}: nothing to set beside each other"]
     if len(pairs) > MOST_PAIRS:
         reasons["comparison"] = [f"{len(pairs) - MOST_PAIRS} more pairs of targets: see `frostline compare A B`"]
-    found = []
+    comparisons = []
     for pair in pairs[:MOST_PAIRS]:
         try:
-            found.append(compare_within(run, records, pair, "targets"))
+            comparisons.append(compare_within(run, records, pair, "targets"))
         except FrostlineError as error:
             reasons.setdefault("comparison", []).extend(str(error).split("\n"))
-    return found
+    return comparisons
 
 
-def read_trials(run: RunFolder, rows: list[Row], records: list[TrialRecord]) -> tuple[list[Pooled | None], list[Visit]]:
-    """Trial by trial, so that memory holds one trial's rows and the latencies of all."""
+def read_trials(
+    run: RunFolder, rows: list[Row], records: list[TrialRecord]
+) -> tuple[list[Pool | None], list[TrialInShort]]:
+    """Read trial by trial, so that memory holds one trial's rows and the latencies of all."""
     place_of = {trial_key(record): place for place, row in enumerate(rows) for record in row.entered}
-    pooled: list[Pooled | None] = [None for _ in rows]
-    visits = []
+    pools: list[Pool | None] = [None for _ in rows]
+    trials = []
     for record in records:
         place = place_of.get(trial_key(record))
         figures, rows_of_trial = read_trial(run, record)
-        visits.append(Visit(record, median_of(record, figures), place is not None))
+        trials.append(TrialInShort(record, median_of(record, figures), place is not None))
         if place is not None and rows_of_trial is not None:
-            pool = pooled[place] = pooled[place] or Pooled(record.seconds)
+            pool = pools[place] = pools[place] or Pool(record.seconds)
             pool.add(rows_of_trial, forced=record.profile == FORCED_COLD)
-    return pooled, visits
+    return pools, trials
 
 
 def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:
-    """Of a trial's cold starts, or of all its requests."""
+    """Median ms of a trial's cold starts, or of all its requests."""
     if record.profile == FORCED_COLD:
         return percentile(figures.cold_ms, 0.5) if len(figures.cold_ms) else None
-    found = figures.percentiles.get("latency_p50_ms")
-    return found.value if found is not None and found.n else None
+    median = figures.percentiles.get("latency_p50_ms")
+    return median.value if median is not None and median.n else None
 
 
 def series(rows: list[Row]) -> dict[str, int]:
@@ -135,23 +139,23 @@ def series(rows: list[Row]) -> dict[str, int]:
 
 
 def side_of(sides: list[SideCost], row: Row) -> SideCost | None:
-    """The costs of a row."""
+    """What costing says of a row, if anything."""
     key = row.workload, row.target, row.profile
     return next((side for side in sides if (side.workload, side.target, side.profile) == key), None)
 
 
 def profile_name(profile: str) -> str:
-    """In words."""
+    """What a page calls a profile."""
     return "forced cold starts" if profile == FORCED_COLD else harmless(profile)
 
 
 def title(material: Material, row: Row, *more: str) -> str:
-    """Workload, where there are several, and profile."""
+    """A chart's title: the workload, where there are several, the profile, and what else there is to say."""
     several = len({row.workload for row in material.summary.rows}) > 1
     return " · ".join([*([harmless(row.workload)] if several else []), profile_name(row.profile), *more])
 
 
-def kept(charts: Sequence[Chart]) -> tuple[list[Chart], list[str]]:
+def limit_charts(charts: Sequence[Chart]) -> tuple[list[Chart], list[str]]:
     """As many as a page has room for, and what is to be said of the rest."""
     rest = len(charts) - MOST_CHARTS
     return list(charts[:MOST_CHARTS]), [f"{rest} more charts of this kind are left out"] if rest > 0 else []

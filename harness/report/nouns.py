@@ -11,7 +11,7 @@ Tone = Literal["slower", "faster", "same", "unclear", "none"]
 
 
 @dataclass(frozen=True)
-class Key:
+class KeyEntry:
     """An entry of a chart's key: the series' place among all of the run, or what a pattern means."""
 
     label: str
@@ -24,11 +24,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Chart:
-    """`told` says what is to be seen to those who cannot see it; `draw` gives the SVG, where a page wants it."""
+    """`draw` gives the SVG, where a page wants it; its label says what is to be seen to those who cannot see it."""
 
     title: str
-    told: str
-    keys: list[Key]
+    keys: list[KeyEntry]
     draw: Callable[[], str]
 
 
@@ -48,7 +47,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Headline:
-    """What can be said of one workload under one profile."""
+    """The verdict of one workload under one profile, as a sentence."""
 
     chip: str
     tone: Tone
@@ -57,7 +56,7 @@ class Headline:
 
 
 @dataclass(frozen=True)
-class Recommended:
+class PairRecommendation:
     """What the scorecard of one pair of targets says; `pair` is empty where the workload has only one."""
 
     pair: str
@@ -71,7 +70,7 @@ class Answer:
 
     workload: str
     headlines: list[Headline]
-    recommended: list[Recommended]
+    recommendations: list[PairRecommendation]
     advice: list[str]
 
 
@@ -86,7 +85,7 @@ class Number:
 
 
 @dataclass(frozen=True)
-class Card:
+class NumberCard:
     """One of the four numbers, by profile."""
 
     title: str
@@ -95,11 +94,11 @@ class Card:
 
 
 @dataclass(frozen=True)
-class Numbers:
+class FourNumbers:
     """The four cards of a workload."""
 
     workload: str
-    cards: list[Card]
+    cards: list[NumberCard]
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,7 @@ class Content:
     lines: list[str]
     valid: bool
     answers: list[Answer]
-    numbers: list[Numbers]
+    numbers: list[FourNumbers]
     parts: list[Part]
     doubts: list[Doubts]
     repeat: Repeat

@@ -12,25 +12,25 @@ from harness.report.formats import PageFormat
 from harness.report.nouns import Content
 
 FILES: dict[PageFormat, str] = {"html": "report.html", "md": "report.md"}
-"""That each format is written to in the run folder."""
+"""The file in the run folder that each format is written to."""
 
 
 def write_report(results: Path, run: str, output: Path | None, format: PageFormat) -> Path:
     """Write the report of a run and say where it is. UsageError for a file that cannot be."""
     folder = find_run(results, run)
-    file = inside(folder.path, FILES[format]) if output is None else usable(output, folder)
+    file = inside(folder.path, FILES[format]) if output is None else check_output(output, folder)
     text = renderer(format)(content_of(folder))
     try:
         with replacing(file) as stream:
             stream.write(text.encode())
     except OSError as error:
-        told = error.strerror or str(error)
-        raise MissingError(f"{file} cannot be written ({told}): choose another --output") from None
+        reason = error.strerror or str(error)
+        raise MissingError(f"{file} cannot be written ({reason}): choose another --output") from None
     return file
 
 
-def usable(output: Path, folder: RunFolder) -> Path:
-    """A file that may be written. What a run was measured with is never overwritten."""
+def check_output(output: Path, folder: RunFolder) -> Path:
+    """`output`, if it may be written. What a run was measured with is never overwritten."""
     if output.is_dir():
         raise UsageError([f"output: {output} is a folder: name a file in it"])
     if not output.parent.is_dir():
@@ -42,7 +42,7 @@ def usable(output: Path, folder: RunFolder) -> Path:
 
 
 def renderer(format: PageFormat) -> Callable[[Content], str]:
-    """Of one format."""
+    """What turns content into a file of this format; only that is loaded."""
     if format == "md":
         from harness.report.markdown import as_markdown
 

@@ -14,7 +14,7 @@ KINDS = ("warm", "cold", "bad", "unknown")
 
 
 @dataclass
-class Pooled:
+class Pool:
     """Several trials of one row of the summary, added up. Latencies are infinite without a good answer."""
 
     seconds: float
@@ -29,17 +29,17 @@ class Pooled:
 
     @property
     def edges_s(self) -> Floats:
-        """Of the bins."""
+        """Where the bins begin and end; one more than there are bins."""
         return np.linspace(0, self.seconds, BINS + 1)
 
     @property
     def arrivals_per_s(self) -> Floats:
-        """Mean over trials."""
+        """Arrivals per second in each bin, the mean over trials."""
         total: Floats = sum(self.kinds.values(), np.zeros(BINS))
         return total / max(1, self.trials) / (self.seconds / BINS)
 
     def add(self, rows: TrialRows, forced: bool) -> None:
-        """One trial more; forced cold starts have no schedule, only latencies."""
+        """Add a trial; forced cold starts have no schedule, only latencies."""
         good, cold, warm = rows.good, rows.met_start, (rows.starts >= 0) & ~rows.met_start
         # A request that failed before it could tell what it met counts where most of its kind are.
         self.cold_ms.append(rows.latency_ms[cold | (~good & ~warm)] if forced else rows.latency_ms[cold])

@@ -14,7 +14,7 @@ from harness.decision.decision import Scorecard
 from harness.record.estimate import plain
 from harness.record.figures import MISSING, counted, figure
 from harness.record.nouns import FORCED_COLD
-from harness.report.export import escaped
+from harness.report.export import escape
 from harness.report.frame import minute
 from harness.review.change import ChangeSince
 from harness.review.figures import LATENCY, MEASURES, cite, find, rate
@@ -110,7 +110,7 @@ def markdown(page: ReviewPage) -> str:
 
 def show_value(value: Any) -> str:
     """A value of the page, escaped; what is absent is a dash."""
-    return MISSING if value is None else escaped(value)
+    return MISSING if value is None else escape(value)
 
 
 def question(run: MeasuredRun) -> str:

@@ -12,7 +12,7 @@ from harness.files.problems import quote
 from harness.files.whole import read_file, replacing
 from harness.record.definition import canonical
 from harness.record.nouns import Manifest
-from harness.report.export import escaped
+from harness.report.export import escape
 
 NAME = "perf-changelog.md"
 MOST_BYTES = 5_000_000
@@ -50,7 +50,7 @@ class DefinitionChange:
     def entry(self) -> str:
         """The entry in Markdown, with the reason left open."""
         listed = "".join(f"- {line}\n" for line in self.lines)
-        return f"\n## {self.heading}\n\nLast run before: {escaped(self.run)}\n\nWhat changed:\n\n{listed}\nWhy:\n"
+        return f"\n## {self.heading}\n\nLast run before: {escape(self.run)}\n\nWhat changed:\n\n{listed}\nWhy:\n"
 
 
 def change_since(last: Manifest | None, experiment: Experiment) -> DefinitionChange | None:
@@ -64,7 +64,7 @@ def change_since(last: Manifest | None, experiment: Experiment) -> DefinitionCha
         for place, old, new in field_changes(last.experiment, experiment.model_dump(mode="json"))
     ]
     more = [f"and {len(texts) - MOST_LINES} more"] if len(texts) > MOST_LINES else []
-    lines = [*(escaped(line) for line in texts[:MOST_LINES]), *more] or ["nothing that this version of Frostline tells"]
+    lines = [*(escape(line) for line in texts[:MOST_LINES]), *more] or ["nothing that this version of Frostline tells"]
     return DefinitionChange(experiment.name, before, after[:12], last.run, tuple(lines))
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from harness.decision.history import FIELDS, read_history
 from harness.errors import UsageError
 from harness.record.folder import RunFolder
-from harness.report.history import history_of
+from harness.report.history import write_history
 from tests.synthetic import manifest, requests, samples, trial
 
 CPU = {"cpu": "a cpu", "cpus": 2, "memory_mb": 1000, "architecture": "x", "system": "L 6.1", "host": "h"}
@@ -48,7 +48,7 @@ def quarters(n, first=2020):
 
 def shown(results, format="text", fields=(), svg=None, name="q"):
     stream = io.StringIO()
-    history_of(results, name, list(fields), svg, format, Console(file=stream, width=150, highlight=False))
+    write_history(results, name, list(fields), svg, format, Console(file=stream, width=150, highlight=False))
     return stream.getvalue()
 
 

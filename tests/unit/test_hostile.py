@@ -20,7 +20,7 @@ from harness.record.folder import RunFolder
 from harness.record.parquet import read_table
 from harness.record.shelf import find_run
 from harness.report.cases import words
-from harness.report.export import escaped, no_formula
+from harness.report.export import escape, no_formula
 from harness.report.frame import minute
 from tests.synthetic import make_run, manifest, requests, samples, trial
 
@@ -331,7 +331,7 @@ def test_no_spreadsheet_takes_a_name_for_a_formula(text):
 
 @pytest.mark.parametrize("text", ["https://evil.example/x", "WWW.evil.example", "http://x", "[a](http://x)"])
 def test_markdown_makes_no_link_of_a_name(text):
-    inert = escaped(text)
+    inert = escape(text)
     assert "://" not in inert.replace("\\://", "")
     assert "www." not in inert.lower()
     assert "[" not in inert.replace("\\[", "")

@@ -20,7 +20,7 @@ from harness.report.charts.palette import STYLES
 from harness.report.charts.run_order import Mark, run_order
 from harness.report.charts.waterfall import waterfall
 from harness.report.html import SHEETS, TEMPLATES
-from harness.report.timeline import BINS, Pooled, most_within
+from harness.report.timeline import BINS, Pool, most_within
 from tests.synthetic import MS, manifest, requests, samples, trial
 
 MARKUP = '<b onclick="x">&</b> $x$ -->'
@@ -150,7 +150,7 @@ def test_every_arrival_of_the_schedule_is_of_one_kind(tmp_path):
     outcome = ["failed" if i % 5 == 0 else "ok" for i in range(n)]
     start = [("cold", "warm", None)[i % 3] for i in range(n)]
     table = requests([20.0] * n, outcome=outcome, start_class=start, scheduled_ns=np.arange(n) * 100 * MS)
-    pooled = Pooled(seconds=4.8)
+    pooled = Pool(seconds=4.8)
     run = RunFolder.create(tmp_path, manifest(trials=1))
     pooled.add(read_rows(run, run.save_trial(trial(table), table, samples(at_ms=(0, 4800)))), forced=False)
     assert sum(kind.sum() for kind in pooled.kinds.values()) == n

@@ -46,13 +46,13 @@ class Area:
     def across(self, low: float, high: float, log: bool = False, most: int = 6, whole: bool = False) -> Axis:
         """An x axis; as many ticks as there is room for labels."""
         bare = Axis(low, high, self.left, self.right, log)
-        return Axis(low, high, self.left, self.right, log, spaced(ticks(low, high, log, most, whole), bare))
+        return Axis(low, high, self.left, self.right, log, thin(ticks(low, high, log, most, whole), bare))
 
     def upward(self, low: float, high: float, log: bool = False, most: int = 5, whole: bool = False) -> Axis:
-        """A y axis."""
-        found = ticks(low, high, log, most, whole)
+        """A y axis; as many ticks as there is room for lines of text."""
+        values = ticks(low, high, log, most, whole)
         bare = Axis(low, high, self.bottom, self.top, log)
-        return Axis(low, high, self.bottom, self.top, log, spaced(found, bare, LINE_PX))
+        return Axis(low, high, self.bottom, self.top, log, thin(values, bare, LINE_PX))
 
 
 def room_for(numbers: Iterable[float], label: bool) -> float:
@@ -67,12 +67,12 @@ def ticks(low: float, high: float, log: bool, most: int, whole: bool) -> list[fl
         digits = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0) if times <= 6 else (1.0, 2.0, 5.0) if times <= 300 else (1.0,)
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
         every = max(1, math.ceil(len(decades) / 8))
-        found = [digit * 10.0**decade for decade in decades if decade % every == 0 for digit in digits]
+        values = [digit * 10.0**decade for decade in decades if decade % every == 0 for digit in digits]
     else:
         step = step_of(high - low, most, whole)
         first = math.ceil(low / step - 1e-9)
-        found = [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
-    return [value for value in found if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
+        values = [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
 
 
 def step_of(span: float, most: int, whole: bool) -> float:
@@ -85,17 +85,17 @@ def step_of(span: float, most: int, whole: bool) -> float:
     return max(1.0, float(math.ceil(step))) if whole else step
 
 
-def spaced(values: Sequence[float], axis: Axis, height: float | None = None) -> list[float]:
-    """Those whose labels do not touch the one before; of a y axis labels have a `height`."""
-    kept: list[float] = []
+def thin(values: Sequence[float], axis: Axis, height: float | None = None) -> list[float]:
+    """The values whose labels do not touch the one before; of a y axis labels have a `height`."""
+    thinned: list[float] = []
     edge = -math.inf
     for value in values:
         half = (width_of(number(value)) if height is None else height) / 2
         place = axis.at(value) if height is None else -axis.at(value)
         if place - half >= edge + (GAP_PX if height is None else 0):
-            kept.append(value)
+            thinned.append(value)
             edge = place + half
-    return kept
+    return thinned
 
 
 def number(value: float) -> str:

@@ -24,15 +24,15 @@ class Curve:
 
 
 def ecdf(label: str, curves: Sequence[Curve]) -> str:
-    """One line per series."""
+    """The SVG: one line per series."""
     drawing = Drawing(label, 250)
     area = Area(room_for([100], label=True), WIDTH - 18, 8, 250 - 36)
-    found = [(curve, *steps(curve.ms)) for curve in curves]
-    ends = [float(end) for _, x, _ in found if len(x) for end in (x[0], x[-1])] or [1.0, 10.0]
+    lines = [(curve, *steps(curve.ms)) for curve in curves]
+    ends = [float(end) for _, x, _ in lines if len(x) for end in (x[0], x[-1])] or [1.0, 10.0]
     across, upward = area.across(min(ends) / 1.2, max(ends) * 1.2, log=True), area.upward(0, 100)
     draw_y(drawing, replace(upward, ticks=(0, 25, 50, 75, 100)), area, "% of requests")
     draw_x(drawing, across, area, "latency from the scheduled moment, ms")
-    for curve, x, y in found:
+    for curve, x, y in lines:
         points = [(across.at(ms), upward.at(100 * share)) for ms, share in zip(x.tolist(), y.tolist(), strict=True)]
         drawing.path(stairs(points), f"line {curve.style.colour}", curve.style.dashes)
         for point in points[1:] if len(curve.ms) <= DOTS else []:

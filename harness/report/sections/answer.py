@@ -10,9 +10,9 @@ from harness.files.text import harmless
 from harness.record.figures import cell
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
-from harness.report.comparison import names, sentence
+from harness.report.comparison import sentence, short_names
 from harness.report.material import Material, profile_name
-from harness.report.nouns import Answer, Headline, Recommended, Tone
+from harness.report.nouns import Answer, Headline, PairRecommendation, Tone
 
 SIGNS = {Verdict.SLOWER: "▲", Verdict.FASTER: "▼", Verdict.SAME: "=", Verdict.UNCLEAR: "?"}
 TONES: dict[Verdict, Tone] = {
@@ -27,22 +27,22 @@ TRAFFIC = ("rate", "seconds", "compression")
 
 
 def answers(material: Material) -> list[Answer]:
-    """One per workload."""
+    """An answer per workload."""
     workloads = list(dict.fromkeys(row.workload for row in material.summary.rows))
     return [answer(material, name) for name in workloads]
 
 
 def answer(material: Material, workload: str) -> Answer:
-    """Of one workload."""
+    """What is said first of one workload."""
     cards = [card for card in material.cards if card.workload == workload]
     return Answer(
         harmless(workload),
         list(headlines(material, workload)),
         [
-            Recommended(
+            PairRecommendation(
                 harmless(card.title) if len(cards) > 1 else "",
                 card.recommendation,
-                [ended(text) for text in card.because],
+                [end_sentence(text) for text in card.because],
             )
             for card in cards
         ],
@@ -52,25 +52,25 @@ def answer(material: Material, workload: str) -> Answer:
 
 def headlines(material: Material, workload: str) -> Iterator[Headline]:
     """The first figure that has a ratio, for every pair and profile; traffic before forced cold starts."""
-    for compared in material.pairs:
+    for comparison in material.pairs:
         profiles: dict[str, list[ComparisonRow]] = {}
-        for row in compared.rows:
+        for row in comparison.rows:
             if row.workload == workload:
                 profiles.setdefault(row.profile, []).append(row)
         for profile in sorted(profiles, key=lambda name: (name.startswith(FORCED_COLD), name)):
-            yield headline(compared, profile, profiles[profile], material.summary.rounds < ROUNDS_FOR_VERDICT)
+            yield headline(comparison, profile, profiles[profile], material.summary.rounds < ROUNDS_FOR_VERDICT)
 
 
-def headline(compared: Comparison, profile: str, rows: list[ComparisonRow], quick: bool) -> Headline:
-    """Of one profile."""
+def headline(comparison: Comparison, profile: str, rows: list[ComparisonRow], quick: bool) -> Headline:
+    """The sentence of the first figure that has a ratio; of the first one where none has."""
     ordered = sorted((row for row in rows if row.field in FIRST), key=lambda row: FIRST.index(row.field))
     row = next((row for row in ordered if row.ratio.value is not None), ordered[0])
-    told = words(row.case_a, [key for key in TRAFFIC if row.case_a.get(key) == row.case_b.get(key, ...)])
+    traffic = words(row.case_a, [key for key in TRAFFIC if row.case_a.get(key) == row.case_b.get(key, ...)])
     return Headline(
         chip=chip(row, quick),
         tone=TONES[row.verdict] if row.verdict else "none",
-        about=", ".join([profile_name(profile), *told]),
-        sentence=sentence(row, *names(compared)),
+        about=", ".join([profile_name(profile), *traffic]),
+        sentence=sentence(row, *short_names(comparison)),
     )
 
 
@@ -92,19 +92,19 @@ def advice(material: Material, workload: str) -> Iterator[str]:
         month = cell(side.per_month_usd)
         if not month.empty:
             interval = f" ({month.small})" if month.small else ""
-            told = f"{month.main}{interval} {costing.currency} per month, n = {side.per_month_usd.n}"
-            yield f"{side.target} under {profile_name(side.profile)}: {told}, at {at(costing)}."
+            cost = f"{month.main}{interval} {costing.currency} per month, n = {side.per_month_usd.n}"
+            yield f"{side.target} under {profile_name(side.profile)}: {cost}, at {at(costing)}."
     for crossing in (crossing for crossing in costing.break_evens if crossing.workload == workload):
-        yield f"Break-even under {profile_name(crossing.profile)}: {ended(crossing.words)}"
+        yield f"Break-even under {profile_name(crossing.profile)}: {end_sentence(crossing.words)}"
 
 
 def at(costing: Costing) -> str:
-    """The traffic that costs are told for."""
+    """The traffic that costs are worked out for."""
     if not costing.expected:
         return "the measured rate, kept up all month"
     return f"{costing.requests_per_month:,.0f} requests a month"
 
 
-def ended(text: str) -> str:
-    """With a full stop."""
+def end_sentence(text: str) -> str:
+    """The text with a full stop, unless it ends a sentence already."""
     return text if text.endswith((".", "!", "?")) else f"{text}."

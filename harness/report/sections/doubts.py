@@ -15,36 +15,36 @@ from harness.report.material import Material, profile_name
 from harness.report.nouns import Doubts
 
 MOST = 60
-"""Of each kind so many are told; a run folder can hold millions."""
+"""So many of each kind are listed; a run folder can hold millions."""
 
 
 def doubts(material: Material, notes: Footnotes) -> list[Doubts]:
-    """By kind. `notes` are those that the table of all figures points to."""
+    """Everything that could be wrong, by kind. `notes` are those that the table of all figures points to."""
     summary = material.summary
     money = [*(material.costing.notices if material.costing else []), *material.reasons.get("cost", [])]
     for side in material.costing.sides if material.costing else []:
         name = f"{side.target}, {profile_name(side.profile)}"
         money += [f"{name}: {text}" for text in side.notes if not text.startswith("priced as")]
-    found = [
+    kinds = [
         ("Problems", summary.problems, "none: every planned trial is stored and valid"),
         ("Notices of the run", summary.notices, "none"),
         ("What stands in for something else", list(stand_ins(material)), "nothing: no target is emulated"),
         ("Notes on all rows", notes.common, "none"),
-        ("Comparison", list(comparison(material)), "no warning"),
-        ("Figures withheld or without an end", list(withheld(material)), "none"),
+        ("Comparison", list(comparison_warnings(material)), "no warning"),
+        ("Figures withheld or without an end", list(withheld_figures(material)), "none"),
         ("Money", money, "no costing notice"),
         ("Scorecard", material.reasons.get("scorecard", []), "nothing left out"),
-        ("Facts that differ or are not known", list(facts(material)), "none found"),
+        ("Facts that differ or are not known", list(unequal_facts(material)), "none found"),
         ("Load generator", list(generator(material)), "no trial under traffic"),
-        ("Not in this run", list(never(material)), ""),
+        ("Not in this run", list(limits(material)), ""),
     ]
-    told = [Doubts(title, shortened(texts), none) for title, texts, none in found]
+    plain = [Doubts(title, shorten(texts), none) for title, texts, none in kinds]
     numbered = Doubts("Notes on some rows (numbers in the table of all figures)", notes.numbered, "none", numbered=True)
-    return [*told[:4], numbered, *told[4:]]
+    return [*plain[:4], numbered, *plain[4:]]
 
 
-def shortened(texts: list[str]) -> list[str]:
-    """Each once, and not endlessly many."""
+def shorten(texts: list[str]) -> list[str]:
+    """Each text once, and no more than MOST of them."""
     once = list(dict.fromkeys(texts))
     rest = len(once) - MOST
     return once if rest <= 0 else [*once[:MOST], f"and {rest:,} more: see `frostline show --format json`"]
@@ -53,37 +53,37 @@ def shortened(texts: list[str]) -> list[str]:
 def stand_ins(material: Material) -> Iterator[str]:
     """Emulated targets, those without isolation, and those of which neither is known."""
     for name in sorted({row.target for row in material.summary.rows} | material.run.manifest.targets.keys()):
-        told = material.run.manifest.targets.get(name, {})
-        if told.get("emulated") is True:
+        facts = material.run.manifest.targets.get(name, {})
+        if facts.get("emulated") is True:
             yield f"{name} is emulated: it stands in for a cloud service on this host and is not that service"
-        elif told.get("emulated") is not False:
+        elif facts.get("emulated") is not False:
             yield f"{name}: the manifest does not say whether it is emulated"
-        if told.get("isolated") is False:
+        if facts.get("isolated") is False:
             yield f"{name} runs without isolation: its units are not held to their memory and CPU limits"
 
 
-def comparison(material: Material) -> Iterator[str]:
+def comparison_warnings(material: Material) -> Iterator[str]:
     """Warnings of all pairs and of their figures."""
     yield from material.reasons.get("comparison", [])
-    for compared in material.pairs:
-        yield from compared.warnings
-        for key in dict.fromkeys((row.workload, row.profile) for row in compared.rows):
-            rows = [row for row in compared.rows if (row.workload, row.profile) == key]
+    for comparison in material.pairs:
+        yield from comparison.warnings
+        for key in dict.fromkeys((row.workload, row.profile) for row in comparison.rows):
+            rows = [row for row in comparison.rows if (row.workload, row.profile) == key]
             yield from (f"{key[0]}, {profile_name(key[1])}: {text}" for text in remarks(rows))
 
 
-def withheld(material: Material) -> Iterator[str]:
+def withheld_figures(material: Material) -> Iterator[str]:
     """One line per row: every figure that may not be told or has an open end, with the reason."""
     for block in material.blocks():
         for label, place in zip(material.labels(block), block, strict=True):
             row = material.summary.rows[place]
-            lacking = [f"{name}: {why}" for name, why in lacks(row)]
-            if lacking:
-                yield f"{row.workload}, {profile_name(row.profile)}, {label}: {'; '.join(lacking)}"
+            reasons = [f"{name}: {why}" for name, why in reasons_of(row)]
+            if reasons:
+                yield f"{row.workload}, {profile_name(row.profile)}, {label}: {'; '.join(reasons)}"
 
 
-def lacks(row: Row) -> Iterator[tuple[str, str]]:
-    """Figure and reason."""
+def reasons_of(row: Row) -> Iterator[tuple[str, str]]:
+    """Each figure of a row that may not be told or has an open end, and the reason."""
     if not row.valid:
         yield "every figure", "no valid trial"
         return
@@ -94,9 +94,9 @@ def lacks(row: Row) -> Iterator[tuple[str, str]]:
             yield name, str(value.why)
 
 
-def facts(material: Material) -> Iterator[str]:
-    """Between trials, between packages of one workload, and about the source."""
-    records = [visit.record for visit in material.visits]
+def unequal_facts(material: Material) -> Iterator[str]:
+    """What differs between trials or packages of one workload, and what is not known of the source."""
+    records = [trial.record for trial in material.trials]
     settings = {
         "CPUs of the host": {f"{record.host_cpus:g}" for record in records},
         "timer of the generator": {record.generator.timer for record in records if record.generator},
@@ -126,13 +126,13 @@ def generator(material: Material) -> Iterator[str]:
         sent = sum(row.scheduled or 0 for row in rows)
         yield f"lag of sending behind the schedule: p99 at most {figure(worst)} ms in any row, n = {sent:,} requests"
         yield f"shed by the generator: {sum(row.shed or 0 for row in rows):,} of {sent:,} requests"
-    stolen = [visit.record.steal_share for visit in material.visits if visit.record.steal_share is not None]
+    stolen = [trial.record.steal_share for trial in material.trials if trial.record.steal_share is not None]
     if stolen:
-        told = f"{figure(100 * max(stolen))} % at most in one trial, n = {counted(len(stolen), 'trial')}"
-        yield f"time that the hypervisor gave to others: {told}"
+        most = f"{figure(100 * max(stolen))} % at most in one trial, n = {counted(len(stolen), 'trial')}"
+        yield f"time that the hypervisor gave to others: {most}"
 
 
-def never(material: Material) -> Iterator[str]:
+def limits(material: Material) -> Iterator[str]:
     """What one run cannot tell."""
     yield "No target was compared with itself here: `frostline selftest` does that on this machine."
     yield "Intervals tell how much more rounds on this machine would differ, not other machines, regions or days."

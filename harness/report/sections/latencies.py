@@ -9,8 +9,8 @@ from harness.analysis.stats import Floats
 from harness.record.figures import counted
 from harness.record.nouns import FORCED_COLD
 from harness.report.charts.ecdf import Curve, ecdf
-from harness.report.material import Material, kept, title
-from harness.report.nouns import Chart, Key, Part
+from harness.report.material import Material, limit_charts, title
+from harness.report.nouns import Chart, KeyEntry, Part
 
 LEAST = 6
 """Cold starts under traffic are drawn when a target has so many; fewer make no distribution."""
@@ -23,18 +23,18 @@ ABOUT = (
 
 def latencies(material: Material) -> Part:
     """A chart per profile for warm requests, and one for cold ones."""
-    charts, remarks = kept(list(charts_of(material)))
+    charts, remarks = limit_charts(list(charts_of(material)))
     absent = [] if charts else ["no latency: no valid trial has a request"]
     return Part("latencies", "How late answers were", [ABOUT] if charts else [], charts, absent=absent, remarks=remarks)
 
 
 def charts_of(material: Material) -> Iterator[Chart]:
-    """Block by block."""
+    """The charts of each workload and profile."""
     for block in material.blocks():
         row = material.summary.rows[block[0]]
-        found = list(zip(material.labels(block), (material.pooled[place] for place in block), strict=True))
-        warm = [(label, joined(pooled.warm_ms)) for label, pooled in found if pooled]
-        cold = [(label, joined(pooled.cold_ms)) for label, pooled in found if pooled]
+        pools = list(zip(material.labels(block), (material.pools[place] for place in block), strict=True))
+        warm = [(label, join(pool.warm_ms)) for label, pool in pools if pool]
+        cold = [(label, join(pool.cold_ms)) for label, pool in pools if pool]
         if row.profile == FORCED_COLD:
             yield from chart(material, title(material, row, "cold"), cold, 1)
         else:
@@ -42,23 +42,23 @@ def charts_of(material: Material) -> Iterator[Chart]:
             yield from chart(material, title(material, row, "cold, under traffic"), cold, LEAST)
 
 
-def joined(parts: list[Floats]) -> Floats:
-    """Of all trials."""
+def join(parts: list[Floats]) -> Floats:
+    """The values of all trials as one array."""
     return np.concatenate(parts) if parts else np.empty(0)
 
 
 def chart(material: Material, name: str, series: list[tuple[str, Floats]], least: int) -> Iterator[Chart]:
-    """Nothing where no series has `least` requests."""
+    """A chart of these series; none where no series has `least` requests."""
     series = [(label, ms) for label, ms in series if len(ms)]
     if not any(len(ms) >= least for _, ms in series):
         return
-    keys = [Key(f"{label}, {counts(ms)}", material.places[label]) for label, ms in series]
-    told = f"distribution of latencies, {name}: {'; '.join(key.label for key in keys)}"
+    keys = [KeyEntry(f"{label}, {counts(ms)}", material.places[label]) for label, ms in series]
+    description = f"distribution of latencies, {name}: {'; '.join(key.label for key in keys)}"
     curves = [Curve(material.style(label), ms) for label, ms in series]
-    yield Chart(name, told, keys, partial(ecdf, label=told, curves=curves))
+    yield Chart(name, keys, partial(ecdf, label=description, curves=curves))
 
 
 def counts(ms: Floats) -> str:
-    """n, and how many of them are infinitely late."""
+    """How many requests there are, and how many of them are infinitely late."""
     bad = int(np.sum(np.isinf(ms)))
     return f"n = {len(ms):,}" + (f", {counted(bad, 'request')} without a good answer" if bad else "")

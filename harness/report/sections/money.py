@@ -11,9 +11,9 @@ from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.cost import money as dollars
-from harness.report.material import Material, kept, profile_name
-from harness.report.nouns import Chart, Key, Part
-from harness.report.sections.answer import at, ended
+from harness.report.material import Material, limit_charts, profile_name
+from harness.report.nouns import Chart, KeyEntry, Part
+from harness.report.sections.answer import at, end_sentence
 
 
 def money(material: Material) -> Part:
@@ -25,8 +25,8 @@ def money(material: Material) -> Part:
     about = [
         f"At {at(costing)}. Prices: {costing.prices}. What the provider bills; intervals are of the measured part."
     ]
-    about += [f"{b.workload}, {profile_name(b.profile)}: {ended(b.words)}" for b in costing.break_evens]
-    charts, remarks = kept(list(charts_of(material, costing)))
+    about += [f"{b.workload}, {profile_name(b.profile)}: {end_sentence(b.words)}" for b in costing.break_evens]
+    charts, remarks = limit_charts(list(charts_of(material, costing)))
     tables = list(tables_of(costing))
     absent = [] if costing.break_evens else ["no break-even: it takes a function and a service under the same traffic"]
     return Part("break-even", title, about, charts, tables, [bases(costing)], absent, remarks)
@@ -35,34 +35,36 @@ def money(material: Material) -> Part:
 def charts_of(material: Material, costing: Costing) -> Iterator[Chart]:
     """Both curves; no chart where there is nothing to draw on a logarithmic axis."""
     expected = costing.requests_per_month / SECONDS_PER_MONTH if costing.expected else None
-    for told in costing.break_evens:
-        if sum(rate > 0 for rate in told.rates) < 2:
+    for point in costing.break_evens:
+        if sum(rate > 0 for rate in point.rates) < 2:
             continue
         sides = [
             (material.style(harmless(name)), costs)
             for name, costs in (
-                (told.function, told.function_usd_per_month),
-                (told.service, told.service_usd_per_month),
+                (point.function, point.function_usd_per_month),
+                (point.service, point.service_usd_per_month),
             )
         ]
-        keys = [Key(harmless(name), material.places.get(harmless(name), 0)) for name in (told.function, told.service)]
-        keys += list(crossing_keys(told, expected))
-        label = f"cost per month over requests per second: {harmless(told.words)}"
-        crossing = Crossing(told.rate.value, told.rate.low, told.rate.high, expected)
+        keys = [
+            KeyEntry(harmless(name), material.places.get(harmless(name), 0)) for name in (point.function, point.service)
+        ]
+        keys += list(crossing_keys(point, expected))
+        label = f"cost per month over requests per second: {harmless(point.words)}"
+        crossing = Crossing(point.rate.value, point.rate.low, point.rate.high, expected)
         draw = partial(
-            break_even, label=label, rates=told.rates, sides=sides, crossing=crossing, currency=costing.currency
+            break_even, label=label, rates=point.rates, sides=sides, crossing=crossing, currency=costing.currency
         )
-        yield Chart(harmless(f"{told.workload} · {profile_name(told.profile)}"), label, keys, draw)
+        yield Chart(harmless(f"{point.workload} · {profile_name(point.profile)}"), keys, draw)
 
 
-def crossing_keys(told: BreakEven, expected: float | None) -> Iterator[Key]:
-    """The lines across."""
-    if told.rate.value is not None:
-        rate = cell(told.rate)
+def crossing_keys(point: BreakEven, expected: float | None) -> Iterator[KeyEntry]:
+    """Entries of the key for the lines across."""
+    if point.rate.value is not None:
+        rate = cell(point.rate)
         interval = f" ({rate.small})" if rate.small else ""
-        yield Key(f"same cost at {rate.main}{interval} requests/s, n = {told.rate.n}", pattern="upright")
+        yield KeyEntry(f"same cost at {rate.main}{interval} requests/s, n = {point.rate.n}", pattern="upright")
     if expected is not None:
-        yield Key(f"expected, {figure(expected)} requests/s", pattern="dotted")
+        yield KeyEntry(f"expected, {figure(expected)} requests/s", pattern="dotted")
 
 
 def tables_of(costing: Costing) -> Iterator[Table]:
@@ -79,13 +81,13 @@ def tables_of(costing: Costing) -> Iterator[Table]:
             Column("n", 0, [Cell(f"{side.per_month_usd.n:,}") for side in sides]),
             Column("replicas", 0, [count(side.replicas) for side in sides]),
             Column("busy %", 0, [percent_of(side.utilisation) for side in sides]),
-            *stated(sides, costing.currency),
+            *stated_columns(sides, costing.currency),
         ]
         remarks = [harmless(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
         yield Table(harmless(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
 
 
-def stated(sides: list[SideCost], currency: str) -> Iterator[Column]:
+def stated_columns(sides: list[SideCost], currency: str) -> Iterator[Column]:
     """What the experiment states, and the month with it; nothing where it states nothing."""
     if any(side.per_month_with_stated_usd for side in sides):
         for name in STATED:
@@ -96,13 +98,13 @@ def stated(sides: list[SideCost], currency: str) -> Iterator[Column]:
 
 
 def term(side: SideCost, name: str) -> Cell:
-    """One term of a side."""
+    """What one term of a side costs."""
     found = next((term for term in side.terms if term.name == name), None)
     return Cell(dollars(found.usd_per_month if found else None))
 
 
 def bases(costing: Costing) -> Table:
-    """On what every term rests."""
+    """A table of what every term rests on."""
     rows = [(side, term) for side in costing.sides for term in side.terms if term.basis != NOT_STATED]
     columns = [
         Column("target", 0, [Cell(harmless(f"{s.target}, {profile_name(s.profile)}")) for s, _ in rows]),

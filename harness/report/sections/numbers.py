@@ -9,20 +9,20 @@ from harness.record.estimate import Estimate
 from harness.record.figures import Cell, cell, counted, decimals, fixed
 from harness.record.nouns import FORCED_COLD
 from harness.report.material import Material, profile_name, side_of
-from harness.report.nouns import Card, Number, Numbers
+from harness.report.nouns import FourNumbers, Number, NumberCard
 
 OfRow = Callable[[Row], tuple[Estimate, str]]
 """An estimate and the noun of what its n counts."""
 
 
-def numbers(material: Material) -> list[Numbers]:
-    """By workload."""
+def numbers(material: Material) -> list[FourNumbers]:
+    """The four numbers of each workload."""
     workloads = list(dict.fromkeys(row.workload for row in material.summary.rows))
-    return [Numbers(harmless(workload), list(cards(material, workload))) for workload in workloads]
+    return [FourNumbers(harmless(workload), list(cards(material, workload))) for workload in workloads]
 
 
-def cards(material: Material, workload: str) -> Iterator[Card]:
-    """Four of them."""
+def cards(material: Material, workload: str) -> Iterator[NumberCard]:
+    """A card for each of the four numbers."""
     blocks = [block for block in material.blocks() if material.summary.rows[block[0]].workload == workload]
     forced: list[list[int]] = []
     traffic: list[list[int]] = []
@@ -30,42 +30,42 @@ def cards(material: Material, workload: str) -> Iterator[Card]:
         (forced if material.summary.rows[block[0]].profile == FORCED_COLD else traffic).append(block)
     yield card(material, "Cold start, median", "ms", forced or traffic, lambda row: (row.cold_p50_ms, "cold start"))
     yield card(material, "Warm latency, p95", "ms", traffic, lambda row: (row.warm_p95_ms, "trial"))
-    yield card(material, "Requests without a good answer", "%", blocks, lambda row: (failures(row), "request"))
+    yield card(material, "Requests without a good answer", "%", blocks, lambda row: (failure_share(row), "request"))
     currency = material.costing.currency if material.costing else "USD"
     yield card(
         material,
         "Cost of 1,000 good answers",
         currency,
         traffic or blocks,
-        lambda row: (cost(material, row), rests_on(material, row)),
+        lambda row: (cost_of(material, row), rests_on(material, row)),
     )
 
 
-def card(material: Material, title: str, unit: str, blocks: list[list[int]], of: OfRow) -> Card:
-    """A number per row, under its profile."""
+def card(material: Material, title: str, unit: str, blocks: list[list[int]], of: OfRow) -> NumberCard:
+    """One of the four cards, with a number per row under its profile."""
     groups = []
     for block in blocks:
         rows = [material.summary.rows[place] for place in block]
-        told = [number(label, row, *of(row)) for label, row in zip(material.labels(block), rows, strict=True)]
-        groups.append((profile_name(rows[0].profile), told))
-    return Card(title, unit, groups)
+        of_profile = [number(label, row, *of(row)) for label, row in zip(material.labels(block), rows, strict=True)]
+        groups.append((profile_name(rows[0].profile), of_profile))
+    return NumberCard(title, unit, groups)
 
 
 def number(label: str, row: Row, estimate: Estimate, noun: str) -> Number:
-    """With its n written out; without a value or an interval the reason."""
+    """A number with its n written out; without a value or an interval the reason."""
     n = f"n = {counted(estimate.n, noun)}, {counted(row.rounds, 'round')}"
     why = estimate.why or ("" if estimate.low is not None or estimate.value is None else "no interval")
-    return Number(label, none(estimate) or cell(estimate), n, harmless(why or ""))
+    return Number(label, zero_cell(estimate) or cell(estimate), n, harmless(why or ""))
 
 
-def none(estimate: Estimate) -> Cell | None:
-    """Of 0 with an upper end: two digits of it, for those of 0 are no measure; None for any other number."""
+def zero_cell(estimate: Estimate) -> Cell | None:
+    """The cell of a 0 with an upper end, which has two digits since 0 has none to go by; None for any other number."""
     if estimate.value != 0 or not estimate.high:
         return None
     return Cell("0", f"0–{fixed(estimate.high, decimals(estimate.high, 2))}")  # noqa: RUF001
 
 
-def failures(row: Row) -> Estimate:
+def failure_share(row: Row) -> Estimate:
     """Percent of the arrivals, with Wilson's interval."""
     if row.scheduled is None or row.ok is None:
         return Estimate(None, why="no valid trial")
@@ -79,10 +79,10 @@ def rests_on(material: Material, row: Row) -> str:
     return "capacity step" if searched else "trial"
 
 
-def cost(material: Material, row: Row) -> Estimate:
+def cost_of(material: Material, row: Row) -> Estimate:
     """What costing says of the row, or why it says nothing."""
     if material.costing is None:
-        told = "; ".join(material.reasons.get("cost", ())) or "not worked out"
-        return Estimate(None, why=f"no cost: {told}")
+        reason = "; ".join(material.reasons.get("cost", ())) or "not worked out"
+        return Estimate(None, why=f"no cost: {reason}")
     side = side_of(material.costing.sides, row)
     return side.per_1k_usd if side else Estimate(None, why="no cost is worked out for this row")

@@ -23,13 +23,13 @@ MOST_YAML = 60_000
 
 
 def repeat(run: RunFolder) -> Repeat:
-    """Everything that another person needs."""
+    """Everything that another person needs to make the run again."""
     manifest = run.manifest
     text = yaml.safe_dump(manifest.experiment, sort_keys=False, allow_unicode=False, width=100)
     remarks = ["The numbers will differ within their intervals; seed and arrivals will not."]
     if len(text) > MOST_YAML:
-        text, told = text[:MOST_YAML], f"the experiment is cut off here after {MOST_YAML:,} characters"
-        remarks.append(f"{told}: manifest.json has it whole")
+        text, cut = text[:MOST_YAML], f"the experiment is cut off here after {MOST_YAML:,} characters"
+        remarks.append(f"{cut}: manifest.json has it whole")
     if manifest.finished_at is None:
         remarks.append("The run is not finished.")
     tables = [digests(run), packages(manifest), machine(manifest)]
@@ -37,7 +37,7 @@ def repeat(run: RunFolder) -> Repeat:
 
 
 def commands(manifest: Manifest) -> Iterator[str]:
-    """For a shell; a name that is not safe in one is replaced."""
+    """Lines for a shell that make the run again; a name that is not safe in one is replaced."""
     software = manifest.facts.get("software", {})
     commit = software.get("commit")
     if isinstance(commit, str) and COMMIT.fullmatch(commit):
@@ -57,7 +57,7 @@ def digests(run: RunFolder) -> Table:
     """Seed and hashes. trials.jsonl holds the sha256 of every file of rows and samples."""
     manifest = run.manifest
     software = manifest.facts.get("software", {})
-    told = {
+    facts = {
         "run": manifest.run,
         "seed": manifest.seed,
         "rounds": manifest.rounds,
@@ -70,38 +70,40 @@ def digests(run: RunFolder) -> Table:
         "commit": software.get("commit"),
         "Python": software.get("python"),
     }
-    return two_columns("Identity", "trials.jsonl names the sha256 of every file of rows and samples", told)
+    return two_columns("Identity", "trials.jsonl names the sha256 of every file of rows and samples", facts)
 
 
 def file_sha256(run: RunFolder, name: str) -> str | None:
-    """Of a file as it is now; None where there is none to read."""
+    """The sha256 of a file as it is now; None where there is none to read."""
     try:
         return sha256(inside(run.path, name))
     except (OSError, RecordError):
         return None
 
 
-def two_columns(title: str, about: str, told: dict[str, Any]) -> Table:
-    """Name and value; what is not known is a dash."""
-    values = [Cell(MISSING if value is None else harmless(value)) for value in told.values()]
-    return Table(title, about, [Column("what", 0, [Cell(harmless(name)) for name in told]), Column("value", 0, values)])
+def two_columns(title: str, about: str, facts: dict[str, Any]) -> Table:
+    """A table of names and values; what is not known is a dash."""
+    values = [Cell(MISSING if value is None else harmless(value)) for value in facts.values()]
+    return Table(
+        title, about, [Column("what", 0, [Cell(harmless(name)) for name in facts]), Column("value", 0, values)]
+    )
 
 
 def packages(manifest: Manifest) -> Table:
-    """Digest, size and base of each."""
-    found = sorted(manifest.packages.items())
-    sizes = [package.get("size_bytes") for _, package in found]
+    """A table of the packages: digest, size and base of each."""
+    stored = sorted(manifest.packages.items())
+    sizes = [package.get("size_bytes") for _, package in stored]
     columns = [
-        Column("package", 0, [Cell(harmless(key)) for key, _ in found]),
-        Column("digest", 0, [Cell(known(package_identity(package))) for _, package in found]),
+        Column("package", 0, [Cell(harmless(key)) for key, _ in stored]),
+        Column("digest", 0, [Cell(text_or_dash(package_identity(package))) for _, package in stored]),
         Column("MB", 0, [Cell(figure(s / 2**20 if isinstance(s, int) and s >= 0 else None)) for s in sizes]),
-        Column("base", 0, [Cell(known(package.get("base"))) for _, package in found]),
+        Column("base", 0, [Cell(text_or_dash(package.get("base"))) for _, package in stored]),
     ]
     return Table("Packages", "image id, or content hash of the folder", columns)
 
 
-def known(value: Any) -> str:
-    """Text only; anything else tells nothing."""
+def text_or_dash(value: Any) -> str:
+    """A text, or a dash for anything else."""
     return harmless(value) if isinstance(value, str) else MISSING
 
 

@@ -8,11 +8,11 @@ from harness.record.figures import MISSING, Cell
 from harness.report.blocks import Column, Table
 from harness.report.material import Material
 from harness.report.nouns import Part
-from harness.report.sections.answer import ended
+from harness.report.sections.answer import end_sentence
 
 
 def score(material: Material) -> Part:
-    """A table per workload."""
+    """The part with a scorecard per pair of targets."""
     absent = [] if material.cards else material.reasons.get("scorecard", ["no scorecard: no trial is stored"])
     remarks = [line for card in material.cards for line in changes(card)]
     tables = [table(card) for card in material.cards]
@@ -20,7 +20,7 @@ def score(material: Material) -> Part:
 
 
 def table(card: Scorecard) -> Table:
-    """Dimension by dimension; a missing score is none, not a middle one."""
+    """A scorecard, a dimension a line; a missing score is none, not a middle one."""
     rows = card.dimensions
     columns = [
         Column("dimension", 0, [Cell(row.name) for row in rows]),
@@ -33,6 +33,6 @@ def table(card: Scorecard) -> Table:
 
 
 def changes(card: Scorecard) -> Iterator[str]:
-    """What would change it."""
+    """What would change a card's recommendation."""
     for text in card.would_change:
-        yield ended(f"{card.title}: would change with {text}")
+        yield end_sentence(f"{card.title}: would change with {text}")

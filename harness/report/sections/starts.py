@@ -7,7 +7,7 @@ from harness.record.figures import counted
 from harness.record.nouns import PHASES
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
-from harness.report.material import Material, kept, title
+from harness.report.material import Material, limit_charts, title
 from harness.report.nouns import Chart, Part
 
 ABOUT = (
@@ -19,14 +19,14 @@ ABOUT = (
 
 def starts(material: Material) -> Part:
     """A waterfall per row that has stamped cold starts, forced ones first, and a table of all."""
-    charts, remarks = kept(list(charts_of(material)))
+    charts, remarks = limit_charts(list(charts_of(material)))
     absent = [] if charts else ["no cold start with stamped parts is stored"]
     tables = phase_tables([material.summary.rows[place] for block in material.blocks() for place in block])
     return Part("starts", "Cold starts, part by part", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
 
 
 def charts_of(material: Material) -> Iterator[Chart]:
-    """All of a workload on the same axis."""
+    """A chart per row; all of a workload on the same axis, so that bars can be compared."""
     rows = material.summary.rows
     longest: dict[str, float] = {}
     for row in rows:
@@ -39,13 +39,15 @@ def charts_of(material: Material) -> Iterator[Chart]:
             n = counted(row.cold_p50_ms.n, "cold start")
             name = title(material, row, label, f"n = {n}")
             parts = {phase: row.cold_phases_ms[phase] for phase in PHASES if phase in row.cold_phases_ms}
-            told = f"{name}: " + ", ".join(f"{phase.replace('_', ' ')} {ms:.3g} ms" for phase, ms in parts.items())
+            description = f"{name}: " + ", ".join(
+                f"{phase.replace('_', ' ')} {ms:.3g} ms" for phase, ms in parts.items()
+            )
             draw = partial(
                 waterfall,
-                label=told,
+                label=description,
                 parts=parts,
                 whole=row.cold_p50_ms,
                 style=material.style(label),
                 most_ms=longest[row.workload],
             )
-            yield Chart(name, told, [], draw)
+            yield Chart(name, [], draw)

@@ -12,9 +12,9 @@ from harness.report.cases import labels
 from harness.report.cases import traffic as words_of
 from harness.report.charts.crowd import Course, crowd
 from harness.report.charts.mix import Strip, mix
-from harness.report.material import Material, kept, profile_name, title
-from harness.report.nouns import Chart, Key, Part
-from harness.report.timeline import Pooled
+from harness.report.material import Material, limit_charts, profile_name, title
+from harness.report.nouns import Chart, KeyEntry, Part
+from harness.report.timeline import Pool
 
 MOST_SERIES = 6
 KEYS = {
@@ -31,7 +31,7 @@ ABOUT_UNITS = (
     "The mean over trials of the highest number within each of 24 parts of the schedule. A unit counts from its first "
     "sample or handled request to its last, so the number alive is a lower bound."
 )
-Series = list[tuple[str, Pooled]]
+Series = list[tuple[str, Pool]]
 
 
 def blocks_of(material: Material) -> Iterator[tuple[list[Row], Series]]:
@@ -40,41 +40,41 @@ def blocks_of(material: Material) -> Iterator[tuple[list[Row], Series]]:
         rows = [material.summary.rows[place] for place in block]
         if rows[0].profile == FORCED_COLD:
             continue
-        found = zip(material.labels(block), (material.pooled[place] for place in block), strict=True)
-        yield rows, [(label, pooled) for label, pooled in found if pooled and pooled.seconds][:MOST_SERIES]
+        pools = zip(material.labels(block), (material.pools[place] for place in block), strict=True)
+        yield rows, [(label, pool) for label, pool in pools if pool and pool.seconds][:MOST_SERIES]
 
 
 def cold_mix(material: Material) -> Part:
-    """Cold and warm under the traffic."""
-    found = [(rows, series) for rows, series in blocks_of(material) if series]
-    charts, remarks = kept([mixed(material, rows, series) for rows, series in found])
+    """The part about what requests met, cold or warm, under the traffic."""
+    blocks = [(rows, series) for rows, series in blocks_of(material) if series]
+    charts, remarks = limit_charts([mix_chart(material, rows, series) for rows, series in blocks])
     absent = [] if charts else ["no valid trial under traffic"]
-    tables = [mix_table(rows) for rows, _ in found]
+    tables = [mix_table(rows) for rows, _ in blocks]
     about = [ABOUT_MIX] if charts else []
     return Part("mix", "Cold and warm under the traffic", about, charts, tables, [], absent, remarks)
 
 
-def mixed(material: Material, rows: list[Row], series: Series) -> Chart:
-    """One block's chart."""
+def mix_chart(material: Material, rows: list[Row], series: Series) -> Chart:
+    """The chart of one workload and profile."""
     strips = [
         Strip(
-            f"{label}, n = {round(sum(float(v.sum()) for v in pooled.kinds.values())):,}",
+            f"{label}, n = {round(sum(float(v.sum()) for v in pool.kinds.values())):,}",
             material.style(label),
-            pooled.edges_s,
-            pooled.arrivals_per_s,
-            dict(pooled.kinds),
+            pool.edges_s,
+            pool.arrivals_per_s,
+            dict(pool.kinds),
         )
-        for label, pooled in series
+        for label, pool in series
     ]
     seen = [kind for kind in KEYS if any(strip.kinds[kind].any() for strip in strips)]
-    keys = [Key(KEYS[kind], pattern=kind) for kind in seen]
+    keys = [KeyEntry(KEYS[kind], pattern=kind) for kind in seen]
     name = title(material, rows[0])
-    told = f"traffic and what requests met over time, {name}: {'; '.join(strip.label for strip in strips)}"
-    return Chart(name, told, keys, partial(mix, label=told, strips=strips))
+    description = f"traffic and what requests met over time, {name}: {'; '.join(strip.label for strip in strips)}"
+    return Chart(name, keys, partial(mix, label=description, strips=strips))
 
 
 def mix_table(rows: list[Row]) -> Table:
-    """Counts over the valid trials."""
+    """A table of counts over the valid trials."""
     columns = [
         Column("target", 0, [Cell(label) for label in labels(rows)]),
         Column("trials", 0, [count(row.trials - row.invalid_trials) for row in rows]),
@@ -92,34 +92,34 @@ def bad(row: Row) -> Cell:
 
 
 def units(material: Material) -> Part:
-    """Requests in flight, sandboxes and replicas."""
-    found = [(rows, series) for rows, series in blocks_of(material) if series]
-    charts, remarks = kept([crowded(material, rows, series) for rows, series in found])
+    """The part about requests in flight, sandboxes and replicas."""
+    blocks = [(rows, series) for rows, series in blocks_of(material) if series]
+    charts, remarks = limit_charts([crowd_chart(material, rows, series) for rows, series in blocks])
     absent = [] if charts else ["no valid trial under traffic"]
-    tables = [units_table(rows) for rows, _ in found]
+    tables = [units_table(rows) for rows, _ in blocks]
     about = [ABOUT_UNITS] if charts else []
     return Part("units", "Requests in flight, sandboxes and replicas", about, charts, tables, [], absent, remarks)
 
 
-def crowded(material: Material, rows: list[Row], series: Series) -> Chart:
-    """One block's chart."""
+def crowd_chart(material: Material, rows: list[Row], series: Series) -> Chart:
+    """The chart of one workload and profile."""
     courses = [
         Course(
             material.style(label),
-            pooled.edges_s,
-            pooled.in_flight / pooled.trials,
-            pooled.units / pooled.trials_with_units if pooled.trials_with_units else None,
+            pool.edges_s,
+            pool.in_flight / pool.trials,
+            pool.units / pool.trials_with_units if pool.trials_with_units else None,
         )
-        for label, pooled in series
+        for label, pool in series
     ]
-    keys = [Key(f"{label}, n = {counted(pooled.trials, 'trial')}", material.places[label]) for label, pooled in series]
+    keys = [KeyEntry(f"{label}, n = {counted(pool.trials, 'trial')}", material.places[label]) for label, pool in series]
     name = title(material, rows[0])
-    told = f"requests in flight and units alive over time, {name}"
-    return Chart(name, told, keys, partial(crowd, label=told, courses=courses))
+    description = f"requests in flight and units alive over time, {name}"
+    return Chart(name, keys, partial(crowd, label=description, courses=courses))
 
 
 def units_table(rows: list[Row]) -> Table:
-    """The most at once in any valid trial."""
+    """A table of the most at once in any valid trial."""
     columns = [
         Column("target", 0, [Cell(label) for label in labels(rows)]),
         Column("n trials", 0, [count(row.trials - row.invalid_trials) for row in rows]),
