@@ -1,7 +1,8 @@
 """What a search for capacity left, results/capacity/<workload>_<target>_<time>.json, and the run that it belongs to.
 
-A capacity belongs to a package with its settings and model, on a target, in a size, on a machine. A run keeps the one
-that fitted when it began, so that a later search never prices it anew.
+A capacity belongs to a package with its settings and model, on a target, in a size, on a machine; where the package is
+no image, to the code and the interpreter that served it as well. A run keeps the one that fitted when it began, so that
+a later search never prices it anew.
 """
 
 import hashlib
@@ -99,8 +100,12 @@ class Capacity(Record):
     """Its identity: id of the image, or hash of the installed packages."""
     settings: dict[str, Any] | None = None
     """The workload's own; None in files of the older format."""
-    model: Text | None = None
-    """Hash of the user's own model, where the package does not hold it."""
+    model: Sha256 | None = None
+    """Of the user's own model, where the package does not hold it."""
+    measuring_sha256: Sha256 | None = None
+    """Of the code that served and measured; None where the package is an image, which holds what serves."""
+    python: Text | None = None
+    """Version of the interpreter that served; None where the package is an image."""
     machine: dict[str, Any] | None = None
     """Facts by which runs are compared; None in files of the older format."""
     emulated: bool
@@ -142,8 +147,14 @@ class Subject:
     workload: str
     settings: dict[str, Any]
     model: str | None
+    has_unknown_model: bool
+    """Whether there is a model of the user's own beside the package of which the run keeps no hash."""
     target: str
     package: str | None
+    is_image: bool
+    measuring_sha256: str | None
+    """Like `python`, None where the package is an image: it holds the code that serves, and the interpreter."""
+    python: str | None
     memory_mb: float
     cpus: float
     machine: dict[str, Any]
@@ -182,20 +193,28 @@ def subject_of(manifest: Manifest, workload: str, target: str, memory_mb: float,
     workloads = [chosen for chosen in manifest.experiment.get("workloads", []) if isinstance(chosen, dict)]
     chosen = next((one for one in workloads if (one.get("label") or one.get("name")) == workload), {})
     facts = manifest.packages.get(f"{workload}/{target}", {})
-    machine, model = manifest.facts.get("machine"), facts.get("model_sha256")
-    if model is None and chosen.get("model_dir") and not facts.get("image_id"):
-        model = "not told by the run"  # of the user's own model nothing is known here, so no capacity is of it
+    machine, software = manifest.facts.get("machine"), manifest.facts.get("software", {})
+    model, is_image = text_of(facts.get("model_sha256")), bool(facts.get("image_id"))
     return Subject(
         workload=str(chosen.get("name", workload)),
         settings=dict(chosen.get("settings") or {}),
-        model=model if isinstance(model, str) else None,
+        model=model,
+        has_unknown_model=model is None and bool(chosen.get("model_dir")) and not is_image,
         target=target,
         package=package_identity(facts),
+        is_image=is_image,
+        measuring_sha256=None if is_image else text_of(software.get("measuring_sha256")),
+        python=None if is_image else text_of(software.get("python")),
         memory_mb=memory_mb,
         cpus=cpus,
         machine={name: machine.get(name) for name in SAME_MACHINE} if isinstance(machine, dict) else {},
         objective=objective_of(manifest.experiment),
     )
+
+
+def text_of(value: Any) -> str | None:
+    """What a manifest keeps as text; None where it keeps something else."""
+    return value if isinstance(value, str) else None
 
 
 def misfits(capacity: Capacity, subject: Subject) -> list[str]:
@@ -212,9 +231,9 @@ def misfits(capacity: Capacity, subject: Subject) -> list[str]:
     machine = capacity.machine or {}
     pairs |= {f"machine: {name}": (machine.get(name), subject.machine.get(name)) for name in SAME_MACHINE}
     found += [f"another {name}: {quote(its)}, not {quote(ours)}" for name, (its, ours) in pairs.items() if its != ours]
-    # A package that is not known is not known to be the same.
-    if capacity.package is None or capacity.package != subject.package:
-        found.append(f"another package: {quote(capacity.package)}, not {quote(subject.package)}")
+    if subject.has_unknown_model:
+        found.append("the run keeps no hash of its own model, so no capacity is known to be of it")
+    found += package_misfits(capacity, subject)
     if capacity.sizing.memory_mb != subject.memory_mb:
         found.append(f"another memory_mb: {capacity.sizing.memory_mb}, not {subject.memory_mb:g}")
     if not math.isclose(capacity.sizing.cpus, subject.cpus, rel_tol=1e-6):
@@ -224,6 +243,19 @@ def misfits(capacity: Capacity, subject: Subject) -> list[str]:
         its, ours = (f"p{each.percentile:g} within {each.latency_ms:g} ms" for each in (goal, asked))
         found.append(f"another objective: {its}, not {ours}")
     return found
+
+
+def package_misfits(capacity: Capacity, subject: Subject) -> list[str]:
+    """What serves is another, or not known to be the same: a folder of packages, unlike an image, does not hold it."""
+    pairs = {"package": (capacity.package, subject.package)}
+    if not subject.is_image:
+        pairs["measuring_sha256"] = (capacity.measuring_sha256, subject.measuring_sha256)
+        pairs["Python"] = (capacity.python, subject.python)
+    return [
+        f"another {name}: {quote(its)}, not {quote(ours)}"
+        for name, (its, ours) in pairs.items()
+        if its is None or its != ours
+    ]
 
 
 def keep_capacities(

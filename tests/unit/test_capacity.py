@@ -176,7 +176,7 @@ class SimulatedQueue:
             rounds=choice.experiment.rounds,
             trials=len(choice.trials),
             packages={"echo/process-service": {"site": "f" * 64}},
-            facts={"lasting": dict(self.lasting)},
+            facts={"lasting": dict(self.lasting), "software": {"measuring_sha256": "c" * 64, "python": "3.12.1"}},
         )
 
     def visit(self, planned, attempt):
@@ -234,6 +234,7 @@ def test_a_simulated_queue_is_found_and_every_step_can_be_read_again(monkeypatch
     assert record.rate.low <= record.rate.value <= record.rate.high
     assert record.rate.n == len(record.steps) == sum(step.valid for step in record.steps)
     assert (record.ended, record.package, record.concurrency_limit) == ("answered", "f" * 64, None)
+    assert (record.measuring_sha256, record.python) == ("c" * 64, "3.12.1"), "the package is no image"
     assert len({step.seed for step in record.steps}) == len(record.steps), "no two steps share their arrivals"
     for step in record.steps:
         folder = RunFolder.open(tmp_path / "capacity" / "runs" / step.run)
@@ -433,6 +434,43 @@ def test_a_capacity_belongs_to_its_package_target_size_and_machine(changes, why)
     assert misfits(Capacity.model_validate(stored()), subject()) == []
     (told,) = misfits(Capacity.model_validate(stored(**changes)), subject())
     assert told.startswith(why)
+
+
+def process_run(model_dir=None, software=None, **package):
+    """Like `run_of`, but served from a folder of packages by this checkout's own code and interpreter."""
+    workload = {"name": "filetype", "label": "mine", "settings": {"top": 3}, "model_dir": model_dir}
+    return manifest(
+        experiment={"name": "q", "workloads": [workload]},
+        packages={"mine/docker-service": {"site": "folder"} | package},
+        facts={"machine": MACHINE, "software": {"measuring_sha256": "c" * 64, "python": "3.12.1"} | (software or {})},
+    )
+
+
+OF_A_FOLDER = {"package": "folder", "measuring_sha256": "c" * 64, "python": "3.12.1"}
+
+
+@pytest.mark.parametrize(
+    ("run", "changes", "why"),
+    [
+        (process_run(), {}, None),
+        (process_run(), {"measuring_sha256": "d" * 64}, "another measuring_sha256"),
+        (process_run(), {"measuring_sha256": None}, "another measuring_sha256: None"),
+        (process_run(), {"python": "3.13.0"}, "another Python: '3.13.0', not '3.12.1'"),
+        (process_run(software={"python": None}), {"python": None}, "another Python: None, not None"),
+        (process_run("m", model_sha256="f" * 64), {"model": "f" * 64}, None),
+        (process_run("m"), {}, "the run keeps no hash of its own model"),
+    ],
+)
+def test_where_the_package_is_no_image_code_interpreter_and_model_must_be_known_and_the_same(run, changes, why):
+    asked = subject_of(run, "mine", "docker-service", 2048, 1.0)
+    told = misfits(Capacity.model_validate(stored(**OF_A_FOLDER | changes)), asked)
+    assert [line[: len(why or "")] for line in told] == ([why] if why else [])
+
+
+def test_no_file_can_claim_an_unknown_model(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(stored(model="not told by the run")))
+    with pytest.raises(RecordError, match=r"a\.json: model"):
+        read_capacity(tmp_path / "a.json")
 
 
 def test_a_file_of_the_older_format_is_readable_and_belongs_to_no_run(tmp_path):
