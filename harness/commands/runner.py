@@ -83,4 +83,4 @@ def _announce(runnable: RunnableExperiment, console: Console) -> None:
 def _prices(experiment: Experiment) -> dict[str, Any]:
     """Today's book, which the run keeps, so that it is priced the same for ever; empty where there is none."""
     book = book_for(experiment.priced_as.provider, experiment.priced_as.region)
-    return book.stored() if book else {}
+    return book.to_json() if book else {}

@@ -45,12 +45,12 @@ class Bought:
 
     @property
     def memory_gb(self) -> float:
-        """Of one unit."""
+        """Memory of one replica or sandbox."""
         return self.purchase.memory_mb / MB_PER_GB
 
 
 def bill(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> list[CostLine]:
-    """`arrivals` a month, evenly over its 730 hours; `replicas` of a service run all month."""
+    """A month's lines: `arrivals` are spread evenly over its 730 hours; `replicas` of a service run all month."""
     billed = [*bought.way.lines(bought, use, arrivals, replicas), *_registry(bought)]
     return [*billed, *_penalty(bought, use, arrivals), *_people(bought)]
 

@@ -1,6 +1,10 @@
-"""Dated prices, a row per SKU, and exact arithmetic over their tiers. Nothing here is fetched or guessed."""
+"""Dated prices, a row per SKU, exact arithmetic over their tiers, and whose prices a costing rests on.
+
+Nothing here is fetched or guessed.
+"""
 
 import itertools
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -9,11 +13,15 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.errors import RecordError, UsageError
-from harness.files.problems import problems_in
+from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import read_mapping
+from harness.record.folder import RunFolder
+from harness.record.stated import Economics
 
 SHIPPED = Path(__file__).parent / "books"
 STALE_DAYS = 120
+CURRENCY = "USD"
+"""Of everything that an experiment states."""
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -38,7 +46,7 @@ class Tier(Entry):
 
 
 class Price(Entry):
-    """One SKU."""
+    """One row of a book: what a SKU costs, since when and by which source."""
 
     sku: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
     service: Text
@@ -64,8 +72,8 @@ class Price(Entry):
         if units < 0:
             raise ValueError(f"{units} {self.unit}: not less than 0")
         ends = [*(tier.begin for tier in self.tiers[1:]), units]
-        taken = [max(Decimal(0), min(units, end) - tier.begin) for tier, end in zip(self.tiers, ends, strict=True)]
-        return [(part, tier.price) for part, tier in zip(taken, self.tiers, strict=True) if part]
+        units_of = [max(Decimal(0), min(units, end) - tier.begin) for tier, end in zip(self.tiers, ends, strict=True)]
+        return [(part, tier.price) for part, tier in zip(units_of, self.tiers, strict=True) if part]
 
     def cost(self, units: Decimal) -> Decimal:
         """What so many units a month cost, each tier at its own price. ValueError for less than none."""
@@ -73,12 +81,12 @@ class Price(Entry):
 
     def doubts(self, today: date) -> list[str]:
         """Why this row should be looked up again before it is quoted."""
-        found = ["unverified"] if self.confidence == "unverified" else []
+        doubts = ["unverified"] if self.confidence == "unverified" else []
         seen = self.read_on or self.effective_on
         if seen is None:
-            return ["not dated", *found]
+            return ["not dated", *doubts]
         age = (today - seen).days
-        return [f"{age} days old, more than {STALE_DAYS}", *found] if age > STALE_DAYS else found
+        return [f"{age} days old, more than {STALE_DAYS}", *doubts] if age > STALE_DAYS else doubts
 
 
 class PriceBook(Entry):
@@ -97,17 +105,17 @@ class PriceBook(Entry):
             raise ValueError(f"{', '.join(twice)}: given twice, keep one row per SKU")
         return prices
 
-    def stored(self) -> dict[str, Any]:
-        """As a run keeps it: exact prices as text."""
+    def to_json(self) -> dict[str, Any]:
+        """The book as a run keeps it: exact prices as text."""
         return self.model_dump(mode="json", by_alias=True)
 
     def price(self, sku: str) -> Price:
-        """One row. UsageError that lists what there is."""
-        found = next((price for price in self.prices if price.sku == sku), None)
-        if found is None:
+        """The row of a SKU. UsageError that lists what there is."""
+        row = next((price for price in self.prices if price.sku == sku), None)
+        if row is None:
             known = ", ".join(price.sku for price in self.prices)
             raise UsageError([f"sku: {sku!a} has no price in {self.provider} {self.region}, which has: {known}"])
-        return found
+        return row
 
 
 def price_books() -> list[Path]:
@@ -116,7 +124,7 @@ def price_books() -> list[Path]:
 
 
 def read_book(path: Path) -> PriceBook:
-    """One book. UsageError with every problem found."""
+    """Read a book from its file. UsageError with every problem."""
     try:
         return PriceBook.model_validate(read_mapping(path))
     except ValidationError as error:
@@ -129,8 +137,8 @@ def book_for(provider: str, region: str) -> PriceBook | None:
     return next((book for book in books if (book.provider, book.region) == (provider, region)), None)
 
 
-def kept_book(prices: dict[str, Any], source: str) -> PriceBook:
-    """The book as a run stores it. RecordError with every problem."""
+def read_kept_book(prices: dict[str, Any], source: str) -> PriceBook:
+    """Read the book that a run keeps. RecordError with every problem."""
     try:
         return PriceBook.model_validate(prices)
     except ValidationError as error:
@@ -139,10 +147,58 @@ def kept_book(prices: dict[str, Any], source: str) -> PriceBook:
 
 def check_books(paths: list[Path], today: date) -> list[str]:
     """A line for each row that is stale or unverified. UsageError when a book is malformed."""
-    found = []
+    lines = []
     for book in map(read_book, paths):
         for price in book.prices:
             if doubts := price.doubts(today):
-                told = f"{'; '.join(doubts)} (effective {price.effective_on or 'unknown'}, {price.source})"
-                found.append(f"{book.provider} {book.region} {price.sku}: {told}")
-    return found
+                reasons = f"{'; '.join(doubts)} (effective {price.effective_on or 'unknown'}, {price.source})"
+                lines.append(f"{book.provider} {book.region} {price.sku}: {reasons}")
+    return lines
+
+
+@dataclass(frozen=True)
+class ChosenBook:
+    """The book that a costing rests on, what to call it, and what must be said of it."""
+
+    book: PriceBook
+    words: str
+    notices: list[str]
+
+
+def choose_book(run: RunFolder, economics: Economics, given: PriceBook | None) -> ChosenBook:
+    """The book given, or the one that the run keeps, or today's. UsageError when there is none or it is not in USD."""
+    terms, kept, notices = economics.priced_as, run.manifest.prices, []
+    if given is not None:
+        book, whose = given, "the book given"
+        if kept:
+            notices.append("prices: not those that the run keeps, but those of the book given")
+    elif kept:
+        book, whose = read_kept_book(kept, run.manifest.run), "as the run keeps them"
+    else:
+        shipped = book_for(terms.provider, terms.region)
+        if shipped is None:
+            raise UsageError([no_prices(terms.provider, terms.region)])
+        book, whose = shipped, "of today"
+        notices.append("prices: the run keeps none, so today's are used")
+    if book.currency != CURRENCY:
+        problem = f"prices are in {book.currency}, but the experiment's stakes are in {CURRENCY}"
+        raise UsageError([f"currency: {problem}: give a book in {CURRENCY}"])
+    return ChosenBook(book, f"{book.provider} {book.region}, {whose}, {dates_of(book)}", notices)
+
+
+def no_prices(provider: str, region: str) -> str:
+    """A problem in words: there is no book for this region, which there are, and what to do about it."""
+    books = [read_book(path) for path in price_books()]
+    known = ", ".join(f"{book.provider} {book.region}" for book in books)
+    return (
+        f"priced_as: no prices for {quote(provider)} {quote(region)}; there are books for {known}: "
+        "name one, or give your own with --book"
+    )
+
+
+def dates_of(book: PriceBook) -> str:
+    """The dates of the oldest and the newest row in words, and how many rows have none."""
+    dates = sorted(price.effective_on for price in book.prices if price.effective_on)
+    undated = len(book.prices) - len(dates)
+    words = f"effective {dates[0]} to {dates[-1]}" if dates else "without dates"
+    return f"{words}, {undated} of {len(book.prices)} rows undated" if undated else words

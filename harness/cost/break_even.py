@@ -35,7 +35,10 @@ class Curves:
 
 
 def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> BreakEven:
-    """`dear` is the function's curves, which rise with every request; `steady` the service's, which rise in steps."""
+    """Where two sides cost the same.
+
+    `dear` is the function's curves, which rise with every request; `steady` the service's, which rise in steps.
+    """
     rates = [float(rate) for rate in np.geomspace(LEAST_RPS, MOST_RPS, POINTS)]
     costs = [[curve(rate) for rate in rates] for curve in (dear.value, steady.value)]
     rate = crossing(rates, dear.value, steady.value)
@@ -43,31 +46,36 @@ def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> Bre
     # Beyond what is known the service's curve is only the most that it may cost: a crossing there is an upper bound.
     bounded = steady.known_to < (MOST_RPS if rate is None else rate)
     if rate is None:
-        known = Estimate(None, n=n, why=UNMEASURED if bounded else "no crossing within the range looked at")
+        estimate = Estimate(None, n=n, why=UNMEASURED if bounded else "no crossing within the range looked at")
     else:
-        known = with_ends(rates, rate, dear, steady)
+        estimate = estimate_crossing(rates, rate, dear, steady)
     cheaper = [by_use < by_hour for by_use, by_hour in zip(*costs, strict=True)]
     return BreakEven(
         workload=function.workload,
         profile=function.profile,
         function=function.target,
         service=service.target,
-        rate=Estimate(None, n=n, why=UNMEASURED) if bounded else known,
+        rate=Estimate(None, n=n, why=UNMEASURED) if bounded else estimate,
         rates=rates,
         function_usd_per_month=costs[0],
         service_usd_per_month=costs[1],
-        words=at_most(known) if bounded else sentence_of(function.target, service.target, known, cheaper),
+        words=upper_bound_words(estimate)
+        if bounded
+        else sentence_of(function.target, service.target, estimate, cheaper),
     )
 
 
-def with_ends(rates: Sequence[float], rate: float, dear: Curves, steady: Curves) -> Estimate:
-    """The low end where the function is dear and the service cheap, the high end where it is the other way round."""
+def estimate_crossing(rates: Sequence[float], rate: float, dear: Curves, steady: Curves) -> Estimate:
+    """A crossing with its ends.
+
+    The low end is where the function is dear and the service cheap, the high end where it is the other way round.
+    """
     low, high = crossing(rates, dear.high, steady.low), crossing(rates, dear.low, steady.high)
     why = None if None not in (low, high) else "at an end of what was measured the curves do not cross"
     return Estimate(rate, low, high, min(dear.n, steady.n), why=why, method=METHOD)
 
 
-def at_most(rate: Estimate) -> str:
+def upper_bound_words(rate: Estimate) -> str:
     """Where a service's capacity is only known to be at least so much, its cost is at most so much."""
     most = f"at most {cell(rate).main} requests per second; " if rate.value is not None else ""
     return f"{most}{UNMEASURED}"
@@ -87,17 +95,17 @@ def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float |
 
 
 def sentence_of(function: str, service: str, rate: Estimate, cheaper: Sequence[bool]) -> str:
-    """One sentence; `cheaper` says of each rate looked at whether the function costs less."""
-    looked = f"from {LEAST_RPS:g} to {MOST_RPS:g} requests per second"
+    """A break-even in one sentence; `cheaper` says of each rate looked at whether the function costs less."""
+    span = f"from {LEAST_RPS:g} to {MOST_RPS:g} requests per second"
     if rate.value is None:
         if len(set(cheaper)) == 1:
-            return f"{function if cheaper[0] else service} is cheaper at every rate {looked}"
-        return f"{service} is cheaper at the lowest rates looked at and {function} at the highest, {looked}"
-    shown = cell(rate)
-    interval = f" ({shown.small})" if shown.small else ""
+            return f"{function if cheaper[0] else service} is cheaper at every rate {span}"
+        return f"{service} is cheaper at the lowest rates looked at and {function} at the highest, {span}"
+    text = cell(rate)
+    interval = f" ({text.small})" if text.small else ""
     month = figure(rate.value * SECONDS_PER_MONTH / 1e6)
-    told = (
-        f"below {shown.main} requests per second{interval}, {month} million a month, {function} is cheaper, "
+    sentence = (
+        f"below {text.main} requests per second{interval}, {month} million a month, {function} is cheaper, "
         f"above it {service}"
     )
-    return f"{told}; at the highest rates looked at {function} is cheaper again" if cheaper[-1] else told
+    return f"{sentence}; at the highest rates looked at {function} is cheaper again" if cheaper[-1] else sentence

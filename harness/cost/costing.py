@@ -1,14 +1,13 @@
-"""From a stored run to a Costing."""
+"""From a stored run to a Costing: its rows priced, its break-evens, the notices that belong to both."""
 
 from dataclasses import dataclass, replace
 
 from harness.analysis.summary import Row, Summary
 from harness.analysis.table import summarise
-from harness.cost.book import PriceBook
+from harness.cost.book import ChosenBook, PriceBook, choose_book
 from harness.cost.break_even import break_even
 from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
-from harness.cost.prices import Found, book_of
-from harness.cost.side import Side, Terms, side_of
+from harness.cost.side import Side, Terms, price_side
 from harness.cost.words import notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
@@ -20,11 +19,11 @@ SIZE = ("memory_mb", "cpus")
 
 
 @dataclass(frozen=True)
-class Priced:
+class PricedRun:
     """Every row under traffic that can be priced, by whose prices, and why others cannot."""
 
     economics: Economics
-    prices: Found
+    book: ChosenBook
     sides: list[Side]
     left_out: list[str]
 
@@ -32,34 +31,34 @@ class Priced:
 def costing_of(
     run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
 ) -> Costing:
-    """At the experiment's expected traffic, by the prices and capacities that the run keeps, or those given.
+    """Price a run at its expected traffic, by the prices and capacities that it keeps, or those given.
 
     UsageError when a price is missing, currencies differ or the capacity is not of this run; RecordError when the
     run's own inputs are malformed.
     """
-    priced = price(run, summary, book, capacity)
-    expected, found, sides = priced.economics.expected, priced.prices, priced.sides
-    told = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides])
+    priced = price_rows(run, summary, book, capacity)
+    expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
+    notices = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides])
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
     return Costing(
         run=run.manifest.run,
         experiment=summary.experiment,
-        currency=found.book.currency,
-        prices=found.words,
-        requests_per_month=expected.requests_per_month if expected else highest(sides),
+        currency=chosen.book.currency,
+        prices=chosen.words,
+        requests_per_month=expected.requests_per_month if expected else most_requests(sides),
         expected=expected is not None,
         sides=[side.cost() for side in sides],
         break_evens=break_evens(sides),
-        notices=[*found.notices, *given, *told, *priced.left_out],
+        notices=[*chosen.notices, *given, *notices, *priced.left_out],
     )
 
 
-def price(
+def price_rows(
     run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
-) -> Priced:
+) -> PricedRun:
     """The sides of a run, without their break-evens, which take longer. Errors as of costing_of."""
     economics = economics_of(run.manifest)
-    found = book_of(run, economics, book)
+    chosen = choose_book(run, economics, book)
     rows = [row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)]
     if capacity is not None:
         check_capacity(run, rows, capacity)
@@ -67,14 +66,14 @@ def price(
     left_out: list[str] = []
     for row in rows:
         try:
-            sides.append(side_of(run, row, economics, found.book, capacity_for(run, row, capacity)))
+            sides.append(price_side(run, row, economics, chosen.book, capacity_for(run, row, capacity)))
         except RecordError as error:
             left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
-    return Priced(economics, found, sides, left_out)
+    return PricedRun(economics, chosen, sides, left_out)
 
 
 def capacity_for(run: RunFolder, row: Row, given: KeptCapacity | None) -> KeptCapacity | None:
-    """The one given where it belongs to the row, otherwise the one that the run keeps."""
+    """The capacity given where it belongs to the row, otherwise the one that the run keeps."""
     if given is not None and not misfits(given.capacity, subject_for(run, row)):
         return given
     return kept_capacity(run.manifest, row.workload, row.target)
@@ -88,10 +87,10 @@ def subject_for(run: RunFolder, row: Row) -> Subject:
 
 def check_capacity(run: RunFolder, rows: list[Row], given: KeptCapacity) -> None:
     """UsageError with every reason where a capacity belongs to no row of the run."""
-    found = {(row.workload, row.target): misfits(given.capacity, subject_for(run, row)) for row in rows}
-    if not all(found.values()):
+    reasons_by_row = {(row.workload, row.target): misfits(given.capacity, subject_for(run, row)) for row in rows}
+    if not all(reasons_by_row.values()):
         return
-    own = {key: why for key, why in found.items() if key[1] == given.capacity.target} or found
+    own = {key: why for key, why in reasons_by_row.items() if key[1] == given.capacity.target} or reasons_by_row
     raise UsageError(
         [
             f"capacity: {given.file} is not of {workload} on {target}: {why}"
@@ -102,8 +101,8 @@ def check_capacity(run: RunFolder, rows: list[Row], given: KeptCapacity) -> None
     )
 
 
-def highest(sides: list[Side]) -> float:
-    """Of the rows' own rates, kept up all month."""
+def most_requests(sides: list[Side]) -> float:
+    """The most requests a month of any side; 0 without sides."""
     return max((side.arrivals for side in sides), default=0.0)
 
 
@@ -111,7 +110,7 @@ def break_evens(sides: list[Side]) -> list[BreakEven]:
     """Every side that is billed by use beside every one that is bought by the hour and met the same traffic."""
     by_use, by_hour = ([side for side in sides if side.bought.way.replicated is hours] for hours in (False, True))
     pairs = [(f, s) for f in by_use for s in by_hour if traffic_of(f) == traffic_of(s)]
-    return [found for pair in pairs if (found := crossing_of(*pair)) is not None]
+    return [crossing for pair in pairs if (crossing := crossing_of(*pair)) is not None]
 
 
 def traffic_of(side: Side) -> tuple[str, str]:
@@ -120,9 +119,9 @@ def traffic_of(side: Side) -> tuple[str, str]:
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven | None:
-    """Of what is billed; beside it, where the experiment states something, of that too. None without a cost."""
+    """The break-even of what is billed and, where the experiment states something, of that too; None without a cost."""
     billed = crossing_in(function, service, BILLED)
-    if billed is None or not (function.states or service.states):
+    if billed is None or not (function.has_stated or service.has_stated):
         return billed
     whole = crossing_in(function, service, TERMS)
     if whole is None:
@@ -131,7 +130,7 @@ def crossing_of(function: Side, service: Side) -> BreakEven | None:
 
 
 def crossing_in(function: Side, service: Side, terms: Terms) -> BreakEven | None:
-    """Of these terms alone; None where a side's cost cannot be told."""
+    """The break-even of these terms alone; None where a side's cost cannot be told."""
     dear, steady = function.curves(terms), service.curves(terms)
     return None if dear is None or steady is None else break_even(function.row, service.row, dear, steady)
 
@@ -140,10 +139,10 @@ def summary_with_cost(run: RunFolder) -> Summary:
     """The summary, with `cost_per_1k_usd` where the experiment states its traffic; what forbids that is a notice."""
     summary = summarise(run)
     try:
-        priced = price(run, summary)
+        priced = price_rows(run, summary)
     except FrostlineError as error:
-        told = [f"no cost: {line}" for line in str(error).split("\n")]
-        return replace(summary, notices=[*summary.notices, *told])
+        notices = [f"no cost: {line}" for line in str(error).split("\n")]
+        return replace(summary, notices=[*summary.notices, *notices])
     return with_costs(summary, [side.cost() for side in priced.sides]) if priced.economics.expected else summary
 
 

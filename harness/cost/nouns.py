@@ -37,7 +37,7 @@ class CostLine:
 
 @dataclass(frozen=True)
 class Term:
-    """One of the terms. `usd_per_month` is None where nobody stated it or it cannot be told; `basis` says on what it
+    """One term of a cost. `usd_per_month` is None where nobody stated it or it cannot be told; `basis` says on what it
     rests, in words."""
 
     name: TermName
@@ -59,8 +59,10 @@ class Purchase:
 
 @dataclass(frozen=True)
 class SideCost:
-    """One row of the run at the expected traffic. The estimates hold what the provider bills; their interval is of the
-    measured part."""
+    """What one row of the run costs at the expected traffic.
+
+    The estimates hold what the provider bills; their interval is of the measured part.
+    """
 
     workload: str
     target: str
@@ -108,7 +110,7 @@ class BreakEven:
 
 @dataclass(frozen=True)
 class Costing:
-    """All of a run. `notices` must be told with every figure: whose prices, what is stated, what was assumed."""
+    """The money of a whole run. `notices` go with every figure: whose prices, what is stated, what was assumed."""
 
     run: str
     experiment: str | None
@@ -123,5 +125,5 @@ class Costing:
     notices: list[str]
 
     def to_json(self) -> dict[str, Any]:
-        """frostline/cost/1."""
+        """The costing as stored: frostline/cost/1."""
         return {"schema": COST_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}

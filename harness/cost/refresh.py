@@ -44,12 +44,12 @@ def refresh(book: Path, region: str, fetch: Fetch = fetch_list, today: date | No
         fix = "try again where the network lets you reach it, or edit the book by hand"
         raise MissingError("\n".join([*why, f"no price was read and nothing is written: {fix}"]))
     before: dict[str, Price] = {price.sku: price for price in old["prices"]}
-    rows, told = merge_rows(before, listing, old)
-    write(book, PriceBook.model_validate(old | {"prices": rows}), today)
-    confirmed = sum(sku in before and same(before[sku], price) for sku, price in listing.prices.items())
+    rows, lines = merge_rows(before, listing, old)
+    write_book(book, PriceBook.model_validate(old | {"prices": rows}), today)
+    confirmed = sum(sku in before and has_same_tiers(before[sku], price) for sku, price in listing.prices.items())
     kept = len(rows) - len(listing.prices)
     count = f"{len(listing.prices)} rows read, {confirmed} of them at the price they had, {kept} kept as they were"
-    return [*listing.unread, *told, *listing.remarks, UNTRIED, f"written: {book}: {count}"]
+    return [*listing.unread, *lines, *listing.remarks, UNTRIED, f"written: {book}: {count}"]
 
 
 def starting_fields(book: Path, region: str) -> dict[str, Any]:
@@ -65,21 +65,23 @@ def starting_fields(book: Path, region: str) -> dict[str, Any]:
         if not REGION.fullmatch(region):
             raise UsageError([f"region: {quote(region)} is no region: write it as us-east-1"])
         return {"provider": PROVIDER, "region": region, "currency": "USD", "prices": []}
-    found = read_book(start)
-    if found.provider != PROVIDER:
-        raise UsageError([f"{start}: provider: {quote(found.provider)} has no list that is read here, {PROVIDER} has"])
-    if not REGION.fullmatch(found.region):
-        raise UsageError([f"{start}: region: {quote(found.region)} is no region: write it as us-east-1"])
-    if found.region != region:
-        told = f"{start} is of {found.region}, not of {region}"
-        raise UsageError([f"region: {told}: give --region {found.region} or another --book"])
-    return {name: getattr(found, name) for name in ("provider", "region", "currency", "prices")}
+    start_book = read_book(start)
+    if start_book.provider != PROVIDER:
+        raise UsageError(
+            [f"{start}: provider: {quote(start_book.provider)} has no list that is read here, {PROVIDER} has"]
+        )
+    if not REGION.fullmatch(start_book.region):
+        raise UsageError([f"{start}: region: {quote(start_book.region)} is no region: write it as us-east-1"])
+    if start_book.region != region:
+        mismatch = f"{start} is of {start_book.region}, not of {region}"
+        raise UsageError([f"region: {mismatch}: give --region {start_book.region} or another --book"])
+    return {name: getattr(start_book, name) for name in ("provider", "region", "currency", "prices")}
 
 
 def merge_rows(before: dict[str, Price], listing: Listing, old: dict[str, Any]) -> tuple[list[Price], list[str]]:
-    """The new rows in the order of the old book, then those that it lacked; and what is to be told."""
+    """The new rows in the order of the old book, then those that it lacked; and what is to be said of each."""
     rows: list[Price] = []
-    told: list[str] = []
+    lines: list[str] = []
     for sku, was in before.items():
         now = listing.prices.get(sku)
         if now is not None and now.unit != was.unit:
@@ -88,39 +90,46 @@ def merge_rows(before: dict[str, Price], listing: Listing, old: dict[str, Any]) 
             del listing.prices[sku]
         if now is None:
             why = listing.refused.get(sku, "it is in no list that is read")
-            told.append(f"{sku}: kept at {asked(was)}, effective {was.effective_on or 'unknown'}: {why}")
-        elif not same(was, now):
-            change = f"{asked(was)} -> {asked(now)}"
-            told.append(f"{sku}: {change} {old['currency']} per {now.unit}, since {now.effective_on}")
+            lines.append(f"{sku}: kept at {tiers_text(was)}, effective {was.effective_on or 'unknown'}: {why}")
+        elif not has_same_tiers(was, now):
+            change = f"{tiers_text(was)} -> {tiers_text(now)}"
+            lines.append(f"{sku}: {change} {old['currency']} per {now.unit}, since {now.effective_on}")
         rows.append(now or was)
     for row in OFFERED:
         now = listing.prices.get(row.sku)
         if row.sku not in before and now is not None:
-            told.append(f"{row.sku}: new: {asked(now)} {old['currency']} per {now.unit}, since {now.effective_on}")
+            lines.append(
+                f"{row.sku}: new: {tiers_text(now)} {old['currency']} per {now.unit}, since {now.effective_on}"
+            )
             rows.append(now)
         elif row.sku not in before:
-            told.append(f"{row.sku}: left out: {listing.refused[row.sku]}")
-    return rows, told
+            lines.append(f"{row.sku}: left out: {listing.refused[row.sku]}")
+    return rows, lines
 
 
-def same(was: Price, now: Price) -> bool:
+def has_same_tiers(was: Price, now: Price) -> bool:
     """Whether every tier costs what it did."""
     return was.tiers == now.tiers
 
 
-def asked(price: Price) -> str:
-    """E.g. 0.0000166667, from 6000000000 on 0.000015."""
+def tiers_text(price: Price) -> str:
+    """A price's tiers in words, e.g. 0.0000166667, from 6000000000 on 0.000015."""
     first, *others = price.tiers
-    return ", ".join([plain(first.price), *(f"from {plain(tier.begin)} on {plain(tier.price)}" for tier in others)])
+    return ", ".join(
+        [
+            plain_number(first.price),
+            *(f"from {plain_number(tier.begin)} on {plain_number(tier.price)}" for tier in others),
+        ]
+    )
 
 
-def plain(number: Any) -> str:
-    """All digits and no exponent."""
+def plain_number(number: Any) -> str:
+    """A number with all its digits and no exponent."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def write(path: Path, book: PriceBook, today: date) -> None:
+def write_book(path: Path, book: PriceBook, today: date) -> None:
     """Replace the file as a whole, after what is written has been read back. MissingError when it cannot be written."""
     rows = [row_of(price) for price in book.prices]
     fields = {"provider": book.provider, "region": book.region, "currency": book.currency, "prices": rows}
@@ -136,9 +145,9 @@ def write(path: Path, book: PriceBook, today: date) -> None:
 
 
 def row_of(price: Price) -> dict[str, Any]:
-    """As the book has it: exact prices as text, no field that is not set."""
+    """A row as the book's file has it: exact prices as text, no field that is not set."""
     row = price.model_dump(mode="python", exclude={"tiers"}, exclude_none=True) | {"effective_on": price.effective_on}
-    begins = [(tier.begin, plain(tier.price)) for tier in price.tiers]
-    tiers = [{"from": int(n) if n == n.to_integral_value() else plain(n), "price": asks} for n, asks in begins]
+    begins = [(tier.begin, plain_number(tier.price)) for tier in price.tiers]
+    tiers = [{"from": int(n) if n == n.to_integral_value() else plain_number(n), "price": asks} for n, asks in begins]
     order = ("sku", "service", "unit", "tiers", "effective_on", "source", "confidence", "read_on")
     return {name: (row | {"tiers": tiers})[name] for name in order if name in row or name == "tiers"}

@@ -15,50 +15,52 @@ MOST_REPLICAS = 100_000
 
 @dataclass(frozen=True)
 class Carried:
-    """Requests per second that one replica carries; `measured` says whether a search found it or the run only shows
-    that it is at least so much. `basis` is for people."""
+    """Requests per second that one replica carries, with the words that it rests on.
+
+    `measured` says whether a search found it, or the run only shows that it is at least so much.
+    """
 
     rate: Estimate
     measured: bool
     basis: str
 
     def replicas(self, peak_rps: float, rate: float | None = None) -> int | None:
-        """At this peak; None where nothing is known of what a replica carries."""
+        """Replicas needed at this peak; None where nothing is known of what a replica carries."""
         carried = self.rate.value if rate is None else rate
         if carried is None or not carried > 0:
             return None
         return min(MOST_REPLICAS, max(1, math.ceil(round(peak_rps / carried, 9))))
 
 
-def carried_by(row: Row, kept: KeptCapacity | None, objective: Objective | None) -> Carried:
+def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | None) -> Carried:
     """What a replica carries, by the measured capacity that the run keeps, or by the row where it met the objective.
 
     Each fallback may only err towards too many replicas, so that the service is never priced below what it needs: a
     search that never failed gives its highest rate, and a run that met the objective its own, both as "at least".
     """
     if kept is not None:
-        capacity, found = kept.capacity, kept.capacity.rate.estimate
+        capacity, rate = kept.capacity, kept.capacity.rate.estimate
         goal = f"p{capacity.objective.percentile:g} within {capacity.objective.latency_ms:g} ms"
-        if found.value is not None:
-            source = f"{goal}, n = {found.n} steps, {kept.file}"
-            told = f"measured capacity of {found.value:.3g} requests per second a replica ({source})"
-            return Carried(found, True, told)
-        if found.low is not None:
-            least = Estimate(found.low, n=found.n, why="the search for its capacity was ended by its highest rate")
-            return Carried(least, False, f"measured: a replica carries at least {found.low:.3g} requests per second")
-    rate = shown_by(row, objective)
-    if rate is None:
+        if rate.value is not None:
+            source = f"{goal}, n = {rate.n} steps, {kept.file}"
+            basis = f"measured capacity of {rate.value:.3g} requests per second a replica ({source})"
+            return Carried(rate, True, basis)
+        if rate.low is not None:
+            bound = Estimate(rate.low, n=rate.n, why="the search for its capacity was ended by its highest rate")
+            return Carried(bound, False, f"measured: a replica carries at least {rate.low:.3g} requests per second")
+    least = least_carried(row, objective)
+    if least is None:
         why = "the run does not show that a replica meets the objective: find out with `frostline capacity`"
         return Carried(Estimate(None, why=why), False, why)
     why = "the run keeps no measured capacity" if kept is None else "its measured capacity has no lower end"
     basis = (
-        f"{why}: a replica is taken to carry {rate:.3g} requests per second, the run's own rate, and may carry more; "
+        f"{why}: a replica is taken to carry {least:.3g} requests per second, the run's own rate, and may carry more; "
         "find out with `frostline capacity`"
     )
-    return Carried(Estimate(rate, n=row.rounds, why=why), False, basis)
+    return Carried(Estimate(least, n=row.rounds, why=why), False, basis)
 
 
-def shown_by(row: Row, objective: Objective | None) -> float | None:
+def least_carried(row: Row, objective: Objective | None) -> float | None:
     """The row's own mean rate per replica, None where it missed the objective or, without one, any good answer."""
     if not row.scheduled or not row.seconds or row.ok is None:
         return None

@@ -11,8 +11,8 @@ from harness.cost.book import PriceBook
 from harness.cost.break_even import Curve, Curves
 from harness.cost.nouns import BILLED, TERMS, CostLine, SideCost, TermName
 from harness.cost.platforms import way_for
-from harness.cost.replicas import Carried, carried_by, utilisation
-from harness.cost.usage import TrialUse, Use, billed_of, read_use, use_of
+from harness.cost.replicas import Carried, carried_rate, utilisation
+from harness.cost.usage import TrialUse, Use, billed_per_arrival, read_use, use_of
 from harness.cost.words import notes_of, terms_of, total
 from harness.errors import RecordError
 from harness.record.capacity import KeptCapacity
@@ -35,7 +35,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Side:
-    """Everything about one side; `arrivals` a month."""
+    """Everything from which one side's cost follows; `arrivals` is a month's."""
 
     row: Row
     bought: Bought
@@ -48,15 +48,15 @@ class Side:
     @cached_property
     def uncertain(self) -> Estimate:
         """The measured quantity whose interval is the cost's: what a replica carries, or seconds billed per arrival."""
-        return self.carried.rate if self.bought.way.replicated else billed_of(self.trials)
+        return self.carried.rate if self.bought.way.replicated else billed_per_arrival(self.trials)
 
     @property
     def measured(self) -> Measured:
-        """As measured."""
+        """Use and capacity as measured, at neither end."""
         return Measured(self.use, self.carried.rate.value)
 
     def at(self, end: float | None) -> Measured:
-        """At one end of the uncertain quantity; as measured where it has none."""
+        """Use and capacity at one end of the uncertain quantity; as measured where it has none."""
         if end is None:
             return self.measured
         if self.bought.way.replicated:
@@ -74,13 +74,13 @@ class Side:
         return bill(self.bought, measured.use, arrivals, self.replicas_at(arrivals, measured))
 
     @property
-    def tellable(self) -> bool:
+    def can_be_told(self) -> bool:
         """Whether a month can be told at all: replicas must be known where they are paid."""
         return not self.bought.way.replicated or self.replicas_at(self.arrivals, self.measured) is not None
 
     def curves(self, terms: Terms) -> Curves | None:
         """Cost of these terms over mean rates, as measured and at both ends; None where it cannot be told."""
-        if not self.tellable:
+        if not self.can_be_told:
             return None
         # A replica that carries more is the cheap end; a request that is billed longer is the dear one.
         low, high = self.uncertain.low, self.uncertain.high
@@ -100,7 +100,7 @@ class Side:
         return (self.carried.rate.value or 0.0) / self.peak_to_mean
 
     def per_month(self, terms: Terms) -> Estimate:
-        """The interval is that of the uncertain quantity; there is none where one of its ends is not known."""
+        """USD a month of these terms. There is no interval where an end of the uncertain quantity is not known."""
         curves, rps, source = self.curves(terms), self.arrivals / SECONDS_PER_MONTH, self.uncertain
         if curves is None:
             return Estimate(None, why=self.carried.rate.why)
@@ -114,15 +114,15 @@ class Side:
         return self.arrivals * self.use.good
 
     @property
-    def states(self) -> bool:
+    def has_stated(self) -> bool:
         """Whether the experiment states anything that this side's bill has."""
         return any(line.term not in BILLED for line in self.lines_at(self.arrivals, self.measured))
 
     def cost(self) -> SideCost:
-        """As it is told."""
+        """What this side costs, as tables and JSON have it."""
         replicas = self.replicas_at(self.arrivals, self.measured)
-        lines = self.lines_at(self.arrivals, self.measured) if self.tellable else []
-        month, whole = self.per_month(BILLED), self.per_month(TERMS) if self.states else None
+        lines = self.lines_at(self.arrivals, self.measured) if self.can_be_told else []
+        month, whole = self.per_month(BILLED), self.per_month(TERMS) if self.has_stated else None
         bought = self.bought
         return SideCost(
             workload=self.row.workload,
@@ -150,8 +150,8 @@ class Side:
             yield f"{figure(usd)} USD per 1,000 good answers if none met a start"
 
 
-def side_of(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: KeptCapacity | None) -> Side:
-    """RecordError with the reason where the row cannot be priced."""
+def price_side(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: KeptCapacity | None) -> Side:
+    """A row as a side of the decision. RecordError with the reason where it cannot be priced."""
     way = way_for(run.manifest.targets.get(row.target, {}).get("kind"))
     objective = objective_of(run.manifest.experiment)
     trials = [read_use(run, record, objective.latency_ms if objective else 0.0, way.meter) for record in row.entered]
@@ -166,13 +166,13 @@ def side_of(run: RunFolder, row: Row, economics: Economics, book: PriceBook, cap
         bought=Bought(way, purchase, economics, book, image_gb(run, row)),
         use=use,
         trials=trials,
-        carried=carried_by(row, capacity, objective),
+        carried=carried_rate(row, capacity, objective),
         arrivals=expected.requests_per_month if expected else own,
         peak_to_mean=expected.peak_to_mean if expected else DEFAULT_PEAK,
     )
 
 
 def image_gb(run: RunFolder, row: Row) -> float | None:
-    """Of the image that the row ran from; None where there was none."""
+    """Size of the image that the row ran from; None where there was none."""
     size = run.manifest.packages.get(f"{row.workload}/{row.target}", {}).get("size_bytes")
     return size / BYTES_PER_GB if isinstance(size, int) and size > 0 else None

@@ -75,13 +75,16 @@ class Use:
     handler_s: float
 
     def without_starts(self, trials: list[TrialUse]) -> "Use":
-        """If no request had met a start."""
+        """The same use if no request had met a start."""
         warm_s = sum(trial.billed.warm_seconds for trial in trials) / sum(trial.arrivals for trial in trials)
         return replace(self, billed_s=warm_s, late=0.0)
 
 
 def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Meter) -> TrialUse:
-    """One trial; `objective_ms` is 0 where every start makes an answer late. RecordError when rows are not readable."""
+    """Sums over one trial. RecordError when its rows are not readable.
+
+    `objective_ms` is 0 where every start makes an answer late.
+    """
     rows = read_rows(run, record, samples=False)
     handler, started, good = rows.handler_ns, rows.met_start, rows.good
     invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
@@ -106,11 +109,11 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
 
 
 def use_of(trials: list[TrialUse]) -> Use | None:
-    """Pooled over trials; None when nothing was answered."""
+    """Use per arrival, pooled over trials; None when nothing was answered."""
     arrivals, handled = sum(trial.arrivals for trial in trials), sum(trial.handled for trial in trials)
     if not arrivals or not handled or not sum(trial.good for trial in trials):
         return None
-    billed = billed_of(trials)
+    billed = billed_per_arrival(trials)
     return Use(
         billed_s=sum(trial.billed.seconds for trial in trials) / arrivals if billed.value is None else billed.value,
         invoked=sum(trial.invoked for trial in trials) / arrivals,
@@ -121,9 +124,9 @@ def use_of(trials: list[TrialUse]) -> Use | None:
     )
 
 
-def billed_of(trials: list[TrialUse]) -> Estimate:
+def billed_per_arrival(trials: list[TrialUse]) -> Estimate:
     """Billed seconds per arrival with the interval over trials: the trial is the sample."""
-    each = [trial.billed.seconds / trial.arrivals for trial in trials if trial.arrivals]
-    if not each:
+    seconds = [trial.billed.seconds / trial.arrivals for trial in trials if trial.arrivals]
+    if not seconds:
         return Estimate(None, why="no valid trial")
-    return centre_over_trials(each, CONFIDENCE, "log", METHOD)
+    return centre_over_trials(seconds, CONFIDENCE, "log", METHOD)

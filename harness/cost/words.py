@@ -42,37 +42,37 @@ def terms_of(bought: Bought, use: Use, carried: str, lines: Sequence[CostLine]) 
         "stated platform": platform_basis(bought),
         "engineering": engineering_basis(bought),
     }
-    there = {line.term for line in lines}
+    present = {line.term for line in lines}
     return billed + [
-        Term(name, total(lines, name) if name in there else None, words[name], billed=False) for name in STATED
+        Term(name, total(lines, name) if name in present else None, words[name], billed=False) for name in STATED
     ]
 
 
 def total(lines: Sequence[CostLine], *terms: TermName) -> float:
-    """USD of these terms' lines."""
+    """USD a month of these terms' lines."""
     return float(sum(line.ListCost for line in lines if line.term in terms))
 
 
 def penalty_basis(economics: Economics, use: Use) -> str:
     """Measured shares and stated prices; a share without a price is left out, and that is said."""
-    stakes, told = economics.stakes, []
+    stakes, parts = economics.stakes, []
     for name, share, usd in (
         ("late after a start", use.late, stakes.late_request_usd),
         ("without a good answer", use.bad, stakes.failed_request_usd),
     ):
         price = "no cost stated" if usd is None else f"{usd:g} USD each, stated"
-        told.append(f"{figure(100 * share)} % {name}, {price}")
-    return "; ".join(told)
+        parts.append(f"{figure(100 * share)} % {name}, {price}")
+    return "; ".join(parts)
 
 
 def platform_basis(bought: Bought) -> str:
-    """What is stated for more than the provider's own."""
+    """On what the cost of a stated platform rests, in words."""
     usd = bought.economics.stakes.platform_usd(bought.way.kind)
     return NOT_STATED if usd is None else f"{figure(usd)} USD a month, stated"
 
 
 def engineering_basis(bought: Bought) -> str:
-    """People's hours."""
+    """On what the cost of people's hours rests, in words."""
     stated = bought.economics.stakes.engineering(bought.way.kind)
     if stated is None:
         return NOT_STATED
@@ -81,7 +81,7 @@ def engineering_basis(bought: Bought) -> str:
 
 
 def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
-    """Of the size bought, and of what had to be assumed."""
+    """What must be said of one side: the size bought, and what had to be assumed."""
     size = bought.purchase
     yield f"priced as {size.sku}, {size.vcpus:.3g} vCPU and {size.memory_mb:,} MB"
     if size.remark:
@@ -97,7 +97,7 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
 
 
 def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]]) -> Iterator[str]:
-    """Of all sides, each with its row's case: assumptions, and which inputs nobody stated."""
+    """What must be said of all sides, each given with its row's case: assumptions, and what nobody stated."""
     bought, stakes = economics.priced_as, economics.stakes
     yield from (HEADLINE, LIST_PRICES, FROM_EMULATION, SAME_MIX)
     if any(side.way.replicated for side, _ in sides):

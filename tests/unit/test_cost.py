@@ -413,7 +413,7 @@ def test_hostile_names_are_shown_and_never_rendered(one_trial):
 
 
 def test_a_book_in_another_currency_is_refused(run):
-    euro = PriceBook.model_validate(BOOK.stored() | {"currency": "EUR"})
+    euro = PriceBook.model_validate(BOOK.to_json() | {"currency": "EUR"})
     with pytest.raises(UsageError, match="prices are in EUR, but the experiment's stakes are in USD"):
         costing_of(run, summarise(run), euro)
 
@@ -446,7 +446,7 @@ def test_a_run_keeps_its_prices(tmp_path):
     run = priced_run(tmp_path)
     before = costing_of(run, summarise(run))
     assert any("the run keeps none" in notice for notice in before.notices)
-    kept = BOOK.stored()
+    kept = BOOK.to_json()
     for price in kept["prices"]:
         price["tiers"] = [{"from": "0", "price": "1"}]
     run.manifest.prices = kept

@@ -16,7 +16,7 @@ from harness.commands.app import app
 from harness.cost.book import STALE_DAYS, Price, PriceBook, read_book
 from harness.cost.lists import source
 from harness.cost.lists.source import fetch_list
-from harness.cost.lists.units import Refused, number, single
+from harness.cost.lists.units import Refused, number, unit_size
 from harness.cost.refresh import refresh
 from harness.errors import MissingError, UsageError
 
@@ -283,7 +283,7 @@ def test_a_price_that_holds_for_years_is_fresh_while_it_is_read():
     read = Price.model_validate(row | {"read_on": TODAY})
     assert read.doubts(TODAY) == [] and read.doubts(date.fromordinal(TODAY.toordinal() + STALE_DAYS + 1))
     book = PriceBook.model_validate({"provider": "P", "region": "r", "currency": "USD", "prices": [read]})
-    assert PriceBook.model_validate(book.stored()) == book
+    assert PriceBook.model_validate(book.to_json()) == book
 
 
 # Units and the wire
@@ -300,13 +300,13 @@ def test_a_price_that_holds_for_years_is_fresh_while_it_is_read():
     ],
 )
 def test_a_unit_says_how_many_it_is(unit, many):
-    assert single(unit, ("request", "requests")) == many
+    assert unit_size(unit, ("request", "requests")) == many
 
 
 @pytest.mark.parametrize("unit", ["Minutes", "1M", "Requests/Month", "", "0 Requests", "2 Requests", "M" * 100, 10])
 def test_a_unit_that_is_not_surely_understood_is_refused(unit):
     with pytest.raises(Refused, match="its unit"):
-        single(unit, ("request", "requests"))
+        unit_size(unit, ("request", "requests"))
 
 
 @pytest.mark.parametrize("value", ["1e999999999", "9" * 40, True, None, "Infinity", 1.5])

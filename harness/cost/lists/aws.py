@@ -12,9 +12,9 @@ from functools import partial
 from typing import Any
 
 from harness.cost.book import Price
-from harness.cost.lists.listing import Listing, Row, sole
+from harness.cost.lists.listing import Listing, Row, agree
 from harness.cost.lists.source import Fetch, Unread, read_list
-from harness.cost.lists.units import Refused, Step, Tiers, day, number, single, tiers
+from harness.cost.lists.units import Refused, Step, Tiers, day, number, tiers, unit_size
 from harness.files.problems import mapping
 
 PREFIX = r"(?:(?!TS-)[A-Z]{2,4}[0-9]{0,2}-)?"
@@ -70,48 +70,50 @@ OFFERED = (
 )
 
 
-def address(offer: str, region: str) -> str:
-    """Where the list lies."""
+def list_url(offer: str, region: str) -> str:
+    """URL of an offer's list in a region."""
     return f"https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{offer}/current/{region}/index.json"
 
 
 def read_aws(region: str, currency: str, today: date, fetch: Fetch) -> Listing:
-    """Every row that can be had, and why the others cannot."""
+    """Every row of AWS's lists that can be had, and why the others cannot."""
     listing = Listing()
     for offer in dict.fromkeys(row.offer for row in OFFERED):
         rows = {row.sku: row for row in OFFERED if row.offer == offer}
         try:
-            found = read_list(fetch, address(offer, region))
-            if not mapping(found.get("products")) or not mapping(found.get("terms")):
+            price_list = read_list(fetch, list_url(offer, region))
+            if not mapping(price_list.get("products")) or not mapping(price_list.get("terms")):
                 raise Unread("it has no products and terms")
         except Unread as error:
             listing.unread.append(f"AWS price list {offer} of {region} cannot be read: {error}")
             listing.refused |= dict.fromkeys(rows, f"{offer} cannot be read")
         else:
             for sku, row in rows.items():
-                listing.add(sku, partial(look_up_row, row, found, region, currency, today))
+                listing.add(sku, partial(look_up_row, row, price_list, region, currency, today))
     return listing
 
 
 def look_up_row(
-    row: Offered, found: Mapping[str, Any], region: str, currency: str, today: date
+    row: Offered, price_list: Mapping[str, Any], region: str, currency: str, today: date
 ) -> tuple[Price, str | None]:
-    """One row of one list."""
-    published = day(found.get("publicationDate"))
-    fitting = [term_of(found, sku, row, currency, published) for sku in fitting_products(found, row, region)[:SOME]]
-    price, effective_on = sole(fitting)
+    """A row's price from its offer's list, and what is to be said of it. Refused when it is not surely there."""
+    published = day(price_list.get("publicationDate"))
+    fitting = [
+        term_of(price_list, sku, row, currency, published) for sku in fitting_products(price_list, row, region)[:SOME]
+    ]
+    price, effective_on = agree(fitting)
     source = f"AWS price list {row.offer}, published {published.isoformat()}"
     return row.price(price, effective_on, source, today)
 
 
-def fitting_products(found: Mapping[str, Any], row: Offered, region: str) -> list[str]:
+def fitting_products(price_list: Mapping[str, Any], row: Offered, region: str) -> list[str]:
     """SKUs of the list that are this row in this region."""
     usage = re.compile(PREFIX + re.escape(row.usage))
     fitting = []
-    for sku, product in mapping(found.get("products")).items():
+    for sku, product in mapping(price_list.get("products")).items():
         attributes = mapping(mapping(product).get("attributes"))
-        named = attributes.get("usagetype")
-        if not isinstance(named, str) or not usage.fullmatch(named):
+        usage_type = attributes.get("usagetype")
+        if not isinstance(usage_type, str) or not usage.fullmatch(usage_type):
             continue
         if attributes.get("regionCode", region) == region and row.family in (
             None,
@@ -121,19 +123,21 @@ def fitting_products(found: Mapping[str, Any], row: Offered, region: str) -> lis
     return fitting
 
 
-def term_of(found: Mapping[str, Any], sku: str, row: Offered, currency: str, published: date) -> tuple[Tiers, date]:
+def term_of(
+    price_list: Mapping[str, Any], sku: str, row: Offered, currency: str, published: date
+) -> tuple[Tiers, date]:
     """What a product costs by the term that was in force when the list was published."""
-    terms = [mapping(term) for term in mapping(mapping(mapping(found["terms"]).get("OnDemand")).get(sku)).values()]
+    terms = [mapping(term) for term in mapping(mapping(mapping(price_list["terms"]).get("OnDemand")).get(sku)).values()]
     dated = [(day(term.get("effectiveDate")), place) for place, term in enumerate(terms)]
     in_force = [item for item in dated if item[0] <= published]
     if not in_force:
         raise Refused("it has no on-demand price")
     effective_on, place = max(in_force)
     dimensions = [mapping(item) for item in mapping(terms[place].get("priceDimensions")).values()]
-    many = {single(item.get("unit"), row.nouns) for item in dimensions}
-    if len(many) != 1:
+    unit_sizes = {unit_size(item.get("unit"), row.nouns) for item in dimensions}
+    if len(unit_sizes) != 1:
         raise Refused("its tiers have different units")
-    return tiers(list(steps_of(dimensions, currency)), many.pop()), effective_on
+    return tiers(list(steps_of(dimensions, currency)), unit_sizes.pop()), effective_on
 
 
 def steps_of(dimensions: list[Mapping[str, Any]], currency: str) -> Iterator[Step]:
@@ -141,7 +145,7 @@ def steps_of(dimensions: list[Mapping[str, Any]], currency: str) -> Iterator[Ste
     for item in dimensions:
         prices = mapping(item.get("pricePerUnit"))
         if currency not in prices:
-            given = ", ".join(str(name)[:3] for name in list(prices)[:5]) or "none"
-            raise Refused(f"it has no price in {currency}, but in {given}")
+            currencies = ", ".join(str(name)[:3] for name in list(prices)[:5]) or "none"
+            raise Refused(f"it has no price in {currency}, but in {currencies}")
         begin, end = item.get("beginRange", "0"), item.get("endRange", "Inf")
         yield Step(number(begin), None if end == "Inf" else number(end), number(prices[currency]))

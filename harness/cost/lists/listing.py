@@ -36,28 +36,28 @@ class Row:
     unit: str
     nouns: tuple[str, ...]
 
-    def price(self, found: Tiers, effective_on: date, source: str, today: date) -> tuple[Price, str | None]:
+    def price(self, tiers: Tiers, effective_on: date, source: str, today: date) -> tuple[Price, str | None]:
         """The row as read today, and what is to be said of it."""
-        given = {
+        fields = {
             "sku": self.sku,
             "service": self.service,
             "unit": self.unit,
-            "tiers": [{"from": begin, "price": price} for begin, price in found.steps],
+            "tiers": [{"from": begin, "price": price} for begin, price in tiers.steps],
             "effective_on": effective_on,
             "source": source,
             "confidence": "verified",
             "read_on": today,
         }
-        price = Price.model_validate(given)
-        if found.free is None:
+        price = Price.model_validate(fields)
+        if tiers.free is None:
             return price, None
-        return price, f"{self.sku}: the first {found.free:,.0f} a month are free to an account: left out"
+        return price, f"{self.sku}: the first {tiers.free:,.0f} a month are free to an account: left out"
 
 
-def sole(found: list[tuple[Tiers, date]]) -> tuple[Tiers, date]:
+def agree(prices: list[tuple[Tiers, date]]) -> tuple[Tiers, date]:
     """The one answer, or several that agree on the price. Refused when there is none, or they differ."""
-    if not found:
+    if not prices:
         raise Refused("not found in the list")
-    if any(other != found[0][0] for other, _ in found):
-        raise Refused(f"{len(found)} different prices fit")
-    return found[0][0], max(day for _, day in found)
+    if any(tiers != prices[0][0] for tiers, _ in prices):
+        raise Refused(f"{len(prices)} different prices fit")
+    return prices[0][0], max(day for _, day in prices)

@@ -34,21 +34,20 @@ class SameHost(urllib.request.HTTPRedirectHandler):
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> urllib.request.Request | None:
         """urllib: asked before a redirect is followed."""
-        allowed(newurl)
+        check_host(newurl)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def allowed(url: str) -> str:
-    """The URL's host. OSError unless it is HTTPS to HOST."""
+def check_host(url: str) -> None:
+    """OSError unless a URL is HTTPS to HOST."""
     parts = urlsplit(url)
     if parts.scheme != "https" or parts.netloc.removesuffix(":443") != HOST:
         raise OSError(f"only https to {HOST} is read")
-    return parts.netloc.removesuffix(":443")
 
 
 def fetch_list(url: str, *handlers: urllib.request.BaseHandler) -> bytes:
     """At most MOST_BYTES within MOST_S. OSError or HTTPException when that fails."""
-    allowed(url)
+    check_host(url)
     deadline, taken = now_ns() + round(MOST_S * 1e9), bytearray()
     opener = urllib.request.build_opener(SameHost, *handlers)
     with opener.open(url, timeout=TIMEOUT_S) as reply:
@@ -64,12 +63,12 @@ def fetch_list(url: str, *handlers: urllib.request.BaseHandler) -> bytes:
 def read_list(fetch: Fetch, url: str) -> dict[str, Any]:
     """The list behind a URL, its decimals exact. Unread says why it cannot be had."""
     try:
-        return decoded(fetch(url))
+        return decode_list(fetch(url))
     except (OSError, ValueError, HTTPException) as error:
         raise Unread(one_line(str(error)) or type(error).__name__) from None
 
 
-def decoded(text: bytes) -> dict[str, Any]:
+def decode_list(text: bytes) -> dict[str, Any]:
     """A JSON object. ValueError for anything else."""
     try:
         value = json.loads(text.decode(), parse_int=whole, parse_float=Decimal, parse_constant=refused)

@@ -36,19 +36,19 @@ class Tiers:
     free: Decimal | None
 
 
-def single(unit: Any, nouns: tuple[str, ...]) -> int:
+def unit_size(unit: Any, nouns: tuple[str, ...]) -> int:
     """How many of the book's units a listed unit is, e.g. 1,000,000 for `1M Requests`. Refused unless it is surely so.
 
     `nouns` are accepted, in lower case with hyphens.
     """
-    found = UNIT.fullmatch(unit.strip().lower()) if isinstance(unit, str) and len(unit) <= 60 else None
-    noun = re.sub(r"[\s-]+", "-", found["noun"]) if found else None
-    if found is None or noun not in nouns:
+    match = UNIT.fullmatch(unit.strip().lower()) if isinstance(unit, str) and len(unit) <= 60 else None
+    noun = re.sub(r"[\s-]+", "-", match["noun"]) if match else None
+    if match is None or noun not in nouns:
         raise Refused(f"its unit {quote(unit)} is not known")
-    many = int((found["count"] or "1").replace(",", "")) * SCALES[found["scale"]]
-    if not re.fullmatch("10*", str(many)):
+    size = int((match["count"] or "1").replace(",", "")) * SCALES[match["scale"]]
+    if not re.fullmatch("10*", str(size)):
         raise Refused(f"its unit {quote(unit)} is no power of ten")
-    return many
+    return size
 
 
 def number(value: Any) -> Decimal:
@@ -67,7 +67,7 @@ def day(value: Any) -> date:
         raise Refused(f"{quote(value)} is no date") from None
 
 
-def tiers(steps: list[Step], many: int) -> Tiers:
+def tiers(steps: list[Step], size: int) -> Tiers:
     """Steps per single unit, from 0 on and without gaps. Refused otherwise, and for what would cost nothing.
 
     A free first step is an account's, not a workload's: it is left out, as the book leaves out all such grants.
@@ -80,8 +80,8 @@ def tiers(steps: list[Step], many: int) -> Tiers:
         raise Refused("its tiers have gaps")
     free = None
     if steps[0].price == 0 and len(steps) > 1:
-        free = steps[1].begin * many
+        free = steps[1].begin * size
         steps = [Step(Decimal(0), steps[1].end, steps[1].price), *steps[2:]]
     if any(step.price == 0 for step in steps):
         raise Refused("it is listed as costing nothing")
-    return Tiers([(step.begin * many, step.price / many) for step in steps], free)
+    return Tiers([(step.begin * size, step.price / size) for step in steps], free)

@@ -12,8 +12,8 @@ def way_for(kind: object) -> Way:
     """The way that targets of this kind are bought. RecordError that lists the kinds there are."""
     names = sorted(module.name for module in iter_modules(__path__))
     ways: list[Way] = [import_module(f"{__name__}.{name}").WAY for name in names]
-    found = next((way for way in ways if way.kind == kind), None)
-    if found is None:
+    match = next((way for way in ways if way.kind == kind), None)
+    if match is None:
         known = ", ".join(way.kind for way in ways)
         raise RecordError(f"kind {quote(kind)} is bought in no way that is known here: {known} are")
-    return found
+    return match

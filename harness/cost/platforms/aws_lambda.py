@@ -82,7 +82,7 @@ def kept_seconds(seconds: float) -> int:
 
 
 def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
-    """In words."""
+    """On what a billed term rests, in words."""
     if term == "compute":
         each = f"{figure(use.billed_s * MS_PER_S)} ms billed per arrival, initialisation included"
         return f"{each}, and {figure(use.invoked)} invocations"

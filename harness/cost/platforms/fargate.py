@@ -70,7 +70,7 @@ def task_seconds(seconds: float) -> int:
 
 
 def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
-    """In words."""
+    """On what a billed term rests, in words."""
     if term == "compute":
         return f"{figure(use.handler_s * MS_PER_S)} ms in the handler per request; replicas: {carried}"
     if term == "idle":
