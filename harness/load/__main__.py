@@ -29,7 +29,7 @@ READY_LIMIT_S = 60
 
 
 def say(**message: Any) -> None:
-    """One line to whoever drives this process."""
+    """Print a message as one line for whoever drives this process."""
     print(json.dumps(message), flush=True)
 
 
@@ -105,7 +105,7 @@ class Master:
 
 
 def work(port: int) -> None:
-    """One of several workers: takes plans from Locust's master until it goes."""
+    """Be one of several workers: take plans from Locust's master until it goes."""
     environment = Environment(user_classes=[LoneUser])
     runner = environment.create_worker_runner("127.0.0.1", port)
 

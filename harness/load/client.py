@@ -173,7 +173,7 @@ class Client:
                 idle.append(connection)
 
     def ask(self, index: int, exchange: Exchange) -> None:
-        """One request and its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
+        """Send one request, read its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
         turn = index % len(self.requests)
         data = self.requests[turn][index % len(self.requests[turn])]
         connection = self._take_connection(turn, exchange)

@@ -117,7 +117,7 @@ def _containers(client: Any) -> Iterator[Remains]:
 
 
 def _is_of_other_machine(owner: Owner, container: Any) -> bool:
-    """Of another machine that uses the same engine, so that its process cannot be seen: trusted until it expires."""
+    """Whether it is of another machine that uses this engine and cannot be seen from here: trusted until it expires."""
     expires = container.labels.get(EXPIRES_LABEL, "")
     fresh = expires.isdigit() and wall_time() < int(expires)
     return owner.boot != clock_id() and container.status == "running" and fresh

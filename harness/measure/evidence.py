@@ -93,8 +93,8 @@ class UnitLog:
 
     def is_for_request(self, unit: str | None) -> bool:
         """Whether the unit was started because a request needed it."""
-        created = self.first_event(unit, "create")
-        return bool(created and created.get("for_request"))
+        creation = self.first_event(unit, "create")
+        return bool(creation and creation.get("for_request"))
 
     def has_init_timeout(self, unit: str | None) -> bool:
         """Whether the unit's initialisation was cut off at the limit and repeated."""

@@ -115,7 +115,7 @@ def _stand_ins(experiment: Experiment) -> dict[str, str]:
 
 
 def _drop_refused_regime(experiment: Experiment, notices: list[str]) -> Experiment:
-    """Without the regime that this machine does not permit. MissingError when nothing else was asked for."""
+    """The experiment without the regime that this machine refuses. MissingError when nothing else was asked for."""
     why = page_cache.refusal() if experiment.cold_starts and "dropped" in experiment.page_cache else None
     if why is None:
         return experiment

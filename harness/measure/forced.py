@@ -46,7 +46,7 @@ def force_cold_starts(
 
 
 def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> Arrival:
-    """One request from nothing. For a service the clock begins when a replica is asked for."""
+    """Send one request from nothing. For a service the clock begins when a replica is asked for."""
     scheduled_ns = now_ns()
     try:
         deployment.make_cold()

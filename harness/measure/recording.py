@@ -158,30 +158,30 @@ def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:
 def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[UnitRecord]:
     """Every unit that was created, in order; figures are the kernel's last ones, or the last sample's."""
     frame = samples.to_pandas().astype({"unit": str}).set_index("unit")
-    sampled = frame.groupby(level="unit").agg(["max", "mean"])
-    removed: dict[str, Event] = {}
+    sample_figures = frame.groupby(level="unit").agg(["max", "mean"])
+    removals: dict[str, Event] = {}
     for event in events:
         if event["kind"] == "removed":
-            removed.setdefault(event["unit"], event)
+            removals.setdefault(event["unit"], event)
     last_ns = max((event["at_ns"] for event in events), default=begin_ns)
-    created = [event for event in events if event["kind"] == "create"]
-    return [_unit_record(event, removed.get(event["unit"], {}), sampled, last_ns) for event in created]
+    creations = [event for event in events if event["kind"] == "create"]
+    return [_unit_record(event, removals.get(event["unit"], {}), sample_figures, last_ns) for event in creations]
 
 
-def _unit_record(created: Event, removed: Event, sampled: Any, last_ns: int) -> UnitRecord:
-    """`sampled` has a row for each unit that was seen, with the most and the mean of each figure."""
-    unit = created["unit"]
-    figures = sampled.loc[unit] if unit in sampled.index else {}
+def _unit_record(creation: Event, removal: Event, sample_figures: Any, last_ns: int) -> UnitRecord:
+    """`sample_figures` has a row for each unit that was seen, with the most and the mean of each figure."""
+    unit = creation["unit"]
+    figures = sample_figures.loc[unit] if unit in sample_figures.index else {}
     return UnitRecord(
         unit=unit,
-        for_request=bool(created.get("for_request")),
-        lived_ns=max(0, removed.get("at_ns", last_ns) - created["at_ns"]),
-        memory_peak_bytes=_to_int(removed.get("memory_peak_bytes")),
-        own_peak_bytes=_largest(removed.get("own_memory_bytes"), figures.get(("own_memory_bytes", "max"))),
+        for_request=bool(creation.get("for_request")),
+        lived_ns=max(0, removal.get("at_ns", last_ns) - creation["at_ns"]),
+        memory_peak_bytes=_to_int(removal.get("memory_peak_bytes")),
+        own_peak_bytes=_largest(removal.get("own_memory_bytes"), figures.get(("own_memory_bytes", "max"))),
         memory_mean_bytes=_to_int(figures.get(("memory_bytes", "mean"))),
-        cpu_ns=_largest(removed.get("cpu_ns"), figures.get(("cpu_ns", "max"))),
-        throttled_ns=_largest(removed.get("throttled_ns"), figures.get(("throttled_ns", "max"))),
-        oom_killed=bool(removed.get("oom_killed")),
+        cpu_ns=_largest(removal.get("cpu_ns"), figures.get(("cpu_ns", "max"))),
+        throttled_ns=_largest(removal.get("throttled_ns"), figures.get(("throttled_ns", "max"))),
+        oom_killed=bool(removal.get("oom_killed")),
     )
 
 

@@ -129,7 +129,7 @@ def _sizes(runnable: RunnableExperiment) -> dict[tuple[str, str], tuple[float, f
 
 
 def _read_runnable(manifest: Manifest) -> RunnableExperiment:
-    """What a stored run was to do. UsageError when this Frostline cannot do it."""
+    """Read from a manifest what a stored run was to do. UsageError when this Frostline cannot do it."""
     experiment = parse_experiment(manifest.experiment, "manifest.json: experiment")
     known = targets.target_names()
     if unknown := [name for name in manifest.targets if name not in known]:
@@ -194,7 +194,7 @@ def _bring_back_images(runnable: RunnableExperiment, watcher: Watcher) -> None:
 def _anchor_packages(
     manifest: Manifest, runnable: RunnableExperiment, watcher: Watcher
 ) -> dict[tuple[str, str], Package]:
-    """What a run that deploys an earlier run's images began with."""
+    """The packages of a run that deploys an earlier run's images: those that it began with."""
     try:
         return prepare_same_anchor(manifest, runnable, watcher.say).packages
     except DeploymentError as error:

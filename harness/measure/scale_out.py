@@ -46,7 +46,7 @@ def moments_of_adding(count: int, seconds: float) -> list[float]:
 
 
 def _add_replica(deployment: Deployment, asker: Asker, index: int) -> Arrival:
-    """One more replica and its first answer. It never raises: the schedule is under way and has to be waited for."""
+    """Add one replica and ask it once. It never raises: the schedule is under way and has to be waited for."""
     scheduled_ns = now_ns()
     try:
         endpoint = deployment.scale_out()

@@ -46,13 +46,13 @@ def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult
 
 
 def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
-    """The same with more that makes it INVALID."""
+    """Add what makes the trial INVALID to its record."""
     all_problems = [problem[:2000] for problem in [*result.record.problems, *problems]]
     return replace(result, record=result.record.model_copy(update={"problems": all_problems}))
 
 
 def _destroy(deployment: Deployment) -> list[str]:
-    """What could not be removed: the run's sweep, or `clean`, finds it again."""
+    """Remove the deployment; returns what could not be removed, which the run's sweep, or `clean`, finds again."""
     try:
         deployment.destroy()
     except DeploymentError as error:
@@ -61,7 +61,7 @@ def _destroy(deployment: Deployment) -> list[str]:
 
 
 def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
-    """In the one of three ways that the trial's cell asks for."""
+    """Send in the one of three ways that the trial's cell asks for."""
     asker = Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
     if visit.trial.regime is not None:
         return _send_to_cold_units(visit, deployment, asker, progress)

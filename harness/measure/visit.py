@@ -52,7 +52,7 @@ class Visit:
         return self.target.local and self.target.isolated
 
     def order(self) -> Order:
-        """What the deployment is asked for."""
+        """The order with which the trial's target deploys the package."""
         experiment = self.experiment
         return Order(
             run_id=self.run_id,

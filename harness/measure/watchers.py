@@ -39,14 +39,14 @@ class LogWatcher:
         self._title = f"[{number}/{of}] {trial.id}"
 
     def advance(self, ended: int, of: int) -> None:
-        """Nothing: a log gets a line per trial."""
+        """Do nothing: a log gets a line per trial."""
 
     def end(self, trial: Trial, record: TrialRecord) -> None:
         """Print the trial's line."""
         self._print(f"{self._title}: {closing_line(record)}")
 
     def close(self) -> None:
-        """Nothing: a log has nothing to give back."""
+        """Do nothing: a log has no terminal to give back."""
 
     def _print(self, line: str) -> None:
         self.console.print(

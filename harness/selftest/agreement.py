@@ -49,7 +49,7 @@ def overruns(testimony: Testimony) -> Iterator[str]:
 
 
 def _handlers_over_ms(testimony: Testimony) -> dict[int, float]:
-    """By request: how much longer its handler took than commanded."""
+    """For each request how much longer its handler took than commanded."""
     over_ms = {}
     for request in testimony.ended - testimony.requests_with("hang"):
         handled = testimony.handled[request][1]
@@ -98,9 +98,9 @@ def _units_without_code(testimony: Testimony) -> set[str]:
 def _compare_engine(testimony: Testimony) -> Iterator[str]:
     """The engine's events and the deployment's log: the same containers, started equally often, all destroyed."""
     assert testimony.engine is not None
-    created = {event["container"]: event["unit"] for event in testimony.events if event["kind"] == "created"}
+    units_by_container = {event["container"]: event["unit"] for event in testimony.events if event["kind"] == "created"}
     started = Counter(event["unit"] for event in testimony.events if event["kind"] == "started")
-    for container, unit in created.items():
+    for container, unit in units_by_container.items():
         actions = Counter(testimony.engine.get(container, []))
         if actions["create"] != 1 or actions["destroy"] != 1:
             yield f"unit {unit} was logged as created once, the engine says {dict(actions)}"

@@ -26,7 +26,7 @@ class EngineWitness:
 
     @property
     def actions(self) -> dict[str, list[str]]:
-        """What was seen so far."""
+        """The engine's actions so far, by container id, in order."""
         actions: dict[str, list[str]] = {}
         for _, container, action in sorted(self._seen):
             actions.setdefault(container, []).append(action)

@@ -87,7 +87,7 @@ class Exam:
         return next(row for row in self.summary.rows if row.workload == workload)
 
     def settings(self, workload: str) -> Settings:
-        """What was commanded under one label."""
+        """What the workload of one label was commanded to do."""
         return next(testimony.settings for testimony in self.testimonies if testimony.record.workload == workload)
 
 

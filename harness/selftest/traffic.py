@@ -59,9 +59,9 @@ def conservation(exam: Exam) -> Iterator[Check]:
         for testimony in exam.testimonies
         if testimony.trial.load
     )
-    rows = sum(len(testimony.rows) for testimony in exam.testimonies)
+    with_row = sum(len(testimony.rows) for testimony in exam.testimonies)
     with_outcome = sum(sum(testimony.record.counts.values()) for testimony in exam.testimonies)
-    yield same("scheduled arrivals with a row", exam.target, scheduled, rows)
+    yield same("scheduled arrivals with a row", exam.target, scheduled, with_row)
     yield same("scheduled arrivals with an outcome", exam.target, scheduled, with_outcome)
 
 
