@@ -49,26 +49,26 @@ def arrival(index, started):
 def forced(monkeypatch, answers, count, dropped=False):
     deployment = FakeDeployment(answers)
     monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
-    told: list[int] = []
+    counts: list[int] = []
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(deployment, asker, count, dropped, told.append)  # type: ignore[arg-type]
-    return sent.records["index"].tolist(), deployment, told
+    sent = force_cold_starts(deployment, asker, count, dropped, counts.append)  # type: ignore[arg-type]
+    return sent.records["index"].tolist(), deployment, counts
 
 
 def test_it_stops_at_enough_proven_starts(monkeypatch):
-    indexes, deployment, told = forced(monkeypatch, [True] * 9, 3)
-    assert indexes == [0, 1, 2] and told == [1, 2, 3]
+    indexes, deployment, counts = forced(monkeypatch, [True] * 9, 3)
+    assert indexes == [0, 1, 2] and counts == [1, 2, 3]
     assert deployment.done == ["cold", "wake"] * 3, "each from nothing"
 
 
 def test_what_was_not_cold_is_kept_and_tried_again(monkeypatch):
-    indexes, _, told = forced(monkeypatch, [True, False, None, True, True], 3)
-    assert indexes == [0, 1, 2, 3, 4] and told == [1, 1, 1, 2, 3]
+    indexes, _, counts = forced(monkeypatch, [True, False, None, True, True], 3)
+    assert indexes == [0, 1, 2, 3, 4] and counts == [1, 1, 1, 2, 3]
 
 
 def test_it_gives_up_after_three_times_as_many(monkeypatch):
-    indexes, _, told = forced(monkeypatch, [False] * 100, 4)
-    assert len(indexes) == MOST_TRIES * 4 and told[-1] == 0
+    indexes, _, counts = forced(monkeypatch, [False] * 100, 4)
+    assert len(indexes) == MOST_TRIES * 4 and counts[-1] == 0
 
 
 def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeypatch):
@@ -81,16 +81,16 @@ def test_the_page_cache_is_dropped_before_each_start_and_only_when_asked(monkeyp
 
 
 @pytest.mark.parametrize(
-    ("classes", "count", "told"),
+    ("classes", "count", "words"),
     [
         ([StartClass.COLD, StartClass.COLD_REINIT], 2, []),
         ([StartClass.COLD, None, StartClass.WARM], 1, ["2 of 3 forced starts were not proven cold"]),
         ([StartClass.WARM], 1, ["1 of 1 forced starts", "0 cold starts instead of 1"]),
     ],
 )
-def test_what_was_discarded_is_counted(classes, count, told):
-    found = unproven_warnings(classes, count)
-    assert len(found) == len(told) and all(words in line for words, line in zip(told, found, strict=True))
+def test_what_was_discarded_is_counted(classes, count, words):
+    warnings = unproven_warnings(classes, count)
+    assert len(warnings) == len(words) and all(part in line for part, line in zip(words, warnings, strict=True))
 
 
 def test_a_page_cache_that_may_not_be_dropped_says_why(monkeypatch, tmp_path):

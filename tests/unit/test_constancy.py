@@ -35,8 +35,8 @@ def test_nothing_changed_is_no_problem():
     ],
 )
 def test_each_change_makes_a_problem(later, words):
-    (told,) = circumstances().problems(circumstances(**later), FACTS)
-    assert words in told
+    (problem,) = circumstances().problems(circumstances(**later), FACTS)
+    assert words in problem
 
 
 def test_facts_are_compared_with_the_begin_of_the_run_not_of_the_trial():

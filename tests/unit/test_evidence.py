@@ -97,8 +97,8 @@ def test_a_failed_request_that_started_a_sandbox_is_a_cold_row():
 
 
 def test_phases_add_up_to_the_whole():
-    found = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=True)
-    assert found == {
+    phases = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=True)
+    assert phases == {
         "queue": MS,
         "create": 8 * MS,
         "start": 29 * MS,
@@ -108,22 +108,22 @@ def test_phases_add_up_to_the_whole():
         "first_inference": 5 * MS,
         "unaccounted": 14 * MS,
     }
-    assert sum(found.values()) == 97 * MS
-    assert list(found) == [name for name in PHASES if name in found]
+    assert sum(phases.values()) == 97 * MS
+    assert list(phases) == [name for name in PHASES if name in phases]
 
 
 def test_a_start_that_ends_after_the_runtime_began_leaves_no_negative_boot():
     spans = {"start": [11 * MS, 70 * MS]}
-    found = phases_ns(evidence(inside(), outside(spans_ns=spans)), 0, 97 * MS, log(), True)
-    assert (found["start"], found["boot"], found["queue"]) == (39 * MS, 0, 10 * MS)
-    assert "create" not in found
-    assert sum(found.values()) == 97 * MS
+    phases = phases_ns(evidence(inside(), outside(spans_ns=spans)), 0, 97 * MS, log(), True)
+    assert (phases["start"], phases["boot"], phases["queue"]) == (39 * MS, 0, 10 * MS)
+    assert "create" not in phases
+    assert sum(phases.values()) == 97 * MS
 
 
 def test_stamps_of_another_clock_are_used_only_among_themselves():
-    found = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=False)
-    assert set(found) == {"imports", "weights", "first_inference", "unaccounted"}
-    assert sum(found.values()) == 97 * MS
+    phases = phases_ns(evidence(inside(), outside()), 0, 97 * MS, log(), same_clock=False)
+    assert set(phases) == {"imports", "weights", "first_inference", "unaccounted"}
+    assert sum(phases.values()) == 97 * MS
     row = judged(json.dumps(outside()).encode(), good_body(inside(clock="another kernel")))
     assert row["start_class"] == "cold"
     assert (row["phase_queue_ns"], row["phase_boot_ns"], row["phase_imports_ns"]) == (None, None, 10 * MS)
@@ -131,18 +131,18 @@ def test_stamps_of_another_clock_are_used_only_among_themselves():
 
 def test_a_replica_is_timed_by_its_log_from_the_moment_it_was_asked_for():
     events = log("create", "created", "start", "started")
-    found = phases_ns(evidence(inside()), 0, 97 * MS, events, same_clock=True)
-    assert (found["queue"], found["create"], found["start"], found["boot"]) == (MS, MS, MS, 46 * MS)
-    assert sum(found.values()) == 97 * MS
+    phases = phases_ns(evidence(inside()), 0, 97 * MS, events, same_clock=True)
+    assert (phases["queue"], phases["create"], phases["start"], phases["boot"]) == (MS, MS, MS, 46 * MS)
+    assert sum(phases.values()) == 97 * MS
 
 
 def test_a_reset_is_timed_by_its_own_start_and_not_by_the_first_one():
     first = log("create", "created", "start", "started")
     again = outside(5, received_ns=44 * MS, spans_ns={"start": [45 * MS, 48 * MS]})
-    found = phases_ns(evidence(inside(), again), 43 * MS, 97 * MS, first, same_clock=True)
-    assert "create" not in found
-    assert (found["queue"], found["start"], found["boot"]) == (MS, 3 * MS, 2 * MS)
-    assert sum(found.values()) == 54 * MS
+    phases = phases_ns(evidence(inside(), again), 43 * MS, 97 * MS, first, same_clock=True)
+    assert "create" not in phases
+    assert (phases["queue"], phases["start"], phases["boot"]) == (MS, 3 * MS, 2 * MS)
+    assert sum(phases.values()) == 54 * MS
     unknown = phases_ns(evidence(inside(), outside(5)), 43 * MS, 97 * MS, first, same_clock=True)
     assert not {"queue", "create", "start", "boot"} & set(unknown)
 
@@ -180,9 +180,9 @@ def test_the_queue_ends_where_the_platform_takes_the_request_up():
     ],
 )
 def test_outcomes(status, error, own, wrong, expected, why):
-    found, told = judge_reply(status, error, evidence(own), wrong)
-    assert found is expected
-    assert told == why if why is None else told.startswith(why)
+    outcome, reason = judge_reply(status, error, evidence(own), wrong)
+    assert outcome is expected
+    assert reason == why if why is None else reason.startswith(why)
 
 
 @pytest.mark.parametrize(
@@ -292,5 +292,5 @@ def test_monstrous_bodies_are_no_evidence(body):
     ],
 )
 def test_what_was_not_answered_proves_nothing(fate, expected):
-    found = judged(json.dumps(outside()).encode(), good_body(inside()), 200, fate=fate)
-    assert (found["outcome"], found["start_class"], found["unit"]) == (expected, None, None)
+    row = judged(json.dumps(outside()).encode(), good_body(inside()), 200, fate=fate)
+    assert (row["outcome"], row["start_class"], row["unit"]) == (expected, None, None)

@@ -51,12 +51,12 @@ def lives():
 
 
 def events():
-    found = []
+    log = []
     for unit, pids in (("0001", (11, 12)), ("0002", (21, 22))):
-        found.append({"at_ns": 0, "kind": "create", "unit": unit, "for_request": True})
-        found += [{"at_ns": 1, "kind": "started", "unit": unit, "pid": pid} for pid in pids]
-        found.append({"at_ns": 9, "kind": "removed", "unit": unit})
-    return found
+        log.append({"at_ns": 0, "kind": "create", "unit": unit, "for_request": True})
+        log += [{"at_ns": 1, "kind": "started", "unit": unit, "pid": pid} for pid in pids]
+        log.append({"at_ns": 9, "kind": "removed", "unit": unit})
+    return log
 
 
 TRUE_CLASSES = ["cold_reinit", "warm", "cold", None, "reset", "warm"]
@@ -119,8 +119,8 @@ def test_a_lost_row_is_found():
 def test_parts_that_do_not_add_up_are_found():
     rows = trial_as_seen().rows.assign(phase_boot_ns=pd.array([5 * MS] + [None] * 5, dtype="Int64"))
     rows["phase_unaccounted_ns"] = pd.array([0] + [None] * 5, dtype="Int64")
-    found = verdicts(sums, trial_as_seen(rows=rows))
-    assert list(found.values()) == [True]
+    checks = verdicts(sums, trial_as_seen(rows=rows))
+    assert list(checks.values()) == [True]
     rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
     assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
 
@@ -130,15 +130,15 @@ def starts_as_seen(bare_ms, imports_ms):
     settings = {"imports_ms": 800}
     workloads = [{"name": "known-truth", "label": label, "settings": settings} for label in (BARE, TIMED)]
     fields = {**FIELDS, "workloads": workloads, "profiles": [], "cold_starts": 3, "rounds": len(bare_ms)}
-    found = []
+    testimonies = []
     for trial in RunnableExperiment(parse_experiment(fields, "test"), ["process-lambda"], []).trials:
         took_ms = (bare_ms if trial.workload.key == BARE else imports_ms)[trial.round - 1]
         stamped = [round((took_ms + more) * MS) for more in (-1, 0, 40)]
         table = synthetic.requests([900.0] * 3, phase_imports_ns=stamped)
         record = synthetic.trial(table, trial.id, workload=trial.workload.key)
-        found.append(seen.Testimony(record, trial, table.to_pandas(), [], [], None))
+        testimonies.append(seen.Testimony(record, trial, table.to_pandas(), [], [], None))
     return seen.Exam(
-        "process-lambda", None, found, SimpleNamespace(rows=[SimpleNamespace(workload=TIMED, cold_phases_ms={})])
+        "process-lambda", None, testimonies, SimpleNamespace(rows=[SimpleNamespace(workload=TIMED, cold_phases_ms={})])
     )  # type: ignore[arg-type]
 
 
@@ -192,8 +192,8 @@ def test_the_json_has_its_five_fields_and_a_failed_check_its_exit_code(capsys):
     checks = [Check("one", "t", 1, 1, True), Check("two", "t", 0.12345, None, False)]
     watcher = LogWatcher(Console(file=io.StringIO()))
     assert conclude(checks, "json", Console(), watcher) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told == {
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == {
         "schema": "frostline/selftest/1",
         "checks": [
             {"name": "one", "target": "t", "truth": 1, "measured": 1, "ok": True},
@@ -208,11 +208,11 @@ def test_the_json_has_its_five_fields_and_a_failed_check_its_exit_code(capsys):
 def test_what_could_not_be_judged_is_said_and_has_an_exit_code_of_its_own(capsys):
     held, failed = Check("one", "t", 1, 1, True), Check("two", "t", 0.12345, None, False)
     unjudged = Unjudged("mix", "t", "the generator was late")
-    said = io.StringIO()
-    assert conclude([held, unjudged], "json", Console(), LogWatcher(Console(file=said, width=200))) == 4
-    told = json.loads(capsys.readouterr().out)
-    assert told["unjudged"] == [{"scenario": "mix", "target": "t", "why": "the generator was late"}]
-    assert "NOT JUDGED t: mix: the machine was too busy" in said.getvalue()
+    log_stream = io.StringIO()
+    assert conclude([held, unjudged], "json", Console(), LogWatcher(Console(file=log_stream, width=200))) == 4
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["unjudged"] == [{"scenario": "mix", "target": "t", "why": "the generator was late"}]
+    assert "NOT JUDGED t: mix: the machine was too busy" in log_stream.getvalue()
     assert conclude([unjudged], "json", Console(), LogWatcher(Console(file=io.StringIO()))) == 4
     assert conclude([unjudged, failed], "json", Console(), LogWatcher(Console(file=io.StringIO()))) == 1
 
@@ -242,13 +242,13 @@ def test_a_disturbed_scenario_is_tried_again_but_never_a_faulty_one(monkeypatch,
     monkeypatch.setattr(examination, "_carry_out", carry_out)
     scenario = Scenario("mix", {}, (classes,))
     watcher = LogWatcher(Console(file=io.StringIO()))
-    found = list(examination.judge(scenario, "process-lambda", tmp_path, watcher))
+    checks = list(examination.judge(scenario, "process-lambda", tmp_path, watcher))
     assert len(carried) == runs
     if outcome == "unjudged":
-        assert found == [Unjudged("mix", "process-lambda", BUSY)]
+        assert checks == [Unjudged("mix", "process-lambda", BUSY)]
     else:
-        assert all(check.ok for check in found) is (outcome == "held")
-        assert (len(found) > 2) is (outcome == "held"), "a faulty run's rows are not judged"
+        assert all(check.ok for check in checks) is (outcome == "held")
+        assert (len(checks) > 2) is (outcome == "held"), "a faulty run's rows are not judged"
 
 
 def test_a_workload_that_took_too_long_disturbs_only_what_is_timed(monkeypatch, tmp_path):

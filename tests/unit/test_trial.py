@@ -58,9 +58,9 @@ def visit(profile, error=None, **fields):
         "test",
     )
     trial = next(trial for trial in plan(experiment, experiment.targets) if trial.profile == profile)
-    found = Visit(experiment, trial, Package("echo", "echo"), "run")
-    found.__dict__["target"] = Refusing(error or StartFailed(WHY))
-    return found
+    new_visit = Visit(experiment, trial, Package("echo", "echo"), "run")
+    new_visit.__dict__["target"] = Refusing(error or StartFailed(WHY))
+    return new_visit
 
 
 def rows_of(profile):

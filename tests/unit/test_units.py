@@ -71,8 +71,8 @@ def test_records_come_in_the_order_of_creation_and_keep_their_own_figures():
         event(3, "removed", "0001", cpu_ns=1),
         event(4, "removed", "0002", cpu_ns=2, oom_killed=True),
     ]
-    found = unit_records(events, samples(), BEGIN_NS)
-    assert [(record.unit, record.cpu_ns, record.oom_killed) for record in found] == [
+    units = unit_records(events, samples(), BEGIN_NS)
+    assert [(record.unit, record.cpu_ns, record.oom_killed) for record in units] == [
         ("0002", 2, True),
         ("0001", 1, False),
     ]
