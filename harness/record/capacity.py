@@ -1,8 +1,8 @@
 """What a search for capacity left, results/capacity/<workload>_<target>_<time>.json, and the run that it belongs to.
 
-A capacity belongs to a package with its settings and model, on a target, in a size, on a machine; where the package is
-no image, to the code and the interpreter that served it as well. A run keeps the one that fitted when it began, so that
-a later search never prices it anew.
+A capacity belongs to a package with its settings and model, on a target, in a size, on a machine, and to the objective
+that the experiment demands, if any; where the package is no image, to the code and the interpreter that served it as
+well. A run keeps the one that fitted when it began, so that a later search never prices it anew.
 """
 
 import hashlib
@@ -189,19 +189,23 @@ def read_capacity(file: Path) -> KeptCapacity:
 
 
 def subject_of(manifest: Manifest, workload: str, target: str, memory_mb: float, cpus: float) -> Subject:
-    """Of a run's rows; `workload` is their key, which may be a label."""
-    workloads = [chosen for chosen in manifest.experiment.get("workloads", []) if isinstance(chosen, dict)]
-    chosen = next((one for one in workloads if (one.get("label") or one.get("name")) == workload), {})
+    """Of a run's rows; `workload` is their key, which may be a label. Where a stranger's experiment cannot be read,
+    the package is unknown, and no capacity is of it."""
+    workloads = manifest.experiment.get("workloads", [])
+    choices = [each for each in workloads if isinstance(each, dict)] if isinstance(workloads, list) else []
+    chosen = next((each for each in choices if (each.get("label") or each.get("name")) == workload), {})
+    settings = chosen.get("settings") or {}
     facts = manifest.packages.get(f"{workload}/{target}", {})
     machine, software = manifest.facts.get("machine"), manifest.facts.get("software", {})
     model, is_image = text_of(facts.get("model_sha256")), bool(facts.get("image_id"))
+    readable = isinstance(workloads, list) and isinstance(settings, dict)
     return Subject(
         workload=str(chosen.get("name", workload)),
-        settings=dict(chosen.get("settings") or {}),
+        settings=dict(settings) if readable else {},
         model=model,
         has_unknown_model=model is None and bool(chosen.get("model_dir")) and not is_image,
         target=target,
-        package=package_identity(facts),
+        package=package_identity(facts) if readable else None,
         is_image=is_image,
         measuring_sha256=None if is_image else text_of(software.get("measuring_sha256")),
         python=None if is_image else text_of(software.get("python")),

@@ -473,6 +473,15 @@ def test_no_file_can_claim_an_unknown_model(tmp_path):
         read_capacity(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize("workloads", [5, None, "mine", {"name": "mine"}, [{"name": "mine", "settings": "abc"}]])
+def test_no_capacity_is_of_a_workload_that_cannot_be_read(workloads):
+    run = run_of()
+    run.experiment["workloads"] = workloads
+    record = Capacity.model_validate(stored(workload="mine", settings={}))
+    (told,) = misfits(record, subject_of(run, "mine", "docker-service", 2048, 1.0))
+    assert told.startswith("another package: 'sha256:1', not None")
+
+
 def test_a_file_of_the_older_format_is_readable_and_belongs_to_no_run(tmp_path):
     given = {name: value for name, value in stored().items() if name not in ("settings", "model", "machine")}
     (tmp_path / "old.json").write_text(json.dumps(given | {"schema": "frostline/capacity/1"}))
