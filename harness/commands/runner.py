@@ -14,6 +14,7 @@ from harness.experiment.question import Experiment, parse_experiment, read_exper
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
+from harness.measure.recording import has_never_started
 from harness.measure.run import continue_run, start_run
 from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
@@ -23,7 +24,7 @@ from harness.report.console import render
 
 
 def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console) -> int:
-    """Measure an experiment; returns the exit code: 1 when a trial failed or is INVALID."""
+    """Measure an experiment; returns the exit code: 1 when a trial is INVALID or its target could not be started."""
     with alone():
         return measure(fit_to_machine(_experiment(name, rounds)), results, console)[1]
 
@@ -49,10 +50,14 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
         folder = work(shown)
     console.print()
     render(summary_with_cost(folder), "text", console)
-    bad = [record for record in latest_attempts(folder.trials()) if not record.valid]
+    records = latest_attempts(folder.trials())
+    bad = [record for record in records if not record.valid or has_never_started(record)]
     if bad:
         console.print(
-            f"{len(bad)} of {folder.manifest.trials} trials failed or are INVALID: see the lines above", markup=False
+            f"{len(bad)} of {folder.manifest.trials} trials are INVALID or their targets could not be started: "
+            "see the lines above",
+            markup=False,
+            soft_wrap=True,
         )
     return folder, 1 if bad else 0
 

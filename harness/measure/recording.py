@@ -66,8 +66,16 @@ def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
         for index, offset in enumerate(_offsets_of(visit))
     ]
     result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
-    warning = f"{NEVER_STARTED}, so every request counts as failed: {why}"[:2000]
-    return replace(result, record=result.record.model_copy(update={"warnings": [warning]}))
+    return replace(result, record=result.record.model_copy(update={"warnings": [_never_started_warning(why)]}))
+
+
+def _never_started_warning(why: str) -> str:
+    return f"{NEVER_STARTED}, so every request counts as failed: {why}"[:2000]
+
+
+def has_never_started(record: TrialRecord) -> bool:
+    """Whether nothing was answered in a trial because no unit of its target could be started."""
+    return any(warning.startswith(NEVER_STARTED) for warning in record.warnings)
 
 
 def _offsets_of(visit: Visit) -> list[float]:
@@ -117,6 +125,8 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
             f"the workload's check raised at {len(error_texts)} answers, which count as wrong: {error_texts[0]}"
         )
     if visit.trial.regime is not None:
+        if len(requests) and not any(requests["new_connection"].to_pylist()):  # nothing was there to connect to
+            warnings.append(_never_started_warning(requests["error"][0].as_py()))
         warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings
 

@@ -14,13 +14,14 @@ def watcher(console: Console) -> "LogWatcher | TerminalWatcher":
 
 
 def closing_line(record: TrialRecord) -> str:
-    """What became of a trial, in a few words."""
+    """What became of a trial, in a few words, with every reason to doubt it."""
     others = [f"{count} {name}" for name, count in record.counts.items() if count and name is not Outcome.OK]
     line = f"{record.counts.get(Outcome.OK, 0)} of {record.scheduled} ok"
     line += f", {', '.join(others)}" if others else ""
     line += f", {record.starts} started for requests" if record.starts else ""
     line += f" (attempt {record.attempt})" if record.attempt > 1 else ""
-    return line + "".join(f"\n    INVALID: {problem}" for problem in record.problems)
+    line += "".join(f"\n    INVALID: {problem}" for problem in record.problems)
+    return line + "".join(f"\n    warning: {warning}" for warning in record.warnings)
 
 
 class LogWatcher:

@@ -224,6 +224,8 @@ def test_a_service_that_cannot_start_has_failed_all_its_requests_and_the_run_goe
         attempts=3,
     )
     finished = bench.measure(experiment)
+    assert finished.code == 1, finished.out + finished.err
+    assert "warning: the target could not be started" in finished.out and "ended before it answered" in finished.out
     assert bench.leftovers() == [], finished.err
     folder = bench.folders()[-1]
     records = {(record.workload, record.profile): record for record in folder.trials()}

@@ -7,11 +7,12 @@ from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
 from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
-from harness.measure.recording import Begin, record_trial
+from harness.measure.recording import Begin, has_never_started, record_trial
 from harness.measure.sampler import Sampler
 from harness.measure.trial import visit_target
 from harness.measure.visit import Visit
 from harness.measure.walk import is_done
+from harness.measure.watchers import closing_line
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
@@ -80,6 +81,9 @@ def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_sched
     assert record.seconds == 2
     assert record.schedule_sha256 == fingerprint(visit("constant").schedule)
     assert record.warnings == [f"the target could not be started, so every request counts as failed: {WHY}"]
+    assert has_never_started(record)
+    assert closing_line(record).startswith("0 of 10 ok, 10 failed")
+    assert f"warning: the target could not be started, so every request counts as failed: {WHY}" in closing_line(record)
     assert record.generator is None
     assert not any(WHY in problem for problem in record.problems), "the target's failure does not make it INVALID"
     assert is_done([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
@@ -148,11 +152,11 @@ def test_a_sampler_that_read_everything_has_no_problem():
     assert sampler.problems == []
 
 
-def record_of(*arrivals):
+def record_of(*arrivals, profile="constant"):
     begin_ns = 1
     sent = Sent.of(begin_ns, arrivals)
     samples = SAMPLES.empty_table()
-    return record_trial(visit("constant"), Begin.look(), Deployed(), sent, samples, 2_000_000_001).record  # type: ignore[arg-type]
+    return record_trial(visit(profile), Begin.look(), Deployed(), sent, samples, 2_000_000_001).record  # type: ignore[arg-type]
 
 
 def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number():
@@ -166,6 +170,15 @@ def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number
     assert "Too many open files" in problem
     assert "load.cap" in problem
     assert record.deployment == {"replicas": 1}
+
+
+def test_a_target_none_of_whose_forced_starts_came_up_never_started():
+    down = [Arrival(at, 1, Fate.FAILED, done_ns=2, error=WHY) for at in range(3)]
+    refused = Arrival(3, 1, Fate.FAILED, done_ns=2, in_flight=1, fresh=True, error="refused")
+    assert WHY in next(line for line in record_of(*down, profile="cold").warnings if "could not be started" in line)
+    assert has_never_started(record_of(*down, profile="cold"))
+    assert not has_never_started(record_of(*down, refused, profile="cold"))
+    assert not has_never_started(record_of(*down))
 
 
 def test_a_check_that_raised_is_a_warning(monkeypatch):
