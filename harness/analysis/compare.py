@@ -114,7 +114,7 @@ def compare(results: Path, a: str, b: str, run: str | None = None) -> Comparison
 
 
 def find_two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tuple[RunFolder, RunFolder]:
-    """Both runs, or one UsageError that lists everything that A and B could have been."""
+    """Find both runs, or raise one UsageError that lists everything that A and B could have been."""
     runs: list[RunFolder] = []
     for name in names:
         try:
@@ -130,7 +130,7 @@ def find_two_runs(results: Path, names: tuple[str, str], there: list[str]) -> tu
 
 
 def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[str, str], mode: Mode) -> Comparison:
-    """Two targets, or two workloads, of one run: paired by round."""
+    """Compare two targets, or two workloads, of one run: paired by round."""
 
     def key(record: TrialRecord) -> Key:
         if mode == "targets":
@@ -147,7 +147,7 @@ def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[s
 
 
 def compare_runs(a: RunFolder, b: RunFolder) -> Comparison:
-    """Two runs of one experiment: nothing is interleaved, so their trials are taken as independent samples."""
+    """Compare two runs of one experiment: nothing is interleaved, so their trials are taken as independent samples."""
     experiments = [folder.manifest.experiment.get("name") for folder in (a, b)]
     if experiments[0] != experiments[1]:
         both = f"A is of {quote(experiments[0])}, B of {quote(experiments[1])}"

@@ -82,7 +82,7 @@ def key_of(of: Keyed) -> Key:
 
 
 def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str]) -> Row:
-    """One key's row; what is wrong with its trials is added to `problems`."""
+    """The row of one key; what is wrong with its trials is added to `problems`."""
     usable: list[tuple[TrialRecord, TrialFigures]] = []
     for record in records:
         figures = read_figures(run, record)

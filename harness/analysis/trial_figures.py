@@ -30,7 +30,7 @@ class TrialFigures:
     sent: int = 0
     start_classes: dict[StartClass, int] = field(default_factory=dict)
     percentiles: dict[str, TrialPercentile] = field(default_factory=dict)
-    """By field, e.g. latency_p50_ms."""
+    """The percentiles by field, e.g. latency_p50_ms."""
     cold_ms: Floats = field(default_factory=lambda: np.empty(0))
     """Scheduled to done of good answers that met a start."""
     phases_ms: dict[str, Floats] = field(default_factory=dict)

@@ -25,7 +25,7 @@ MET_START = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartCla
 """Requests that waited for a start; `proactive` and `warm` did not."""
 INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns", "gpu_ns")
 MOST_STRANGE = 5
-"""Of each kind of problem so many are named; a file can hold millions."""
+"""So many of each kind of problem are named; a file can hold millions."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def read_phases(files: TrialFiles, started: Mask) -> dict[str, Floats]:
 
 
 def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler: Floats) -> UnitSpans | None:
-    """Each unit lives at least from its first sample or handled request to its last."""
+    """How long each unit lived: at least from its first sample or handled request to its last."""
     samples = files.read("samples", ["at_ns", "unit"])
     at, handled = numbers(samples["at_ns"]), np.nan_to_num(handler)
     spans: dict[str, tuple[float, float]] = {}

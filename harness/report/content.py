@@ -57,10 +57,10 @@ def lines(material: Material) -> list[str]:
     return [*asked, heading(material.summary), f"Run {harmless(material.summary.run)}"]
 
 
-def figures(shown: RunTables, parts: int) -> Part:
+def figures(run: RunTables, parts: int) -> Part:
     """The tables of all rows; the last `parts` tables of the page are about cold starts and stand elsewhere."""
-    tables = shown.tables[: len(shown.tables) - parts]
+    tables = run.tables[: len(run.tables) - parts]
     absent = [] if tables else ["no trial is stored"]
     return Part(
-        "figures", "All figures", [ALL_FIGURES] if shown.notes.numbered else [], [], tables, [], absent, shown.sizing
+        "figures", "All figures", [ALL_FIGURES] if run.notes.numbered else [], [], tables, [], absent, run.sizing
     )

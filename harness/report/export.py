@@ -19,7 +19,7 @@ MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
 LINK = re.compile(r"(?i)(?<=\bwww)\.|:(?=//)")
 """What makes Markdown take a plain text for a link."""
 FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""With their full-width forms, which some spreadsheets take for the same."""
+"""First letters of a formula, with their full-width forms, which some spreadsheets take for the same."""
 
 
 def as_json(summary: Summary) -> str:
@@ -28,7 +28,7 @@ def as_json(summary: Summary) -> str:
 
 
 def as_csv(summary: Summary) -> str:
-    """One line per row and the same columns for every run; a number with uncertainty takes four of them."""
+    """A line per row and the same columns for every run; a number with uncertainty takes four of them."""
     lines = [flatten(row) for row in summary.rows]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, ["run", *columns()], lineterminator="\n")
@@ -99,7 +99,7 @@ def bullets(title: str, texts: list[str]) -> list[str]:
 
 
 def table_text(table: Table) -> str:
-    """One Markdown table between its title and its remarks; figures are set right."""
+    """A table as Markdown between its title and its remarks; figures are set right."""
     names = [column.name for column in table.columns]
     rule = ["---" if name in ("target", "notes") else "---:" for name in names]
     rows = zip(*(column.cells for column in table.columns), strict=True)

@@ -6,4 +6,4 @@ TableFormat = Literal["text", "md", "csv", "json"]
 HistoryFormat = Literal["text", "md", "json"]
 PageFormat = Literal["html", "md"]
 ProgressFormat = Literal["text", "json"]
-"""Of commands that measure: JSON alone on standard output, what happens meanwhile on standard error."""
+"""How commands that measure report: JSON alone on standard output, what happens meanwhile on standard error."""

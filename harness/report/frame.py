@@ -42,15 +42,15 @@ class Footnotes:
     """Numbers by the row's place among those given."""
 
 
-def footnotes(rows: Sequence[Row], shown: Mapping[str, frozenset[str]]) -> Footnotes:
+def footnotes(rows: Sequence[Row], fields: Mapping[str, frozenset[str]]) -> Footnotes:
     """Number the notes in the order in which they first occur; those about no field that is shown are left out.
 
-    `shown` holds by profile the summary's fields that its table has columns for.
+    `fields` holds by profile the summary's fields that its table has columns for.
     """
     texts_by_row = [
-        [harmless(note.text) for note in row.notes if concerns(note.about, shown[row.profile])] for row in rows
+        [harmless(note.text) for note in row.notes if concerns(note.about, fields[row.profile])] for row in rows
     ]
-    common = true_of_all(rows, texts_by_row, shown)
+    common = true_of_all(rows, texts_by_row, fields)
     notes = Footnotes()
     for place, texts in enumerate(texts_by_row):
         for text in dict.fromkeys(texts):
@@ -63,7 +63,7 @@ def footnotes(rows: Sequence[Row], shown: Mapping[str, frozenset[str]]) -> Footn
     return notes
 
 
-def true_of_all(rows: Sequence[Row], texts: Sequence[list[str]], shown: Mapping[str, frozenset[str]]) -> set[str]:
+def true_of_all(rows: Sequence[Row], texts: Sequence[list[str]], fields: Mapping[str, frozenset[str]]) -> set[str]:
     """Sentences that stand in every valid row with a column for what they are about."""
     about: dict[str, set[str]] = {}
     for note in (note for row in rows for note in row.notes):
@@ -71,11 +71,11 @@ def true_of_all(rows: Sequence[Row], texts: Sequence[list[str]], shown: Mapping[
     return {
         text
         for text, names in about.items()
-        if all(text in texts[i] for i, row in enumerate(rows) if row.valid and concerns(names, shown[row.profile]))
+        if all(text in texts[i] for i, row in enumerate(rows) if row.valid and concerns(names, fields[row.profile]))
     }
 
 
-def concerns(about: Iterable[str], shown: frozenset[str]) -> bool:
+def concerns(about: Iterable[str], fields: frozenset[str]) -> bool:
     """Whether a table with these fields has anything that a note about `about` speaks of; empty means all of it."""
     names = set(about)
-    return not names or not shown.isdisjoint(names)
+    return not names or not fields.isdisjoint(names)

@@ -43,12 +43,12 @@ class Material:
     costing: Costing | None
     cards: list[Scorecard]
     reasons: dict[str, list[str]]
-    """By part: comparison, cost, scorecard."""
+    """The reasons by part: comparison, cost, scorecard."""
     pools: list[Pool | None]
-    """By the place of the summary's row; None where no trial of it may be used."""
+    """A pool for each row of the summary, at the row's place; None where no trial of it may be used."""
     trials: list[TrialInShort]
     places: dict[str, int]
-    """By label of a row its place among all series of the run."""
+    """The place of each row's label among all series of the run."""
 
     def blocks(self) -> list[list[int]]:
         """Places of the rows of each workload and profile, forced cold starts last."""
@@ -156,6 +156,6 @@ def title(material: Material, row: Row, *more: str) -> str:
 
 
 def limit_charts(charts: Sequence[Chart]) -> tuple[list[Chart], list[str]]:
-    """As many as a page has room for, and what is to be said of the rest."""
+    """As many charts as a page has room for, and what is to be said of the rest."""
     rest = len(charts) - MOST_CHARTS
     return list(charts[:MOST_CHARTS]), [f"{rest} more charts of this kind are left out"] if rest > 0 else []

@@ -22,10 +22,10 @@ def test_noise_shows_a_change_in_at_most_one_series_of_twenty(n):
 
 def test_a_step_of_a_fifth_in_noise_of_a_tenth_is_found_where_it_is():
     rng = np.random.default_rng(11)
-    found = [change_points(noise(rng, 12) + noise(rng, 12, 120.0)) for _ in range(200)]
-    one = [points[0] for points in found if len(points) == 1]
+    runs = [change_points(noise(rng, 12) + noise(rng, 12, 120.0)) for _ in range(200)]
+    one = [points[0] for points in runs if len(points) == 1]
     # A step of 1.8 standard deviations between twelve values each: power is about 85 %.
-    assert sum(map(bool, found)) >= 160 and len(one) >= 150
+    assert sum(map(bool, runs)) >= 160 and len(one) >= 150
     assert np.mean([abs(point.index - 12) <= 2 for point in one]) > 0.85
     assert np.mean([point.ratio.low <= 1.2 <= point.ratio.high for point in one]) > 0.85
     assert np.median([point.ratio.value for point in one]) == pytest.approx(1.2, rel=0.03)

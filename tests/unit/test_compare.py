@@ -56,11 +56,11 @@ def row(compared: Comparison, field: str = "latency_p50_ms") -> ComparisonRow:
 )
 def test_a_planted_ratio_gets_its_verdict(tmp_path, ratio, verdict):
     make(tmp_path, ratio)
-    found = row(compare(tmp_path, A, B))
-    assert found.verdict is verdict
-    assert found.ratio.value == pytest.approx(ratio, rel=0.03) and found.ratio.n == 12
-    assert found.ratio.low < found.ratio.value < found.ratio.high
-    assert (found.rounds_needed is not None) == (verdict is Verdict.UNCLEAR)
+    figure = row(compare(tmp_path, A, B))
+    assert figure.verdict is verdict
+    assert figure.ratio.value == pytest.approx(ratio, rel=0.03) and figure.ratio.n == 12
+    assert figure.ratio.low < figure.ratio.value < figure.ratio.high
+    assert (figure.rounds_needed is not None) == (verdict is Verdict.UNCLEAR)
 
 
 def test_the_other_way_round_is_the_inverse(tmp_path):
@@ -72,8 +72,8 @@ def test_the_other_way_round_is_the_inverse(tmp_path):
 
 def test_fewer_than_ten_rounds_give_no_verdict(tmp_path):
     make(tmp_path, 3.0, rounds=9)
-    found = row(compare(tmp_path, A, B))
-    assert found.verdict is None and found.why == "fewer than 10 rounds" and found.ratio.value is not None
+    figure = row(compare(tmp_path, A, B))
+    assert figure.verdict is None and figure.why == "fewer than 10 rounds" and figure.ratio.value is not None
 
 
 def test_rounds_with_one_side_only_are_left_out_and_said(tmp_path):
@@ -81,8 +81,8 @@ def test_rounds_with_one_side_only_are_left_out_and_said(tmp_path):
     lines = (run.path / "trials.jsonl").read_text().splitlines(keepends=True)
     kept = [line for line in lines if f'"r03.{B}"' not in line]
     (run.path / "trials.jsonl").write_text("".join(kept))
-    found = row(compare(tmp_path, A, B))
-    assert found.ratio.n == 11 and any("one side only, left out: 1" in text for text in found.warnings)
+    figure = row(compare(tmp_path, A, B))
+    assert figure.ratio.n == 11 and any("one side only, left out: 1" in text for text in figure.warnings)
 
 
 def test_invalid_trials_never_enter_and_are_counted(tmp_path):
@@ -104,8 +104,8 @@ def test_a_percentile_among_failures_has_no_ratio(tmp_path):
             table = synthetic.requests(rng.lognormal(3, 0.05, 60), outcome=failed)
             key = {"target": name, "round": number, "order": 2 * number + order}
             run.save_trial(synthetic.trial(table, f"r{number:02}.{name}", **key), table, synthetic.samples())
-    found = row(compare(tmp_path, A, B), "latency_p95_ms")
-    assert found.verdict is None and found.ratio.value is None
+    figure = row(compare(tmp_path, A, B), "latency_p95_ms")
+    assert figure.verdict is None and figure.ratio.value is None
 
 
 def test_regimes_of_cold_starts_are_compared_each_with_its_like(tmp_path):
@@ -119,9 +119,9 @@ def test_regimes_of_cold_starts_are_compared_each_with_its_like(tmp_path):
             key = {"target": name, "round": number, "order": 4 * number + order, "profile": "cold", "case": case}
             record = synthetic.trial(table, f"r{number:02}.{name}.{regime}", **key)
             run.save_trial(record, table, synthetic.samples())
-    found = {row.profile: row.ratio.value for row in compare(tmp_path, A, B).rows}
-    assert found["cold"] == pytest.approx(2, rel=0.05)
-    assert found["cold, page cache dropped"] == pytest.approx(6, rel=0.05)
+    ratios = {row.profile: row.ratio.value for row in compare(tmp_path, A, B).rows}
+    assert ratios["cold"] == pytest.approx(2, rel=0.05)
+    assert ratios["cold, page cache dropped"] == pytest.approx(6, rel=0.05)
 
 
 def two_runs(tmp_path, **changes):
@@ -133,8 +133,8 @@ def two_runs(tmp_path, **changes):
 def test_two_runs_are_compared_with_the_warning_that_nothing_was_interleaved(tmp_path):
     compared = two_runs(tmp_path)
     assert compared.mode == "runs" and any("not interleaved" in text for text in compared.warnings)
-    found = row(compared)
-    assert found.verdict is Verdict.SAME and found.target in (A, B)
+    figure = row(compared)
+    assert figure.verdict is Verdict.SAME and figure.target in (A, B)
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_what_sets_two_runs_apart_is_named_with_both_values(tmp_path, changes, w
         **changes,
     }
     make(tmp_path, seed=2, run="2026-04-01T00-00-00Z_planted_bbbb", **given)
-    told = compare(tmp_path, "2026-01", "2026-04").warnings
-    assert any(all(word in text for word in words) for text in told), told
+    warnings = compare(tmp_path, "2026-01", "2026-04").warnings
+    assert any(all(word in text for word in words) for text in warnings), warnings
 
 
 def test_the_identity_of_the_code_is_compared_between_runs_that_keep_the_same_one():
@@ -181,8 +181,8 @@ def test_names_that_mean_nothing_are_told_with_what_there_is(tmp_path, names):
     make(tmp_path)
     with pytest.raises(UsageError) as refused:
         compare(tmp_path, *names)
-    told = "\n".join(refused.value.problems)
-    assert names[0] in told and (names[0] == names[1] or f"docker-lambda, {A}" in told)
+    text = "\n".join(refused.value.problems)
+    assert names[0] in text and (names[0] == names[1] or f"docker-lambda, {A}" in text)
 
 
 @pytest.mark.parametrize("margin", [0, 1, -0.1, True, "wide", [0.1]])
@@ -195,17 +195,17 @@ def test_a_margin_that_is_none_is_refused(tmp_path, margin):
 def test_every_format_can_be_read_and_json_is_strict(tmp_path):
     make(tmp_path, 1.5)
     compared = compare(tmp_path, A, B)
-    told = {}
+    outputs = {}
     for format_ in ("text", "md", "csv", "json"):
         console = Console(file=io.StringIO(), width=100)
         render(compared, format_, console)
-        told[format_] = console.file.getvalue()
-    data = json.loads(told["json"])
+        outputs[format_] = console.file.getvalue()
+    data = json.loads(outputs["json"])
     assert data["schema"] == "frostline/compare/1" and data["margin"] == 0.1
     assert {"verdict", "ratio", "rounds_needed"} <= data["rows"][0].keys()
-    assert "docker-lambda p50 is 1." in told["md"] and "12 rounds: SLOWER" in told["md"]
-    assert "p50" in told["text"] and "SLOWER" in told["text"]
-    assert len(told["csv"].splitlines()) == 1 + len(compared.rows)
+    assert "docker-lambda p50 is 1." in outputs["md"] and "12 rounds: SLOWER" in outputs["md"]
+    assert "p50" in outputs["text"] and "SLOWER" in outputs["text"]
+    assert len(outputs["csv"].splitlines()) == 1 + len(compared.rows)
 
 
 def test_hostile_names_are_shown_not_rendered(tmp_path):
@@ -273,11 +273,11 @@ def test_a_tiny_margin_asks_for_a_number_that_can_be_written():
 
 def test_a_paired_ratio_by_hand():
     """Logs of 2, 1, 4: 0 to 2 log 2, mean log 2, sd log 2; t(0.975, 2) = 4.302653."""
-    found = paired_ratio([10.0, 20.0, 5.0], [20.0, 20.0, 20.0])
-    assert (found.centre, found.sd) == pytest.approx((math.log(2), math.log(2)))
-    assert found.half == pytest.approx(4.3026527 * math.log(2) / math.sqrt(3))
-    estimate = found.estimate()
-    assert estimate.value == pytest.approx(2) and math.log(estimate.high) == pytest.approx(found.high)
+    ratio = paired_ratio([10.0, 20.0, 5.0], [20.0, 20.0, 20.0])
+    assert (ratio.centre, ratio.sd) == pytest.approx((math.log(2), math.log(2)))
+    assert ratio.half == pytest.approx(4.3026527 * math.log(2) / math.sqrt(3))
+    estimate = ratio.estimate()
+    assert estimate.value == pytest.approx(2) and math.log(estimate.high) == pytest.approx(ratio.high)
 
 
 @pytest.mark.parametrize("ratio_of", [paired_ratio, unpaired_ratio])
@@ -309,8 +309,8 @@ def test_what_has_no_logarithm_has_no_ratio(bad):
 )
 def test_trials_lost_to_failures_never_flatter_their_side(verdict, lost_a, lost_b, stands):
     """They count as infinitely slow, so they can only speak for the other side."""
-    found = uphold(Judgement(verdict), RoundValues({}, 0, lost_a, 0), RoundValues({}, 0, lost_b, 0))
-    assert found.verdict is (verdict if stands else None) and (found.why is None) == stands
+    judgement = uphold(Judgement(verdict), RoundValues({}, 0, lost_a, 0), RoundValues({}, 0, lost_b, 0))
+    assert judgement.verdict is (verdict if stands else None) and (judgement.why is None) == stands
 
 
 def plant(run: RunFolder, name: str, number: int, n: int = 60, **changes: object) -> None:
@@ -339,9 +339,9 @@ def test_two_workloads_are_paired_by_round_and_target(tmp_path):
         plant(run, B, number, workload="old", schedule_sha256="0" * 64)
         plant(run, B, number, workload="new", schedule_sha256="1" * 64)
     compared = compare(tmp_path, "old", "new")
-    found = row(compared)
-    assert (compared.mode, found.workload, found.target, found.verdict) == ("workloads", None, B, Verdict.SAME)
-    assert "rounds in which A and B did not meet the same arrivals: 10" in found.warnings
+    figure = row(compared)
+    assert (compared.mode, figure.workload, figure.target, figure.verdict) == ("workloads", None, B, Verdict.SAME)
+    assert "rounds in which A and B did not meet the same arrivals: 10" in figure.warnings
     assert any("emulated" in text for text in compared.warnings)
 
 
@@ -370,6 +370,6 @@ def test_more_spread_asks_for_more_rounds():
 def test_unpaired_ratios_are_welch_s():
     rng = np.random.default_rng(2)
     a, b = np.exp(rng.normal(0, 0.1, 12)), np.exp(rng.normal(0.3, 0.2, 15))
-    found = unpaired_ratio(a, b)
+    ratio = unpaired_ratio(a, b)
     known = stats.ttest_ind(np.log(b), np.log(a), equal_var=False).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+    assert (ratio.low, ratio.high) == pytest.approx((known.low, known.high))

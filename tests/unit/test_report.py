@@ -30,7 +30,7 @@ class Elements(html.parser.HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.names, self.attributes, self.ids, self.told = set(), [], [], []
+        self.names, self.attributes, self.ids, self.data = set(), [], [], []
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -39,11 +39,11 @@ class Elements(html.parser.HTMLParser):
         self.ids += [value for name, value in attrs if name == "id"]
 
     def handle_data(self, data):
-        self.told.append(data)
+        self.data.append(data)
 
     @property
     def text(self):
-        return " ".join("".join(self.told).split())
+        return " ".join("".join(self.data).split())
 
 
 def read(results, run="latest", form="html"):
@@ -106,25 +106,25 @@ def test_the_verdict_is_that_of_compare(page):
 
 def test_three_rounds_are_a_quick_look_without_a_verdict(tmp_path):
     make_run(tmp_path, rounds=3, requests_per_trial=60, profiles=("steady",))
-    told = Elements(read(tmp_path)).text
-    assert "QUICK LOOK, NO VERDICT" in told
-    assert "SAME" not in told.split("What could be wrong")[0]
+    text = Elements(read(tmp_path)).text
+    assert "QUICK LOOK, NO VERDICT" in text
+    assert "SAME" not in text.split("What could be wrong")[0]
 
 
 @pytest.mark.parametrize("form", ["html", "md"])
 def test_a_run_of_cold_starts_only_says_what_it_lacks(tmp_path, form):
     make_run(tmp_path, rounds=2, profiles=("cold",))
-    told = read(tmp_path, form=form)
-    assert "no valid trial under traffic" in told
-    assert "forced cold starts" in told
+    text = read(tmp_path, form=form)
+    assert "no valid trial under traffic" in text
+    assert "forced cold starts" in text
 
 
 @pytest.mark.parametrize("form", ["html", "md"])
 def test_a_run_without_any_trial_says_so(tmp_path, form):
     RunFolder.create(tmp_path, manifest(trials=4))
-    told = read(tmp_path, form=form)
-    assert "No trial is stored, so nothing can be said yet" in told
-    assert "unfinished: 0 of 4 planned trials" in Elements(told).text
+    text = read(tmp_path, form=form)
+    assert "No trial is stored, so nothing can be said yet" in text
+    assert "unfinished: 0 of 4 planned trials" in Elements(text).text
 
 
 def test_a_run_of_invalid_trials_only_shows_why_and_no_figure(tmp_path):
@@ -141,8 +141,8 @@ def test_one_target_is_compared_with_nothing(tmp_path):
     run = RunFolder.create(tmp_path, manifest(trials=1))
     table = requests([20.0] * 30)
     run.save_trial(trial(table), table, samples())
-    told = Elements(read(tmp_path)).text
-    assert "the run has no service with a stored trial: nothing to set beside each other" in told
+    text = Elements(read(tmp_path)).text
+    assert "the run has no service with a stored trial: nothing to set beside each other" in text
 
 
 def test_a_run_that_cannot_be_costed_says_why_in_two_places(tmp_path):
@@ -157,13 +157,13 @@ def hostile_run(folder):
     """A run in which whatever can be a text is an attack."""
     name = f"{SCRIPT}{ESCAPES}{IMAGE}"
     experiment = {"name": name, "question": IMAGE, "```\n<b>": "```"}
-    told = {name: {"kind": "service", "emulated": False}, "docker-lambda": {"kind": "function", "emulated": True}}
+    targets = {name: {"kind": "service", "emulated": False}, "docker-lambda": {"kind": "function", "emulated": True}}
     packages = {f"{name}/x": {"image_id": IMAGE, "base": ESCAPES, "size_bytes": -1}}
     facts = {"machine": {"cpu": SCRIPT}, "software": {"commit": "$(reboot)", "python": IMAGE}}
-    given = {"experiment": experiment, "targets": told, "packages": packages, "facts": facts}
+    given = {"experiment": experiment, "targets": targets, "packages": packages, "facts": facts}
     run = RunFolder.create(folder, manifest(trials=9, rounds=2, notices=[IMAGE, ESCAPES], **given))
     rng = np.random.default_rng(1)
-    for order, (target, profile) in enumerate((t, p) for t in told for p in ("cold", "steady", SCRIPT)):
+    for order, (target, profile) in enumerate((t, p) for t in targets for p in ("cold", "steady", SCRIPT)):
         table = traffic(rng, 30, 1.0 if profile == "cold" else 0.3, failed_share=0.2)
         case = {"memory_mb": 1769, "cpus": 1.0, SCRIPT: SCRIPT, IMAGE: ESCAPES}
         texts = {"problems": [IMAGE] if order == 5 else [], "warnings": [ESCAPES, SCRIPT]}
@@ -186,11 +186,11 @@ def test_a_hostile_run_is_shown_and_never_rendered(tmp_path):
 
 
 def test_a_hostile_run_is_inert_markdown(tmp_path):
-    told = as_markdown(content_of(hostile_run(tmp_path)))
-    outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", told)
+    text = as_markdown(content_of(hostile_run(tmp_path)))
+    outside = re.sub(r"(?ms)^(`{3,})\w*\n.*?^\1$", "", text)
     assert "<script" not in re.sub(r"\\<", "", outside)
     assert "<img" not in re.sub(r"\\<", "", outside)
-    assert "\x1b" not in told
+    assert "\x1b" not in text
     assert "](x)" not in outside.replace("\\]", "")
     assert "**bold**" not in outside.replace("\\*", "")
 
@@ -232,10 +232,10 @@ def test_another_file_can_be_named(tmp_path):
 
 
 def test_markdown_has_every_part_and_its_tables(results):
-    told = read(results, form="md")
-    titles = re.findall(r"(?m)^## (.*)$", told)
+    text = read(results, form="md")
+    titles = re.findall(r"(?m)^## (.*)$", text)
     assert titles[-2:] == ["What could be wrong", "How to repeat it"]
-    kinds = re.findall(r"(?m)^\*\*(.*?)\*\*", told.split("## What could be wrong")[1].split("\n## ")[0])
+    kinds = re.findall(r"(?m)^\*\*(.*?)\*\*", text.split("## What could be wrong")[1].split("\n## ")[0])
     assert kinds == [
         "Problems",
         "Notices of the run",
@@ -250,6 +250,6 @@ def test_markdown_has_every_part_and_its_tables(results):
         "Load generator",
         "Not in this run",
     ]
-    assert "| Warm latency, p95, ms | steady | docker\\-lambda |".replace("\\-", "-") in told
-    assert "n = 40 cold starts, 10 rounds" in told
-    assert all(phase.replace("_", " ") in told for phase in PHASES if phase != "image")
+    assert "| Warm latency, p95, ms | steady | docker\\-lambda |".replace("\\-", "-") in text
+    assert "n = 40 cold starts, 10 rounds" in text
+    assert all(phase.replace("_", " ") in text for phase in PHASES if phase != "image")

@@ -53,7 +53,7 @@ def codes(row):
     return [note.code for note in row.notes]
 
 
-def shown(summary, form, width=120):
+def print_summary(summary, form, width=120):
     """What `frostline show` writes."""
     console = Console(file=io.StringIO(), width=width, force_terminal=form == "text", color_system=None)
     render(summary, form, console)
@@ -221,7 +221,7 @@ def test_invalid_trials_are_shown_but_not_counted(tmp_path):
     assert summary.problems == ["trial r02: lag p99 9 ms exceeds 1 ms"]
     assert (row.valid, row.trials, row.invalid_trials, row.scheduled, row.rounds) == (True, 2, 1, 8, 1)
     assert row.latency_p50_ms.value == pytest.approx(10)
-    assert "INVALID: 1 of 2 trials" in shown(summary, "text")
+    assert "INVALID: 1 of 2 trials" in print_summary(summary, "text")
 
 
 def test_the_last_attempt_of_a_trial_counts(tmp_path):
@@ -239,7 +239,7 @@ def test_a_row_per_case_and_missing_trials_are_a_problem(tmp_path):
     summary = summarise(stored(tmp_path, *trials, trials=5))
     assert [row.case for row in summary.rows] == [{"memory_mb": 1769}, {"memory_mb": 512}]
     assert summary.problems[0].startswith("unfinished: 2 of 5 planned trials are stored: continue with")
-    text = shown(summary, "text")
+    text = print_summary(summary, "text")
     assert [line.split()[:3] for line in text.splitlines() if line.startswith("docker-lambda, ")] == [
         ["docker-lambda,", "1769", "MB"],
         ["docker-lambda,", "512", "MB"],
@@ -250,7 +250,7 @@ def test_a_run_without_trials_has_a_problem_and_no_rows(tmp_path):
     summary = summarise(stored(tmp_path))
     assert (summary.rows, summary.valid) == ([], False)
     for form in ("text", "md", "csv", "json"):
-        assert shown(summary, form)
+        assert print_summary(summary, form)
 
 
 def test_a_valid_trial_without_its_files_is_a_problem_and_keeps_out_of_its_row(tmp_path):
@@ -304,30 +304,30 @@ def test_untrusted_text_is_harmless_in_every_format(tmp_path):
     trials = [(trial(table, "r01", **changes), table, samples()), (trial(table, "r02"), table, samples())]
     summary = summarise(stored(tmp_path, *trials, experiment={"name": NASTY}))
     for form in ("text", "md", "csv", "json"):
-        text = shown(summary, form)
+        text = print_summary(summary, form)
         assert not {"\x1b", "\u202e"} & set(text)
-    assert "[bold]x[/bold] \\x1b[31m" in shown(summary, "text")
-    markdown = shown(summary, "md")
+    assert "[bold]x[/bold] \\x1b[31m" in print_summary(summary, "text")
+    markdown = print_summary(summary, "md")
     assert "<b>" not in markdown.replace("\\<b", "")
     tables = [part for part in markdown.split("\n\n") if part.startswith("| ")]
     assert len(tables) == 2
     for part in tables:
         assert len({line.replace("\\|", "").count("|") for line in part.splitlines()}) == 1
-    targets = {row["target"] for row in csv.DictReader(io.StringIO(shown(summary, "csv")))}
+    targets = {row["target"] for row in csv.DictReader(io.StringIO(print_summary(summary, "csv")))}
     assert targets == {"docker-lambda", "'=cmd()"}
 
 
 def test_formats_have_their_shapes(tmp_path):
     summary = summarise(make_run(tmp_path, rounds=3, requests_per_trial=80))
-    assert json.loads(shown(summary, "json")) == summary.to_json()
-    rows = list(csv.DictReader(io.StringIO(shown(summary, "csv"))))
+    assert json.loads(print_summary(summary, "json")) == summary.to_json()
+    rows = list(csv.DictReader(io.StringIO(print_summary(summary, "csv"))))
     assert len(rows) == 4
     steady = rows[2]
     assert float(steady["latency_p50_ms"]) == summary.to_json()["rows"][2]["latency_p50_ms"]["value"]
     assert steady["latency_p50_ms_n"] == "3"
     assert (steady["latency_p99_ms"], steady["latency_p99_ms_low"]) == ("", "")
     assert all(None not in row and None not in row.values() for row in rows)
-    markdown = shown(summary, "md")
+    markdown = print_summary(summary, "md")
     assert "| target | requests | not ok | cold % | p50 ms | p95 ms | warm p50 ms |" in markdown
     assert "### echo · forced cold starts" in markdown
 
@@ -335,7 +335,7 @@ def test_formats_have_their_shapes(tmp_path):
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_the_terminal_shows_whole_words_at_every_width(tmp_path, width):
     summary = summarise(make_run(tmp_path, rounds=2, requests_per_trial=80))
-    text = shown(summary, "text", width)
+    text = print_summary(summary, "text", width)
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text
     for part in ("docker-lambda, forced", "docker-service, steady", "p95", "any p99 needs 100 requests in each trial"):
@@ -363,7 +363,7 @@ def test_the_heading_and_the_titles(tmp_path):
         (trial(table, "r01.c", profile="cold", case=sandbox | {"cold_starts": 8}), table, samples()),
         rounds=1,
     )
-    lines = [line.rstrip() for line in shown(summarise(run), "text").splitlines()]
+    lines = [line.rstrip() for line in print_summary(summarise(run), "text").splitlines()]
     assert lines[:4] == [
         "quickstart · 1 round · seed 1 · 2026-11-03 10:12 UTC · valid",
         "2026-11-03T10-12-05Z_quickstart_7f3a",
@@ -380,7 +380,7 @@ def test_a_size_that_changes_between_profiles_stands_below_each_table(tmp_path):
         (trial(table, f"r01.{profile}", profile=profile, case={"memory_mb": mb}), table, samples())
         for profile, mb in (("steady", 512), ("bursty", 1769))
     ]
-    text = shown(summarise(stored(tmp_path, *trials)), "text")
+    text = print_summary(summarise(stored(tmp_path, *trials)), "text")
     assert text.index("echo · bursty") < text.index("docker-lambda: 1769 MB") < text.index("echo · steady")
     assert text.index("echo · steady") < text.index("docker-lambda: 512 MB")
 
@@ -393,7 +393,7 @@ def test_a_target_whose_name_begins_like_anothers_has_a_sizing_of_its_own(tmp_pa
         (trial(table, str(i), target=t, profile="cold", case={"memory_mb": mb, "images": images}), table, samples())
         for i, (t, images, mb) in enumerate(cases)
     ]
-    lines = shown(summarise(stored(tmp_path, *trials)), "text").splitlines()
+    lines = print_summary(summarise(stored(tmp_path, *trials)), "text").splitlines()
     assert [line.rstrip() for line in lines if line.startswith("aws-lambda") and ": " in line] == [
         "aws-lambda: 1769 MB",
         "aws-lambda-arm: 512 MB, images present",
@@ -407,7 +407,7 @@ def test_columns_without_a_value_are_left_out_and_named(tmp_path):
         (trial(table, target, target=target), table, samples())
         for table, target in zip(tables, ("docker-lambda", "docker-service"), strict=True)
     ]
-    markdown = shown(summarise(stored(tmp_path, *trials)), "md")
+    markdown = print_summary(summarise(stored(tmp_path, *trials)), "md")
     head = next(line for line in markdown.splitlines() if line.startswith("| target"))
     assert "| p95 ms |" in head
     assert not {"p99 ms", "cold p50 ms"} & set(head.split(" | "))
@@ -421,7 +421,7 @@ def test_a_reason_is_told_once_for_all_rows_and_only_where_its_column_is(tmp_pat
     for (target, profile), n in sizes.items():
         table = requests([10.0] * n)
         trials.append((trial(table, f"{target}.{profile}", target=target, profile=profile), table, samples()))
-    text = shown(summarise(stored(tmp_path, *trials)), "text")
+    text = print_summary(summarise(stored(tmp_path, *trials)), "text")
     assert (text.count("any p95 needs"), text.count("any p99 needs"), text.count("cold p50 needs")) == (1, 1, 1)
     assert "service p95" not in text
     assert "* any p99 needs" in text
@@ -493,7 +493,7 @@ def test_no_summary_ever_holds_nan_or_infinity(data, rounds, profile):
         assert summary.problems == []
         text = json.dumps(summary.to_json(), allow_nan=False)
         assert json.loads(text) == summary.to_json()
-        shown(summary, "text")
+        print_summary(summary, "text")
 
 
 def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
@@ -504,8 +504,8 @@ def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
         table = table.set_column(at, REQUESTS.field("phase_boot_ns"), pc.add(table["phase_boot_ns"], late_ns))
         run.save_trial(trial(table, f"r01.{order}", target=list(CASES)[order], order=order), table, samples())
     summary = summarise(run)
-    told = [text for text in summary.problems if "do not add up to their time" in text]
-    assert len(told) == 1 and "r01.1" in told[0]
+    problems = [text for text in summary.problems if "do not add up to their time" in text]
+    assert len(problems) == 1 and "r01.1" in problems[0]
     assert {row.target: row.valid for row in summary.rows} == dict(zip(CASES, (True, False), strict=True))
 
 

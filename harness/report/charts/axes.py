@@ -86,7 +86,7 @@ def step_of(span: float, most: int, whole: bool) -> float:
 
 
 def thin(values: Sequence[float], axis: Axis, height: float | None = None) -> list[float]:
-    """The values whose labels do not touch the one before; of a y axis labels have a `height`."""
+    """The values whose labels do not touch the one before; labels of a y axis have a `height`."""
     thinned: list[float] = []
     edge = -math.inf
     for value in values:
@@ -106,7 +106,7 @@ def number(value: float) -> str:
 
 
 def draw_x(drawing: Drawing, axis: Axis, area: Area, label: str = "", grid: bool = False) -> None:
-    """The line below, its ticks and its label, which stands in the middle below them."""
+    """Draw an x axis: the line below, its ticks and its label, which stands in the middle below them."""
     for value in axis.ticks:
         x = axis.at(value)
         if grid:
@@ -119,7 +119,7 @@ def draw_x(drawing: Drawing, axis: Axis, area: Area, label: str = "", grid: bool
 
 
 def draw_y(drawing: Drawing, axis: Axis, area: Area, label: str = "", names: Sequence[str] = ()) -> None:
-    """The line at the left and grid lines; `names` stand in place of the ticks' numbers."""
+    """Draw a y axis: the line at the left and grid lines; `names` stand in place of the ticks' numbers."""
     for value, name in zip(axis.ticks, names or [number(value) for value in axis.ticks], strict=True):
         y = axis.at(value)
         drawing.line((area.left, y), (area.right, y), "grid")

@@ -25,7 +25,7 @@ def break_even(
     crossing: Crossing,
     currency: str,
 ) -> str:
-    """Both axes are logarithmic; what costs nothing has no place on them."""
+    """The SVG: both curves and where they cross. Both axes are logarithmic; what costs nothing has no place on them."""
     drawing = Drawing(label, 270)
     upright = [(x, kind) for x, kind in ((crossing.rate, "ink"), (crossing.expected, "muted broken")) if x and x > 0]
     across = [*(rate for rate in rates if rate > 0), *(x for x, _ in upright)] or [1.0, 10.0]

@@ -20,7 +20,7 @@ class Course:
 
 
 def crowd(label: str, courses: Sequence[Course]) -> str:
-    """Two axes under one another."""
+    """The SVG: requests in flight above, units alive below, on the same axis of time."""
     drawing = Drawing(label, 270)
     panels = [
         ("requests in flight, most", 0.0, [(course, course.in_flight) for course in courses]),

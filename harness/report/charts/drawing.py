@@ -9,7 +9,7 @@ from harness.files.text import harmless
 from harness.report.charts.palette import SHAPES, Style
 
 WIDTH = 400
-"""Of every chart of a page in px, so that it can be read on a telephone; wider pages set several side by side."""
+"""Width of every chart of a page in px, so that it can be read on a telephone; wider pages set several side by side."""
 LONGEST_LABEL = 34
 PER_LETTER = 6.9
 """Px that a letter takes at 12 px, rather too many: the browser's font is not known here."""
@@ -29,7 +29,7 @@ class Drawing:
         self.root = Element("svg", {"viewBox": box, "class": "chart", "role": "img", "aria-label": harmless(label)})
 
     def text(self, x: float, y: float, text: str, kind: str = "", anchor: str = "start", upright: bool = False) -> None:
-        """`y` is the middle of the line; `upright` texts read from below to above."""
+        """Add a text. `y` is the middle of the line; `upright` texts read from below to above."""
         at = {"x": px(x), "y": px(y + BASELINE)}
         if anchor != "start":
             at["text-anchor"] = anchor
@@ -38,30 +38,30 @@ class Drawing:
         self._add("text", kind, at).text = harmless(text)
 
     def line(self, begin: Point, end: Point, kind: str) -> None:
-        """From point to point."""
+        """Add a line from point to point."""
         (x1, y1), (x2, y2) = begin, end
         self._add("line", kind, {"x1": px(x1), "y1": px(y1), "x2": px(x2), "y2": px(y2)})
 
     def box(self, x: float, y: float, width: float, height: float, kind: str) -> None:
-        """A rectangle."""
+        """Add a rectangle."""
         at = {"x": px(x), "y": px(y), "width": px(max(0.0, width)), "height": px(max(0.0, height))}
         self._add("rect", kind, at)
 
     def series(self, points: Iterable[Point], style: Style, marks: Iterable[Point] = ()) -> None:
-        """A line in a series' style, with its markers at `marks`."""
+        """Add a line in a series' style, with its markers at `marks`."""
         self.path(points, f"line {style.colour}", style.dashes)
         for point in marks:
             self.mark(point, style.marker, f"mark {style.colour}")
 
     def path(self, points: Iterable[Point], kind: str, dashes: tuple[float, ...] = ()) -> None:
-        """Straight from each point to the next."""
+        """Add a line straight from each point to the next."""
         steps = " ".join(f"{px(x)} {px(y)}" for x, y in points)
         if steps:
             dashed = {"stroke-dasharray": " ".join(f"{length:g}" for length in dashes)} if dashes else {}
             self._add("path", kind, {"d": f"M{steps}", **dashed})
 
     def mark(self, point: Point, shape: str, kind: str, times: float = 1.0) -> None:
-        """One of SHAPES; `times` as large as in a line."""
+        """Add one of SHAPES at a point; `times` as large as in a line."""
         larger = f" scale({times:g})" if times != 1 else ""
         self._add("path", kind, {"d": SHAPES[shape], "transform": f"translate({px(point[0])} {px(point[1])}){larger}"})
 
@@ -77,7 +77,7 @@ class Drawing:
         self.box(0, 0, self.width, self.height, "paper")
 
     def svg(self) -> str:
-        """As it is put into a page."""
+        """The drawing as it is put into a page or a file."""
         return tostring(self.root, encoding="unicode", short_empty_elements=True)
 
     def _add(self, tag: str, kind: str, at: dict[str, str]) -> Element:
@@ -85,19 +85,19 @@ class Drawing:
 
 
 def stairs(points: Sequence[Point]) -> list[Point]:
-    """Level from each point to the next, and then up or down to it."""
+    """Corners of a line that goes level from each point to the next, and then up or down to it."""
     corners = [(after[0], before[1]) for before, after in pairwise(points)]
     return [*points[:1], *(point for pair in zip(corners, points[1:], strict=True) for point in pair)]
 
 
 def px(value: float) -> str:
-    """A tenth of a pixel is enough, and keeps pages small."""
+    """A number of px as text: a tenth is enough, and keeps pages small."""
     text = f"{value:.1f}".removesuffix(".0")
     return "0" if text == "-0" else text
 
 
 def width_of(text: str) -> float:
-    """About so many px at 12 px."""
+    """About how many px a text is wide, at 12 px."""
     return PER_LETTER * len(text)
 
 

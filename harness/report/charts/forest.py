@@ -21,11 +21,11 @@ class Ratio:
     low: float | None
     high: float | None
     words: str
-    """What stands at the right."""
+    """The text at the right."""
 
 
 def forest(label: str, ratios: Sequence[Ratio], margin: float, axis_label: str) -> str:
-    """Groups one below another, each under its name."""
+    """The SVG: groups one below another, each under its name."""
     lines: list[str | Ratio] = []
     for ratio in ratios:
         if not lines or (isinstance(lines[-1], Ratio) and lines[-1].group != ratio.group):
@@ -46,7 +46,7 @@ def forest(label: str, ratios: Sequence[Ratio], margin: float, axis_label: str) 
 
 
 def draw_row(drawing: Drawing, axis: Axis, area: Area, y: float, entry: str | Ratio) -> None:
-    """A group's name, or a figure with its words and, below them, a point with its interval."""
+    """Draw a group's name, or a figure with its words and, below them, a point with its interval."""
     if isinstance(entry, str):
         drawing.text(area.left, y + 6, brief(entry, 50), "strong halo")
         return
@@ -61,7 +61,7 @@ def draw_row(drawing: Drawing, axis: Axis, area: Area, y: float, entry: str | Ra
 
 
 def draw_interval(drawing: Drawing, axis: Axis, y: float, low: float, high: float) -> None:
-    """An arrow stands where it goes on beyond the axis."""
+    """Draw an interval; an arrow stands where it goes on beyond the axis."""
     drawing.line((axis.at(low), y), (axis.at(high), y), "edge ink")
     if low < axis.low:
         drawing.mark((axis.begin, y), "left", "mark ink")

@@ -23,7 +23,7 @@ class Peak:
 
 
 def memory(label: str, peaks: Sequence[Peak]) -> str:
-    """A bar each, under its label."""
+    """The SVG: a bar for each row, under its label."""
     most = max([x for peak in peaks for x in (peak.kernel_mb, peak.own_mb, peak.bought_mb) if x is not None] or [1.0])
 
     height = 52 + ROW * len(peaks)
@@ -37,7 +37,7 @@ def memory(label: str, peaks: Sequence[Peak]) -> str:
 
 
 def draw_peak(drawing: Drawing, axis: Axis, top: float, peak: Peak) -> None:
-    """Label above; the kernel's peak as a bar, the own one as a marker, the size as a line across."""
+    """Draw a row: its label above, the kernel's peak as a bar, the own one as a marker, the size as a line across."""
     drawing.text(axis.begin, top + 9, brief(peak.label, 52), "halo")
     y = top + 27
     end = axis.at(max(peak.kernel_mb or 0.0, peak.own_mb or 0.0))

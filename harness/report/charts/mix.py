@@ -11,7 +11,7 @@ from harness.report.charts.drawing import WIDTH, Drawing, brief, stairs
 from harness.report.charts.palette import Style
 
 KINDS = ("warm", "cold", "bad", "unknown")
-"""Of each kind of request, from the bottom of a bar; the page's key shows the same patterns."""
+"""The kinds of request, from the bottom of a bar; the page's key shows the same patterns."""
 TRAFFIC_PX, STRIP_PX = 92.0, 84.0
 
 
@@ -27,7 +27,7 @@ class Strip:
 
 
 def mix(label: str, strips: Sequence[Strip]) -> str:
-    """All strips under one axis of time."""
+    """The SVG: the traffic and all strips, over one axis of time."""
     drawing = Drawing(label, TRAFFIC_PX + STRIP_PX * len(strips) + 32)
     seconds = max(float(strip.edges_s[-1]) for strip in strips)
     most = max([1e-9, *(float(strip.arrivals_per_s.max(initial=0)) for strip in strips)])
@@ -42,7 +42,7 @@ def mix(label: str, strips: Sequence[Strip]) -> str:
 
 
 def draw_traffic(drawing: Drawing, area: Area, seconds: float, most: float, strips: Sequence[Strip]) -> None:
-    """One line where all series had the same arrivals, otherwise one each."""
+    """Draw the traffic: one line where all series had the same arrivals, otherwise one each."""
     first = strips[0]
     same = all(
         np.array_equal(strip.edges_s, first.edges_s) and np.array_equal(strip.arrivals_per_s, first.arrivals_per_s)
@@ -61,7 +61,7 @@ def draw_traffic(drawing: Drawing, area: Area, seconds: float, most: float, stri
 
 
 def draw_strip(drawing: Drawing, area: Area, seconds: float, strip: Strip) -> None:
-    """Shares of each bin in percent; a bin without requests stays empty."""
+    """Draw a series' strip: shares of each bin in percent; a bin without requests stays empty."""
     x, y = area.across(0, seconds), replace(area.upward(0, 100), ticks=(0, 50, 100))
     drawing.text(area.left, area.top - 14, f"{brief(strip.label, 40)}, % of requests")
     draw_y(drawing, y, area)

@@ -28,12 +28,12 @@ class Style:
 
     @property
     def variable(self) -> str:
-        """Its colour in the page."""
+        """The page's CSS variable for its colour."""
         return f"var(--{self.colour})"
 
     @property
     def shape(self) -> str:
-        """Outline of its marker."""
+        """The outline of its marker, as an SVG path."""
         return SHAPES[self.marker]
 
 
@@ -51,5 +51,5 @@ STYLES = tuple(
 
 
 def style(place: int) -> Style:
-    """Of the series at this place; they repeat after six, where only the labels tell them apart."""
+    """How the series at this place looks; styles repeat after six, where only the labels tell them apart."""
     return STYLES[place % len(STYLES)]

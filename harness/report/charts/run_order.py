@@ -20,7 +20,7 @@ class Mark:
 
 
 def run_order(label: str, marks: Sequence[Mark]) -> str:
-    """Medians on a log axis; what has none stands at the edge: above without an end, below without a value."""
+    """The SVG: medians on a log axis; what has none stands at the edge: above without an end, below without a value."""
     drawing = Drawing(label, 220)
     values = [m.median_ms for m in marks if m.median_ms is not None and 0 < m.median_ms < math.inf]
     low, high = (min(values) / 1.3, max(values) * 1.3) if values else (1.0, 10.0)
@@ -35,7 +35,7 @@ def run_order(label: str, marks: Sequence[Mark]) -> str:
 
 
 def draw_mark(drawing: Drawing, x: float, axis: Axis, mark: Mark) -> None:
-    """Filled when valid; INVALID ones are hollow with a cross."""
+    """Draw a trial's mark: filled when valid; INVALID ones are hollow with a cross."""
     known = mark.median_ms is not None and 0 < mark.median_ms < math.inf
     edge = axis.end + 5 if mark.median_ms == math.inf else axis.begin - 5
     y = axis.at(mark.median_ms) if known and mark.median_ms is not None else edge

@@ -13,7 +13,7 @@ BAR = 20
 
 
 def waterfall(label: str, parts: Mapping[str, float], whole: Estimate, style: Style, most_ms: float) -> str:
-    """`parts` in ms and in order; `most_ms` is the length of the axis, the same for all charts of a workload."""
+    """The SVG: `parts` in ms and in order; `most_ms` ends the axis of all charts of a workload."""
     names = [*(name.replace("_", " ") for name in parts), *(["whole, median"] if whole.value is not None else [])]
     height = 60 + BAR * len(names)
     drawing = Drawing(label, height)

@@ -33,7 +33,7 @@ def money(material: Material) -> Part:
 
 
 def charts_of(material: Material, costing: Costing) -> Iterator[Chart]:
-    """Both curves; no chart where there is nothing to draw on a logarithmic axis."""
+    """A chart of both curves per break-even; no chart where there is nothing to draw on a logarithmic axis."""
     expected = costing.requests_per_month / SECONDS_PER_MONTH if costing.expected else None
     for point in costing.break_evens:
         if sum(rate > 0 for rate in point.rates) < 2:
@@ -99,8 +99,8 @@ def stated_columns(sides: list[SideCost], currency: str) -> Iterator[Column]:
 
 def term(side: SideCost, name: str) -> Cell:
     """What one term of a side costs."""
-    found = next((term for term in side.terms if term.name == name), None)
-    return Cell(dollars(found.usd_per_month if found else None))
+    billed = next((term for term in side.terms if term.name == name), None)
+    return Cell(dollars(billed.usd_per_month if billed else None))
 
 
 def bases(costing: Costing) -> Table:
