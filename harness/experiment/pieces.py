@@ -17,7 +17,7 @@ MOST_SETTINGS = 10_000
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Regime = TypeVar("Regime", bound=str)
-Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda found: list(dict.fromkeys(found)))]
+Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda regimes: list(dict.fromkeys(regimes)))]
 
 
 class WorkloadChoice(Part):
@@ -66,7 +66,7 @@ class ProfileChoice(Part):
 
 
 class SizingChoice(Part):
-    """Per unit, in sizes that can be bought: a function's vCPU follows its memory."""
+    """Memory and vCPU per unit, in sizes that can be bought: a function's vCPU follows its memory."""
 
     function_memory_mb: int = Field(1769, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
@@ -89,7 +89,7 @@ class FunctionChoice(Part):
     starts_per_10_s: int = Field(1000, ge=1, le=10_000)
 
     def settings(self, compression: float) -> FunctionSettings:
-        """What the local Lambda is told."""
+        """The settings that the local Lambda gets."""
         return FunctionSettings(**{**self.model_dump(), "keep_alive_s": self.keep_alive_s / compression})
 
 

@@ -72,7 +72,7 @@ class Trial:
 
     @property
     def expected_s(self) -> float:
-        """Roughly how long it takes."""
+        """Roughly how long the trial takes, deployment included."""
         deploy = DEPLOY_S[targets.target(self.target).kind]
         return deploy + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
 

@@ -100,14 +100,14 @@ class Experiment(Part):
 
     def load_profiles(self) -> list[tuple[str, LoadProfile]]:
         """The profiles with their parameters, in the order written; a name used twice is numbered."""
-        found: list[tuple[str, LoadProfile]] = []
+        profiles: list[tuple[str, LoadProfile]] = []
         names = [choice.name for choice in self.profiles]
         for at, choice in enumerate(self.profiles):
             label = (
                 choice.name if names.count(choice.name) == 1 else f"{choice.name}-{names[: at + 1].count(choice.name)}"
             )
-            found.append((label, _profile(choice, self.compression)))
-        return found
+            profiles.append((label, _profile(choice, self.compression)))
+        return profiles
 
     def sha256(self) -> str:
         """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""
@@ -189,13 +189,15 @@ def _model_problems(choices: list[WorkloadChoice]) -> list[str]:
 
 
 def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
-    found = []
+    problems = []
     for choice in (choice for choice in choices if choice.name in targets.workload_names()):
         try:
             choice.resolve()
         except ValueError as error:
-            found += [f"workloads.{choice.key}.settings: {one_line(harmless(line))}" for line in str(error).split("\n")]
-    return found
+            problems += [
+                f"workloads.{choice.key}.settings: {one_line(harmless(line))}" for line in str(error).split("\n")
+            ]
+    return problems
 
 
 def _model_dir_problems(choice: WorkloadChoice) -> list[str]:

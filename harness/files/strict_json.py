@@ -39,7 +39,7 @@ def finite(digits: str) -> float:
 
 
 def refused(name: str) -> Any:
-    """NaN, Infinity and -Infinity, which are no JSON."""
+    """ValueError for NaN, Infinity and -Infinity, which are no JSON."""
     raise ValueError(f"{name} is no number")
 
 

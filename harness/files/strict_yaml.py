@@ -56,8 +56,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
     except UsageError:
         raise
     except Exception as error:  # of a value that does not fit its tag, PyYAML may raise nearly anything
-        told = one_line(str(error) or type(error).__name__)
-        raise UsageError([f"{path}: is not readable YAML: {told}"]) from None
+        reason = one_line(str(error) or type(error).__name__)
+        raise UsageError([f"{path}: is not readable YAML: {reason}"]) from None
     if not isinstance(fields, dict) or not all(isinstance(key, str) for key in fields):
         raise UsageError(
             [f"{path}: is not a mapping of fields: begin with name, question, workloads, targets, profiles"]

@@ -90,9 +90,9 @@ def saving(run: str, folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        told = error.strerror or str(error)
+        reason = error.strerror or str(error)
         raise MissingError(
-            f"{folder} cannot be written ({told}): free some space or make it writable; every trial saved so far is "
+            f"{folder} cannot be written ({reason}): free some space or make it writable; every trial saved so far is "
             f"kept: continue with `frostline run --resume {run}`"
         ) from error
 

@@ -49,7 +49,7 @@ class Attempts:
         self._numbers: dict[str, int] = {}
         for record in folder.trials():
             self._numbers[record.trial] = max(record.attempt, self._numbers.get(record.trial, 0))
-            damage = folder.damaged(record)
+            damage = folder.find_damage(record)
             for line in damage:
                 watcher.say(f"{record.trial} is carried out again, its attempt {record.attempt} is damaged: {line}")
             if not damage:

@@ -55,8 +55,8 @@ class RunFolder:
             file = inside(path.resolve(), "manifest.json")
             text = read_file(file, MOST_BYTES)
         except (OSError, RuntimeError, ValueError) as error:  # the latter two: symlinks in a circle, no name at all
-            told = getattr(error, "strerror", None) or one_line(str(error))
-            raise RecordError(f"{path} is not a run folder: {told}: name a folder with manifest.json") from None
+            reason = getattr(error, "strerror", None) or one_line(str(error))
+            raise RecordError(f"{path} is not a run folder: {reason}: name a folder with manifest.json") from None
         return cls(path, read_manifest(text, file))
 
     def write_manifest(self) -> None:
@@ -122,21 +122,21 @@ class RunFolder:
         """What helps against damaged files."""
         return f"restore it or run the trial again: `frostline run --resume {self.manifest.run}`"
 
-    def damaged(self, record: TrialRecord) -> list[str]:
+    def find_damage(self, record: TrialRecord) -> list[str]:
         """What keeps a trial's files from being used, a line per file. An INVALID trial may well have left none."""
         return self.verify(record) if record.valid or record.files else []
 
     def verify(self, record: TrialRecord) -> list[str]:
         """What differs from the sha256 that the trial's line gives; empty when nothing does."""
-        found = {name: self._difference(name, record.files.get(name)) for name in file_names(record)}
-        return [f"{name}: {difference}" for name, difference in found.items() if difference]
+        differences = {name: self._difference(name, record.files.get(name)) for name in file_names(record)}
+        return [f"{name}: {difference}" for name, difference in differences.items() if difference]
 
     def _difference(self, name: str, wanted: str | None) -> str | None:
         try:
-            found = sha256(inside(self.path, name))
+            actual = sha256(inside(self.path, name))
         except (OSError, RecordError) as error:
             return unopened(error)
-        return None if found == wanted else CHANGED
+        return None if actual == wanted else CHANGED
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
         name = file_name(kind, record)
@@ -182,7 +182,7 @@ class TrialFiles:
 
 
 def schema_of(kind: str, columns: Sequence[str] | None) -> pa.Schema:
-    """Of these columns, or of all."""
+    """The schema of these columns of a file, or of all."""
     schema = SCHEMAS[kind]
     return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 

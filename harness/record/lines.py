@@ -22,20 +22,20 @@ def trial_key(record: TrialRecord) -> tuple[str, int]:
 
 
 def read_manifest(text: bytes, file: Path) -> Manifest:
-    """A manifest of a version that this reader knows."""
+    """Read a manifest of the one version that this reader knows. RecordError with every problem."""
     return read_record(Manifest, text, file, (RUN_SCHEMA,))
 
 
 def read_record(kind: type[Kind], text: bytes, file: Path, schemas: tuple[str, ...], otherwise: str = "") -> Kind:
-    """A JSON file of one version. RecordError with every problem; `otherwise` is what can be done but restore it."""
+    """A JSON file of a known version. RecordError with all problems; `otherwise` is what can be done but restore it."""
     try:
         data = strict_json(text)
     except ValueError as error:
         raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
-    found = data.get("schema") if isinstance(data, dict) else None
-    if found not in schemas:
-        told = f"schema {quote(found)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
-        raise RecordError(f"{file}: {told}: use its version{otherwise}")
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema not in schemas:
+        problem = f"schema {quote(schema)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
+        raise RecordError(f"{file}: {problem}: use its version{otherwise}")
     try:
         return kind.model_validate(data)
     except ValidationError as error:
@@ -43,7 +43,7 @@ def read_record(kind: type[Kind], text: bytes, file: Path, schemas: tuple[str, .
 
 
 def read_trials(lines: Iterable[bytes], file: Path) -> list[TrialRecord]:
-    """Every line, or one RecordError with all problems."""
+    """Read every line of trials.jsonl, or raise one RecordError with all problems."""
     records: dict[tuple[str, int], TrialRecord] = {}
     problems = []
     for number, line in enumerate(lines, 1):
@@ -72,6 +72,6 @@ def problems_of(error: ValidationError, place: str) -> list[str]:
 
 
 def brief(problems: list[str]) -> list[str]:
-    """The first of them, and how many more there are."""
+    """The first problems, and how many more there are."""
     rest = len(problems) - MOST_PROBLEMS
     return problems if rest <= 0 else [*problems[:MOST_PROBLEMS], f"and {rest} more"]

@@ -90,8 +90,8 @@ def package_identity(facts: Mapping[str, Any]) -> str | None:
 
     `facts` is a package's entry in the manifest.
     """
-    found = facts.get("image_id") or facts.get("site")
-    return found if isinstance(found, str) else None
+    identity = facts.get("image_id") or facts.get("site")
+    return identity if isinstance(identity, str) else None
 
 
 class Record(BaseModel):

@@ -35,11 +35,11 @@ class StoredTable:
 
     def digest(self) -> str:
         """sha256 of the whole file."""
-        found = hashlib.sha256()
+        digest = hashlib.sha256()
         self._source.seek(0)
         while chunk := self._source.read_buffer(CHUNK):
-            found.update(chunk)
-        return found.hexdigest()
+            digest.update(chunk)
+        return digest.hexdigest()
 
     def read(self, wanted: pa.Schema) -> pa.Table:
         """The columns of `wanted`, with its types. RecordError for whatever is wrong with them."""
@@ -66,7 +66,7 @@ class StoredTable:
 
 @contextlib.contextmanager
 def open_table(file: Path, name: str) -> Iterator[StoredTable]:
-    """`name` is the file's place in its run folder. OSError when it cannot be opened."""
+    """Open a Parquet file; `name` is its place in its run folder. OSError when it cannot be opened."""
     refuse_special(file)
     # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
     # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
@@ -106,10 +106,10 @@ def misfits(stored: pa.Schema, wanted: pa.Schema) -> list[str]:
     """Columns that are there twice, or of a type that is no plain number, text or switch."""
     problems = []
     for name in wanted.names:
-        found = stored.get_all_field_indices(name)
-        if len(found) > 1:
-            problems.append(f"column {name} is there {len(found)} times")
-        problems += [f"column {name} is {one_line(str(kind))}" for at in found if not plain(kind := stored.types[at])]
+        places = stored.get_all_field_indices(name)
+        if len(places) > 1:
+            problems.append(f"column {name} is there {len(places)} times")
+        problems += [f"column {name} is {one_line(str(kind))}" for at in places if not plain(kind := stored.types[at])]
     return problems
 
 

@@ -10,45 +10,45 @@ from harness.record.folder import RunFolder
 
 def stored_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
     """Every folder with a readable manifest, each run once, and a line for each folder that is left out."""
-    found: dict[str, RunFolder] = {}
-    told: list[str] = []
+    runs: dict[str, RunFolder] = {}
+    left_out: list[str] = []
     for path in sorted((results / "runs").glob("*/manifest.json")):
         try:
             folder = RunFolder.open(path.parent)
         except RecordError as error:
-            told.append(one_line(str(error)))
+            left_out.append(one_line(str(error)))
             continue
         run = folder.manifest.run
         # Of copies, the folder that is named as the run is the run.
-        copies = sorted([folder, *filter(None, [found.get(run)])], key=lambda copy: copy.path.name != run)
-        found[run] = copies[0]
-        told += [f"{copy.path}: run {quote(run)} is there twice" for copy in copies[1:]]
-    return list(found.values()), told
+        copies = sorted([folder, *filter(None, [runs.get(run)])], key=lambda copy: copy.path.name != run)
+        runs[run] = copies[0]
+        left_out += [f"{copy.path}: run {quote(run)} is there twice" for copy in copies[1:]]
+    return list(runs.values()), left_out
 
 
 def find_run(results_dir: Path, name: str) -> RunFolder:
     """The run that is meant by "latest", an id, the beginning of one, or a path; RecordError lists what is there."""
     runs = results_dir / "runs"
-    there = sorted(path.parent.name for path in runs.glob("*/manifest.json"))
+    names = sorted(path.parent.name for path in runs.glob("*/manifest.json"))
     if name == "latest":
-        return latest(runs, there)
-    if name in there:
+        return latest(runs, names)
+    if name in names:
         return RunFolder.open(runs / name)
     if is_folder(Path(name)):
         return RunFolder.open(Path(name))
-    fitting = [run for run in there if run.startswith(name)]
+    fitting = [run for run in names if run.startswith(name)]
     if len(fitting) == 1:
         return RunFolder.open(runs / fitting[0])
     if fitting:
         raise RecordError(f"run {quote(name)} may mean any of: {', '.join(fitting)}: give more of the id")
-    known = f"there are: {', '.join(there)}" if there else "there are none yet: `frostline run` makes one"
+    known = f"there are: {', '.join(names)}" if names else "there are none yet: `frostline run` makes one"
     raise RecordError(f"run {quote(name)} is not in {runs}: {known}")
 
 
-def latest(runs: Path, there: list[str]) -> RunFolder:
+def latest(runs: Path, names: list[str]) -> RunFolder:
     """The run that began last; folders that cannot be read are named in its notices."""
     folders, unreadable = [], []
-    for name in there:
+    for name in names:
         try:
             folders.append(RunFolder.open(runs / name))
         except RecordError as error:

@@ -32,7 +32,7 @@ class Objective(Part):
 
 
 def objective_of(experiment: dict[str, Any]) -> Objective | None:
-    """From the experiment that a run stores. RecordError when it is malformed."""
+    """Read the economics of the experiment that a run stores. RecordError when it is malformed."""
     given = experiment.get("objective")
     if given is None:
         return None
@@ -62,7 +62,7 @@ class Expected(Part):
 
     @property
     def mean_rps(self) -> float:
-        """Over a month of 730 hours."""
+        """Mean requests per second over a month of 730 hours."""
         return self.requests_per_month / SECONDS_PER_MONTH
 
 
@@ -95,7 +95,7 @@ class Sides(Part):
     function: float = Field(ge=0, le=1e9)
 
     def of(self, kind: str) -> float | None:
-        """Of the side that targets of this kind are on; None where they are on neither."""
+        """The figure of the side that targets of this kind are on; None where they are on neither."""
         return {"service": self.service, "function": self.function}.get(kind)
 
 
@@ -116,14 +116,14 @@ class Stakes(Part):
     def _hours_with_their_rate(self) -> "Stakes":
         fields = ("engineering_hours_per_month", "engineering_usd_per_hour")
         given, absent = (
-            [name for name in fields if (getattr(self, name) is not None) is there] for there in (True, False)
+            [name for name in fields if (getattr(self, name) is not None) is stated] for stated in (True, False)
         )
         if len(given) == 1:
             raise ValueError(f"{given[0]} is stated and {absent[0]} is not: state both, or neither")
         return self
 
     def platform_usd(self, kind: str) -> float | None:
-        """A month, for targets of this kind; None where it is not stated."""
+        """USD a month for targets of this kind; None where it is not stated."""
         return self.platform_usd_per_month.of(kind) if self.platform_usd_per_month else None
 
     def engineering(self, kind: str) -> tuple[float, float] | None:
@@ -149,7 +149,7 @@ class Ratings(Part):
 
 
 class Economics(Part):
-    """The four sections together."""
+    """The four sections of an experiment that say what matters to people: traffic, purchase, stakes, ratings."""
 
     expected: Expected | None = None
     priced_as: PricedAs = PricedAs()
@@ -166,7 +166,7 @@ BLUNT = {
 
 
 def economics_of(manifest: "Manifest") -> Economics:
-    """From the experiment that a run stores. RecordError with every problem; older runs have none of the sections."""
+    """The economics of the experiment that a run stores. RecordError with every problem; older runs have none."""
     given = {name: manifest.experiment[name] for name in FIELDS if manifest.experiment.get(name) is not None}
     stakes = given.get("stakes")
     if manifest.capacities is None and isinstance(stakes, dict) and BLUNT.items() <= stakes.items():

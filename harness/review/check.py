@@ -91,7 +91,7 @@ def changed_runs(review: ReviewFile, runs: Runs) -> Iterator[str]:
         if runs.hash(cited.run) != cited.hash:
             yield f"changed: run {cited.run} is not the one that was measured: manifest.json or trials.jsonl differs"
         folder = runs.folder(cited.run)
-        damages = [text for record in folder.trials() for text in folder.damaged(record)]
+        damages = [text for record in folder.trials() for text in folder.find_damage(record)]
         yield from (f"changed: run {cited.run}: {text}" for text in damages[:MOST_DAMAGE])
 
 

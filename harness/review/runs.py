@@ -161,7 +161,7 @@ def start_key(manifest: Manifest) -> tuple[str, str]:
 def run_hash(run: RunFolder) -> str:
     """sha256 over the sha256 of both text files and, by path, of every data file as its trial's line states it.
 
-    That the data files still are what the lines state is another question: `RunFolder.damaged` answers it.
+    That the data files still are what the lines state is another question: `RunFolder.find_damage` answers it.
     """
     stated = {(name, digest) for record in run.trials() for name, digest in record.files.items()}
     try:

@@ -37,7 +37,7 @@ def search(bench: Bench, latency_ms: float):
     assert record.steps
     for step in record.steps:
         run = RunFolder.open(bench.results / "capacity" / "runs" / step.run)
-        assert [trial for trial in run.trials() if run.damaged(trial)] == []
+        assert [trial for trial in run.trials() if run.find_damage(trial)] == []
         assert all(trial.scheduled > 0 for trial in latest_attempts(run.trials()))
         assert step.valid, step.problem
         assert step.held == (step.percentile_ms is not None and step.percentile_ms <= latency_ms)

@@ -96,7 +96,7 @@ def test_trial_lines(restored):
         tally.count(message is None or "Invalid JSON" not in message)
         if found is not None:
             assert all(record.attempt >= 1 for record in found)
-            restored.damaged(found[-1])
+            restored.find_damage(found[-1])
 
     check()
     tally.check()

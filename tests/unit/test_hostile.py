@@ -85,14 +85,14 @@ def test_a_damaged_file_costs_its_trial_and_nothing_else(run, tmp_path, harm, ki
         (tmp_path / "elsewhere").write_bytes(data)
         file.symlink_to(tmp_path / "elsewhere")
     assert f"trial {record.trial}: {name}: " in told(run)
-    assert [run.damaged(each) != [] for each in run.trials()] == [True, False, False, False]
-    assert name in run.damaged(record)[0]
+    assert [run.find_damage(each) != [] for each in run.trials()] == [True, False, False, False]
+    assert name in run.find_damage(record)[0]
 
 
 def test_an_invalid_trial_may_have_left_no_files_but_a_valid_one_must_have(run):
     record = run.trials()[0].model_copy(update={"files": {}})
-    assert len(run.damaged(record)) == 2
-    assert run.damaged(record.model_copy(update={"problems": ["not deployed"]})) == []
+    assert len(run.find_damage(record)) == 2
+    assert run.find_damage(record.model_copy(update={"problems": ["not deployed"]})) == []
 
 
 @pytest.mark.parametrize(
