@@ -10,7 +10,7 @@ from harness.errors import FrostlineError
 from harness.files.whole import one_line
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import MISSING, cell
-from harness.review.figures import MEASURES, number, with_interval
+from harness.review.figures import COSTS, MEASURES, figures_of, number, with_interval
 from harness.review.record import CitedFigure, ReviewRecord
 from harness.review.runs import MeasuredRun, Runs
 
@@ -48,6 +48,8 @@ class ChangeSince:
     before: ReviewRecord
     redefined: bool
     """The experiment is no longer the one of then."""
+    repriced: str | None
+    """What is to be said where the earlier run's costing is no longer the one that the earlier review rests on."""
     changes: list[FigureChange]
     """Those beyond the margin."""
     in_short: list[str]
@@ -65,26 +67,52 @@ def change_since(
     before: ReviewRecord, record: ReviewRecord, runs: Runs, run: MeasuredRun, anchor: str | None
 ) -> ChangeSince:
     """Beside the previous review. RecordError when a run that it takes cannot be read."""
-    changes = figure_changes(before, record.evidence, record.rounds)
+    earlier, repriced = earlier_figures(before, runs)
+    changes = figure_changes(before, earlier, record.evidence, record.rounds)
     anchor, attributions, remarks = attribute(before, runs, run, anchor)
     return ChangeSince(
         before=before,
         # Not by the hashes that the records hold: another version of Frostline may reckon them otherwise.
         redefined=runs.folder(before.run).manifest.definition != run.manifest.definition,
+        repriced=repriced,
         changes=[change for change in changes if not change.within],
         in_short=in_short(changes),
         alone=sum(figure.value is not None for figure in record.evidence) - len(changes),
         anchor=anchor,
         attributions=attributions,
         remarks=remarks,
-        signal=record.primary == before.primary and record.primary != "undecided",
+        signal=record.primary == before.primary and record.primary != "undecided" and repriced is None,
     )
 
 
-def figure_changes(before: ReviewRecord, figures: list[CitedFigure], rounds: int) -> list[FigureChange]:
-    """Every number that both have; ratios are now / then, the margin is the earlier one."""
-    earlier = {key_of(figure): figure for figure in before.evidence if figure.value is not None}
-    both = [(earlier[key_of(f)], f) for f in figures if f.value is not None and key_of(f) in earlier]
+def earlier_figures(before: ReviewRecord, runs: Runs) -> tuple[list[CitedFigure], str | None]:
+    """The numbers of then, and what must be said of them.
+
+    Costs under the same name may be reckoned otherwise by now: then they are derived anew, or left out.
+    """
+    why = (
+        f"run {before.run} is costed otherwise now than the earlier review has it (another Frostline, or other prices)"
+    )
+    withheld = "; whether both reviews point the same way cannot be told from them."
+    try:
+        run = runs.read(before.run)
+    except FrostlineError as error:
+        run, why = None, f"run {before.run} cannot be costed anew: {one_line(str(error))}"
+    if run is not None and run.cost_sha256 == before.cost_sha256:
+        return before.evidence, None
+    measured = [figure for figure in before.evidence if figure.field not in COSTS]
+    if run is None or run.costing is None:
+        return measured, f"Costs are not compared: {why}{withheld}"
+    derived = [figure for figure in figures_of(run) if figure.field in COSTS]
+    return [*measured, *derived], f"Costs of then are derived anew: {why}{withheld}"
+
+
+def figure_changes(
+    before: ReviewRecord, earlier: list[CitedFigure], figures: list[CitedFigure], rounds: int
+) -> list[FigureChange]:
+    """Every number that is there then and now; ratios are now / then, the margin is the earlier one."""
+    then_by_key = {key_of(figure): figure for figure in earlier if figure.value is not None}
+    both = [(then_by_key[key_of(f)], f) for f in figures if f.value is not None and key_of(f) in then_by_key]
     return [figure_change(then, now, before.margin, min(rounds, before.rounds)) for then, now in both]
 
 

@@ -8,7 +8,9 @@ from pathlib import Path
 from harness import __version__
 from harness.clock import moment_of
 from harness.errors import FrostlineError, RecordError, UsageError
+from harness.files.problems import quote
 from harness.files.text import harmless
+from harness.files.whole import one_line
 from harness.record.figures import counted
 from harness.record.shelf import stored_runs
 from harness.review.figures import figures_of
@@ -110,16 +112,22 @@ def edited_lines(review: ReviewFile, before: ReviewFile | None, runs: Runs) -> I
         name_services=any(trigger.service is not None for trigger in record.triggers),
     )
     if runs.read(record.run).cost_sha256 != record.cost_sha256:
-        why = "a newer capacity search, or other prices"
+        why = "another version of Frostline reckons it otherwise, or the run keeps no prices and today's are other ones"
         yield f"changed: the costing gives other figures now ({why}): write a new review"
     try:
         _, text = derive(runs, record.run, occasion)
     except FrostlineError as error:
         yield f"the run no longer gives a review: {error}"
         return
-    other = "" if record.written_by == __version__ else f", or written by Frostline {record.written_by}"
-    for line in differences(review.lines, tell_apart(text)):
-        yield f"edited by hand{other}: {line}"
+    lines = differences(review.lines, tell_apart(text))
+    if record.written_by == __version__:
+        yield from (f"edited by hand: {line}" for line in lines)
+    elif lines:
+        versions = f"written by {quote(record.written_by)[1:-1]}, this is {__version__}"
+        yield (
+            f"another version of Frostline derives other text ({versions}), so an edit by hand could not be told: "
+            f"{one_line('; '.join(lines[:MOST_DAMAGE]))}"
+        )
 
 
 def wake(check: Check, runs: Runs, now: datetime) -> None:

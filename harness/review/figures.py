@@ -32,6 +32,8 @@ MEASURES = {
     "cost_per_month_usd": "cost of a month, USD",
 }
 """Every field that a figure may be of, in words."""
+COSTS = ("cost_per_1k_usd", "cost_per_month_usd", "utilisation")
+"""Those that come from the costing."""
 SHARES = ("cold_share", "failure_rate", "cpu_busy_share", "utilisation")
 COLD = ("cold_p50_ms", "cold_p90_ms")
 LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")

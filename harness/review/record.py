@@ -100,7 +100,8 @@ class ReviewRecord(Strict):
     rounds: Annotated[int, Field(ge=1)]
     margin: Annotated[float, Field(gt=0, lt=1)]
     cost_sha256: Digest | None
-    """Of the costing, which also rests on capacity searches; null where there is none."""
+    """Of the costing; null where there is none. It is another where another Frostline reckons it, or where the run
+    keeps no prices and today's are other ones."""
     recommendations: list[WorkloadAdvice]
     primary: Primary
     triggers: list[Trigger]

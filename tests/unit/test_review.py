@@ -228,6 +228,29 @@ def test_the_change_since_the_previous_review(tmp_path, stated):
     assert line.count("SAME") == 2
 
 
+def test_costs_that_are_reckoned_otherwise_by_now_are_no_change(tmp_path, stated):
+    measured(tmp_path)
+    stated.now = datetime(2026, 8, 24, tzinfo=UTC)
+    first = stated.write(tmp_path)[0]
+    stated.now = datetime(2026, 11, 24, tzinfo=UTC)
+    measured(tmp_path, SECOND, seed=2, month="11")
+    # A Frostline that leaves people's hours out of the same field, of both runs.
+    stated.costing.sides[:] = [side("docker-service", "service", 60.0), side("docker-lambda", "function", 20.0)]
+    file, text, record = stated.write(tmp_path, SECOND, first)
+    ids = [e.id for e in record.evidence if e.field.startswith("cost_")]
+    assert len(ids) == 4
+    assert "Costs of then are derived anew: run 2026-08-03T10-00-00Z" in text
+    assert "enough signal to migrate" not in text
+    since = text[text.index("## Change since last quarter") :]
+    assert not [line for line in since.splitlines() if "LOWER" in line and "cost of" in line]
+    assert all(f"{id} 1.00" in since for id in ids)
+    # Where there is no costing of then any more, there is nothing to hold a cost against.
+    file.unlink()
+    stated.no_cost = "no prices"
+    text = stated.write(tmp_path, SECOND, first)[1]
+    assert "Costs are not compared" in text
+
+
 def test_a_run_that_is_itself_the_anchor_changed_nothing_of_its_own(tmp_path, stated):
     measured(tmp_path, rounds=2)
     first = stated.write(tmp_path)[0]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
+import harness.review.check
 from harness.commands.app import app
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
@@ -139,6 +140,18 @@ def test_an_edited_line_is_said(tmp_path, review, old, new, check):
     assert "ok: every number" not in said
 
 
+def test_nobody_is_accused_of_what_another_version_of_frostline_derives(tmp_path, review, check, monkeypatch):
+    monkeypatch.setattr(harness.review.check, "__version__", "9.0")
+    assert check()[0] == 0
+    text = review.read_text()
+    review.write_text(text.replace("**serverless**", "**container**"))
+    code, said = check()
+    assert code == 1
+    assert "edited by hand" not in said
+    assert "another version of Frostline derives other text (written by 0.2.0.dev0, this is 9.0)" in said
+    assert "ok: every number" not in said
+
+
 def test_a_changed_run_is_said(tmp_path, review, check):
     run = tmp_path / "runs" / FIRST
     data = next((run / "requests").iterdir())
@@ -159,7 +172,8 @@ def test_other_prices_are_no_forgery(tmp_path, review, stated, check):
     stated.costing = costing(rate=13.0)
     code, said = check()
     assert code == 1
-    assert "changed: the costing gives other figures now" in said
+    assert "changed: the costing gives other figures now (another version of Frostline" in said
+    assert "capacity" not in said
 
 
 def test_age_and_triggers_are_of_the_newest_run(tmp_path, review, stated, check):
