@@ -46,10 +46,7 @@ check: install-dev
 	$(BIN)/lint-imports
 
 benchmark: install-dev
-	$(BIN)/python -m tests.benchmarks.load_path
-	$(BIN)/python -m tests.benchmarks.lambda_front
-	$(BIN)/python -m tests.benchmarks.scale
-	$(BIN)/python -m tests.benchmarks.capacity
+	$(BIN)/python -m tests.benchmarks
 
 selftest: install
 	$(BIN)/frostline selftest
