@@ -98,12 +98,15 @@ class DockerReplica(Replica):
         if self.container is None:
             return None
         with engine_errors(f"looking at replica {self.name}"):
-            self.container.reload()
-            if self.container.status in ("running", "created"):
-                return None
-            state = self.container.attrs["State"]
-            self._oom_killed = state["OOMKilled"]
-            tail = self.container.logs(tail=5).decode(errors="replace").strip()
+            try:
+                self.container.reload()
+                if self.container.status in ("running", "created"):
+                    return None
+                state = self.container.attrs["State"]
+                self._oom_killed = state["OOMKilled"]
+                tail = self.container.logs(tail=5).decode(errors="replace").strip()
+            except docker.errors.NotFound:
+                return "its container is gone: something else removed it"
         return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
 
     def usage(self) -> Usage:

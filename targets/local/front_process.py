@@ -157,7 +157,7 @@ class FunctionDeployment:
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""
-        with self._resources:
-            self.front.close()
+        with self._resources, ExitStack() as last:
             if self._archive is not None:
-                self._archive.restore()
+                last.callback(self._archive.restore)
+            self.front.close()

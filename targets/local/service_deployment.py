@@ -112,15 +112,18 @@ class ServiceDeployment:
 
     def _empty(self) -> None:
         self.endpoints = ()
-        removed: list[Replica] = []
-        while self._replicas:  # one that cannot be removed stays listed: the next try begins with it
-            self._remove(self._replicas[-1])
-            removed.append(self._replicas.pop())
-        self._replicas = [replica for replica in removed if not replica.is_gone()]
-        if self._replicas:
-            raise DeploymentError(
-                f"replicas are left after they were removed: {[replica.name for replica in self._replicas]}"
-            )
+        problems = []
+        for replica in reversed(list(self._replicas)):
+            try:
+                self._remove(replica)
+                if replica.is_gone():
+                    self._replicas.remove(replica)
+                else:
+                    problems.append(f"replica {replica.name} is left after it was removed")
+            except DeploymentError as error:  # it stays listed, and the others are removed
+                problems.append(str(error))
+        if problems:
+            raise DeploymentError("; ".join(problems))
 
     def usage(self) -> list[UnitUsage]:
         """What the kernel counts for each replica."""
@@ -140,13 +143,16 @@ class ServiceDeployment:
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""
-        with self._resources:
-            self._empty()
+        with self._resources, ExitStack() as last:  # whatever cannot be removed, the rest is
+            last.callback(self._close_log)
             if self._archive is not None:
-                self._archive.restore()
-            self._log.close()
-            self._reader.read()
-            shutil.rmtree(self._folder, ignore_errors=True)
+                last.callback(self._archive.restore)
+            self._empty()
+
+    def _close_log(self) -> None:
+        self._log.close()
+        self._reader.read()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _add(self, for_request: bool) -> None:
         self._count += 1

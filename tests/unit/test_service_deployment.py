@@ -1,6 +1,8 @@
 """What is a service's own failure to start, and what is left when a replica or the engine is not there any more."""
 
-from contextlib import closing
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import docker.errors
@@ -10,7 +12,7 @@ from targets.contract import DeploymentError, Order, Package, Sizing, StartFaile
 from targets.events import EventLog
 from targets.local import service_deployment
 from targets.local.docker_service import DockerReplica
-from targets.local.service_deployment import Replica
+from targets.local.service_deployment import Replica, ServiceDeployment
 
 CLOSED_PORT = 1
 ORDER = Order("run", Sizing(512, 1.0))
@@ -47,7 +49,7 @@ class Container:
         return b"no such module"
 
     def remove(self, **_):
-        self.reload()
+        self.reload()  # which raises where it is gone
 
 
 def engine(create):
@@ -86,12 +88,56 @@ def test_a_replica_that_ended_or_stays_silent_is_the_targets_failure(log, monkey
         Played("0001", log, why).wait_until_ready(CLOSED_PORT)
 
 
+def test_a_container_that_something_else_removed_has_ended_and_can_be_removed(log):
+    replica = docker_replica(log, None)
+    replica.container = Container("gone")
+    assert replica.end_reason() == "its container is gone: something else removed it"
+    replica.remove()
+
+
+class Archive:
+    """Remembers what was asked of it."""
+
+    def __init__(self):
+        self.calls = []
+
+    def load(self):
+        self.calls.append("load")
+
+    def restore(self):
+        self.calls.append("restore")
+
+
+def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(monkeypatch):
+    monkeypatch.setattr(Replica, "wait_until_ready", lambda self, port: None)
+    replicas, archive, closed = [], Archive(), []
+
+    def new(name, log):
+        replicas.append(Played(name, log))
+        return replicas[-1]
+
+    resources = ExitStack()
+    resources.callback(closed.append, True)
+    deployment = ServiceDeployment(new, replace(ORDER, replicas=3), {}, archive, resources)
+    replicas[2].stuck = True
+    with pytest.raises(DeploymentError, match="0003 cannot be removed"):
+        deployment.destroy()
+    assert [replica.removed for replica in replicas] == [True, True, False]
+    assert archive.calls[-1] == "restore"
+    assert not Path(deployment._folder).exists()
+    assert closed == [True]
+    replicas[2].stuck = False
+    deployment.destroy()
+    assert replicas[2].removed
+
+
 class Played(Replica):
     """A replica that plays how it ends."""
 
     def __init__(self, name, log, why=None):
         super().__init__(name, log)
         self.why = why
+        self.stuck = self.removed = False
 
     def start(self):
         return CLOSED_PORT
@@ -103,7 +149,9 @@ class Played(Replica):
         return service_deployment.Usage()
 
     def remove(self):
-        pass
+        if self.stuck:
+            raise DeploymentError(f"replica {self.name} cannot be removed")
+        self.removed = True
 
     def is_gone(self):
-        return True
+        return self.removed
