@@ -8,7 +8,7 @@ from harness.cost.book import ChosenBook, PriceBook, choose_book
 from harness.cost.break_even import break_even
 from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
 from harness.cost.side import Side, Terms, price_side
-from harness.cost.words import notices_of
+from harness.cost.words import PEAK_NOT_STATED, notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
@@ -143,7 +143,12 @@ def summary_with_cost(run: RunFolder) -> Summary:
     except FrostlineError as error:
         notices = [f"no cost: {line}" for line in str(error).split("\n")]
         return replace(summary, notices=[*summary.notices, *notices])
-    return with_costs(summary, [side.cost() for side in priced.sides]) if priced.economics.expected else summary
+    expected = priced.economics.expected
+    if expected is None:
+        return summary
+    if expected.peak_to_mean is None and any(side.bought.way.replicated for side in priced.sides):
+        summary = replace(summary, notices=[*summary.notices, PEAK_NOT_STATED])
+    return with_costs(summary, [side.cost() for side in priced.sides])
 
 
 def with_costs(summary: Summary, sides: list[SideCost]) -> Summary:

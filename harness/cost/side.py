@@ -168,7 +168,7 @@ def price_side(run: RunFolder, row: Row, economics: Economics, book: PriceBook, 
         trials=trials,
         carried=carried_rate(row, capacity, objective),
         arrivals=expected.requests_per_month if expected else own,
-        peak_to_mean=expected.peak_to_mean if expected else DEFAULT_PEAK,
+        peak_to_mean=expected.peak if expected else DEFAULT_PEAK,
     )
 
 

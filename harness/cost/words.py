@@ -30,6 +30,10 @@ OWN_TRAFFIC = (
     "the experiment expects no traffic: each row's own is taken to last all month, "
     f"its peak {DEFAULT_PEAK:g} times the mean"
 )
+PEAK_NOT_STATED = (
+    f"expected.peak_to_mean: not stated: the peak is taken to be {DEFAULT_PEAK:g} times the mean, and a service's "
+    "replicas and cost rest on it"
+)
 
 
 def terms_of(bought: Bought, use: Use, carried: str, lines: Sequence[CostLine]) -> list[Term]:
@@ -110,6 +114,8 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]]) -> It
         yield COMPRESSED
     if economics.expected is None:
         yield OWN_TRAFFIC
+    elif economics.expected.peak_to_mean is None:
+        yield PEAK_NOT_STATED
     if stakes.unstated:
         yield f"stakes: {', '.join(stakes.unstated)}: not stated, so left out"
     if len(stakes.unstated) < len(type(stakes).model_fields):

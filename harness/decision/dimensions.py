@@ -50,7 +50,7 @@ def dimensions_of(pair: Pair) -> list[Dimension]:
 def variability(pair: Pair) -> Dimension:
     """How far the peak of the expected traffic lies above its mean."""
     name, expected = "traffic variability", pair.economics.expected
-    if expected is None:
+    if expected is None or expected.peak_to_mean is None:
         return missing_dimension(name, "expected.peak_to_mean")
     reason = f"the peak is {figure(expected.peak_to_mean)} times the mean"
     return scored_dimension(name, step(PEAKS, expected.peak_to_mean), "stated", reason, high="serverless")

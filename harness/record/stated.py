@@ -1,5 +1,6 @@
 """What an experiment states and nobody measures: its objective, expected traffic, prices, stakes and ratings."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -46,6 +47,7 @@ HOURS_PER_MONTH = 730
 PROVIDER = "AWS"
 """The one whose ways of buying can be priced."""
 DEFAULT_PEAK = 3.0
+"""Taken where nobody states a peak, which is said wherever it counts."""
 SECONDS_PER_MONTH = HOURS_PER_MONTH * 3600
 FIELDS = ("expected", "priced_as", "stakes", "ratings")
 """Of an experiment; they may change without making it another one."""
@@ -57,8 +59,13 @@ class Expected(Part):
     """The traffic that is decided about."""
 
     requests_per_month: float = Field(gt=0, le=1e13)
-    peak_to_mean: float = Field(DEFAULT_PEAK, ge=1, le=1000)
-    """How much busier the busiest minutes are than the mean: replicas are bought for those."""
+    peak_to_mean: float | None = Field(None, ge=1, le=1000)
+    """How much busier the busiest minutes are than the mean: replicas are bought for those. None where not stated."""
+
+    @property
+    def peak(self) -> float:
+        """Peak to mean that replicas are bought for: as stated, otherwise DEFAULT_PEAK."""
+        return DEFAULT_PEAK if self.peak_to_mean is None else self.peak_to_mean
 
     @property
     def mean_rps(self) -> float:
@@ -157,23 +164,40 @@ class Economics(Part):
     ratings: Ratings = Ratings()
 
 
-BLUNT = {
-    "platform_usd_per_month": {"service": 0, "function": 0},
-    "engineering_hours_per_month": {"service": 4, "function": 2},
-    "engineering_usd_per_hour": 100,
-}
-"""What an experiment that stated none of these was stored with until hours had to be stated."""
+OLD_PLATFORM = {"service": 0, "function": 0}
+OLD_HOURS = {"service": 4, "function": 2}
+OLD_USD_PER_HOUR = 100
+"""What an experiment that did not state platform, hours or rate was stored with until they had to be stated."""
 
 
 def economics_of(manifest: "Manifest") -> Economics:
     """The economics of the experiment that a run stores. RecordError with every problem; older runs have none."""
     given = {name: manifest.experiment[name] for name in FIELDS if manifest.experiment.get(name) is not None}
-    stakes = given.get("stakes")
-    if manifest.capacities is None and isinstance(stakes, dict) and BLUNT.items() <= stakes.items():
-        # A run of then keeps defaults like stated values. These three at once are taken for what they nearly always
-        # are, defaults: an experiment that really stated just them loses a line beside its cost, and no figure lies.
-        given["stakes"] = {name: value for name, value in stakes.items() if name not in BLUNT}
+    if manifest.capacities is None:
+        given |= {
+            name: {field: value for field, value in section.items() if field not in old_defaults(section)}
+            for name, section in given.items()
+            if isinstance(section, dict)
+        }
     try:
         return Economics.model_validate(given)
     except ValidationError as error:
         raise RecordError("\n".join(f"experiment: {line}" for line in problems_in(error))) from None
+
+
+def old_defaults(section: Mapping[str, Any]) -> set[str]:
+    """Fields of a section that a run from before capacities were kept may hold only because they were defaults then.
+
+    Such a run keeps defaults like stated values. An experiment that really stated one of them loses a line beside its
+    cost, or is told that 3 was taken as its peak: no figure lies. Hours and rate make one figure, so both must differ.
+    """
+    found = set()
+    if section.get("platform_usd_per_month") == OLD_PLATFORM:
+        found.add("platform_usd_per_month")
+    if section.get("engineering_hours_per_month") == OLD_HOURS or (
+        section.get("engineering_usd_per_hour") == OLD_USD_PER_HOUR
+    ):
+        found |= {"engineering_hours_per_month", "engineering_usd_per_hour"}
+    if section.get("peak_to_mean") == DEFAULT_PEAK:
+        found.add("peak_to_mean")
+    return found

@@ -130,10 +130,10 @@ def expected_traffic(run: MeasuredRun) -> str:
     expected = run.decision.economics.expected if run.decision.economics else None
     if expected is None:
         return "Expected: not stated by the experiment."
-    peak = expected.mean_rps * expected.peak_to_mean
+    assumed = "" if expected.peak_to_mean else f", taken to be {figure(expected.peak)} times the mean: none is stated"
     return (
         f"Expected: {expected.requests_per_month:,.0f} requests a month, {rate(expected.mean_rps)} on average and "
-        f"{figure(peak)} at the peak."
+        f"{figure(expected.mean_rps * expected.peak)} at the peak{assumed}."
     )
 
 

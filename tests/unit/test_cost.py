@@ -320,8 +320,8 @@ def test_only_trials_that_enter_the_table_enter_the_cost(one_trial):
 
 STAKES = {
     "late_request_usd": 0.001,
-    "engineering_hours_per_month": {"service": 4, "function": 2},
-    "engineering_usd_per_hour": 100,
+    "engineering_hours_per_month": {"service": 8, "function": 4},
+    "engineering_usd_per_hour": 50,
 }
 
 
@@ -381,8 +381,30 @@ def test_the_defaults_that_an_old_run_was_stored_with_are_not_stated(tmp_path):
 
     assert stakes(None).engineering("service") is None and stakes(None).platform_usd("service") is None
     assert stakes(None, late_request_usd=1.0).late_request_usd == 1.0
-    assert stakes(None, engineering_usd_per_hour=120).engineering("service") == (4, 120), "one of them was stated"
+    own = {"service": 8, "function": 1}
+    for half in ({"engineering_usd_per_hour": 120}, {"engineering_hours_per_month": own}):
+        assert stakes(None, **half).engineering("service") is None, "the other half is a default, which nobody stated"
+    assert stakes(None, engineering_usd_per_hour=120, engineering_hours_per_month=own).engineering("function") == (
+        1,
+        120,
+    )
+    both = stakes(None, platform_usd_per_month={"service": 70, "function": 0})
+    assert both.platform_usd("service") == 70 and both.engineering("service") is None, "each field for itself"
     assert stakes({}).engineering("function") == (2, 100), "a run of today keeps only what was stated"
+
+
+@pytest.mark.parametrize(
+    ("capacities", "peak", "stated"), [({}, None, None), ({}, 3, 3), (None, 3, None), (None, 4, 4)]
+)
+def test_a_peak_that_nobody_stated_is_taken_as_3_and_said(tmp_path, capacities, peak, stated):
+    expected = {"requests_per_month": 3e6} | ({} if peak is None else {"peak_to_mean": peak})
+    run = priced_run(tmp_path, expected=expected)
+    run.manifest.capacities = capacities
+    assert economics_of(run.manifest).expected.peak_to_mean == stated
+    assert economics_of(run.manifest).expected.peak == (stated or 3)
+    costing, summary = costing_of(run, summarise(run)), summary_with_cost(run)
+    said = [text for text in (*costing.notices, *summary.notices) if "peak is taken to be 3 times the mean" in text]
+    assert len(said) == (0 if stated else 2), "where costs stand, in the table as well as in the costing"
 
 
 def test_a_summary_learns_its_cost_and_the_one_before_stays_as_it_was(run):

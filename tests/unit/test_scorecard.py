@@ -84,6 +84,16 @@ def test_what_nobody_stated_is_missing_and_would_change_it(tmp_path):
     assert all(one.source == "missing" and one.pull == "neither" for one in card.dimensions if one.score is None)
 
 
+def test_a_peak_that_is_assumed_is_no_score(tmp_path):
+    card = judged(tmp_path, expected={"requests_per_month": 3_000_000})
+    (peak,) = [one for one in card.dimensions if one.name == "traffic variability"]
+    assert (peak.score, peak.source, peak.reason) == (
+        None,
+        "missing",
+        "the experiment does not state expected.peak_to_mean",
+    )
+
+
 def test_six_dimensions_each_from_1_to_5(tmp_path):
     card = judged(tmp_path)
     assert len(card.dimensions) == 6
