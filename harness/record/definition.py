@@ -1,4 +1,7 @@
-"""What makes two experiments the same: a hash over what they ask to be measured, not over how that is written down."""
+"""What makes two experiments the same: a hash over what they ask to be measured, not over how that is written down.
+
+The question is a part of it: another question begins another history, even where the same is measured.
+"""
 
 import hashlib
 import json
@@ -36,10 +39,20 @@ DEFAULTS: Mapping[str, Any] = {
 """A field that is left out means this. A new optional field gets a line here, and no history changes for it."""
 INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "workloads": {"label": None, "model_dir": None, "settings": {}},
+    "profiles": {},
     "scale_out": {"starts": 2},
     "objective": {"percentile": 95},
 }
 """Of the pieces that have no default as a whole."""
+PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "bursty": {"on_mean_s": 20, "on_cv": 0.7, "off_mean_s": 50, "inside_cv": 2.5},
+    "constant": {},
+    "diurnal": {"shape": "mild", "day_s": None},
+    "ramp": {"from_rate": 0, "to_rate": None},
+    "sparse": {"gap_s": None},
+    "steady": {},
+}
+"""Of the load profiles' parameters. Not of `compression`: a profile that leaves it out takes the experiment's."""
 
 
 def definition_sha256(experiment: Mapping[str, Any]) -> str:
@@ -52,7 +65,17 @@ def canonical(experiment: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is said of money, and without defaults, so that a field that is added later changes nothing here."""
     measured = {name: value for name, value in experiment.items() if name not in ECONOMICS}
     pieces = {name: _piece(value, INNER_DEFAULTS.get(name, {})) for name, value in measured.items()}
+    if isinstance(pieces.get("profiles"), list):
+        pieces["profiles"] = [_profile(choice) for choice in pieces["profiles"]]
     return _beyond(pieces, DEFAULTS)
+
+
+def _profile(choice: Any) -> Any:
+    """A stranger's manifest may hold anything in its place: that stays as it is."""
+    if not isinstance(choice, dict) or not isinstance(choice.get("parameters"), dict):
+        return choice
+    defaults = PROFILE_DEFAULTS.get(str(choice.get("name")), {})
+    return {**choice, "parameters": _beyond(choice["parameters"], defaults)}
 
 
 def _piece(value: Any, defaults: Mapping[str, Any]) -> Any:

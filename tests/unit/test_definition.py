@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from harness.experiment.pieces import WorkloadChoice
+from harness.experiment.pieces import ProfileChoice, WorkloadChoice
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
-from harness.record.definition import DEFAULTS, INNER_DEFAULTS, canonical, definition_sha256
+from harness.record.definition import DEFAULTS, INNER_DEFAULTS, PROFILE_DEFAULTS, canonical, definition_sha256
 from harness.record.stated import FIELDS as ECONOMICS
+from loadprofiles import profile, profile_names
 
 SPARSE = {"name": "x", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "cold_starts": 1}
 
@@ -37,8 +38,28 @@ def test_so_is_every_optional_field_of_its_pieces(name):
     assert defaults_of(piece) == dict(INNER_DEFAULTS[name])
 
 
-def test_so_is_every_optional_field_of_a_workload():
-    assert defaults_of(WorkloadChoice) == dict(INNER_DEFAULTS["workloads"])
+@pytest.mark.parametrize(("name", "piece"), [("workloads", WorkloadChoice), ("profiles", ProfileChoice)])
+def test_so_is_every_optional_field_of_a_workload_and_of_a_profile(name, piece):
+    assert defaults_of(piece) == dict(INNER_DEFAULTS[name])
+
+
+def test_so_is_every_optional_parameter_of_every_load_profile():
+    """Fails when a profile gets a parameter or another default: as above, with PROFILE_DEFAULTS."""
+    found = {name: defaults_of(profile(name)) for name in profile_names()}
+    assert {defaults.pop("compression") for defaults in found.values()} == {1}
+    assert found == {name: dict(defaults) for name, defaults in PROFILE_DEFAULTS.items()}
+
+
+def test_a_parameter_written_out_at_its_default_makes_no_other_experiment_but_compression_may():
+    def identity(compression, **parameters):
+        choice = {"bursty": {"rate": 3, "seconds": 4, **parameters}}
+        given = {**SPARSE, "compression": compression, "profiles": [choice]}
+        return parse_experiment(given, "here").sha256()
+
+    assert identity(1, on_mean_s=20, inside_cv=2.5) == identity(1)
+    assert identity(1, on_mean_s=21) != identity(1)
+    # Left out, it is the experiment's: written out, it is 1 whatever the experiment says.
+    assert identity(60, compression=1) != identity(60)
 
 
 def test_the_canonical_form_holds_what_was_written_and_nothing_else():
@@ -98,6 +119,16 @@ def test_a_shipped_experiment_has_the_identity_of_what_its_runs_store(name):
     assert definition_sha256(stored) == experiment.sha256()
 
 
-@pytest.mark.parametrize("strange", [{}, {"workloads": 3}, {"sizing": []}, {"load": {"cap": {"deep": [1, {"x": 2}]}}}])
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {},
+        {"workloads": 3},
+        {"sizing": []},
+        {"load": {"cap": {"deep": [1, {"x": 2}]}}},
+        {"profiles": 3},
+        {"profiles": [3, {"name": [], "parameters": {}}, {"name": "bursty", "parameters": 3}]},
+    ],
+)
 def test_a_strangers_manifest_has_an_identity_as_well(strange):
     assert len(definition_sha256(strange)) == 64
