@@ -75,9 +75,11 @@ class Sent:
     """By index; only what had a body or the kept header."""
     workers: list[WorkerReport] = field(default_factory=list)
     """Empty where no schedule was carried out."""
+    problems: list[str] = field(default_factory=list)
+    """What kept requests from being sent and was not the target's fault."""
 
     @classmethod
-    def of(cls, begin_ns: int, arrivals: Sequence[Arrival]) -> "Sent":
+    def of(cls, begin_ns: int, arrivals: Sequence[Arrival], problems: Sequence[str] = ()) -> "Sent":
         """What was sent one by one, in the form of a schedule that was sent."""
         records = np.zeros(len(arrivals), RECORD_TYPE)
         for name in ("index", "scheduled_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "in_flight", "fate"):
@@ -85,13 +87,17 @@ class Sent:
         records["fresh"] = [arrival.fresh for arrival in arrivals]
         replies = {arrival.index: arrival.reply for arrival in arrivals if arrival.reply is not None}
         records["reply_bytes"] = [len(arrival.reply.body) if arrival.reply else 0 for arrival in arrivals]
-        return cls(begin_ns, records, [arrival.error for arrival in arrivals], replies)
+        return cls(begin_ns, records, [arrival.error for arrival in arrivals], replies, problems=list(problems))
 
     def join(self, other: "Sent") -> "Sent":
         """These arrivals, then those that were sent beside them."""
         records = np.concatenate([self.records, other.records])
         return replace(
-            self, records=records, errors=self.errors + other.errors, replies={**self.replies, **other.replies}
+            self,
+            records=records,
+            errors=self.errors + other.errors,
+            replies={**self.replies, **other.replies},
+            problems=self.problems + other.problems,
         )
 
 

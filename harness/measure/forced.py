@@ -9,7 +9,7 @@ from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate, fate_of
 from harness.measure import page_cache
 from harness.measure.evidence import PROVEN_COLD, UnitLog, read_reply, start_class
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, Endpoint, Payload
+from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, Endpoint, Payload, StartFailed
 
 MOST_TRIES = 3
 """Forced starts per start of the right kind that is wanted; then the trial says how many it got."""
@@ -34,12 +34,17 @@ def force_cold_starts(
 ) -> Sent:
     """Send requests, each from nothing, until `count` of them met a proven cold start; what was not is among them too.
 
-    A start that fails is a failed row, and the next one is tried. `dropped`: the page cache is dropped before each.
+    A start that fails is a failed row, and the next one is tried; where nothing can be made cold or the machine refuses
+    a start, the rows so far are kept with a problem. `dropped`: the page cache is dropped before each.
     """
     arrivals: list[Arrival] = []
     begin_ns, proven = now_ns(), 0
     while proven < count and len(arrivals) < MOST_TRIES * count:
-        arrivals.append(_send_from_nothing(deployment, asker, len(arrivals), dropped))
+        try:
+            arrivals.append(_send_from_nothing(deployment, asker, len(arrivals), dropped))
+        except DeploymentError as error:
+            problem = f"no further cold start could be forced after {len(arrivals)}: {error}"
+            return Sent.of(begin_ns, arrivals, [problem])
         proven += is_proven_cold(arrivals[-1], deployment)
         progress(proven)
     return Sent.of(begin_ns, arrivals)
@@ -47,19 +52,18 @@ def force_cold_starts(
 
 def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> Arrival:
     """Send one request from nothing. For a service the clock begins when a replica is asked for."""
+    deployment.make_cold()
+    if dropped:
+        page_cache.drop()
     scheduled_ns = now_ns()
     try:
-        deployment.make_cold()
-        if dropped:
-            page_cache.drop()
-        scheduled_ns = now_ns()
         deployment.wake()
-    except DeploymentError as error:
+    except StartFailed as error:
         return failed_arrival(index, scheduled_ns, error)
     return asker.ask(deployment.endpoints[0], index, scheduled_ns)
 
 
-def failed_arrival(index: int, scheduled_ns: int, error: DeploymentError) -> Arrival:
+def failed_arrival(index: int, scheduled_ns: int, error: StartFailed) -> Arrival:
     """The row of a request that could not be sent, because the unit that it was for did not start."""
     return Arrival(index, scheduled_ns, Fate.FAILED, done_ns=now_ns(), error=str(error)[:MOST_ERROR])
 

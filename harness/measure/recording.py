@@ -11,7 +11,7 @@ from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
 from harness.measure.evidence import PROVEN_COLD
-from harness.measure.forced import MOST_ERROR, MOST_TRIES
+from harness.measure.forced import MOST_ERROR
 from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import CHECK_RAISED, Judge
@@ -104,7 +104,7 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
         unit_cpus=visit.order().sizing.cpus if visit.target.isolated else None,
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
-        problems=validity_problems(sent, good, steal, throttled),
+        problems=[*sent.problems, *validity_problems(sent, good, steal, throttled)],
     )
     return VisitResult(record, requests, SAMPLES.empty_table())
 
@@ -138,7 +138,7 @@ def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
     if proven < len(classes):
         warnings.append(f"{len(classes) - proven} of {len(classes)} forced starts were not proven cold: discarded")
     if proven < count:
-        warnings.append(f"{proven} cold starts instead of {count}: {MOST_TRIES} times as many were tried")
+        warnings.append(f"{proven} cold starts instead of {count}: {len(classes)} were tried")
     return warnings
 
 

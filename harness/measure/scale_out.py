@@ -6,7 +6,7 @@ from collections.abc import Callable
 from harness.clock import now_ns, sleep
 from harness.load.process import Arrival, Sent
 from harness.measure.forced import Asker, failed_arrival
-from targets.contract import Deployment, DeploymentError
+from targets.contract import Deployment, DeploymentError, StartFailed
 
 
 def scale_out_under(
@@ -15,8 +15,8 @@ def scale_out_under(
     """Carry out the schedule with `send`, and meanwhile add `count` replicas, spread evenly over `seconds`.
 
     The replicas' rows come after those of the schedule, from index `first` on, each scheduled when its replica was
-    asked for; one that could not be started is a failed row. The generator goes on sending to the first replicas: what
-    a new one takes on later is no question here.
+    asked for; one that did not start is a failed row, one that the machine refused a problem. The generator goes on
+    sending to the first replicas: what a new one takes on later is no question here.
     """
     results: list[Sent] = []
     failures: list[BaseException] = []
@@ -31,13 +31,17 @@ def scale_out_under(
     begun_ns = now_ns()
     thread.start()
     arrivals: list[Arrival] = []
+    problems: list[str] = []
     for index, moment_s in enumerate(moments_of_adding(count, seconds), first):
         sleep(max(0.0, (begun_ns - now_ns()) / 1e9 + moment_s))
-        arrivals.append(_add_replica(deployment, asker, index))
+        try:  # whatever happens, the schedule is under way and has to be waited for
+            arrivals.append(_add_replica(deployment, asker, index))
+        except DeploymentError as error:
+            problems.append(f"a replica could not be added: {error}")
     thread.join()
     if failures:
         raise failures[0]
-    return results[0].join(Sent.of(results[0].begin_ns, arrivals))
+    return results[0].join(Sent.of(results[0].begin_ns, arrivals, problems))
 
 
 def moments_of_adding(count: int, seconds: float) -> list[float]:
@@ -46,10 +50,10 @@ def moments_of_adding(count: int, seconds: float) -> list[float]:
 
 
 def _add_replica(deployment: Deployment, asker: Asker, index: int) -> Arrival:
-    """Add one replica and ask it once. It never raises: the schedule is under way and has to be waited for."""
+    """Add one replica and ask it once."""
     scheduled_ns = now_ns()
     try:
         endpoint = deployment.scale_out()
-    except DeploymentError as error:
+    except StartFailed as error:
         return failed_arrival(index, scheduled_ns, error)
     return asker.ask(endpoint, index, scheduled_ns)

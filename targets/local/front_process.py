@@ -20,6 +20,8 @@ from targets.packaging.archive import ImageArchive
 
 READY_LIMIT_S = 30.0
 CLOSE_LIMIT_S = 60.0
+COLD_MARGIN_S = 5.0
+COLD_POLL_S = 0.02
 Meter = Callable[[Event], Usage]
 """From a unit's `started` event to what it uses now."""
 Proof = Callable[[Event], bool]
@@ -122,16 +124,21 @@ class FunctionDeployment:
         """Do nothing: a request starts what it needs."""
 
     def make_cold(self) -> None:
-        """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees."""
+        """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees.
+
+        A sandbox that is busy, because its client gave up, is waited for as long as the function may run.
+        """
         started = self.front.reader.living_units()
         self.front.post("/frostline/drop")
-        deadline = now_ns() + 5_000_000_000
+        function = self.order.function
+        deadline = now_ns() + int((function.init_timeout_s + function.timeout_s + COLD_MARGIN_S) * 1e9)
         while remaining := self.front.reader.living_units().keys() | {
             unit for unit, event in started.items() if not self._is_gone(event)
         }:
             if now_ns() > deadline:
                 raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(remaining)}")
-            sleep(0.005)
+            sleep(COLD_POLL_S)
+            self.front.post("/frostline/drop")  # only what is idle is dropped: what was busy may be idle by now
         if self._archive is not None:
             self._archive.forget()
 

@@ -13,7 +13,9 @@ from harness.measure import page_cache
 from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
 from harness.measure.recording import unproven_warnings
 from harness.record.nouns import StartClass
-from targets.contract import DeploymentError, Endpoint
+from targets.contract import DeploymentError, Endpoint, FunctionSettings, Order, Sizing, StartFailed
+from targets.local import front_process
+from targets.local.front_process import FunctionDeployment
 from targets.workloads.echo import WORKLOAD
 
 
@@ -111,7 +113,7 @@ def test_a_page_cache_that_may_not_be_dropped_says_why(monkeypatch, tmp_path):
 
 
 class Failing(FakeDeployment):
-    """Every second start fails, first by its replica, then by what has to be removed."""
+    """The second start fails; before the fourth, what has to be removed stays."""
 
     def make_cold(self):
         super().make_cold()
@@ -121,27 +123,76 @@ class Failing(FakeDeployment):
     def wake(self):
         super().wake()
         if self.done.count("cold") == 2:
-            raise DeploymentError("replica 0002 ended before it answered: exit code 1")
+            raise StartFailed("replica 0002 ended before it answered: exit code 1")
 
 
 def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
     deployment = Failing([True] * 9)
     monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(deployment, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
+    sent = force_cold_starts(deployment, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     fates = [Fate(fate).name for fate in sent.records["fate"]]
-    assert fates == ["ANSWERED", "FAILED", "ANSWERED", "FAILED", "ANSWERED"]
+    assert fates == ["ANSWERED", "FAILED", "ANSWERED"]
     assert sent.errors[1] == "replica 0002 ended before it answered: exit code 1"
-    assert sent.errors[3] == "replicas are left after they were removed"
+    assert sent.problems == []
     failed = sent.records[1]
     assert failed["done_ns"] >= failed["scheduled_ns"] > 0
     assert failed["sent_ns"] == failed["started_ns"] == failed["status"] == 0
 
 
+def test_what_cannot_be_made_cold_ends_the_trial_with_its_rows_kept_and_a_problem(monkeypatch):
+    deployment = Failing([True] * 9)
+    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(deployment, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
+    assert [Fate(fate).name for fate in sent.records["fate"]] == ["ANSWERED", "FAILED", "ANSWERED"]
+    assert sent.problems == ["no further cold start could be forced after 3: replicas are left after they were removed"]
+
+
+def test_a_start_that_the_engine_refuses_is_no_row():
+    class Refused(FakeDeployment):
+        def wake(self):
+            raise DeploymentError("the engine refused")
+
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(Refused([]), asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
+    assert len(sent.records) == 0
+    assert sent.problems == ["no further cold start could be forced after 0: the engine refused"]
+
+
+class Front:
+    """A front with one sandbox that is busy until the pool was dropped `busy` times."""
+
+    def __init__(self, busy):
+        self.busy = busy
+        self.reader = self
+
+    def living_units(self):
+        return {"0001": {"unit": "0001"}} if self.busy > 0 else {}
+
+    def post(self, path):
+        self.busy -= 1
+
+
+def function_behind(front, timeout_s):
+    deployment = FunctionDeployment.__new__(FunctionDeployment)
+    function = FunctionSettings(timeout_s=timeout_s, init_timeout_s=0)
+    deployment.order = Order("run", Sizing(512, 1.0), function=function)
+    deployment.front, deployment._archive, deployment._is_gone = front, None, lambda event: front.busy <= 0
+    return deployment
+
+
+def test_a_busy_sandbox_is_waited_for_as_long_as_the_function_may_run(monkeypatch):
+    monkeypatch.setattr(front_process, "COLD_MARGIN_S", 0)
+    function_behind(Front(3), 60).make_cold()
+    with pytest.raises(DeploymentError, match=r"sandboxes are left .*0001"):
+        function_behind(Front(10**9), 0.1).make_cold()
+
+
 def test_a_service_that_fails_every_start_is_tried_three_times_as_often_as_was_asked_for():
     class Broken(FakeDeployment):
         def wake(self):
-            raise DeploymentError("it ended")
+            raise StartFailed("it ended")
 
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(Broken([]), asker, 2, False, lambda proven: None)  # type: ignore[arg-type]

@@ -8,17 +8,20 @@ from harness.load.wire import Fate
 from harness.measure import scale_out
 from harness.measure.forced import Asker
 from harness.measure.scale_out import scale_out_under
-from targets.contract import DeploymentError
+from targets.contract import DeploymentError, StartFailed
 from targets.workloads.echo import WORKLOAD
 
 ASKER = Asker(list(WORKLOAD.payloads()), 1)
 
 
 class Refusing:
-    """A deployment whose engine refuses."""
+    """A deployment that cannot be given a replica."""
+
+    def __init__(self, error):
+        self.error = error
 
     def scale_out(self):
-        raise DeploymentError("replica 0002: the engine refused")
+        raise self.error
 
 
 def test_a_replica_that_cannot_be_started_is_a_failed_row_after_those_of_the_schedule(monkeypatch):
@@ -29,8 +32,15 @@ def test_a_replica_that_cannot_be_started_is_a_failed_row_after_those_of_the_sch
         ended.set()
         return Sent.of(0, [])
 
-    sent = scale_out_under(send, Refusing(), ASKER, 2, 7, 0.05)  # type: ignore[arg-type]
+    sent = scale_out_under(send, Refusing(StartFailed("replica 0002 ended")), ASKER, 2, 7, 0.05)  # type: ignore[arg-type]
     assert ended.is_set(), "the load process is not left in the midst of a schedule"
     assert sent.records[["index", "fate"]].tolist() == [(7, Fate.FAILED), (8, Fate.FAILED)]
-    assert all("the engine refused" in error for error in sent.errors)
+    assert all("replica 0002 ended" in error for error in sent.errors)
     assert scale_out.now_ns() > sent.records["scheduled_ns"][0] > 0
+
+
+def test_a_replica_that_the_engine_refused_makes_the_trial_invalid_and_is_no_row():
+    refusing = Refusing(DeploymentError("replica 0002: the engine refused"))
+    sent = scale_out_under(lambda: Sent.of(0, []), refusing, ASKER, 2, 7, 0.05)  # type: ignore[arg-type]
+    assert len(sent.records) == 0
+    assert sent.problems == ["a replica could not be added: replica 0002: the engine refused"] * 2
