@@ -51,9 +51,9 @@ def test_so_is_every_optional_parameter_of_every_load_profile():
 
 
 def test_a_parameter_written_out_at_its_default_makes_no_other_experiment_but_compression_may():
-    def identity(compression, **parameters):
+    def identity(modelled, **parameters):
         choice = {"bursty": {"rate": 3, "seconds": 4, **parameters}}
-        given = {**SPARSE, "compression": compression, "profiles": [choice]}
+        given = {**SPARSE, "compression": modelled, "profiles": [choice]}
         return parse_experiment(given, "here").sha256()
 
     assert identity(1, on_mean_s=20, inside_cv=2.5) == identity(1)
