@@ -38,6 +38,11 @@ def same(name: str, target: str, truth: int, measured: int | None) -> Check:
     return Check(name, target, truth, measured, truth == measured)
 
 
+def absent(name: str, target: str, why: str) -> Check:
+    """A check that does not hold because there is nothing to compare: `why` says what is missing."""
+    return Check(name, target, "a measurement", f"nothing: {why}", False)
+
+
 def near(name: str, target: str, truth: float, measured: float | None, least: float = LEAST_MS) -> Check:
     """A check that holds within 3 % of the truth or within `least`, whichever is more."""
     ok = measured is not None and abs(measured - truth) <= max(SHARE * truth, least)

@@ -90,7 +90,7 @@ def _steady() -> Scenario:
     """A service under bursts: failures, wrong answers and log-normal times."""
     mixed = workload("mix", requests=2000, handler_ms=8, handler_sigma=0.5, fail_share=0.03, wrong_share=0.03)
     bursts = {"rate": 30, "seconds": 20, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
-    judges = (classes, sums, outcomes, conservation, handler_times)
+    judges = (classes, outcomes, conservation, handler_times)
     return Scenario("mix", {"workloads": [mixed], "profiles": [{"bursty": bursts}]}, judges)
 
 

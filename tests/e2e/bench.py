@@ -183,7 +183,7 @@ def listens(port: int) -> bool:
 
 
 def assert_valid(folder: RunFolder) -> None:
-    """The last attempt of every trial is valid and holds rows: nothing passes because nothing could be measured."""
+    """Every attempt of every trial is valid and holds rows: nothing passes because nothing could be measured."""
     records = folder.trials()
     assert [problem for record in records for problem in record.problems] == []
     assert all(record.scheduled > 0 for record in records)

@@ -92,7 +92,9 @@ def test_damaged_files_are_noticed_named_and_measured_again(bench):
     assert all(f"{file.name}" in again.out for file in files)
     folder = bench.folders()[-1]
     assert len(folder.trials()) >= 4 + 3, "each of them once more, as another attempt"
+    assert again.code == 0, again.err
     latest = {record.trial: record for record in folder.trials()}
+    assert len(latest) == 4 and all(record.valid and record.scheduled > 0 for record in latest.values())
     assert all(folder.verify(record) == [] for record in latest.values())
     assert bench.leftovers() == []
 

@@ -121,6 +121,7 @@ def test_parts_that_do_not_add_up_are_found():
     rows["phase_unaccounted_ns"] = pd.array([0] + [None] * 5, dtype="Int64")
     checks = verdicts(sums, trial_as_seen(rows=rows))
     assert list(checks.values()) == [True]
+    assert not any(verdicts(sums, trial_as_seen()).values()), "no start at all proves nothing"
     rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
     assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
 
