@@ -15,6 +15,10 @@ UNKNOWN = object()
 def differences(a: Manifest, b: Manifest) -> list[str]:
     """One sentence per thing that differs, with both values; they come from run folders and are shown as ASCII."""
     sentences = [f"{what}: {value(x)} in A, {value(y)} in B" for what, x, y in facts_of_both(a, b) if differ(x, y)]
+    codes = [[name for name in CODE if name in manifest.facts.get("software", {})] for manifest in (a, b)]
+    if all(codes) and not set(codes[0]) & set(codes[1]):  # today's Frostline keeps another identity than earlier ones
+        kept = f"{codes[0][0]} in A, {codes[1][0]} in B"
+        sentences.append(f"the code that measured: cannot be compared (only {kept})")
     if a.definition != b.definition:
         sentences.append(f"the experiment's definition changed: {value(a.definition)} in A, {value(b.definition)} in B")
     return sentences

@@ -108,7 +108,7 @@ def compare_with(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manif
         remarks.append(f"cost not comparable with the runs above: other {', '.join(paid)}")
     if manifest.prices != then.prices:
         remarks.append("cost by other prices")
-    if manifest.capacities != then.capacities:
+    if (manifest.capacities or {}) != (then.capacities or {}):  # None: of a run from before they were kept
         remarks.append("cost by other measured capacities")
     cost_era = earlier.cost_era + bool(breaks or paid)
     return replace(run, era=earlier.era + bool(breaks), cost_era=cost_era, breaks=breaks, remarks=remarks)

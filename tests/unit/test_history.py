@@ -119,6 +119,18 @@ def test_expected_traffic_parts_the_cost_alone(tmp_path):
     assert (later.era, later.cost_era) == (0, 1)
 
 
+def test_a_run_of_before_capacities_were_kept_and_one_without_any_are_priced_alike(tmp_path):
+    make(tmp_path, "2026-01-01", capacities=None)
+    make(tmp_path, "2026-04-01", capacities={})
+    make(tmp_path, "2026-07-01", capacities={"echo/docker-service": {"file": "a.json"}})
+    runs = read_history(tmp_path, "q", []).runs
+    assert [[text for text in run.remarks if "capacities" in text] for run in runs] == [
+        [],
+        [],
+        ["cost by other measured capacities"],
+    ]
+
+
 def test_an_invalid_row_is_shown_and_enters_no_change_point(tmp_path):
     for k, at in enumerate(quarters(9)):
         make(tmp_path, at, valid=k != 4)
