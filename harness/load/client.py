@@ -163,7 +163,10 @@ class Client:
         """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
         for idle, address in zip(self._idle, self.addresses, strict=True):
             for _ in range(self.plan.prewarm):
-                connection = Connection(self, address)
+                try:
+                    connection = Connection(self, address)
+                except OSError:  # no descriptor left: arrivals that need one say so
+                    return
                 try:
                     connection.connect()
                 except OSError:

@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.wire import FIELDS, REPLY, Fate, LoadPlan, cap_problem
+from harness.load.wire import FIELDS, REPLY, Fate, LoadPlan, load_problems
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
@@ -122,8 +122,8 @@ class LoadProcess:
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError."""
-        if problem := cap_problem(plan.cap, most_descriptors()):
-            raise TrialError(problem)
+        if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), most_descriptors()):
+            raise TrialError("\n".join(problems))
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
         plan.write(offsets, bodies)

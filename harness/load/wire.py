@@ -84,6 +84,24 @@ def cap_problem(cap: int, descriptors: int) -> str | None:
     return f"load.cap: {cap} is not accepted: {allowed}: lower it, or raise the limit (ulimit -Hn {cap + RESERVED})"
 
 
+def prewarm_problem(prewarm: int, endpoints: int, descriptors: int) -> str | None:
+    """Why a process that may have so many descriptors cannot open so many connections beforehand, and the fix."""
+    needed, most = prewarm * endpoints, most_in_flight(descriptors)
+    if needed <= most:
+        return None
+    return (
+        f"load.prewarm: {prewarm} is not accepted: at {endpoints} endpoints it takes {needed} connections, and a "
+        f"process may have {descriptors} descriptors here, enough for {most}: lower it, or raise the limit "
+        f"(ulimit -Hn {needed + RESERVED})"
+    )
+
+
+def load_problems(cap: int, prewarm: int, endpoints: int, descriptors: int) -> list[str]:
+    """Everything about a load that does not fit a process that may have so many descriptors."""
+    problems = [cap_problem(cap, descriptors), prewarm_problem(prewarm, endpoints, descriptors)]
+    return [problem for problem in problems if problem]
+
+
 class ErrorTexts:
     """Numbers error texts, so that a record holds a small integer; 0 is no error."""
 

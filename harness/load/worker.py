@@ -14,7 +14,7 @@ from harness.clock import cpu_ns, now_ns
 from harness.errors import TrialError
 from harness.load.client import Client, Exchange
 from harness.load.dispatch import Dispatcher
-from harness.load.wire import LoadPlan, cap_problem, most_in_flight
+from harness.load.wire import LoadPlan, load_problems, most_in_flight
 from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
 
@@ -27,8 +27,8 @@ class Shift:
 
     def __init__(self, environment: Environment, folder: str, rank: int, of: int) -> None:
         plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
-        if problem := cap_problem(plan.cap, descriptors):
-            raise TrialError(problem)
+        if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors):
+            raise TrialError("\n".join(problems))
         self.plan = plan = replace(plan, cap=min(plan.cap, most_in_flight(descriptors)))
         self.rank = rank
         self.environment = environment

@@ -6,7 +6,7 @@ import targets
 from harness.errors import MissingError, UsageError
 from harness.experiment.plan import Trial, plan
 from harness.experiment.question import Experiment
-from harness.load.wire import cap_problem
+from harness.load.wire import load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
 from harness.record.nouns import ROUNDS_FOR_VERDICT
@@ -45,8 +45,9 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
 
     UsageError when the generator could not have as many requests in flight as is asked for.
     """
-    if problem := cap_problem(experiment.load.cap, most_descriptors()):
-        raise UsageError([problem])
+    load = experiment.load
+    if problems := load_problems(load.cap, load.prewarm, experiment.replicas, most_descriptors()):
+        raise UsageError(problems)
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _drop_refused_regime(experiment, notices)
     chosen = _choose_targets(experiment, notices)

@@ -20,7 +20,18 @@ import pytest
 from harness.commands.load_url import LoadOrder, summarise
 from harness.errors import TrialError
 from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Reply, Sent, read_sent
-from harness.load.wire import DEFAULT_CAP, RECORD, REPLY, SCHEDULE, ErrorTexts, Fate, LoadPlan, cap_problem, fate_of
+from harness.load.wire import (
+    DEFAULT_CAP,
+    RECORD,
+    REPLY,
+    SCHEDULE,
+    ErrorTexts,
+    Fate,
+    LoadPlan,
+    cap_problem,
+    fate_of,
+    prewarm_problem,
+)
 from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
 
@@ -426,6 +437,30 @@ def test_a_load_process_may_open_as_many_descriptors_as_the_hard_limit_allows(se
     finally:
         process.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@limits_of_others
+def test_prewarming_without_descriptors_leaves_it_to_the_arrivals(server):
+    """Counted in this process's own limit: connections that cannot be opened beforehand end nothing."""
+    code = (
+        "from gevent import monkey; monkey.patch_all()\n"
+        "import os, resource\n"
+        "from harness.load.client import Client\n"
+        "from harness.load.wire import LoadPlan\n"
+        f"plan = LoadPlan('', [('127.0.0.1', {server.port}, '/')] * 3, '', 1.0, prewarm=8)\n"
+        "client = Client(plan, [b'{}'])\n"
+        "most = max(map(int, os.listdir('/proc/self/fd'))) + 8\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))\n"
+        "client.prewarm()\n"
+        "print(0 < sum(map(len, client._idle)) < 24)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("True\n", 0), done.stderr
+
+
+def test_prewarmed_connections_are_measured_by_the_descriptors():
+    assert prewarm_problem(8, 3, 124) is None
+    assert prewarm_problem(9, 3, 124).startswith("load.prewarm: 9 is not accepted: at 3 endpoints it takes 27")
 
 
 def test_a_cap_is_measured_by_the_descriptors():
