@@ -8,6 +8,7 @@ from collections.abc import Callable
 from io import FileIO
 from typing import IO
 
+from targets.descriptors import raise_descriptor_limit
 from targets.local.processes import interpreter
 
 
@@ -17,6 +18,7 @@ class ServingProcess:
     def __init__(
         self, module: str, environment: dict[str, str], connection: socket.socket, hear: Callable[[bytes], object]
     ) -> None:
+        raise_descriptor_limit()  # inherited: a front has raised its own already, a run that starts replicas has not
         inherited_end, leash = os.pipe()
         # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
         self._leash = FileIO(leash, "w")

@@ -1,13 +1,16 @@
 """The descriptor limit on kernels that do not take every number."""
 
 import resource
+import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
 from targets import descriptors
 from targets.descriptors import most_descriptors, raise_descriptor_limit
+from targets.local.serving_process import ServingProcess
 
 UNLIMITED = resource.RLIM_INFINITY
 
@@ -48,6 +51,26 @@ def test_the_limit_is_the_most_that_the_kernel_takes_and_is_known_beforehand(mon
     assert kernel.limits == (soft, hard), "asking changes nothing"
     assert raise_descriptor_limit() == given
     assert kernel.limits[1] == hard
+
+
+def test_replicas_and_sandboxes_are_given_the_same_limit_whoever_starts_them(tmp_path):
+    """A front has raised its own limit before it starts a sandbox; the run that starts a replica may not have."""
+    (tmp_path / "limit.py").write_text("import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most, lines, heard = most_descriptors(), [], threading.Event()
+
+    def hear(line):
+        lines.append(line.decode().strip())
+        heard.set()
+
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, hard), hard))
+    try:
+        process = ServingProcess("limit", {"PYTHONPATH": str(tmp_path)}, socket.socket(), hear)
+        assert heard.wait(20)
+        process.kill()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert lines == [str((most, hard))]
 
 
 def test_a_child_is_given_what_was_promised():
