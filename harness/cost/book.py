@@ -34,8 +34,8 @@ class Entry(BaseModel):
 class Tier(Entry):
     """From this many units a month on, each further one costs so much."""
 
-    begin: Decimal = Field(alias="from", ge=0)
-    price: Decimal = Field(ge=0)
+    begin: Decimal = Field(alias="from", ge=0, le=10**15)
+    price: Decimal = Field(ge=0, le=10**9)
 
     @field_validator("price", mode="before")
     @classmethod
