@@ -24,7 +24,7 @@ class ImageArchive:
         self.client = client
         self.reference = reference
         self.path = path
-        self._other_tags = set(other_tags)
+        self.other_tags = set(other_tags)
 
     def forget(self) -> None:
         """Remove the image with every tag of it, or its layers would stay. DeploymentError when it is still there."""
@@ -32,8 +32,8 @@ class ImageArchive:
             image = find_image(self.client, self.reference)
             if image is None:
                 return
-            self._other_tags |= set(image.tags) - {self.reference}
-            self._write_mark()
+            self.other_tags |= set(image.tags) - {self.reference}
+            self._write_mark(image.id)
             self.client.images.remove(image.id, force=True)
         if find_image(self.client, image.id) is not None:
             raise DeploymentError(f"image {self.reference} is still there after it was removed")
@@ -42,9 +42,14 @@ class ImageArchive:
     def _mark(self) -> Path:
         return self.path.with_name(MARK)
 
-    def _write_mark(self) -> None:
+    def _write_mark(self, image_id: str) -> None:
         """Before the image goes, so that a kill from then on loses no tag: `bring_back` reads it."""
-        mark = {"owner": str(Owner.current()), "reference": self.reference, "tags": sorted(self._other_tags)}
+        mark = {
+            "owner": str(Owner.current()),
+            "reference": self.reference,
+            "tags": sorted(self.other_tags),
+            "image_id": image_id,
+        }
         draft = self._mark.with_suffix(".draft")
         draft.write_text(json.dumps(mark))
         draft.replace(self._mark)
@@ -66,7 +71,7 @@ class ImageArchive:
         if image is None:
             raise DeploymentError(f"image {self.reference} is not there after it was loaded from {self.path}")
         with engine_errors(f"tagging image {self.reference}"):
-            for tag in self._other_tags - set(image.tags):
+            for tag in self.other_tags - set(image.tags):
                 image.tag(*tag.rsplit(":", 1))
         self._mark.unlink(missing_ok=True)
 
@@ -78,17 +83,53 @@ def bring_back(client: Any) -> list[str]:
         try:
             mark = json.loads(path.read_text())
             owner, reference, tags = Owner.parse(mark["owner"]), mark["reference"], set(mark["tags"])
+            image_id = mark.get("image_id")  # marks of earlier versions have none
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if owner is not None and owner.alive:
             continue
         try:
-            ImageArchive(client, reference, path.with_name(ARCHIVE), tags).restore()
+            back = _bring_back_image(ImageArchive(client, reference, path.with_name(ARCHIVE), tags), image_id)
         except DeploymentError as error:
             lines.append(f"image {reference}, which a killed run left absent, could not be brought back: {error}")
         else:
-            lines.append(f"image {', '.join(sorted({reference, *tags}))}, which a killed run left absent, is back")
+            path.unlink(missing_ok=True)
+            if back:
+                lines.append(f"image {', '.join(sorted(back))}, which a killed run left absent, is back")
     return lines
+
+
+def _bring_back_image(archive: ImageArchive, image_id: str | None) -> set[str]:
+    """The tags that the image has got back: none where it was never removed.
+
+    Where another image has its reference by now, it keeps it, and the one that comes back gets its other tags alone.
+    """
+    client, reference, tags = archive.client, archive.reference, archive.other_tags
+    holder = find_image(client, reference)
+    if holder is None or image_id is None or holder.id == image_id:
+        lacking = {reference, *tags} - (set(holder.tags) if holder is not None else set())
+        archive.restore()
+        return lacking
+    image = find_image(client, image_id)
+    lacking = tags - (set(image.tags) if image is not None else set())
+    if lacking:
+        if image is None:
+            image = _load_beside(archive, holder, image_id)
+        with engine_errors(f"tagging image {image_id}"):
+            for tag in lacking:
+                image.tag(*tag.rsplit(":", 1))
+    return lacking
+
+
+def _load_beside(archive: ImageArchive, holder: Any, image_id: str) -> Any:
+    """Load the archive, which takes the reference with it, and give that back to its holder."""
+    with engine_errors(f"loading image {image_id} from {archive.path}"), archive.path.open("rb") as file:
+        archive.client.images.load(file)
+        holder.tag(*archive.reference.rsplit(":", 1))
+    image = find_image(archive.client, image_id)
+    if image is None:
+        raise DeploymentError(f"image {image_id} is not there after it was loaded from {archive.path}")
+    return image
 
 
 def archive_folder() -> Path:

@@ -191,8 +191,13 @@ class Image:
         self.labels = {"frostline.image": workload, "frostline.facts": "{}"}
         self.attrs = {"Size": 7, "RootFS": {"Layers": ["l"]}}
 
+    engine: "Engine | None" = None
+
     def tag(self, repository, tag):
-        self.tags.append(f"{repository}:{tag}")
+        name = f"{repository}:{tag}"
+        for image in self.engine.there if self.engine else []:
+            image.tags = [other for other in image.tags if other != name]
+        self.tags.append(name)
 
 
 class Engine:
@@ -206,6 +211,7 @@ class Engine:
     def get(self, reference):
         for image in self.there:
             if reference == image.id or reference in image.tags:
+                image.engine = self
                 return image
         raise docker.errors.ImageNotFound(reference)
 
@@ -213,7 +219,13 @@ class Engine:
         self.there.remove(self.get(reference))
 
     def load(self, file):
-        self.there = [Image(image.id, image.tags[:1]) for image in self.saved]
+        """What is loaded takes its tag from whoever has it, as in an engine."""
+        loaded = [Image(image.id, image.tags[:1]) for image in self.saved]
+        tags = {tag for image in loaded for tag in image.tags}
+        others = [image for image in self.there if image.id not in {new.id for new in loaded}]
+        for image in others:
+            image.tags = [tag for tag in image.tags if tag not in tags]
+        self.there = [*others, *loaded]
 
 
 def test_only_an_image_that_we_built_for_the_workload_becomes_an_anchor():
@@ -307,3 +319,47 @@ def test_an_image_that_a_killed_run_left_absent_comes_back_with_all_its_tags(tmp
     assert "frostline-anchor/filetype:aaaaaaaaaaaa" in told and told.endswith("is back")
     assert engine.get(IMAGE).tags == ["frostline/filetype:x", "frostline-anchor/filetype:aaaaaaaaaaaa"]
     assert bring_back(engine) == [] and not mark.exists()
+
+
+KEPT = "frostline-anchor/filetype:aaaaaaaaaaaa"
+
+
+@pytest.fixture
+def killed(tmp_path, monkeypatch):
+    """An engine, an archive whose owner was killed after its mark was written, and that mark."""
+    monkeypatch.setattr(archiving, "archive_folder", lambda: tmp_path)
+    place = tmp_path / "entry"
+    place.mkdir()
+    (place / "image.tar").touch()
+    engine = Engine(Image(IMAGE, ["frostline/filetype:x", KEPT]))
+    ImageArchive(engine, "frostline/filetype:x", place / "image.tar").forget()
+    mark = place / MARK
+    mark.write_text(mark.read_text().replace(str(Owner.current()), "1/0/another-boot"))
+    return engine, mark
+
+
+def test_an_image_that_was_never_removed_is_not_said_to_be_back(killed):
+    """Its run was killed between the mark and the removal."""
+    engine, mark = killed
+    engine.there = [Image(IMAGE, ["frostline/filetype:x", KEPT])]
+    assert bring_back(engine) == []
+    assert engine.get(IMAGE).tags == ["frostline/filetype:x", KEPT]
+    assert not mark.exists()
+
+
+def test_an_image_that_was_loaded_without_its_other_tags_gets_them_back(killed):
+    engine, mark = killed
+    engine.load(None)
+    assert bring_back(engine) == [f"image {KEPT}, which a killed run left absent, is back"]
+    assert engine.get(IMAGE).tags == ["frostline/filetype:x", KEPT]
+    assert not mark.exists()
+
+
+def test_another_image_that_took_the_reference_keeps_it_and_gets_no_anchors_tag(killed):
+    engine, mark = killed
+    engine.there = [Image(OTHER, ["frostline/filetype:x"])]
+    assert bring_back(engine) == [f"image {KEPT}, which a killed run left absent, is back"]
+    assert engine.get("frostline/filetype:x").id == OTHER
+    assert engine.get(OTHER).tags == ["frostline/filetype:x"]
+    assert engine.get(KEPT).id == IMAGE
+    assert not mark.exists()
