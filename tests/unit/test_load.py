@@ -387,7 +387,10 @@ def open_descriptors(process):
 
 @limits_of_others
 def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(server):
-    """The limit falls while requests hang: arrivals after that were never sent, and say so; what hung has timed out."""
+    """The limit falls while requests hang: arrivals after that were never sent, and say so; what hung has timed out.
+
+    The schedule pauses for 5 s, so that the first report, after which the limit falls, may come late.
+    """
     process = LoadProcess()
 
     def starve(ended):
@@ -396,8 +399,9 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
         resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (most, most))
 
     try:
-        plan = LoadPlan("", [("127.0.0.1", server.port, "/hang")], "", 2.0, timeout_s=2.5, prewarm=0)
-        sent = process.carry_out(plan, offsets(40, 20), bodies(1), starve)
+        plan = LoadPlan("", [("127.0.0.1", server.port, "/hang")], "", 7.0, timeout_s=2.5, prewarm=0)
+        schedule = array.array("d", [n / 20 + (5 if n >= 10 else 0) for n in range(40)])
+        sent = process.carry_out(plan, schedule, bodies(1), starve)
     finally:
         process.close()
     assert set(fates(sent)) == {"EXHAUSTED", "TIMED_OUT"}
@@ -407,7 +411,7 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
     assert {error for error, unsent in zip(sent.errors, never, strict=True) if unsent} == {
         "[Errno 24] Too many open files"
     }
-    order = LoadOrder("http://x/", "constant", 20, 2.0, 1, 1, None, 2.5)
+    order = LoadOrder("http://x/", "constant", 20, 7.0, 1, 1, None, 2.5)
     summary = summarise(sent, order, HostTimes.read())
     assert summary["shed"] == never.sum()
     assert any(problem.startswith(f"{never.sum()} arrivals were not sent") for problem in summary["problems"])
