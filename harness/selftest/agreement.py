@@ -1,7 +1,7 @@
 """Before the rows are judged, their judges must agree: what was commanded, what was logged, what the ledger says.
 
-Where the workload itself took longer than commanded, the machine was busy: that is no contradiction, but times of such
-a trial are no truth to measure by.
+Where the workload itself took longer than commanded, times of such a trial are no truth to measure by. That is no
+contradiction: the machine may have been busy. Whether it was, others must say (`examination`).
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ def _compare_commands(testimony: Testimony) -> Iterator[str]:
 
 
 def overruns(testimony: Testimony) -> Iterator[str]:
-    """Where the ledger shows that the workload took longer than commanded, which only a busy machine does to it."""
+    """Where the ledger shows that the workload took longer than commanded."""
     over_ms = list(_handlers_over_ms(testimony).values())
     if over_ms and float(np.median(over_ms)) > LEAST_MS:
         yield f"requests took {np.median(over_ms):.1f} ms longer than they were told to, by the median"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.record.nouns import Outcome
-from harness.selftest.check import Check, near, same
+from harness.selftest.check import Check, absent, near, same
 from harness.selftest.ledger import most_at_once
 from harness.selftest.testimony import Exam, Testimony
 
@@ -17,14 +17,22 @@ def crowd_of_function(exam: Exam) -> Iterator[Check]:
     (testimony,) = exam.testimonies
     throttled = testimony.record.scheduled - len(testimony.handled)
     yield same("sandboxes busy at once", exam.target, most_at_once(testimony.lives), exam.row(CROWD).max_sandboxes)
-    yield same("requests throttled", exam.target, throttled, testimony.record.counts[Outcome.THROTTLED])
+    yield same("requests throttled", exam.target, throttled, testimony.record.counts.get(Outcome.THROTTLED, 0))
     waits = testimony.rows["queue_ns"].dropna() / 1e6
-    yield near("queue delay of a function, median ms", exam.target, 0.0, float(waits.median()))
+    name = "queue delay of a function, median ms"
+    if waits.empty:
+        yield absent(name, exam.target, "no request has one")
+    else:
+        yield near(name, exam.target, 0.0, float(waits.median()))
 
 
 def crowd_of_service(exam: Exam) -> Iterator[Check]:
     """Requests that come together queue before one replica with one thread."""
     (testimony,) = exam.testimonies
+    if not testimony.ended or not set(range(testimony.record.scheduled)) <= testimony.ended:
+        why = f"{len(testimony.ended)} of {testimony.record.scheduled} requests were handled to their end"
+        yield absent("requests in flight and their queue delay", exam.target, why)
+        return
     row, replicas = exam.row(CROWD), len({life.unit for life in testimony.lives})
     yield same("replicas at once", exam.target, replicas, row.max_sandboxes)
     yield same("requests in flight at once", exam.target, implied_in_flight(testimony), row.max_in_flight)

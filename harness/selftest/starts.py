@@ -1,6 +1,5 @@
 """Start classes, the parts of a start and memory, beside their truth."""
 
-import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator
@@ -104,5 +103,7 @@ def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:
 def memory(exam: Exam) -> Iterator[Check]:
     """The peak of a unit's own memory: what was touched, and what the bare workload has."""
     base, peak = exam.row(BARE).memory_own_peak_mb, exam.row(TIMED).memory_own_peak_mb
-    truth = exam.settings(TIMED).memory_mb + (math.nan if base is None else base)
-    yield near("own memory peak, MB", exam.target, truth, peak, LEAST_MEMORY_MB)
+    if base is None:
+        yield absent("own memory peak, MB", exam.target, "the bare workload's is not known")
+        return
+    yield near("own memory peak, MB", exam.target, exam.settings(TIMED).memory_mb + base, peak, LEAST_MEMORY_MB)

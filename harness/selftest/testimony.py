@@ -81,6 +81,8 @@ class Exam:
     run: RunFolder
     testimonies: list[Testimony]
     summary: Summary
+    others_share: float = 0.0
+    """Of the machine's CPU time meanwhile: what processes used that are neither ours nor the engine's."""
 
     def row(self, workload: str) -> Row:
         """The summary's row of one label."""
@@ -99,7 +101,9 @@ def read_testimonies(
     testimonies = []
     for record in latest_attempts(run.trials()):
         place = witness / f"{record.trial}.{record.attempt}"
-        events = [json.loads(line) for line in (place / EVENTS).read_text().splitlines()]
+        log = place / EVENTS
+        # A trial in which nothing was sent has no log.
+        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
         rows = run.requests(record).to_pandas()
         testimonies.append(Testimony(record, trials[record.trial], rows, read_ledger(place), events, engine))
     return testimonies

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from harness.analysis.compare import compare_within
 from harness.analysis.ratio import Verdict
 from harness.record.folder import latest_attempts
-from harness.selftest.check import Check
+from harness.selftest.check import Check, absent
 from harness.selftest.testimony import Exam
 
 ONE, OTHER, PLANTED = "one", "other", "planted"
@@ -24,6 +24,9 @@ def verdicts(exam: Exam) -> Iterator[Check]:
     words = strange_words or ", ".join(sorted({str(row.verdict) for row in compared})) or "no verdict"
     yield Check("itself beside itself", exam.target, "neither FASTER nor SLOWER", words, bool(compared and not strange))
     planted = compare_within(exam.run, records, (ONE, PLANTED), "workloads").rows
-    row = next(row for row in planted if row.field == JUDGED)
+    row = next((row for row in planted if row.field == JUDGED), None)
+    if row is None:
+        yield absent("itself with 20 % planted", exam.target, f"{JUDGED} was not compared")
+        return
     slower = row.verdict is Verdict.SLOWER
     yield Check("itself with 20 % planted", exam.target, str(Verdict.SLOWER), str(row.verdict), slower)
