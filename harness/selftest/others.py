@@ -1,12 +1,14 @@
 """How much of the machine others used meanwhile: the witness without whom nobody says that the machine was busy."""
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psutil
 
+from harness.clock import now_ns
+
+NS_PER_S = 1_000_000_000
 ENGINES = ("dockerd", "containerd")
 """What runs below them are our units, or work for us."""
 KERNEL_PID = 2
@@ -33,11 +35,11 @@ class Others:
     """Looks at all processes when it is made; `share` looks again."""
 
     def __init__(self) -> None:
-        self._begun, self._earlier = time.monotonic(), _look()
+        self._begun, self._earlier = now_ns() / NS_PER_S, _look()
 
     def share(self) -> float:
         """Share of the machine's CPU time since then that processes used which are neither ours nor the engine's."""
-        seconds = time.monotonic() - self._begun
+        seconds = now_ns() / NS_PER_S - self._begun
         return foreign_cpu_s(self._earlier, _look(), os.getpid()) / (seconds * (os.cpu_count() or 1))
 
 
