@@ -36,7 +36,7 @@ bench: install
 
 test: install-dev
 	$(BIN)/python -m pytest --ignore=tests/e2e -n logical
-	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) + 1)) --dist loadfile # they wait more than they work
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder # they wait more than they work
 	$(BIN)/python -m pytest tests/e2e -m alone
 
 check: install-dev

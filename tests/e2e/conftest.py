@@ -19,11 +19,16 @@ HERE = Path(__file__).parent
 PACKAGED = ("echo", "filetype", "embed-onnx", "known-truth")
 
 
+LONGEST = ("test_selftest.py", "test_durability.py", "test_abrupt_ends.py")
+"""These begin first, so that no worker has one of them left when the others are done."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What these tests hold open goes with them; what they test runs in processes of its own."""
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

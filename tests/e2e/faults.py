@@ -47,3 +47,21 @@ def only(path: Path, pattern: str) -> Path:
     """The one file of this form."""
     (found,) = path.glob(pattern)
     return found
+
+
+def tiny(bench: Bench, **fields: object) -> Path:
+    usual = {
+        "workloads": truth(handler_ms=2),
+        "targets": list(PROCESS),
+        "profiles": [{"constant": {"rate": 10, "seconds": 0.6}}],
+    }
+    return bench.experiment(**{**usual, **fields})
+
+
+def resumed(bench: Bench, **environment: str):
+    return bench.run("run", "--resume", "latest", "--results", bench.results, **environment)
+
+
+def sends(bench: Bench) -> bool:
+    """Whether a load process has its plan."""
+    return any(path.name == "plan.json" for path in bench.temporary.glob("frostline-load-*/*/*"))

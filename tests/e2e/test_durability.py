@@ -1,10 +1,7 @@
-"""Whatever happens to the disk, the process or the engine: what was saved stays, and the resumed run is whole."""
+"""Whatever happens to the disk or the engine: what was saved stays, and the resumed run is whole."""
 
 import os
-import random
-import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,69 +9,14 @@ from pathlib import Path
 import pytest
 
 from harness.analysis.table import summarise
-from tests.e2e.bench import Bench, Started, assert_done, until
-from tests.e2e.faults import DOCKER, PROCESS, assert_whole, only, truth
+from tests.e2e.bench import assert_done, until
+from tests.e2e.faults import DOCKER, assert_whole, only, resumed, sends, tiny
 from tests.e2e.private_engine import PrivateEngine
 
 DISRUPTIVE = pytest.mark.skipif(
     os.environ.get("FROSTLINE_DISRUPTIVE") != "1" or os.geteuid() != 0,
     reason="mounts disks and starts engines of its own: run as root with FROSTLINE_DISRUPTIVE=1",
 )
-KILLS = 12
-
-
-def tiny(bench: Bench, **fields: object) -> Path:
-    usual = {
-        "workloads": truth(handler_ms=2),
-        "targets": list(PROCESS),
-        "profiles": [{"constant": {"rate": 10, "seconds": 0.6}}],
-    }
-    return bench.experiment(**{**usual, **fields})
-
-
-def resumed(bench: Bench, **environment: str):
-    return bench.run("run", "--resume", "latest", "--results", bench.results, **environment)
-
-
-def test_kill_9_wherever_a_run_is_loses_no_saved_trial(bench):
-    """Every resumption is killed as well: packaging, deploying, sending or saving, and a random moment later.
-
-    Slow, for the command line starts anew twelve times.
-    """
-    chance = random.Random(20)
-    experiment = tiny(bench, rounds=6, cold_starts=1)
-    started = bench.start("run", experiment, "--results", bench.results)
-    until(lambda: "Run " in started.said, "the run has begun")
-    saved: list[object] = []
-    for number in range(KILLS):
-        _reach(STAGES[number % len(STAGES)], bench, started, len(saved))
-        time.sleep(chance.uniform(0, 0.3))
-        started.signal(signal.SIGKILL)
-        assert started.finish().code == -signal.SIGKILL, "its trials were done: lengthen it"
-        until(lambda: not list(bench.processes()), "what it had started ends by itself")
-        now = bench.folders()[-1].trials()
-        assert now[: len(saved)] == saved, "no line that was there is gone or changed"
-        saved = list(now)
-        assert bench.folders()[-1].manifest.finished_at is None
-        started = bench.start("run", "--resume", "latest", "--results", bench.results)
-    assert len(saved) >= KILLS // len(STAGES), "each life that was killed after saving had saved"
-    folder = assert_done(bench, started.finish())
-    assert folder.trials()[: len(saved)] == saved and len(bench.folders()) == 1
-    assert_whole(bench, folder)
-
-
-STAGES = ("starting", "deploying", "sending", "saved")
-
-
-def _reach(stage: str, bench: Bench, started: Started, saved: int) -> None:
-    """Wait for what the run does, not for a time: on a slow machine all of it comes later."""
-    reached = {
-        "starting": lambda: True,
-        "deploying": lambda: any(True for _ in bench.processes()),
-        "sending": lambda: _sends(bench),
-        "saved": lambda: len(bench.folders()[-1].trials()) > saved,
-    }
-    until(lambda: reached[stage]() or started.process.poll() is not None, f"the run is {stage}")
 
 
 def test_damaged_files_are_noticed_named_and_measured_again(bench):
@@ -160,7 +102,7 @@ def test_an_engine_that_is_restarted_in_mid_run_costs_one_attempt(bench, package
         environment = {"DOCKER_HOST": private.host}
         fields = {"targets": list(DOCKER), "profiles": [{"constant": {"rate": 5, "seconds": 5}}], "attempts": 3}
         started = bench.start("run", tiny(bench, **fields), "--results", bench.results, **environment)
-        until(lambda: private.running() and _sends(bench), "a container answers requests")
+        until(lambda: private.running() and sends(bench), "a container answers requests")
         private.restart()
         finished = started.finish()
         folder = bench.folders()[-1]
@@ -174,7 +116,3 @@ def test_an_engine_that_is_restarted_in_mid_run_costs_one_attempt(bench, package
         assert finished.code == 0, finished.err
         assert summarise(folder).rows
         assert private.containers() == [] and bench.leftovers() == []
-
-
-def _sends(bench: Bench) -> bool:
-    return any(path.name == "plan.json" for path in bench.temporary.glob("frostline-load-*/*/*"))
