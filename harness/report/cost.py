@@ -22,6 +22,8 @@ from harness.report.export import bullets, escape, no_formula, table_text
 from harness.report.formats import TableFormat
 
 MILLION = 1e6
+KEY = ("run", "workload", "target", "profile", "case")
+"""Of a side, in every line of the CSV; the case as JSON."""
 
 
 def write_cost(
@@ -125,15 +127,19 @@ def as_json(costing: Costing) -> str:
 
 
 def as_csv(costing: Costing) -> str:
-    """The bills line by line, in FOCUS's columns: PricingQuantity x ListUnitPrice = ListCost."""
+    """The bills line by line, in FOCUS's columns: PricingQuantity x ListUnitPrice = ListCost. Only lines whose `billed`
+    is true are the provider's; the others are what the experiment states."""
     stream = io.StringIO()
     names = list(CostLine.__dataclass_fields__)
-    writer = csv.DictWriter(stream, ["run", "workload", "target", "profile", *names], lineterminator="\n")
+    writer = csv.DictWriter(stream, [*KEY, "billed", *names], lineterminator="\n")
     writer.writeheader()
     for side in costing.sides:
-        own = {"run": costing.run, "workload": side.workload, "target": side.target, "profile": side.profile}
+        case = json.dumps(side.case, sort_keys=True)
+        own = dict(zip(KEY, (costing.run, side.workload, side.target, side.profile, case), strict=True))
         for line in side.lines:
-            writer.writerow({name: no_formula(str(x)) for name, x in (own | line.to_json()).items()})
+            billed = "true" if line.term in BILLED else "false"
+            row = own | {"billed": billed} | line.to_json()
+            writer.writerow({name: no_formula(str(x)) for name, x in row.items()})
     return stream.getvalue().rstrip("\n")
 
 

@@ -1,5 +1,6 @@
 """Cost against cases worked out by hand: each figure in an assertion was computed on paper from the price book."""
 
+import csv
 import json
 from decimal import Decimal
 
@@ -341,6 +342,20 @@ def test_what_is_stated_stands_beside_the_cost_and_never_in_it(tmp_path):
     assert (one.rate, one.function_usd_per_month) == (other.rate, other.function_usd_per_month)
     assert one.rate_with_stated is None and other.rate_with_stated is not None
     assert "with what you stated:" in other.words
+
+
+def test_whoever_adds_up_the_billed_lines_of_the_csv_gets_the_cost(tmp_path):
+    run = priced_run(tmp_path, stakes=STAKES)
+    run.manifest.capacities = {}
+    costing = costing_of(run, summarise(run))
+    rows = list(csv.DictReader(as_csv(costing).splitlines()))
+    for side in costing.sides:
+        key = (side.target, side.profile, side.case)
+        own = [row for row in rows if (row["target"], row["profile"], json.loads(row["case"])) == key]
+        billed = sum(Decimal(row["ListCost"]) for row in own if row["billed"] == "true")
+        assert float(billed) == pytest.approx(side.per_month_usd.value)
+        stated = {row["term"] for row in own if row["billed"] == "false"}
+        assert stated == {"scaling penalty", "engineering"}
 
 
 def test_nothing_unstated_is_called_stated(run):
