@@ -108,6 +108,8 @@ def edited_lines(review: ReviewFile, before: ReviewFile | None, runs: Runs) -> I
         previous=record.previous,
         before=before.record if before else None,
         anchor=record.anchor,
+        # A review that names no pair has one only, or was written before recommendations named it.
+        name_pairs=any(advice.service or advice.function for advice in record.recommendations),
         # A review that names no service has one only, or was written before triggers named it.
         name_services=any(trigger.service is not None for trigger in record.triggers),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from harness import __version__
 from harness.clock import Quarter, moment_of
+from harness.decision.decision import Scorecard
 from harness.errors import MissingError, RecordError, UsageError
 from harness.files.problems import quote
 from harness.files.whole import NAME, replacing
@@ -35,6 +36,8 @@ class Occasion:
     before: ReviewRecord | None = None
     """The record of `previous`."""
     anchor: str | None = None
+    name_pairs: bool = True
+    """Whether several recommendations for one workload say their pair. False for a review from before they did."""
     name_services: bool = True
     """Whether triggers name one of several services. False to derive a review that was written before they did."""
 
@@ -75,7 +78,7 @@ def derive(runs: Runs, run_id: str, occasion: Occasion) -> tuple[ReviewRecord, s
 def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
     """The front matter, with every figure that the page may show."""
     manifest, figures = run.manifest, figures_of(run)
-    advice = [WorkloadAdvice(workload=c.workload, recommendation=c.recommendation) for c in run.decision.cards]
+    advice = advice_of(run.decision.cards, name_pairs=occasion.name_pairs)
     primary = primary_of(advice)
     return ReviewRecord(
         schema=REVIEW_SCHEMA,
@@ -98,6 +101,21 @@ def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
         runs=cited_runs(runs, manifest.run, occasion),
         evidence=figures,
     )
+
+
+def advice_of(cards: list[Scorecard], *, name_pairs: bool) -> list[WorkloadAdvice]:
+    """One entry per card; several of one workload say which service and function they are of."""
+    workloads = [card.workload for card in cards]
+    ambiguous = {name for name in workloads if name_pairs and workloads.count(name) > 1}
+    return [
+        WorkloadAdvice(
+            workload=card.workload,
+            recommendation=card.recommendation,
+            service=card.service if card.workload in ambiguous else None,
+            function=card.function if card.workload in ambiguous else None,
+        )
+        for card in cards
+    ]
 
 
 def primary_of(advice: list[WorkloadAdvice]) -> Primary:

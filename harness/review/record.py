@@ -62,10 +62,12 @@ class Trigger(Strict):
 
 
 class WorkloadAdvice(Strict):
-    """What the scorecard of one workload says."""
+    """What a scorecard says. Which service and function it is of is written where a workload has several cards."""
 
     workload: Text
     recommendation: Recommendation
+    service: Text | None = Field(None, exclude_if=lambda name: name is None)
+    function: Text | None = Field(None, exclude_if=lambda name: name is None)
 
 
 class CitedRun(Strict):

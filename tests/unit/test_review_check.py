@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 import harness.review.check
 from harness.commands.app import app
+from harness.decision.decision import Scorecard
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.review.check import check_reviews
@@ -115,6 +116,31 @@ def test_a_review_whose_trigger_names_no_service_still_holds(two_services, check
     code, said = check()
     assert code == 0, said
     assert "ok: every number is what the run gives" in said
+
+
+def test_two_recommendations_for_one_workload_say_their_pairs(tmp_path, stated, check, monkeypatch):
+    cards = [
+        Scorecard("echo", [], advice, ["it is cheap"], [], "docker-service", function)
+        for function, advice in (("docker-lambda", "serverless"), ("process-lambda", "container"))
+    ]
+    decide = stated.decide
+    monkeypatch.setattr(stated, "decide", lambda run: replace(decide(run), cards=cards))
+    measured(tmp_path, month="11", rounds=2)
+    review = decided(stated.write(tmp_path)[0])
+    said = read_front_matter(review.read_text()).recommendations
+    assert [(each.service, each.function, each.recommendation) for each in said] == [
+        ("docker-service", "docker-lambda", "serverless"),
+        ("docker-service", "process-lambda", "container"),
+    ]
+    assert check()[0] == 0
+    # A review from before they did is read and verified as it was written.
+    older = re.sub(r', "service": "docker-service", "function": "[a-z]+-lambda"', "", review.read_text())
+    assert older != review.read_text()
+    review.write_text(older)
+    code, words = check()
+    assert code == 0, words
+    cards.pop()
+    assert "edited by hand" in check()[1]
 
 
 @pytest.mark.parametrize(
