@@ -1,12 +1,16 @@
 """What is asked of a search for capacity, and whether it can be done as asked."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import targets
 from harness.analysis.stats import need_over_trials
 from harness.errors import UsageError
+from harness.experiment.pieces import FunctionChoice, SizingChoice, WorkloadChoice
+from harness.experiment.question import Experiment, read_experiment
 from harness.files.problems import quote
 from targets.contract import Kind
 
@@ -29,6 +33,11 @@ class CapacityOrder:
     seed: int
     model_dir: Path | None = None
     """The user's own model."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """The workload's own."""
+    sizing: SizingChoice = field(default_factory=SizingChoice)
+    function: FunctionChoice = field(default_factory=FunctionChoice)
+    """But for its concurrency limit, which is the search's own."""
 
     @property
     def needed(self) -> int:
@@ -53,6 +62,39 @@ class CapacityOrder:
     def objective(self) -> str:
         """In words."""
         return f"p{self.percentile:g} <= {self.latency_ms:g} ms"
+
+
+def like_experiment(order: CapacityOrder, name: str) -> CapacityOrder:
+    """The same search with an experiment's workload, model, settings, sizes and function, so that its runs keep it.
+
+    UsageError with every problem.
+    """
+    if order.model_dir is not None:
+        raise UsageError(["--like and --model-dir: give one of them, for an experiment names its own model"])
+    experiment = read_experiment(name)
+    workload, problems = _workload_of(experiment, order.workload)
+    known = [*experiment.targets, *experiment.without_engine]
+    problems += [f"--like: {experiment.name}: {line}" for line in _unknown("TARGET", order.target, known)]
+    if problems or workload is None:
+        raise UsageError(problems)
+    return replace(
+        order,
+        workload=workload.name,
+        model_dir=workload.model_dir,
+        settings=workload.settings,
+        sizing=experiment.sizing,
+        function=experiment.function,
+    )
+
+
+def _workload_of(experiment: Experiment, name: str) -> tuple[WorkloadChoice | None, list[str]]:
+    """The one of this label, or the only one of this name; otherwise the problem."""
+    choices = experiment.workloads
+    fitting = [choice for choice in choices if choice.key == name] or [each for each in choices if each.name == name]
+    if len(fitting) == 1:
+        return fitting[0], []
+    keys = [choice.key for choice in choices]
+    return None, [f"--like: {experiment.name}: WORKLOAD: {quote(name)} is not one of: {', '.join(keys)}"]
 
 
 def check(order: CapacityOrder) -> None:

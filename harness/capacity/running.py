@@ -9,12 +9,11 @@ from rich.console import Console
 
 import targets
 from harness.capacity.answer import HEAD, answer, cut_off, heading, plain, sentence, step_line
-from harness.capacity.order import CapacityOrder, check
+from harness.capacity.order import CapacityOrder, check, like_experiment
 from harness.capacity.search import Search, search
 from harness.capacity.steps import Steps
 from harness.clock import utc_now
 from harness.errors import FrostlineError, MissingError
-from harness.experiment.pieces import SizingChoice
 from harness.experiment.plan import Trial
 from harness.files.whole import replacing
 from harness.interruption import interruptible
@@ -24,7 +23,7 @@ from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step,
 from harness.record.nouns import TrialRecord
 from harness.report.formats import ProgressFormat
 
-__all__ = ["CapacityOrder", "measure_capacity"]
+__all__ = ["CapacityOrder", "like_experiment", "measure_capacity"]
 
 
 def measure_capacity(
@@ -82,7 +81,7 @@ def _now() -> str:
 def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_at: str) -> Capacity:
     manifest = steps.manifest
     assert manifest is not None
-    target, size = targets.target(order.target), SizingChoice().of(order.kind)
+    target, size = targets.target(order.target), order.sizing.of(order.kind)
     subject = subject_of(manifest, order.workload, order.target, size.memory_mb, size.cpus)
     return Capacity.model_validate(
         {

@@ -52,7 +52,7 @@ class Steps:
         self.met_start = 0
         """Judged requests that met a start all the same."""
         self._folder, self._watcher, self._tell = folder, watcher, tell
-        self._settings = dict(settings or {})
+        self._settings = {**order.settings, **(settings or {})}
 
     def guess(self) -> float:
         """Where the ramp first breaks the objective, in requests per second. It is a hint and counts for nothing else.
@@ -138,7 +138,8 @@ class Steps:
                 "rounds": rounds,
                 "attempts": ATTEMPTS if profile == "steady" else 1,
                 "seed": seed,
-                "function": {"concurrency_limit": order.concurrency_limit},
+                "sizing": order.sizing.model_dump(),
+                "function": {**order.function.model_dump(), "concurrency_limit": order.concurrency_limit},
                 "load": {"timeout_s": patience_s(order)},
                 "objective": {"percentile": order.percentile, "latency_ms": order.latency_ms},
             },

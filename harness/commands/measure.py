@@ -42,15 +42,20 @@ def capacity(
     concurrency_limit: Annotated[int, typer.Option(help="sandboxes of a function")] = 2,
     seed: int = 1,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
+    like: Annotated[
+        str | None, typer.Option(help="an experiment whose workload, model, settings and sizes are searched for")
+    ] = None,
     format: AsProgress = "text",
     results: Results = RESULTS,
 ) -> None:
     """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
-    from harness.capacity.running import CapacityOrder, measure_capacity
+    from harness.capacity.running import CapacityOrder, like_experiment, measure_capacity
 
     order = CapacityOrder(
         workload, target, latency_ms, percentile, most_rate, step_s, repeats, concurrency_limit, seed, model_dir
     )
+    if like is not None:
+        order = like_experiment(order, like)
     raise typer.Exit(measure_capacity(order, format, results, console()))
 
 

@@ -17,7 +17,9 @@ from harness.record.stated import SECONDS_PER_MONTH
 Curve = Callable[[float], float]
 """Cost of a month at a mean rate, requests per second."""
 LEAST_RPS, MOST_RPS, POINTS = 0.001, 1000.0, 181
-UNMEASURED = "where it lies is not known: it needs a measured capacity (`frostline capacity`)"
+UNMEASURED = (
+    "where it lies is not known: it needs a capacity with an upper end (`frostline capacity --like EXPERIMENT`)"
+)
 METHOD = "crossing of the cost curves; ends by those of the measured intervals"
 
 

@@ -47,15 +47,19 @@ def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | Non
             return Carried(rate, True, basis)
         if rate.low is not None:
             bound = Estimate(rate.low, n=rate.n, why="the search for its capacity was ended by its highest rate")
-            return Carried(bound, False, f"measured: a replica carries at least {rate.low:.3g} requests per second")
+            basis = f"measured: a replica carries at least {rate.low:.3g} requests per second"
+            return Carried(bound, False, f"{basis} ({kept.file}; a higher --most-rate would find the end)")
     least = least_carried(row, objective)
     if least is None:
-        why = "the run does not show that a replica meets the objective: find out with `frostline capacity`"
+        why = (
+            "the run does not show that a replica meets the objective: find out with "
+            "`frostline capacity --like EXPERIMENT`"
+        )
         return Carried(Estimate(None, why=why), False, why)
     why = "the run keeps no measured capacity" if kept is None else "its measured capacity has no lower end"
     basis = (
         f"{why}: a replica is taken to carry {least:.3g} requests per second, the run's own rate, and may carry more; "
-        "find out with `frostline capacity`"
+        "find out with `frostline capacity --like EXPERIMENT`"
     )
     return Carried(Estimate(least, n=row.rounds, why=why), False, basis)
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from harness.capacity import steps as carried_out
 from harness.capacity.answer import answer
 from harness.capacity.judging import Arrivals, first_break_s, warm_up_s
-from harness.capacity.running import CapacityOrder, measure_capacity
+from harness.capacity.running import CapacityOrder, like_experiment, measure_capacity
 from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, search
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
 from harness.record.capacity import (
@@ -337,6 +337,36 @@ def test_every_problem_is_told_at_once_and_nothing_starts(monkeypatch, tmp_path)
 def test_a_step_too_short_for_its_percentile_is_refused_with_the_length_it_needs(monkeypatch, tmp_path):
     with pytest.raises(UsageError, match=r"p99\.9 needs 1000 requests, at most 100 a second: give at least 10"):
         measured(monkeypatch, tmp_path, None, percentile=99.9, most_rate=100.0, step_s=6.0)
+
+
+LIKE = """name: mine
+question: What does one replica carry?
+workloads: [{name: echo, label: own}, filetype]
+targets: [process-service]
+cold_starts: 1
+sizing: {service_memory_mb: 1024, service_cpus: 0.5}
+function: {timeout_s: 30}
+"""
+
+
+def test_a_search_like_an_experiment_has_its_settings_and_sizes(monkeypatch, tmp_path):
+    (tmp_path / "mine.yaml").write_text(LIKE)
+    searched = like_experiment(order(workload="own"), str(tmp_path / "mine.yaml"))
+    assert (searched.workload, searched.function.timeout_s) == ("echo", 30)
+    monkeypatch.setattr(carried_out, "start_run", SimulatedQueue(20))
+    measure_capacity(searched, "text", tmp_path, Console(quiet=True))
+    [record] = found_in(tmp_path / "capacity")
+    assert (record.workload, record.sizing.memory_mb, record.sizing.cpus) == ("echo", 1024, 0.5)
+
+
+def test_a_search_like_an_experiment_without_this_workload_or_target_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(LIKE)
+    with pytest.raises(UsageError) as refused:
+        like_experiment(order(workload="embed-onnx", target="docker-service"), str(path))
+    assert [line.split(": ")[2] for line in refused.value.problems] == ["WORKLOAD", "TARGET"]
+    with pytest.raises(UsageError, match="--like and --model-dir: give one of them"):
+        like_experiment(order(model_dir=tmp_path), str(path))
 
 
 # the file and the run that it belongs to
