@@ -147,7 +147,7 @@ def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
     counts = tally(rows.outcomes, Outcome)
     for outcome in Outcome:
         if counts.get(outcome, 0) != record.counts.get(outcome, 0):
-            both = f"{record.counts.get(outcome, 0)} counted, but {counts.get(outcome, 0)} rows"
+            both = f"{record.counts.get(outcome, 0)} plural, but {counts.get(outcome, 0)} rows"
             problems.append(f"conservation: {outcome}: {both}")
     in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
     if broken := int(np.sum(rows.good & ~in_order)):

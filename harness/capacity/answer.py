@@ -6,8 +6,8 @@ from harness.capacity.order import CapacityOrder
 from harness.capacity.search import Search
 from harness.files.text import harmless
 from harness.record.capacity import Capacity, Rate, Step
-from harness.record.estimate import rounded
-from harness.record.figures import MISSING, counted, fixed, milliseconds
+from harness.record.estimate import round_digits
+from harness.record.figures import MISSING, fixed, milliseconds, plural
 
 METHOD = (
     "bisection by the majority of repeated steps: value is the middle of the last bracket, low the highest rate up to "
@@ -55,7 +55,7 @@ def plain_rate(rate: float) -> str:
 
 def short(rate: float | None) -> float | None:
     """As it is stored."""
-    return None if rate is None else rounded(rate)
+    return None if rate is None else round_digits(rate)
 
 
 def plain(console: Console, line: str) -> None:
@@ -67,7 +67,7 @@ def heading(order: CapacityOrder) -> str:
     """Before anything starts."""
     unit = "one replica"
     if order.kind == "function":
-        unit = f"at most {counted(order.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
+        unit = f"at most {plural(order.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
     return (
         f"capacity of {order.target} for {order.workload}, {unit}, {order.objective}: "
         f"from {plain_rate(order.lowest_rate)} to {plain_rate(order.most_rate)} requests per second"
@@ -90,11 +90,11 @@ def sentence(record: Capacity) -> str:
     goal = f"p{record.objective.percentile:g} <= {record.objective.latency_ms:g} ms"
     unit, size = f"one replica of {record.target}", f"{record.sizing.memory_mb} MB and {record.sizing.cpus:g} vCPU"
     if record.concurrency_limit is not None:
-        unit = f"{record.target} with {counted(record.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
+        unit = f"{record.target} with {plural(record.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
         size += " each" if record.concurrency_limit > 1 else ""
     size = size if record.isolated else "not held to any size"
     size = f"emulated, {size}" if record.emulated else size
-    rate, steps = record.rate, counted(record.rate.n, "step")
+    rate, steps = record.rate, plural(record.rate.n, "step")
     if rate.value is None:
         told = f"{unit} ({size}) under {record.workload}, {goal}: {rate.why} (n = {steps})."
         return told[0].upper() + told[1:]

@@ -19,7 +19,7 @@ from harness.measure.fitting import fit_to_machine
 from harness.measure.run import start_run
 from harness.measure.walk import Watcher
 from harness.record.capacity import Step
-from harness.record.estimate import rounded
+from harness.record.estimate import round_digits
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import Manifest, TrialRecord, package_identity
 
@@ -100,7 +100,7 @@ class Steps:
             attempt=record.attempt,
             seed=trial.arrival_seed,
             requests=n,
-            percentile_ms=None if reached is None else rounded(reached),
+            percentile_ms=None if reached is None else round_digits(reached),
             held=reached is not None and reached <= self.order.latency_ms,
             valid=not problems,
             problem=problems[0][:2000] if problems else None,

@@ -135,10 +135,10 @@ class Side:
             terms=terms_of(bought, self.use, self.carried.basis, lines),
             lines=lines,
             per_month_usd=month,
-            per_1k_usd=month.scaled(1000 / self.good),
+            per_1k_usd=month.scale(1000 / self.good),
             notes=[*notes_of(bought, self.trials), *self.if_warm()],
             per_month_with_stated_usd=whole,
-            per_1k_with_stated_usd=whole.scaled(1000 / self.good) if whole else None,
+            per_1k_with_stated_usd=whole.scale(1000 / self.good) if whole else None,
             case=self.row.case,
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.cost.bill import Bought
 from harness.cost.nouns import BILLED, STATED, CostLine, Term, TermName
 from harness.cost.usage import TrialUse, Use
-from harness.record.figures import counted, figure
+from harness.record.figures import figure, plural
 from harness.record.nouns import Case
 from harness.record.stated import DEFAULT_PEAK, Economics
 
@@ -93,9 +93,9 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
     if not bought.way.replicated:
         assumed, unknown = (sum(getattr(trial, name) for trial in trials) for name in ("assumed", "uninitialised"))
         if assumed:
-            yield f"{counted(assumed, 'request')} without a handler time: billed from sent to done, which is more"
+            yield f"{plural(assumed, 'request')} without a handler time: billed from sent to done, which is more"
         if unknown:
-            yield f"{counted(unknown, 'start')} of unknown parts: their initialisation is not in the cost"
+            yield f"{plural(unknown, 'start')} of unknown parts: their initialisation is not in the cost"
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
 

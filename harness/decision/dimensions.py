@@ -9,7 +9,7 @@ from harness.analysis.summary import Row
 from harness.cost.usage import INIT_PHASES
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
-from harness.record.figures import counted, figure
+from harness.record.figures import figure, plural
 
 Pull = Literal["serverless", "container", "neither"]
 LOW, HIGH = 2, 4
@@ -116,7 +116,7 @@ def busyness(pair: Pair) -> Dimension:
     if not busy:
         return Dimension(name, None, "missing", "neither", "how many replicas the traffic needs is not known")
     share, side = max(busy, key=lambda entry: entry[0])
-    paid = counted(side.replicas or 0, "replica")
+    paid = plural(side.replicas or 0, "replica")
     reason = f"{figure(100 * share)} % of the time of {paid} under {side.profile} traffic"
     return scored_dimension(name, step(BUSY, share), "measured", reason, high="container")
 

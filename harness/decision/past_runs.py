@@ -13,7 +13,7 @@ from harness.files.problems import quote
 from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 from harness.record.nouns import KERNEL, MACHINE, Manifest
-from harness.record.shelf import stored_runs
+from harness.record.shelf import list_runs
 
 NEW_DEFINITION = "definition changed"
 NEW_MACHINE = "different machine"
@@ -49,7 +49,7 @@ class PastRuns:
 
 def read_past_runs(results: Path, experiment: str) -> PastRuns:
     """Read all stored runs of an experiment. UsageError, with the experiments there are, where it has no run."""
-    folders, unread = stored_runs(results)
+    folders, unread = list_runs(results)
     notices = [f"left out: {text}" for text in unread]
     names = {experiment_name(folder.manifest) for folder in folders}
     if experiment not in names:

@@ -13,7 +13,7 @@ HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 def strict_json(text: bytes) -> Any:
     """The value. ValueError for anything but UTF-8, NaN, infinities, more than 64 bits, and deep nesting."""
     try:
-        value = json.loads(text.decode(), parse_int=whole, parse_float=finite, parse_constant=refused)
+        value = json.loads(text.decode(), parse_int=whole, parse_float=finite, parse_constant=refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if is_deep(value):
@@ -38,7 +38,7 @@ def finite(digits: str) -> float:
     return value
 
 
-def refused(name: str) -> Any:
+def refuse(name: str) -> Any:
     """ValueError for NaN, Infinity and -Infinity, which are no JSON."""
     raise ValueError(f"{name} is no number")
 

@@ -59,14 +59,14 @@ SAMPLES: pa.Schema = pa.schema(
 """One row per living unit and moment: samples/<trial>.<attempt>.parquet."""
 
 
-def upgraded(table: pa.Table, wanted: Sequence[str]) -> pa.Table:
+def upgrade(table: pa.Table, wanted: Sequence[str]) -> pa.Table:
     """A table of an older list of phases, with the parts that it did not know left empty."""
     for name in (name for name in NEWER if name in wanted and name not in table.column_names):
         table = table.append_column(REQUESTS.field(name), pa.nulls(table.num_rows, pa.int64()))
     return table
 
 
-def fitted(table: pa.Table, schema: pa.Schema, place: str = "table") -> pa.Table:
+def fit_schema(table: pa.Table, schema: pa.Schema, place: str = "table") -> pa.Table:
     """`table` with exactly the columns and types of `schema`; RecordError names all that do not fit."""
     missing = [name for name in schema.names if name not in table.column_names]
     extra = [name for name in table.column_names if name not in schema.names]

@@ -18,7 +18,7 @@ class Estimate:
     method: str = ""
     warnings: tuple[str, ...] = ()
 
-    def scaled(self, factor: float) -> "Estimate":
+    def scale(self, factor: float) -> "Estimate":
         """The same estimate in another unit."""
         value, low, high = (None if x is None else x * factor for x in (self.value, self.low, self.high))
         return Estimate(value, low, high, self.n, self.need, self.why, self.method, self.warnings)
@@ -28,7 +28,7 @@ class Estimate:
         return {name: plain(getattr(self, name)) for name in ("value", "low", "high", "n", "need", "why")}
 
 
-def rounded(value: float, digits: int = 6) -> float | None:
+def round_digits(value: float, digits: int = 6) -> float | None:
     """To significant digits; what is not finite has no place in JSON and becomes None."""
     return float(f"{value:.{digits}g}") if math.isfinite(value) else None
 
@@ -44,5 +44,5 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float):
-        return rounded(value)
+        return round_digits(value)
     return value

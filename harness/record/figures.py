@@ -71,7 +71,7 @@ def places_of_end(end: float, places: int) -> int:
 
 def percent(estimate: Estimate) -> Cell:
     """A share in percent."""
-    return cell(estimate.scaled(100))
+    return cell(estimate.scale(100))
 
 
 def percent_of(share: float | None) -> Cell:
@@ -84,6 +84,6 @@ def count(n: int | None) -> Cell:
     return Cell(MISSING if n is None else f"{n:,}")
 
 
-def counted(n: int, one: str, many: str | None = None) -> str:
+def plural(n: int, one: str, many: str | None = None) -> str:
     """A number with its noun, e.g. 1 round, 3 rounds."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"

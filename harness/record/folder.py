@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import RecordError
 from harness.files.whole import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
-from harness.record.columns import REQUESTS, SAMPLES, fitted
+from harness.record.columns import REQUESTS, SAMPLES, fit_schema
 from harness.record.lines import read_manifest, read_trials, trial_key
 from harness.record.nouns import Manifest, TrialRecord
 from harness.record.parquet import StoredTable, open_table, read_table
@@ -70,7 +70,7 @@ class RunFolder:
             self._saved = {trial_key(earlier) for earlier in self.trials()}
         if trial_key(record) in self._saved:
             raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
-        tables = {"requests": fitted(requests, REQUESTS), "samples": fitted(samples, SAMPLES)}
+        tables = {"requests": fit_schema(requests, REQUESTS), "samples": fit_schema(samples, SAMPLES)}
         files = {}
         with saving(self.manifest.run, self.path):
             for kind, table in tables.items():
@@ -111,7 +111,7 @@ class RunFolder:
                     difference = None if table.digest() == record.files.get(name) else CHANGED
                     tables[kind] = table
                 except (OSError, RecordError) as error:
-                    difference = unopened(error)
+                    difference = opening_problem(error)
                 damage += [f"{name}: {difference}"] if difference else []
             if damage:
                 raise RecordError("\n".join(damage))
@@ -135,7 +135,7 @@ class RunFolder:
         try:
             actual = sha256(inside(self.path, name))
         except (OSError, RecordError) as error:
-            return unopened(error)
+            return opening_problem(error)
         return None if actual == wanted else CHANGED
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
@@ -187,7 +187,7 @@ def schema_of(kind: str, columns: Sequence[str] | None) -> pa.Schema:
     return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
-def unopened(error: OSError | RecordError) -> str:
+def opening_problem(error: OSError | RecordError) -> str:
     """Why a trial's file cannot be read at all."""
     if isinstance(error, FileNotFoundError):
         return "missing"

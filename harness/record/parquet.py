@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import RecordError
 from harness.files.whole import one_line, refuse_special
-from harness.record.columns import fitted, upgraded
+from harness.record.columns import fit_schema, upgrade
 
 MOST_ROWS = 100_000_000
 MOST_ROW_GROUPS = 10_000
@@ -49,7 +49,7 @@ class StoredTable:
                 raise RecordError("\n".join(f"{self.name}: {problem}" for problem in problems))
             table = self._stored().read(columns=wanted.names)
             table.validate(full=True)
-            return fitted(upgraded(table, wanted.names), wanted, self.name)
+            return fit_schema(upgrade(table, wanted.names), wanted, self.name)
         except RecordError:
             raise
         except Exception as error:  # of a file that is none, PyArrow may raise nearly anything

@@ -8,7 +8,7 @@ from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 
 
-def stored_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
+def list_runs(results: Path) -> tuple[list[RunFolder], list[str]]:
     """Every folder with a readable manifest, each run once, and a line for each folder that is left out."""
     runs: dict[str, RunFolder] = {}
     left_out: list[str] = []

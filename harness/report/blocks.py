@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
-from harness.record.figures import MISSING, Cell, cell, count, counted, figure, milliseconds, percent
+from harness.record.figures import MISSING, Cell, cell, count, figure, milliseconds, percent, plural
 from harness.record.nouns import FORCED_COLD, PHASES
 from harness.report.cases import labels, sizes, traffic
 from harness.report.frame import Footnotes, footnotes
@@ -149,7 +149,7 @@ def rows_table(rows: Sequence[Row], marks: Sequence[list[int]], elsewhere: Colle
     first = rows[0]
     name = "forced cold starts" if first.profile == FORCED_COLD else first.profile
     targets = [
-        Cell(label, f"INVALID: {row.invalid_trials} of {counted(row.trials, 'trial')}" if row.invalid_trials else "")
+        Cell(label, f"INVALID: {row.invalid_trials} of {plural(row.trials, 'trial')}" if row.invalid_trials else "")
         for label, row in zip(labels(rows), rows, strict=True)
     ]
     measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in measures(first.profile)]

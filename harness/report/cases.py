@@ -7,7 +7,7 @@ from harness.analysis.summary import Row
 from harness.files.problems import LONGEST_QUOTE
 from harness.files.text import harmless
 from harness.record.estimate import plain
-from harness.record.figures import counted
+from harness.record.figures import plural
 
 ABOUT_TRAFFIC: dict[str, Callable[[float], str]] = {
     "rate": lambda value: f"{value:g} req/s",
@@ -19,8 +19,8 @@ ABOUT_TARGET: dict[str, Callable[[float], str]] = {
     "memory_mb": lambda value: f"{value:g} MB",
     "cpus": lambda value: f"{value:g} vCPU",
     "keep_alive_s": lambda value: f"keep-alive {value:g} s",
-    "concurrency": lambda value: f"at most {counted(round(value), 'sandbox', 'sandboxes')}",
-    "replicas": lambda value: counted(round(value), "replica"),
+    "concurrency": lambda value: f"at most {plural(round(value), 'sandbox', 'sandboxes')}",
+    "replicas": lambda value: plural(round(value), "replica"),
 }
 
 
@@ -54,7 +54,7 @@ def shared_settings(rows: Sequence[Row]) -> list[str]:
 def traffic(rows: Sequence[Row]) -> str:
     """What a block's rows have in common, e.g. 5 req/s for 8 s · 3 rounds · time compressed 60x."""
     fewest, most = min(row.rounds for row in rows), max(row.rounds for row in rows)
-    rounds = counted(most, "round") if fewest == most else f"{fewest} to {counted(most, 'round')}"
+    rounds = plural(most, "round") if fewest == most else f"{fewest} to {plural(most, 'round')}"
     settings = words(rows[0].case, shared_settings(rows))
     return " · ".join([*settings[:1], rounds, *settings[1:]])
 

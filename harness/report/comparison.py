@@ -15,7 +15,7 @@ from harness.analysis.compare import Comparison, ComparisonRow
 from harness.analysis.ratio import Verdict
 from harness.files.text import harmless
 from harness.record.estimate import plain
-from harness.record.figures import cell, counted, figure, milliseconds
+from harness.record.figures import cell, figure, milliseconds, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
 from harness.report.console import page_wide, say
@@ -113,12 +113,12 @@ def sentence(row: ComparisonRow, a: str, b: str) -> str:
         return f"no ratio: {row.ratio.why}"
     ratio = cell(row.ratio)
     interval = f" ({ratio.small})" if ratio.small else ""
-    rounds = counted(row.ratio.n, "round")
+    rounds = plural(row.ratio.n, "round")
     if row.trials_a != row.trials_b:
         rounds = f"{row.trials_b} and {row.trials_a} trials"
     text = f"{b} {figure_name(row)} is {ratio.main}x {a}{interval}, {rounds}: {row.verdict or f'no verdict: {row.why}'}"
     if row.rounds_needed is not None:
-        text += f", about {counted(row.rounds_needed, 'more round')} needed"
+        text += f", about {plural(row.rounds_needed, 'more round')} needed"
     return f"{text}, {ON_THE_EDGE}" if row.on_the_line else text
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
-from harness.record.figures import counted
+from harness.record.figures import plural
 
 LEGEND = (
     "p50, p95, p99 count from the scheduled moment over all requests, with failures as infinitely late; below a figure "
@@ -17,8 +17,8 @@ LEGEND = (
 def heading(summary: Summary) -> str:
     """What was run, when, and whether it holds, e.g. quickstart · 3 rounds · seed 1 · 2026-11-22 00:52 UTC · valid."""
     name = summary.experiment or "unnamed experiment"
-    state = "valid" if summary.valid else f"INVALID: {counted(len(summary.problems), 'problem')}"
-    parts = [name, counted(summary.rounds, "round"), f"seed {summary.seed}", minute(summary.started_at), state]
+    state = "valid" if summary.valid else f"INVALID: {plural(len(summary.problems), 'problem')}"
+    parts = [name, plural(summary.rounds, "round"), f"seed {summary.seed}", minute(summary.started_at), state]
     return harmless(" · ".join(parts))
 
 

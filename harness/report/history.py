@@ -16,7 +16,7 @@ from harness.errors import MissingError, UsageError
 from harness.files.text import harmless
 from harness.files.whole import replacing
 from harness.record.estimate import plain
-from harness.record.figures import MISSING, Cell, cell, counted, figure
+from harness.record.figures import MISSING, Cell, cell, figure, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
 from harness.report.charts.over_time import over_time
@@ -55,8 +55,8 @@ def heading(history: History) -> str:
     """E.g. document-classifier · 5 runs, 2025-Q4 to 2026-Q4; already harmless."""
     span = " to ".join(dict.fromkeys([history.runs[0].quarter, history.runs[-1].quarter]))
     anchors = sum(run.anchor for run in history.runs)
-    apart = f", {counted(anchors, 'anchor run')} among them" if anchors else ""
-    return f"{harmless(history.experiment)} · {counted(len(history.runs), 'run')}, {span}{apart}"
+    apart = f", {plural(anchors, 'anchor run')} among them" if anchors else ""
+    return f"{harmless(history.experiment)} · {plural(len(history.runs), 'run')}, {span}{apart}"
 
 
 def key_tables(history: History) -> Iterator[KeyTable]:
@@ -88,7 +88,7 @@ def line_of(runs: dict[str, PastRun], series: list[Series], points: tuple[Point,
     ]
     remarks += run.remarks
     if first.valid and first.invalid_trials:
-        remarks.append(f"{first.invalid_trials} of {counted(first.trials, 'trial')} INVALID")
+        remarks.append(f"{first.invalid_trials} of {plural(first.trials, 'trial')} INVALID")
     for line, point in zip(series, points, strict=True):
         remarks += [
             change_words(line.field, change) for s in line.segments for change in s.changes if change.run == run.run
@@ -136,7 +136,7 @@ def change_texts(runs: dict[str, PastRun], series: Series) -> Iterator[str]:
     if last.why:
         yield f"change points: {last.why}{since}"
     elif not last.changes:
-        yield f"no change point in {counted(len(last.runs), 'run')}{since}"
+        yield f"no change point in {plural(len(last.runs), 'run')}{since}"
 
 
 def write_history(

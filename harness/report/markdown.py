@@ -95,16 +95,16 @@ def doubts_text(doubts: Doubts) -> str:
 def repeat_texts(repeat: Repeat) -> Iterator[str]:
     """Paragraphs on how to repeat the run: commands, digests, the experiment."""
     yield "## How to repeat it"
-    yield fenced("\n".join(repeat.commands), "sh")
+    yield fence("\n".join(repeat.commands), "sh")
     yield "\n".join(f"- {escape(text)}" for text in repeat.remarks)
     for table in repeat.tables:
         yield table_with_names(table)
     yield "<details><summary>The experiment as it was stored</summary>"
-    yield fenced(repeat.yaml, "yaml")
+    yield fence(repeat.yaml, "yaml")
     yield "</details>"
 
 
-def fenced(text: str, language: str) -> str:
+def fence(text: str, language: str) -> str:
     """A code block whose fence is longer than any in the text."""
     longest = max((len(fence) for fence in FENCE.findall(text)), default=2)
     fence = "`" * (longest + 1)

@@ -11,8 +11,8 @@ from harness.errors import FrostlineError, RecordError, UsageError
 from harness.files.problems import quote
 from harness.files.text import harmless
 from harness.files.whole import one_line
-from harness.record.figures import counted
-from harness.record.shelf import stored_runs
+from harness.record.figures import plural
+from harness.record.shelf import list_runs
 from harness.review.figures import figures_of
 from harness.review.file import ReviewFile, differences, read_reviews, tell_apart
 from harness.review.new import Occasion, derive
@@ -52,10 +52,10 @@ def check_reviews(folder: Path, runs: Runs, now: datetime) -> int:
         tell_signal(own)
     for check in checks:
         print_check(check)
-    for text in stored_runs(runs.results)[1]:
+    for text in list_runs(runs.results)[1]:
         print(harmless(f"not considered: {text}"))
     waiting = sum(bool(check.needs) for check in checks)
-    print(f"{counted(len(checks), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
+    print(f"{plural(len(checks), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
     return 1 if waiting else 0
 
 

@@ -6,7 +6,7 @@ from harness.analysis.stats import share
 from harness.analysis.summary import Row
 from harness.analysis.trial_rows import numbers
 from harness.analysis.usage import MB_PER_GB
-from harness.record.estimate import Estimate, rounded
+from harness.record.estimate import Estimate, round_digits
 from harness.record.figures import MISSING, Cell, cell, figure, milliseconds, percent
 from harness.record.nouns import FORCED_COLD
 from harness.review.record import CitedFigure
@@ -101,7 +101,7 @@ def cpu_busy_share(row: Row) -> float | None:
     if row.cpu_seconds is None or not row.memory_gb_seconds or memory_mb is None or cpus is None:
         return None
     lived_s = row.memory_gb_seconds * MB_PER_GB / memory_mb
-    return rounded(row.cpu_seconds / (lived_s * cpus))
+    return round_digits(row.cpu_seconds / (lived_s * cpus))
 
 
 def positive(value: object) -> float | None:

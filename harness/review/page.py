@@ -12,7 +12,7 @@ from harness.analysis.compare import ComparisonRow
 from harness.cost.nouns import Costing
 from harness.decision.decision import Scorecard
 from harness.record.estimate import plain
-from harness.record.figures import MISSING, counted, figure
+from harness.record.figures import MISSING, figure, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.export import escape
 from harness.report.frame import minute
@@ -205,7 +205,7 @@ def doubts(run: MeasuredRun) -> list[str]:
     problems, summary = run.summary.problems, run.summary
     texts = [f"INVALID: {text}" for text in problems[:MOST_PROBLEMS]]
     if len(problems) > MOST_PROBLEMS:
-        texts.append(f"{counted(len(problems) - MOST_PROBLEMS, 'more problem')}: frostline show {summary.run}")
+        texts.append(f"{plural(len(problems) - MOST_PROBLEMS, 'more problem')}: frostline show {summary.run}")
     texts += summary.notices
     for comparisons in run.compared.values():
         texts += comparisons.warnings

@@ -16,7 +16,7 @@ from harness.errors import RecordError
 from harness.files.whole import inside, one_line, safe_name, sha256
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import Manifest, TrialRecord
-from harness.record.shelf import stored_runs
+from harness.record.shelf import list_runs
 
 Pair = tuple[str | None, str | None]
 """A service and a function; None where the run has only the other."""
@@ -146,7 +146,7 @@ class Runs:
         """Of every readable run; `review check` names the unreadable ones."""
         return [
             folder.manifest
-            for folder in stored_runs(self.results)[0]
+            for folder in list_runs(self.results)[0]
             if folder.manifest.experiment.get("name") == experiment
             and folder.path.name == folder.manifest.run
             and folder.manifest.finished_at

@@ -8,7 +8,7 @@ from harness.analysis.table import Key, key_of
 from harness.cost.nouns import TERMS, BreakEven, SideCost
 from harness.cost.words import NOT_STATED
 from harness.record.estimate import plain
-from harness.record.figures import MISSING, cell, counted, figure
+from harness.record.figures import MISSING, cell, figure, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
 from harness.review.figures import LATENCY, MEASURES, cite, find, number, rate, with_interval
@@ -120,7 +120,7 @@ def ratio_and_verdict(
         return MISSING, f"no ratio: {row.ratio.why}"
     verdict = str(row.verdict) if row.verdict is not None else f"no verdict: {row.why}"
     if row.rounds_needed is not None:
-        verdict += f", about {counted(row.rounds_needed, 'more round')} needed"
+        verdict += f", about {plural(row.rounds_needed, 'more round')} needed"
     return with_interval(cell(row.ratio)), verdict
 
 

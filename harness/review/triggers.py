@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from harness.cost.nouns import BreakEven
 from harness.files.whole import one_line
-from harness.record.estimate import Estimate, rounded
+from harness.record.estimate import Estimate, round_digits
 from harness.record.figures import figure
 from harness.record.nouns import FORCED_COLD
 from harness.record.stated import Economics
@@ -44,7 +44,7 @@ def choose_triggers(
 
 def expected_rps(economics: Economics | None) -> float | None:
     """Mean over a month, where the experiment states it."""
-    return rounded(economics.expected.mean_rps) if economics and economics.expected else None
+    return round_digits(economics.expected.mean_rps) if economics and economics.expected else None
 
 
 def distance(crossing: BreakEven, expected: float) -> float:
@@ -55,7 +55,7 @@ def distance(crossing: BreakEven, expected: float) -> float:
 
 def watch_crossing(crossing: BreakEven, expected: float, service: str | None) -> list[Trigger]:
     """The side that is cheaper changes when traffic and break-even change places, whichever of them moves."""
-    limit = rounded(crossing.rate.value or 0.0) or 0.0
+    limit = round_digits(crossing.rate.value or 0.0) or 0.0
     below = expected < limit
     cheaper, dearer = (crossing.function, crossing.service) if below else (crossing.service, crossing.function)
     where = f"{crossing.workload} under {crossing.profile}"
@@ -112,7 +112,7 @@ def watch_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary
 
 def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
     """A row's latency rises above the objective, or above what it is now and the margin."""
-    limit = objective if objective is not None else rounded((row.high or row.value or 0.0) * (1 + margin)) or 0.0
+    limit = objective if objective is not None else round_digits((row.high or row.value or 0.0) * (1 + margin)) or 0.0
     basis = "the objective" if objective is not None else f"what {row.id} is now and the margin of {margin:g} on top"
     what = MEASURES[row.field].removesuffix(", ms")
     words = f"{what} of {row.workload} on {row.target} under {row.profile} rises above {figure(limit)} ms: {basis}"

@@ -120,10 +120,10 @@ def ask_why(results: Path, changes: list[DefinitionChange], experiments: list[st
                 stream.write(text.encode())
         except OSError as error:
             raise MissingError(f"{file} cannot be written ({error.strerror}): make it writable") from error
-    return [f'{file}: {heading}: say why, after "Why:"' for heading in unexplained(text, experiments)]
+    return [f'{file}: {heading}: say why, after "Why:"' for heading in list_unexplained(text, experiments)]
 
 
-def unexplained(text: str, experiments: list[str]) -> list[str]:
+def list_unexplained(text: str, experiments: list[str]) -> list[str]:
     """Headings of the entries about these experiments in which nobody has said why."""
     return [
         heading

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.clock import Quarter, moment_of
 from harness.files.text import harmless
 from harness.record.nouns import Manifest
-from harness.record.shelf import stored_runs
+from harness.record.shelf import list_runs
 from harness.schedule.changelog import ask_why, change_since
 from harness.schedule.plan import Plan, read_plan
 
@@ -57,7 +57,7 @@ def start_of(manifest: Manifest) -> datetime | None:
 
 def read_manifests(results: Path) -> tuple[list[Manifest], list[str]]:
     """Every readable manifest in results/runs, and a line for each that is not."""
-    folders, unreadable = stored_runs(results)
+    folders, unreadable = list_runs(results)
     return [folder.manifest for folder in folders], [f"not considered: {text}" for text in unreadable]
 
 

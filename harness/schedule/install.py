@@ -9,7 +9,7 @@ from harness.errors import UsageError
 from harness.files.strict_yaml import is_file
 from harness.files.text import harmless
 from harness.measure.anchor import keep_images
-from harness.record.figures import counted
+from harness.record.figures import plural
 from harness.schedule.due import read_manifests, standing
 from harness.schedule.plan import Moment, Plan, as_written, read_experiments, read_plan
 from harness.schedule.starters import Job, starter
@@ -24,7 +24,7 @@ def install(experiments: list[str], with_: str, file: Path, results: Path, conso
     begins.check(job)
     if experiments:
         plan.write(file)
-    lines = [f"{file}: {counted(len(scheduled), 'experiment')}, {plan.moment}", *begins.install(job)]
+    lines = [f"{file}: {plural(len(scheduled), 'experiment')}, {plan.moment}", *begins.install(job)]
     manifests, _ = read_manifests(results)
     for experiment in scheduled:
         last = standing(experiment.name, manifests, now).last

@@ -11,7 +11,7 @@ from harness.record.folder import RunFolder
 from harness.record.nouns import PHASES
 from harness.report.content import content_of
 from harness.report.html import TEMPLATES
-from harness.report.markdown import as_markdown, fenced
+from harness.report.markdown import as_markdown, fence
 from harness.report.page import write_report
 from harness.report.sections.repeat import repeat
 from tests.synthetic import make_run, manifest, requests, samples, traffic, trial
@@ -196,7 +196,7 @@ def test_a_hostile_run_is_inert_markdown(tmp_path):
 
 
 def test_a_fence_is_longer_than_any_in_the_text():
-    assert fenced("a\n````\nb", "yaml").startswith("`````yaml\n")
+    assert fence("a\n````\nb", "yaml").startswith("`````yaml\n")
 
 
 def test_a_font_without_a_letter_is_no_matter(tmp_path):

@@ -40,7 +40,7 @@ def side(target, kind, usd):
     terms = [Term("compute", usd, "measured"), Term("scaling penalty", None, "not stated")]
     month = Estimate(usd, usd * 0.9, usd * 1.1, 10)
     return SideCost(
-        "echo", target, "steady", kind, Purchase("sku", 2048, 1.0), None, None, terms, [], month, month.scaled(1e-3), []
+        "echo", target, "steady", kind, Purchase("sku", 2048, 1.0), None, None, terms, [], month, month.scale(1e-3), []
     )
 
 

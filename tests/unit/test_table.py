@@ -185,7 +185,7 @@ def test_lag_and_queue_and_throughput(tmp_path):
     ("counts", "rows", "why"),
     [
         ({"ok": 2}, {}, "3 scheduled, but outcomes add up to 2"),
-        ({"ok": 2, "failed": 1}, {}, "conservation: ok: 2 counted, but 3 rows"),
+        ({"ok": 2, "failed": 1}, {}, "conservation: ok: 2 plural, but 3 rows"),
         ({"ok": 3}, {"index": [0, 1, 1]}, "conservation: index is not 0, 1, 2"),
         ({"ok": 3}, {"outcome": ["ok", "ok", "lost"]}, "unknown outcome 'lost'"),
         ({"ok": 3}, {"start_class": ["warm", "warm", "tepid"]}, "unknown start_class 'tepid'"),

@@ -7,7 +7,7 @@ from typing import Any
 from harness.analysis.notes import NOT_TRAFFIC
 from harness.analysis.summary import NO_TRIAL, Row
 from harness.record.estimate import Estimate
-from harness.record.figures import counted, figure
+from harness.record.figures import figure, plural
 from harness.record.nouns import package_identity
 from harness.report.comparison import remarks
 from harness.report.frame import Footnotes
@@ -110,7 +110,7 @@ def unequal_facts(material: Material) -> Iterator[str]:
         images.setdefault(key.partition("/")[0], set()).add(str(package_identity(package)))
     for workload, ids in images.items():
         if len(ids) > 1:
-            yield f"{workload}: its targets did not run the same package ({counted(len(ids), 'different digest')})"
+            yield f"{workload}: its targets did not run the same package ({plural(len(ids), 'different digest')})"
     software = material.run.manifest.facts.get("software", {})
     if software.get("commit") is None:
         yield "the commit of Frostline's source is not known"
@@ -128,7 +128,7 @@ def generator(material: Material) -> Iterator[str]:
         yield f"shed by the generator: {sum(row.shed or 0 for row in rows):,} of {sent:,} requests"
     stolen = [trial.record.steal_share for trial in material.trials if trial.record.steal_share is not None]
     if stolen:
-        most = f"{figure(100 * max(stolen))} % at most in one trial, n = {counted(len(stolen), 'trial')}"
+        most = f"{figure(100 * max(stolen))} % at most in one trial, n = {plural(len(stolen), 'trial')}"
         yield f"time that the hypervisor gave to others: {most}"
 
 

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from harness.analysis.stats import Floats
-from harness.record.figures import counted
+from harness.record.figures import plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.charts.ecdf import Curve, ecdf
 from harness.report.material import Material, limit_charts, title
@@ -61,4 +61,4 @@ def chart(material: Material, name: str, series: list[tuple[str, Floats]], least
 def counts(ms: Floats) -> str:
     """How many requests there are, and how many of them are infinitely late."""
     bad = int(np.sum(np.isinf(ms)))
-    return f"n = {len(ms):,}" + (f", {counted(bad, 'request')} without a good answer" if bad else "")
+    return f"n = {len(ms):,}" + (f", {plural(bad, 'request')} without a good answer" if bad else "")

@@ -6,7 +6,7 @@ from harness.analysis.stats import share
 from harness.analysis.summary import Row
 from harness.files.text import harmless
 from harness.record.estimate import Estimate
-from harness.record.figures import Cell, cell, counted, decimals, fixed
+from harness.record.figures import Cell, cell, decimals, fixed, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.material import Material, profile_name, side_of
 from harness.report.nouns import FourNumbers, Number, NumberCard
@@ -53,7 +53,7 @@ def card(material: Material, title: str, unit: str, blocks: list[list[int]], of:
 
 def number(label: str, row: Row, estimate: Estimate, noun: str) -> Number:
     """A number with its n written out; without a value or an interval the reason."""
-    n = f"n = {counted(estimate.n, noun)}, {counted(row.rounds, 'round')}"
+    n = f"n = {plural(estimate.n, noun)}, {plural(row.rounds, 'round')}"
     why = estimate.why or ("" if estimate.low is not None or estimate.value is None else "no interval")
     return Number(label, zero_cell(estimate) or cell(estimate), n, harmless(why or ""))
 
@@ -69,7 +69,7 @@ def failure_share(row: Row) -> Estimate:
     """Percent of the arrivals, with Wilson's interval."""
     if row.scheduled is None or row.ok is None:
         return Estimate(None, why="no valid trial")
-    return share(row.scheduled - row.ok, row.scheduled).scaled(100)
+    return share(row.scheduled - row.ok, row.scheduled).scale(100)
 
 
 def rests_on(material: Material, row: Row) -> str:

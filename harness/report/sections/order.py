@@ -6,7 +6,7 @@ from functools import partial
 from harness.analysis.summary import Row
 from harness.analysis.table import key_of
 from harness.files.text import harmless
-from harness.record.figures import Cell, counted, milliseconds
+from harness.record.figures import Cell, milliseconds, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
 from harness.report.charts.run_order import Mark, run_order
@@ -42,14 +42,14 @@ def charts_of(material: Material) -> Iterator[Chart]:
         marks = [Mark(material.style(label), t.record.order, t.median_ms, t.valid) for label, t in of_block]
         keys = [
             KeyEntry(
-                f"{label}, n = {counted(sum(name == label for name, _ in of_block), 'trial')}",
+                f"{label}, n = {plural(sum(name == label for name, _ in of_block), 'trial')}",
                 material.places[label],
                 joined=False,
             )
             for label in names.values()
         ]
         if any(not mark.valid for mark in marks):
-            keys.append(KeyEntry(f"INVALID, n = {counted(sum(not m.valid for m in marks), 'trial')}", pattern="cross"))
+            keys.append(KeyEntry(f"INVALID, n = {plural(sum(not m.valid for m in marks), 'trial')}", pattern="cross"))
         median = "cold starts" if first.profile == FORCED_COLD else "all requests"
         name = title(material, first, f"median of {median}")
         description = f"median latency of every trial in the order of the run, {name}"

@@ -5,7 +5,7 @@ from functools import partial
 
 from harness.analysis.compare import Comparison, ComparisonRow
 from harness.files.text import harmless
-from harness.record.figures import MISSING, Cell, cell, counted, figure, milliseconds
+from harness.record.figures import MISSING, Cell, cell, figure, milliseconds, plural
 from harness.report.blocks import Column, Table
 from harness.report.charts.forest import Ratio, forest
 from harness.report.comparison import RatioTable, figure_name, ratio_tables, short_names
@@ -48,7 +48,7 @@ def charts_of(comparison: Comparison) -> Iterator[Chart]:
 def ratio(row: ComparisonRow, group: list[ComparisonRow]) -> Ratio:
     """A row of the forest plot with its words: ratio, interval, verdict."""
     fewest, most = min(r.ratio.n for r in group), max(r.ratio.n for r in group)
-    n = f"n = {counted(most, 'round')}" if fewest == most else f"n = {fewest} to {counted(most, 'round')}"
+    n = f"n = {plural(most, 'round')}" if fewest == most else f"n = {fewest} to {plural(most, 'round')}"
     number = cell(row.ratio)
     text = f"{number.main}x{f' ({number.small})' if number.small else ''}" if not number.empty else "no ratio"
     if row.verdict is not None:
@@ -76,5 +76,5 @@ def verdict(row: ComparisonRow) -> Cell:
     """The verdict and what it would still take, or why there is none."""
     if row.verdict is None:
         return Cell(MISSING, harmless(row.why or ""))
-    more = f"about {counted(row.rounds_needed, 'more round')} needed" if row.rounds_needed is not None else ""
+    more = f"about {plural(row.rounds_needed, 'more round')} needed" if row.rounds_needed is not None else ""
     return Cell(str(row.verdict), more)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.record.figures import counted
+from harness.record.figures import plural
 from harness.record.nouns import PHASES
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
@@ -36,7 +36,7 @@ def charts_of(material: Material) -> Iterator[Chart]:
         for label, row in zip(material.labels(block), (rows[place] for place in block), strict=True):
             if not row.cold_phases_ms or not longest[row.workload]:
                 continue
-            n = counted(row.cold_p50_ms.n, "cold start")
+            n = plural(row.cold_p50_ms.n, "cold start")
             name = title(material, row, label, f"n = {n}")
             parts = {phase: row.cold_phases_ms[phase] for phase in PHASES if phase in row.cold_phases_ms}
             description = f"{name}: " + ", ".join(

@@ -5,7 +5,7 @@ from functools import partial
 
 from harness.analysis.summary import Row
 from harness.files.text import harmless
-from harness.record.figures import MISSING, Cell, count, counted, percent
+from harness.record.figures import MISSING, Cell, count, percent, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import Column, Table
 from harness.report.cases import labels
@@ -112,7 +112,7 @@ def crowd_chart(material: Material, rows: list[Row], series: Series) -> Chart:
         )
         for label, pool in series
     ]
-    keys = [KeyEntry(f"{label}, n = {counted(pool.trials, 'trial')}", material.places[label]) for label, pool in series]
+    keys = [KeyEntry(f"{label}, n = {plural(pool.trials, 'trial')}", material.places[label]) for label, pool in series]
     name = title(material, rows[0])
     description = f"requests in flight and units alive over time, {name}"
     return Chart(name, keys, partial(crowd, label=description, courses=courses))

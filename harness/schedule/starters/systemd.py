@@ -57,7 +57,7 @@ def units(job: Job) -> dict[Path, str]:
     moment = job.moment
     months = ",".join(f"{month:02}" for month in MONTHS)
     calendar = f"*-{months}-{moment.day:02} {moment.hour:02}:{moment.minute:02}:00 UTC"
-    command = " ".join(quoted(word) for word in job.words)
+    command = " ".join(quote_word(word) for word in job.words)
     texts = {
         "service": SERVICE.format(mark=mark(job), folder=str(job.folder).replace("%", "%%"), command=command),
         "timer": TIMER.format(mark=mark(job), calendar=calendar),
@@ -70,7 +70,7 @@ def mark(job: Job) -> str:
     return f"# Written by `frostline schedule install --with systemd` for {job.plan}"
 
 
-def quoted(word: str) -> str:
+def quote_word(word: str) -> str:
     """A word of ExecStart: quotes and backslashes escaped, % and $ doubled, for systemd expands both."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"'
