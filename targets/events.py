@@ -31,31 +31,42 @@ class EventLog:
 
 
 class EventReader:
-    """Follows an event log that another process writes; the sampler's thread and the trial's may both ask."""
+    """Follows an event log that another process writes; the sampler's thread and the trial's may both ask.
+
+    Each line is parsed once, and the living are kept as of the last line: a look costs what is new.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.events: list[Event] = []
+        self._events: list[Event] = []
+        self._living: dict[str, Event] = {}
         self._offset = 0
         self._lock = threading.Lock()
 
-    def read(self) -> list[Event]:
-        """All events so far, in the order of writing; a line that is still being written waits for the next call."""
+    def read(self, since: int = 0) -> list[Event]:
+        """The events so far, in the order of writing, from number `since` on; a half-written line is for later."""
         with self._lock:
-            if self.path.exists():
-                with self.path.open("rb") as file:
-                    file.seek(self._offset)
-                    whole, newline, _ = file.read().rpartition(b"\n")
-                self._offset += len(whole) + len(newline)
-                self.events.extend(json.loads(line) for line in whole.splitlines())
-            return list(self.events)
+            self._follow()
+            return self._events[since:]
 
     def living_units(self) -> dict[str, Event]:
         """The units that are started and not removed, each with its latest `started` event."""
-        alive: dict[str, Event] = {}
-        for event in self.read():
+        with self._lock:
+            self._follow()
+            return dict(self._living)
+
+    def _follow(self) -> None:
+        """Take in what was written since the last time."""
+        if not self.path.exists():
+            return
+        with self.path.open("rb") as file:
+            file.seek(self._offset)
+            whole, newline, _ = file.read().rpartition(b"\n")
+        self._offset += len(whole) + len(newline)
+        for line in whole.splitlines():
+            event: Event = json.loads(line)
+            self._events.append(event)
             if event["kind"] == "started":
-                alive[event["unit"]] = event
+                self._living[event["unit"]] = event
             elif event["kind"] in ("removed", "died"):
-                alive.pop(event["unit"], None)
-        return alive
+                self._living.pop(event["unit"], None)

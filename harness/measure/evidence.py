@@ -1,7 +1,7 @@
 """What a reply proves: which unit answered, whether it had to start for it, and where the time went."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypeVar
 
@@ -79,17 +79,24 @@ class Evidence:
 
 
 class UnitLog:
-    """The deployment's events, by unit."""
+    """The deployment's events, indexed once: the first of each kind of each unit."""
 
-    def __init__(self, events: list[Event]) -> None:
-        self.by_unit: dict[str, list[Event]] = {}
+    def __init__(self, events: Iterable[Event]) -> None:
+        self.creations: list[Event] = []
+        """In the order of the log."""
+        self.last_ns = 0
+        """When the last thing happened."""
+        self._firsts: dict[tuple[str, str], Event] = {}
         for event in events:
+            self.last_ns = max(self.last_ns, event["at_ns"])
+            if event["kind"] == "create":
+                self.creations.append(event)
             if "unit" in event:
-                self.by_unit.setdefault(event["unit"], []).append(event)
+                self._firsts.setdefault((event["unit"], event["kind"]), event)
 
     def first_event(self, unit: str | None, kind: str) -> Event | None:
         """A unit's first event of this kind."""
-        return next((event for event in self.by_unit.get(unit or "", []) if event["kind"] == kind), None)
+        return self._firsts.get((unit or "", kind))
 
     def is_for_request(self, unit: str | None) -> bool:
         """Whether the unit was started because a request needed it."""

@@ -10,15 +10,16 @@ import pyarrow as pa
 from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import PROVEN_COLD
+from harness.measure.evidence import PROVEN_COLD, UnitLog
 from harness.measure.forced import MOST_ERROR
 from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import CHECK_RAISED, Judge
 from harness.measure.scale_out import moments_of_adding
+from harness.measure.units import logged_lives, unit_records
 from harness.measure.visit import Visit, VisitResult
 from harness.record.columns import REQUESTS, SAMPLES
-from harness.record.nouns import Outcome, TrialRecord, UnitRecord
+from harness.record.nouns import Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Deployment, Event
 
@@ -47,7 +48,7 @@ def record_trial(
 ) -> VisitResult:
     """The record of a trial in which requests were sent."""
     events = deployment.events()
-    units = unit_records(events, samples, sent.begin_ns)
+    units = unit_records(logged_lives(UnitLog(events)), samples)
     result = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
     update = {
         "starts": sum(unit.for_request for unit in units),
@@ -163,43 +164,3 @@ def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:
         "case": trial.case,
         "started_at": begin.at,
     }
-
-
-def unit_records(events: list[Event], samples: pa.Table, begin_ns: int) -> list[UnitRecord]:
-    """Every unit that was created, in order; figures are the kernel's last ones, or the last sample's."""
-    frame = samples.to_pandas().astype({"unit": str}).set_index("unit")
-    sample_figures = frame.groupby(level="unit").agg(["max", "mean"])
-    removals: dict[str, Event] = {}
-    for event in events:
-        if event["kind"] == "removed":
-            removals.setdefault(event["unit"], event)
-    last_ns = max((event["at_ns"] for event in events), default=begin_ns)
-    creations = [event for event in events if event["kind"] == "create"]
-    return [_unit_record(event, removals.get(event["unit"], {}), sample_figures, last_ns) for event in creations]
-
-
-def _unit_record(creation: Event, removal: Event, sample_figures: Any, last_ns: int) -> UnitRecord:
-    """`sample_figures` has a row for each unit that was seen, with the most and the mean of each figure."""
-    unit = creation["unit"]
-    figures = sample_figures.loc[unit] if unit in sample_figures.index else {}
-    return UnitRecord(
-        unit=unit,
-        for_request=bool(creation.get("for_request")),
-        lived_ns=max(0, removal.get("at_ns", last_ns) - creation["at_ns"]),
-        memory_peak_bytes=_to_int(removal.get("memory_peak_bytes")),
-        own_peak_bytes=_largest(removal.get("own_memory_bytes"), figures.get(("own_memory_bytes", "max"))),
-        memory_mean_bytes=_to_int(figures.get(("memory_bytes", "mean"))),
-        cpu_ns=_largest(removal.get("cpu_ns"), figures.get(("cpu_ns", "max"))),
-        throttled_ns=_largest(removal.get("throttled_ns"), figures.get(("throttled_ns", "max"))),
-        oom_killed=bool(removal.get("oom_killed")),
-    )
-
-
-def _to_int(value: Any) -> int | None:
-    """A pandas figure as an int; None for its NaN, which means that there was none."""
-    return None if value is None or value != value else int(value)
-
-
-def _largest(*values: Any) -> int | None:
-    numbers = [number for value in values if (number := _to_int(value)) is not None]
-    return max(numbers, default=None)

@@ -76,6 +76,37 @@ def test_living_are_those_started_and_not_removed(path, log):
     assert reader.living_units()["0003"]["pid"] == 33
 
 
+def test_a_line_is_parsed_once_however_often_it_is_asked_for(path, log, monkeypatch):
+    parsed = []
+    loads = json.loads
+    monkeypatch.setattr("targets.events.json.loads", lambda line: parsed.append(line) or loads(line))
+    reader = EventReader(path)
+    for number in range(5):
+        log.write("started", f"{number:04d}")
+        reader.living_units()
+        reader.read()
+    assert len(parsed) == 5
+    assert len(reader.living_units()) == len(reader.read()) == 5
+
+
+def test_what_is_known_already_need_not_be_handed_out_again(path, log):
+    reader = EventReader(path)
+    log.write("open")
+    known = len(reader.read())
+    log.write("create", "0001")
+    assert [event["kind"] for event in reader.read(known)] == ["create"]
+    assert reader.read(2) == []
+
+
+def test_what_is_handed_out_does_not_change_later(path, log):
+    reader = EventReader(path)
+    log.write("started", "0001")
+    events, living = reader.read(), reader.living_units()
+    log.write("removed", "0001")
+    reader.read()
+    assert len(events) == len(living) == 1
+
+
 def test_two_threads_read_no_event_twice(path, log):
     reader = EventReader(path)
     total, ended = 2_000, threading.Event()

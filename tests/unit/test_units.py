@@ -3,14 +3,17 @@
 import pyarrow as pa
 import pytest
 
-from harness.measure.recording import unit_records
+from harness.measure.evidence import UnitLog
+from harness.measure.units import logged_lives, unit_records
 from harness.record.columns import SAMPLES
-
-BEGIN_NS = 1_000
 
 
 def samples(*rows):
     return pa.Table.from_pylist([{"at_ns": 0, **row} for row in rows], schema=SAMPLES)
+
+
+def records(events, table):
+    return unit_records(logged_lives(UnitLog(events)), table)
 
 
 def event(at_ns, kind, unit="0001", **facts):
@@ -34,7 +37,7 @@ def test_the_kernels_last_figures_and_the_samples_are_joined():
         {"unit": "0001", "memory_bytes": 300, "own_memory_bytes": 400, "cpu_ns": 60, "throttled_ns": 9},
         {"unit": "0002", "memory_bytes": 10**9, "own_memory_bytes": 10**9, "cpu_ns": 10**9, "throttled_ns": 10**9},
     )
-    (record,) = unit_records(events, table, BEGIN_NS)
+    (record,) = records(events, table)
     assert record.unit == "0001"
     assert record.for_request is True
     assert record.lived_ns == 2_500
@@ -47,7 +50,7 @@ def test_the_kernels_last_figures_and_the_samples_are_joined():
 
 
 def test_what_was_not_read_is_none_and_never_zero():
-    (record,) = unit_records([event(1_000, "create", for_request=False)], samples(), BEGIN_NS)
+    (record,) = records([event(1_000, "create", for_request=False)], samples())
     assert record.for_request is False
     figures = record.model_dump(exclude={"unit", "for_request", "lived_ns", "oom_killed"})
     assert set(figures.values()) == {None}
@@ -55,13 +58,13 @@ def test_what_was_not_read_is_none_and_never_zero():
 
 def test_samples_without_figures_are_none():
     table = samples({"unit": "0001", "memory_bytes": None, "own_memory_bytes": None})
-    (record,) = unit_records([event(1_000, "create")], table, BEGIN_NS)
+    (record,) = records([event(1_000, "create")], table)
     assert record.own_peak_bytes is record.memory_mean_bytes is record.cpu_ns is None
 
 
 def test_a_unit_that_was_not_removed_lived_to_the_last_event():
     events = [event(1_000, "create"), event(2_000, "create", "0002"), event(9_000, "close")]
-    assert [record.lived_ns for record in unit_records(events, samples(), BEGIN_NS)] == [8_000, 7_000]
+    assert [record.lived_ns for record in records(events, samples())] == [8_000, 7_000]
 
 
 def test_records_come_in_the_order_of_creation_and_keep_their_own_figures():
@@ -71,7 +74,7 @@ def test_records_come_in_the_order_of_creation_and_keep_their_own_figures():
         event(3, "removed", "0001", cpu_ns=1),
         event(4, "removed", "0002", cpu_ns=2, oom_killed=True),
     ]
-    units = unit_records(events, samples(), BEGIN_NS)
+    units = records(events, samples())
     assert [(record.unit, record.cpu_ns, record.oom_killed) for record in units] == [
         ("0002", 2, True),
         ("0001", 1, False),
@@ -80,4 +83,4 @@ def test_records_come_in_the_order_of_creation_and_keep_their_own_figures():
 
 @pytest.mark.parametrize("events", [[], [{"at_ns": 1, "kind": "open"}, {"at_ns": 2, "kind": "throttled"}]])
 def test_no_unit_no_record(events):
-    assert unit_records(events, samples(), BEGIN_NS) == []
+    assert records(events, samples()) == []

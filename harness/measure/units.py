@@ -1,0 +1,100 @@
+"""One record per unit: from the deployment's log where there is one, else from what was seen of it in rows."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from harness.measure.evidence import UnitLog
+from harness.record.nouns import UnitRecord
+from targets.contract import EventFacts
+
+SAMPLED = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")
+Numbers = NDArray[np.int64]
+UNREAD = -1
+"""In place of a figure that nobody read; none of them can be negative."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """What is known of one unit beside its samples."""
+
+    unit: str
+    for_request: bool
+    lived_ns: int
+    last: EventFacts = field(default_factory=lambda: EventFacts())
+    """The kernel's last figures, where somebody read them."""
+
+
+def logged_lives(log: UnitLog) -> list[Life]:
+    """Every unit that was created, in order; one that was not removed lived to the last event."""
+    lives = []
+    for creation in log.creations:
+        removal = log.first_event(creation["unit"], "removed")
+        end_ns = removal["at_ns"] if removal else log.last_ns
+        lived_ns = max(0, end_ns - creation["at_ns"])
+        last = removal or EventFacts()
+        lives.append(Life(creation["unit"], bool(creation.get("for_request")), lived_ns, last))
+    return lives
+
+
+def unit_records(lives: list[Life], samples: pa.Table) -> list[UnitRecord]:
+    """The records in the order of `lives`: the kernel's last figures, or the most that was sampled."""
+    sampled = Sampled(samples)
+    return [_unit_record(life, sampled) for life in lives]
+
+
+class Sampled:
+    """The most of each figure and the mean of memory, by unit: one pass over the samples, chunk by chunk."""
+
+    def __init__(self, samples: pa.Table) -> None:
+        samples = samples.unify_dictionaries()
+        chunks = samples["unit"].chunks
+        self._numbers = {name: number for number, name in enumerate(chunks[0].dictionary.to_pylist() if chunks else [])}
+        count = len(self._numbers)
+        self._most = {name: np.full(count, UNREAD, np.int64) for name in SAMPLED}
+        self._memory_sums, self._memory_looks = np.zeros(count, np.int64), np.zeros(count, np.int64)
+        for batch in samples.to_batches():
+            self._take(batch)
+
+    def _take(self, batch: pa.RecordBatch) -> None:
+        units = batch["unit"].indices.to_numpy()
+        for name, most in self._most.items():
+            np.maximum.at(most, units, batch[name].fill_null(UNREAD).to_numpy())
+        memory: Numbers = batch["memory_bytes"].fill_null(UNREAD).to_numpy()
+        is_read = memory != UNREAD
+        np.add.at(self._memory_sums, units[is_read], memory[is_read])
+        np.add.at(self._memory_looks, units[is_read], 1)
+
+    def most(self, unit: str, name: str) -> int | None:
+        """The most that any sample of this unit says; None where none says any."""
+        number = self._numbers.get(unit)
+        most = UNREAD if number is None else int(self._most[name][number])
+        return None if most == UNREAD else most
+
+    def mean_memory(self, unit: str) -> int | None:
+        """The mean over this unit's samples, in bytes."""
+        number = self._numbers.get(unit)
+        if number is None or not self._memory_looks[number]:
+            return None
+        return int(self._memory_sums[number] // self._memory_looks[number])
+
+
+def _unit_record(life: Life, sampled: Sampled) -> UnitRecord:
+    unit, last = life.unit, life.last
+    return UnitRecord(
+        unit=unit,
+        for_request=life.for_request,
+        lived_ns=life.lived_ns,
+        memory_peak_bytes=last.get("memory_peak_bytes"),
+        own_peak_bytes=_largest(last.get("own_memory_bytes"), sampled.most(unit, "own_memory_bytes")),
+        memory_mean_bytes=sampled.mean_memory(unit),
+        cpu_ns=_largest(last.get("cpu_ns"), sampled.most(unit, "cpu_ns")),
+        throttled_ns=_largest(last.get("throttled_ns"), sampled.most(unit, "throttled_ns")),
+        oom_killed=bool(last.get("oom_killed")),
+    )
+
+
+def _largest(*values: int | None) -> int | None:
+    return max((value for value in values if value is not None), default=None)
