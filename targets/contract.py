@@ -1,17 +1,31 @@
-"""What a workload, a target and a deployment are. Standard library only: this file also runs inside the sandbox."""
+"""What a workload, a target and a deployment are. Standard library only: this file also runs inside the sandbox.
 
-from collections.abc import Callable, Mapping, Sequence
+A platform may be a container beside us, under our kernel's clock, or a service far away that answers over HTTPS and
+mails its logs a minute later. What it can prove stands in its Capabilities; nothing outside its file asks for its name.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
 
 Kind = Literal["service", "function"]
+"""The two sides of the question: who keeps units running, and who starts them for requests."""
 Phase = Callable[[str], AbstractContextManager[None]]
-"""`with phase("weights"): ...` stamps one part of a start; a name may be entered more than once."""
+"""`with phase("weights"): ...` stamps one part of a start, in the order of first entry; a name may be entered again.
+
+Any name of a-z, 0-9 and _ will do that is none of the bench's own (RESERVED_PHASES).
+"""
+
+RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first_inference", "unaccounted"})
+"""What happens to a unit before its code runs and after it has started: told by others than the workload."""
 
 TIMELINE_HEADER = "x-frostline-timeline"
 """The reply header in which whatever stands in front of a unit says what it did with the request, as JSON."""
+
+GENERATION_VARIABLE = "FROSTLINE_GENERATION"
+"""In a unit's environment: the nonce of the latest make_cold before it was started."""
 
 MB_PER_VCPU = 1769
 """A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
@@ -23,6 +37,8 @@ class Sizing:
 
     memory_mb: int
     cpus: float
+    accelerators: int = 0
+    """GPUs that it has for itself."""
 
     @classmethod
     def of_function(cls, memory_mb: int) -> "Sizing":
@@ -52,8 +68,23 @@ class Wheel:
         return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.sha256)])
 
 
+@dataclass(frozen=True)
+class Measured:
+    """An answer with what the model itself measured of it; what it did not is None, never 0."""
+
+    answer: Any = None
+    """None at the end of a stream, whose answer is the list of its chunks."""
+    gpu_ns: int | None = None
+    """Time on the accelerator, by the accelerator's own clock."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
 Infer = Callable[[dict[str, Any]], Any]
-"""The loaded model: one request's parsed JSON in, an answer fit for JSON out; one thread per vCPU calls it."""
+"""The loaded model: one request's parsed JSON in, an answer fit for JSON out; one thread per vCPU calls it.
+
+An answer may come as Measured. A generator streams: it yields chunks fit for JSON, and may return a Measured.
+"""
 
 
 @runtime_checkable
@@ -76,7 +107,10 @@ class Workload(Protocol):
         """The bodies that are sent in turn: real inputs, the same in every call."""
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when `answer` is right for `payload`, else why not. Of a user's own model only the form is checked."""
+        """None when `answer` is right for `payload`, else why not; a stream's answer is the list of its chunks.
+
+        Of a user's own model only the form is checked.
+        """
 
 
 @runtime_checkable
@@ -100,6 +134,73 @@ class Package:
 
 
 @dataclass(frozen=True)
+class Capabilities:
+    """What a target can prove, and how. Recorded in the manifest; what the bench does follows from these alone."""
+
+    clock: Literal["shared", "own"]
+    """shared: units run under this machine's kernel, so their stamps are comparable with ours. own: only durations."""
+    cold: Literal["removed", "renewed"]
+    """make_cold proves that no unit is left, or only that the next answer comes from a new generation."""
+    usage: Literal["polled", "per_request", "afterwards"]
+    """usage() can be asked at any moment, or the platform tells memory with each request, or of each unit later."""
+    events: bool
+    """events() tells of every start and stop."""
+    emulated: bool
+    """Stands in for a cloud service that it is not."""
+    isolated: bool
+    """Holds each unit to its memory and CPU limits."""
+    engine: bool = False
+    """Units are containers of this machine's Docker engine, whose facts must hold and whose word can be had."""
+    images_absent: bool = False
+    """make_cold can remove the image as well, so that a start has to fetch it."""
+    page_cache: bool = False
+    """Units read their files through this machine's page cache."""
+    scale_out: bool = False
+    """Starts one more unit when it is told to."""
+    streams: bool = False
+    """An answer's chunks arrive as they are made; elsewhere a streamed answer comes whole."""
+    asynchronous: bool = False
+    """A request is accepted (202), and its answer is collected later."""
+    accelerator: bool = False
+    """Units can have GPUs."""
+    invoke_api: bool = False
+    """Its endpoint speaks the AWS Invoke API."""
+    deploys: Literal["per_trial", "per_run"] = "per_trial"
+    """per_run: deploying takes long, so one deployment serves all trials of a workload, reset before each."""
+    deploy_s: float = 2.0
+    """About how long deploying and removing take, for the estimate that is printed before a run."""
+    billed: frozenset[str] = frozenset()
+    """What costs money: requests, gb_seconds, unit_seconds ...; empty where nothing does."""
+
+    def facts(self) -> dict[str, Any]:
+        """As the manifest has them."""
+        return {**asdict(self), "billed": sorted(self.billed)}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A piece of a target that is sized and bought on its own: most targets have one, an edge before a core has two."""
+
+    name: str
+    kind: Kind
+    bought_as: str
+    """Name of the way of buying whose prices apply, e.g. "aws_lambda"."""
+
+
+class Settings(Protocol):
+    """How a target behaves: a frozen dataclass with a default for each field, which an experiment may set."""
+
+    def compress(self, factor: float) -> "Settings":
+        """The same where `factor` modelled seconds pass in one."""
+
+    def case(self) -> Mapping[str, float | str]:
+        """What of it tells two rows apart, by its name in a row's case."""
+
+
+SomeSettings = TypeVar("SomeSettings")
+
+
+@dataclass(frozen=True)
 class FunctionSettings:
     """How the local Lambda behaves; the defaults are AWS's, keep-alive is our assumption (AWS publishes none)."""
 
@@ -109,6 +210,29 @@ class FunctionSettings:
     concurrency_limit: int = 1000
     starts_per_10_s: int = 1000
 
+    def compress(self, factor: float) -> "FunctionSettings":
+        """Idle sandboxes are kept for modelled seconds; the others limit real work."""
+        return replace(self, keep_alive_s=self.keep_alive_s / factor)
+
+    def case(self) -> Mapping[str, float | str]:
+        """Keep-alive in real seconds, and the most sandboxes at once."""
+        return {"keep_alive_s": self.keep_alive_s, "concurrency": self.concurrency_limit}
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """How a service of a fixed size behaves."""
+
+    replicas: int = 1
+
+    def compress(self, factor: float) -> "ServiceSettings":
+        """The same: nothing of it is a time."""
+        return self
+
+    def case(self) -> Mapping[str, float | str]:
+        """The number of replicas."""
+        return {"replicas": self.replicas}
+
 
 @dataclass(frozen=True)
 class Order:
@@ -116,8 +240,11 @@ class Order:
 
     run_id: str
     sizing: Sizing
-    replicas: int = 1
-    function: FunctionSettings = FunctionSettings()
+    """Of the target's first part."""
+    settings: Settings | None = None
+    """None: the target's defaults."""
+    sizings: Mapping[str, Sizing] = field(default_factory=dict)
+    """Of the further parts, by name."""
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0
     """Where a function's front listens; 0 takes a free port."""
@@ -126,14 +253,30 @@ class Order:
     images_absent: bool = False
     """make_cold removes the image as well, and the next start loads it again from a file."""
 
+    def settings_of(self, kind: type[SomeSettings]) -> SomeSettings:
+        """The settings, of the class that the target declares. DeploymentError when they are another target's."""
+        settings = kind() if self.settings is None else self.settings
+        if not isinstance(settings, kind):
+            raise DeploymentError(f"settings of class {type(settings).__name__} are not {kind.__name__}: give those")
+        return settings
+
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where requests go; always loopback for a local target."""
+    """Where and how requests leave."""
 
-    host: str
-    port: int
-    path: str
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Beside those that every request has."""
+    sender: str = ""
+    """Name of a sender of the load path; empty takes the one for the URL's scheme."""
+    ca_file: str = ""
+    """Certificates of authorities (PEM) that vouch for the server instead of the system's."""
+    insecure: bool = False
+    """Whoever answers is believed to be who was asked: no certificate is verified."""
+    request_id_header: str = ""
+    """The reply header in which the platform gives the request's id."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +289,34 @@ class UnitUsage:
     """Anonymous and shared memory: without the page cache."""
     cpu_ns: int | None
     throttled_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """What a platform itself says of one request, later: durations on its own clock. What it does not say is None."""
+
+    request_id: str
+    unit: str | None = None
+    start_type: str | None = None
+    """The name of a start class: cold, cold_reinit, reset, restored, proactive or warm."""
+    duration_ns: int | None = None
+    billed_ns: int | None = None
+    init_ns: int | None = None
+    restore_ns: int | None = None
+    memory_used_bytes: int | None = None
+    phases_ns: Mapping[str, int] = field(default_factory=dict)
+    """Parts of a start that only the platform sees, each a RESERVED_PHASE: queue, image, create, start, boot."""
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The end of a request that was only accepted at first, as a collector on this machine saw it."""
+
+    request_id: str
+    at_ns: int
+    """On our clock."""
+    status: int
+    body: bytes
 
 
 EventKind = Literal[
@@ -215,28 +386,48 @@ class Deployment(Protocol):
     """Something running that can be asked, made cold, described and destroyed."""
 
     endpoints: tuple[Endpoint, ...]
+    generation: str
+    """Nonce of the latest make_cold, or of the deployment's begin; units started since echo it in their envelopes."""
 
     def wake(self) -> None:
         """After make_cold: start what a request does not start by itself (a replica); nothing for a function.
 
         Raises StartFailed or another DeploymentError."""
 
-    def make_cold(self) -> None:
-        """Remove every unit and prove it gone; the next answer comes from a fresh start. Raises DeploymentError."""
+    def make_cold(self) -> str:
+        """Let no unit that runs now answer again; returns the new `generation`. Raises DeploymentError.
+
+        Where `cold` is removed, no unit is left; where it is renewed, the generation is the proof.
+        """
+
+    def reset(self, ledger: Path | None) -> None:
+        """As deploy left it: no unit of a function, every replica of a service answers. Between trials of `per_run`.
+
+        Units started from now on write into `ledger`. Raises StartFailed or another DeploymentError."""
 
     def scale_out(self) -> Endpoint:
-        """Start one more unit of a service while the others serve; where it answers.
+        """Start one more unit while the others serve; where it answers. DeploymentError where it is no capability.
 
         Raises StartFailed or another DeploymentError."""
 
     def usage(self) -> list[UnitUsage]:
-        """What each living unit uses now."""
+        """What each living unit uses now; DeploymentError where usage is not `polled`."""
 
     def events(self) -> list[Event]:
         """Everything that was started, initialised and stopped so far, in the order in which the platform noted it.
 
-        `at_ns` says when it happened: what a unit stamped itself may be noted after something later.
+        `at_ns` says when it happened: what a unit stamped itself may be noted after something later. Empty where events
+        are no capability.
         """
+
+    def settle(self, limit_s: float) -> None:
+        """After the last reply: wait for logs that come late, at most so long."""
+
+    def witnesses(self) -> Iterable[Witnessed]:
+        """What the platform has said so far of requests, each once; what never came is simply not there."""
+
+    def completions(self, limit_s: float) -> Iterable[Completion]:
+        """Ends of accepted requests, each once, after at most so long; DeploymentError where not asynchronous."""
 
     def describe(self) -> dict[str, Any]:
         """Facts for the result: limits in force, settings, versions."""
@@ -246,25 +437,44 @@ class Deployment(Protocol):
 
 
 class Target(Protocol):
-    """A way to deploy. One file each under targets/, which sets TARGET."""
+    """A way to deploy. One file each in a platform's folder under targets/, which sets TARGET."""
 
     name: str
-    kind: Kind
-    emulated: bool
-    """Stands in for a cloud service that it is not."""
-    isolated: bool
-    """Holds each unit to its memory and CPU limits."""
-    local: bool
-    """Runs on this machine, so that its stamps share our clock."""
+    parts: tuple[Part, ...]
+    """The first is the one that requests reach."""
+    capabilities: Capabilities
+    settings: Callable[[], Settings]
+    """The class of its settings."""
 
-    def missing(self) -> str | None:
-        """Why this target cannot run here, and the fix; None when it can."""
+    def missing(self, accelerators: int = 0) -> str | None:
+        """Why this target cannot run here with so many GPUs a unit, and the fix; None when it can."""
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Make the workload ready; slow the first time, cached by content. `say` takes lines for the user."""
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start it; a service is returned once it has answered. Raises StartFailed or another DeploymentError."""
+
+
+@dataclass(frozen=True)
+class Remnant:
+    """Something of ours that is left on a platform."""
+
+    name: str
+    run: str
+    owner: str
+    """As targets.ownership.Owner writes itself; "" where it is not known."""
+
+
+@runtime_checkable
+class Swept(Protocol):
+    """A target whose things lie where no look at this machine finds them: it finds and removes them itself."""
+
+    def remnants(self) -> Iterable[Remnant]:
+        """Everything of ours that is there, of all runs."""
+
+    def remove(self, remnant: Remnant) -> None:
+        """Remove it; fine when it is gone."""
 
 
 class DeploymentError(Exception):

@@ -66,7 +66,7 @@ def plain(console: Console, line: str) -> None:
 def heading(order: CapacityOrder) -> str:
     """Before anything starts."""
     unit = "one replica"
-    if order.kind == "function":
+    if order.limits_units:
         unit = f"at most {plural(order.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
     return (
         f"capacity of {order.target} for {order.workload}, {unit}, {order.objective}: "

@@ -56,7 +56,12 @@ class CapacityOrder:
     @property
     def kind(self) -> Kind:
         """Of the target."""
-        return targets.target(self.target).kind
+        return targets.target(self.target).parts[0].kind
+
+    @property
+    def limits_units(self) -> bool:
+        """Whether the target takes a limit of units at once; elsewhere one unit is searched."""
+        return hasattr(targets.target(self.target).settings(), "concurrency_limit")
 
     @property
     def objective(self) -> str:

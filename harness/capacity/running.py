@@ -81,7 +81,7 @@ def _now() -> str:
 def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_at: str) -> Capacity:
     manifest = steps.manifest
     assert manifest is not None
-    target, size = targets.target(order.target), order.sizing.of(order.kind)
+    target, size = targets.target(order.target), order.sizing.of(targets.target(order.target).parts[0])
     subject = subject_of(manifest, order.workload, order.target, size.memory_mb, size.cpus)
     return Capacity.model_validate(
         {
@@ -91,15 +91,15 @@ def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_
             "kind": order.kind,
             "objective": Goal(percentile=order.percentile, latency_ms=order.latency_ms),
             "sizing": UnitSize(memory_mb=size.memory_mb, cpus=size.cpus),
-            "concurrency_limit": order.concurrency_limit if order.kind == "function" else None,
+            "concurrency_limit": order.concurrency_limit if order.limits_units else None,
             "package": None if subject.has_unknown_model else subject.package,
             "settings": subject.settings,
             "model": subject.model,
             "measuring_sha256": subject.measuring_sha256,
             "python": subject.python,
             "machine": subject.machine,
-            "emulated": target.emulated,
-            "isolated": target.isolated,
+            "emulated": target.capabilities.emulated,
+            "isolated": target.capabilities.isolated,
             "started_at": started_at,
             "finished_at": _now(),
             "ended": ended,
@@ -117,9 +117,9 @@ def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_
 
 def _warnings(order: CapacityOrder, steps: Steps) -> list[str]:
     target, found = targets.target(order.target), []
-    if target.emulated:
+    if target.capabilities.emulated:
         found.append(f"emulated: {order.target} stands in for a cloud service on this one machine")
-    if not target.isolated:
+    if not target.capabilities.isolated:
         found.append(f"{order.target} holds no unit to a size: it may use the whole machine")
     found.append(f"of warm units: the first {steps.warm_up_s:g} s of each step are not judged")
     if steps.met_start:

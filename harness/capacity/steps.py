@@ -150,7 +150,7 @@ class Steps:
 def patience_s(order: CapacityOrder) -> float:
     """How long a client waits: beyond the objective, and not so long that a service's queue outlasts the step."""
     waits = max(LEAST_PATIENCE_S, PATIENCE * order.latency_ms / 1000)
-    return min(MOST_PATIENCE_S, max(waits, START_PATIENCE_S) if order.kind == "function" else waits)
+    return min(MOST_PATIENCE_S, max(waits, START_PATIENCE_S) if order.limits_units else waits)
 
 
 def _constants(manifest: Manifest) -> dict[str, Any]:

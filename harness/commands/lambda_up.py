@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rich.console import Console
 
@@ -12,8 +13,7 @@ from harness.clock import sleep
 from harness.errors import MissingError, UsageError
 from harness.interruption import interruptible
 from harness.measure.clean import sweep
-from targets.contract import DeploymentError, FunctionSettings, Order, Package, Sizing, Target
-from targets.local.front_process import FunctionDeployment
+from targets.contract import Deployment, DeploymentError, FunctionSettings, Order, Package, Sizing, Target
 from targets.packaging.model_folder import model_dir_problems
 
 HIGHEST_PORT = 65_535
@@ -35,7 +35,7 @@ class LambdaOrder:
 
     def problems(self) -> list[str]:
         """Everything that cannot be done as asked."""
-        functions = [name for name in targets.target_names() if targets.target(name).kind == "function"]
+        functions = _invoked_targets()
         found = []
         if self.workload not in targets.workload_names():
             found.append(f"workload: {self.workload!a} is not one of: {', '.join(targets.workload_names())}")
@@ -74,11 +74,11 @@ def lambda_up(order: LambdaOrder, console: Console) -> None:
 
 def _serve(order: LambdaOrder, target: Target, package: Package, console: Console) -> None:
     """Returns by an exception only: a signal, or a front that cannot be started."""
-    function = FunctionSettings(**order.function)
+    settings = FunctionSettings(**order.function)
     run_id = f"lambda-{secrets.token_hex(3)}"
     try:
         deployment = target.deploy(
-            package, Order(run_id, Sizing.of_function(order.memory_mb), function=function, port=order.port)
+            package, Order(run_id, Sizing.of_function(order.memory_mb), settings, port=order.port)
         )
         try:
             _tell(deployment, order, target, console)
@@ -87,19 +87,27 @@ def _serve(order: LambdaOrder, target: Target, package: Package, console: Consol
         finally:
             deployment.destroy()
     finally:
-        sweep(run_id, engine=target.isolated, cut_off=True)
+        sweep(run_id, engine=target.capabilities.engine, cut_off=True)
 
 
 def _target(name: str) -> Target:
     if name:
         return targets.target(name)
-    docker = targets.target("docker-lambda")
-    return targets.target("process-lambda") if docker.missing() else docker
+    found = [targets.target(name) for name in _invoked_targets()]
+    return min(
+        (target for target in found if not target.missing()), key=lambda target: not target.capabilities.isolated
+    )
 
 
-def _tell(deployment: Any, order: LambdaOrder, target: Target, console: Console) -> None:
-    assert isinstance(deployment, FunctionDeployment)
-    url = f"http://127.0.0.1:{deployment.front.port}"
+def _invoked_targets() -> list[str]:
+    """Those that cost nothing and speak the Invoke API."""
+    found = {name: targets.target(name).capabilities for name in targets.target_names()}
+    return [name for name, can in found.items() if can.invoke_api and not can.billed]
+
+
+def _tell(deployment: Deployment, order: LambdaOrder, target: Target, console: Console) -> None:
+    parts = urlsplit(deployment.endpoints[0].url)
+    url = f"{parts.scheme}://{parts.netloc}"
     console.print(f"{order.workload} on {target.name} at {url} (Ctrl-C removes everything). For example:", markup=False)
     console.print(
         f'  boto3.client("lambda", endpoint_url="{url}", region_name="us-east-1", aws_access_key_id="local", '

@@ -1,5 +1,6 @@
 """The pieces that an experiment is written in, each with its bounds."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -8,7 +9,8 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 import targets
 from harness.files.problems import has_more_values, quote
 from harness.record.stated import Part
-from targets.contract import FunctionSettings, Sizing, Workload
+from targets.contract import Part as TargetPart
+from targets.contract import Sizing, Workload
 
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240
@@ -71,26 +73,24 @@ class SizingChoice(Part):
     function_memory_mb: int = Field(1769, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
     service_cpus: float = Field(1.0, ge=0.25, le=16)
+    accelerators: int = Field(0, ge=0, le=16)
+    """GPUs of each unit, on either side."""
 
-    def of(self, kind: str) -> Sizing:
-        """The sizing of one replica or one sandbox."""
-        if kind == "function":
-            return Sizing.of_function(self.function_memory_mb)
-        return Sizing(self.service_memory_mb, self.service_cpus)
+    def of(self, part: TargetPart) -> Sizing:
+        """The sizing of one unit of this part."""
+        if part.kind == "function":
+            return replace(Sizing.of_function(self.function_memory_mb), accelerators=self.accelerators)
+        return Sizing(self.service_memory_mb, self.service_cpus, self.accelerators)
 
 
 class FunctionChoice(Part):
-    """Lambda's behaviour. `keep_alive_s` is in modelled seconds and is divided by the experiment's compression."""
+    """Of every target that behaves as Lambda does. `keep_alive_s` is in modelled seconds."""
 
     keep_alive_s: Seconds = 300
     timeout_s: Annotated[float, Field(gt=0, le=900)] = 60
     init_timeout_s: Annotated[float, Field(gt=0, le=900)] = 10
     concurrency_limit: int = Field(1000, ge=1, le=10_000)
     starts_per_10_s: int = Field(1000, ge=1, le=10_000)
-
-    def settings(self, compression: float) -> FunctionSettings:
-        """The settings that the local Lambda gets."""
-        return FunctionSettings(**{**self.model_dump(), "keep_alive_s": self.keep_alive_s / compression})
 
 
 class LoadChoice(Part):

@@ -12,8 +12,6 @@ from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 from loadprofiles import LoadProfile
 from targets.contract import Target
 
-DEPLOY_S = {"service": 2.5, "function": 1.5}
-"""Rough cost of deploying and removing, for the estimate that is printed before a run."""
 COLD_START_S = 2.0
 
 
@@ -45,10 +43,13 @@ class Cell:
         return self.profile + (self.regime.suffix if self.regime else "")
 
     def suits(self, target: Target) -> bool:
-        """Only a service is scaled out by hand, and only a container has an image that can be absent."""
-        if self.scale_out and target.kind != "service":
+        """Whether the target can do what the cell asks for."""
+        can, regime = target.capabilities, self.regime
+        if self.scale_out and not can.scale_out:
             return False
-        return self.regime is None or self.regime.images == "present" or target.isolated
+        if regime is None:
+            return True
+        return (can.images_absent or regime.images == "present") and (can.page_cache or regime.page_cache == "kept")
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class Trial:
     @property
     def expected_s(self) -> float:
         """Roughly how long the trial takes, deployment included."""
-        deploy = DEPLOY_S[targets.target(self.target).kind]
-        return deploy + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
+        deploy_s = targets.target(self.target).capabilities.deploy_s
+        return deploy_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
 
 
 def plan(experiment: Experiment, target_names: list[str]) -> list[Trial]:
@@ -137,15 +138,12 @@ def _trial(
 
 def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
     """What else identifies a row: sizing per unit, load, and how the platform was set."""
-    kind = targets.target(target).kind
-    sizing = experiment.sizing.of(kind)
+    platform = targets.target(target)
+    sizing = experiment.sizing.of(platform.parts[0])
     case: Case = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
-    if kind == "function":
-        function = experiment.function
-        case["keep_alive_s"] = function.keep_alive_s / experiment.compression
-        case["concurrency"] = function.concurrency_limit
-    else:
-        case["replicas"] = experiment.replicas
+    if sizing.accelerators:
+        case["accelerators"] = sizing.accelerators
+    case.update(experiment.settings_of(platform).case())  # type: ignore[typeddict-item]
     if cell.regime is not None:
         regime = cell.regime
         return {**case, "cold_starts": experiment.cold_starts, "page_cache": regime.page_cache, "images": regime.images}

@@ -18,6 +18,7 @@ from harness.experiment.pieces import (
     SizingChoice,
     WorkloadChoice,
 )
+from harness.experiment.settings import MOST_REPLICAS, settings_of, settings_problems
 from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
@@ -25,6 +26,7 @@ from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
+from targets.contract import Settings, Target
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -52,9 +54,11 @@ class Experiment(Part):
     attempts: int = Field(3, ge=1, le=3)
     """Most attempts at a trial that turns out INVALID; every one is kept, the last one counts."""
     seed: int = Field(1, ge=0, le=2**63 - 1)
-    replicas: int = Field(1, ge=1, le=64)
+    replicas: int = Field(1, ge=1, le=MOST_REPLICAS)
     sizing: SizingChoice = SizingChoice()
     function: FunctionChoice = FunctionChoice()
+    settings: dict[str, dict[str, Any]] = {}
+    """By target: settings of its own, which count before `function` and `replicas`."""
     load: LoadChoice = LoadChoice()
     objective: Objective | None = None
     margin: float = Field(0.10, gt=0, lt=1)
@@ -79,6 +83,17 @@ class Experiment(Part):
     def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
         _refuse(_name_problems(str(info.field_name), names, targets.target_names()))
         return names
+
+    @field_validator("settings")
+    @classmethod
+    def _usable_settings(cls, settings: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        known = targets.target_names()
+        problems = _unknown("settings", list(settings), known)
+        for name, own in settings.items():
+            if name in known:
+                problems += [f"settings.{name}.{line}" for line in settings_problems(targets.target(name), own)]
+        _refuse(problems)
+        return settings
 
     @field_validator("profiles")
     @classmethod
@@ -108,6 +123,11 @@ class Experiment(Part):
             )
             profiles.append((label, _profile(choice, self.compression)))
         return profiles
+
+    def settings_of(self, target: Target) -> Settings:
+        """How this target is to behave, keep-alive in real seconds."""
+        shared = {**self.function.model_dump(), "replicas": self.replicas}
+        return settings_of(target, shared, self.settings.get(target.name, {}), self.compression)
 
     def sha256(self) -> str:
         """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""

@@ -96,8 +96,7 @@ def _workload_name(manifest: Manifest, key: str) -> str:
 
 
 def _has_images(name: str) -> bool:
-    target = targets.target(name)
-    return target.local and target.isolated
+    return targets.target(name).capabilities.engine
 
 
 def _image_facts(earlier: Manifest, workload: WorkloadChoice, target: str) -> dict[str, Any]:

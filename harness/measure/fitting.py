@@ -10,6 +10,7 @@ from harness.load.wire import load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
 from harness.record.nouns import ROUNDS_FOR_VERDICT
+from targets.contract import Kind, Target
 from targets.descriptors import most_descriptors
 
 START_UP_S = 5.0
@@ -31,8 +32,7 @@ class RunnableExperiment:
     @property
     def engine(self) -> bool:
         """Whether an engine of this machine is used."""
-        used = [targets.target(name) for name in self.targets]
-        return any(target.local and target.isolated for target in used)
+        return any(targets.target(name).capabilities.engine for name in self.targets)
 
     @property
     def expected_minutes(self) -> float:
@@ -51,11 +51,7 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _drop_refused_regime(experiment, notices)
     chosen = _choose_targets(experiment, notices)
-    without_image = [name for name in chosen if not targets.target(name).isolated]
-    if experiment.cold_starts and "absent" in experiment.images and without_image:
-        notices.append(
-            f"NOT MEASURED: cold starts with the image absent on {', '.join(without_image)}, where there is no image"
-        )
+    notices += _unmeasured_regimes(experiment, chosen)
     if experiment.rounds < ROUNDS_FOR_VERDICT:
         notices.append(f"A quick look: fewer than {ROUNDS_FOR_VERDICT} rounds ({experiment.rounds}), so no verdicts.")
     compressions = {
@@ -70,9 +66,28 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     return runnable
 
 
+def _unmeasured_regimes(experiment: Experiment, names: list[str]) -> list[str]:
+    """What is asked for and some targets cannot do."""
+    can = {name: targets.target(name).capabilities for name in names}
+    notices = []
+    without_image = [name for name in names if not can[name].images_absent]
+    if experiment.cold_starts and "absent" in experiment.images and without_image:
+        notices.append(
+            f"NOT MEASURED: cold starts with the image absent on {', '.join(without_image)}, where there is no image"
+        )
+    elsewhere = [name for name in names if not can[name].page_cache]
+    if experiment.cold_starts and "dropped" in experiment.page_cache and elsewhere:
+        notices.append(
+            f"NOT MEASURED: cold starts with the page cache dropped on {', '.join(elsewhere)}, which does not read "
+            "through this machine's"
+        )
+    return notices
+
+
 def _choose_targets(experiment: Experiment, notices: list[str]) -> list[str]:
     """The targets, in the place of those that cannot run here their stand-ins. MissingError when one has none."""
-    reasons = _missing_reasons(experiment.targets)
+    accelerators = experiment.sizing.accelerators
+    reasons = _missing_reasons(experiment.targets, accelerators)
     if not reasons:
         return experiment.targets
     if not experiment.without_engine:
@@ -82,7 +97,7 @@ def _choose_targets(experiment: Experiment, notices: list[str]) -> list[str]:
     replaced = experiment.targets if unmatched else list(reasons)
     chosen = experiment.without_engine if unmatched else [stand_ins.get(name, name) for name in reasons]
     notice = f"FALLBACK: {', '.join(chosen)} instead of {', '.join(replaced)}"
-    if not all(targets.target(name).isolated for name in chosen):
+    if not all(targets.target(name).capabilities.isolated for name in chosen):
         notice += ", without isolation"
     notice += f": {next(iter(reasons.values()))}"
     notices.append(
@@ -90,22 +105,28 @@ def _choose_targets(experiment: Experiment, notices: list[str]) -> list[str]:
     )
     if not unmatched:
         chosen = list(dict.fromkeys(stand_ins[name] if name in reasons else name for name in experiment.targets))
-    if stand_in_reasons := _missing_reasons(chosen):
+    if stand_in_reasons := _missing_reasons(chosen, accelerators):
         raise MissingError("\n".join(f"{name}: {why}" for name, why in stand_in_reasons.items()))
     return chosen
 
 
-def _missing_reasons(names: list[str]) -> dict[str, str]:
-    """Why each of those that cannot run here cannot."""
-    return {name: why for name in names if (why := targets.target(name).missing())}
+def _missing_reasons(names: list[str], accelerators: int) -> dict[str, str]:
+    """Why each of those that cannot run here cannot; `accelerators` are what a unit needs."""
+    return {name: why for name in names if (why := _why_missing(targets.target(name), accelerators))}
+
+
+def _why_missing(target: Target, accelerators: int) -> str | None:
+    if accelerators and not target.capabilities.accelerator:
+        return f"its units have no GPU, and sizing.accelerators asks for {accelerators}: leave it out or take another"
+    return target.missing(accelerators)
 
 
 def _stand_ins(experiment: Experiment) -> dict[str, str]:
     """Who stands in for whom: by position where both lists name the same kinds in the same order, else the only one
     of its kind."""
     stand_ins = experiment.without_engine
-    stand_in_kinds = [targets.target(name).kind for name in stand_ins]
-    target_kinds = [targets.target(name).kind for name in experiment.targets]
+    stand_in_kinds = [_kinds(name) for name in stand_ins]
+    target_kinds = [_kinds(name) for name in experiment.targets]
     if stand_in_kinds == target_kinds:
         return dict(zip(experiment.targets, stand_ins, strict=True))
     return {
@@ -113,6 +134,10 @@ def _stand_ins(experiment: Experiment) -> dict[str, str]:
         for name, kind in zip(experiment.targets, target_kinds, strict=True)
         if stand_in_kinds.count(kind) == 1
     }
+
+
+def _kinds(name: str) -> list[Kind]:
+    return [part.kind for part in targets.target(name).parts]
 
 
 def _drop_refused_regime(experiment: Experiment, notices: list[str]) -> Experiment:

@@ -3,6 +3,7 @@
 import http.client
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from harness.clock import now_ns
 from harness.load.process import Arrival, Reply, Sent
@@ -79,10 +80,11 @@ def is_proven_cold(arrival: Arrival, deployment: Deployment) -> bool:
 
 def ask_once(endpoint: Endpoint, body: bytes, index: int, scheduled_ns: int, header: str, timeout_s: float) -> Arrival:
     """Send one POST on a connection of its own, never repeated. No generator began on it, so there is no such stamp."""
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
+    parts = urlsplit(endpoint.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     sent_ns = first_byte_ns = 0
     try:
-        connection.request("POST", endpoint.path, body, {"Content-Type": "application/json"})
+        connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
         sent_ns = now_ns()
         response = connection.getresponse()
         first_byte_ns = now_ns()

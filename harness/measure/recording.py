@@ -17,11 +17,11 @@ from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import CHECK_RAISED, Judge
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.units import logged_lives, unit_records
-from harness.measure.visit import Visit, VisitResult
+from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
-from targets.contract import Deployment, Event
+from targets.contract import Event
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
@@ -44,16 +44,16 @@ class Begin:
 
 
 def record_trial(
-    visit: Visit, begin: Begin, deployment: Deployment, sent: Sent, samples: pa.Table, end_ns: int
+    visit: Visit, begin: Begin, account: Account, sent: Sent, samples: pa.Table, end_ns: int
 ) -> VisitResult:
     """The record of a trial in which requests were sent."""
-    events = deployment.events()
+    events = account.events
     units = unit_records(logged_lives(UnitLog(events)), samples)
     result = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
-        "deployment": deployment.describe(),
+        "deployment": account.facts,
         "warnings": [*result.record.warnings, *warnings_of(visit, result.requests, events)],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
@@ -102,7 +102,7 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
         counts={outcome: outcomes.count(outcome) for outcome in Outcome},
         scheduled=len(outcomes),
         host_cpus=usable_cpus(),
-        unit_cpus=visit.order().sizing.cpus if visit.target.isolated else None,
+        unit_cpus=visit.order().sizing.cpus if visit.target.capabilities.isolated else None,
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
         problems=[*sent.problems, *validity_problems(sent, good, steal, throttled)],

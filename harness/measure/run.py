@@ -77,7 +77,8 @@ def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
             [f"run {folder.manifest.run} is being carried out by process {earlier_owner.pid}: wait for it or end it"]
         )
     runnable = _read_runnable(folder.manifest)
-    reasons = {name: why for name in runnable.targets if (why := targets.target(name).missing())}
+    accelerators = runnable.experiment.sizing.accelerators
+    reasons = {name: why for name in runnable.targets if (why := targets.target(name).missing(accelerators))}
     if reasons:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in reasons.items()))
     with alone(folder.manifest.run):
@@ -207,4 +208,5 @@ def _facts_of(packages: dict[tuple[str, str], Package]) -> dict[str, dict[str, A
 
 def _target_facts(name: str) -> dict[str, Any]:
     target = targets.target(name)
-    return {"kind": target.kind, "emulated": target.emulated, "isolated": target.isolated, "local": target.local}
+    can = target.capabilities
+    return {"kind": target.parts[0].kind, "emulated": can.emulated, "isolated": can.isolated}

@@ -2,46 +2,53 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
 from harness.load.wire import LoadPlan
 from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
+from harness.measure.leases import SETTLE_S, Leases
 from harness.measure.recording import Begin, record_refusal, record_trial, record_unsent
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
-from harness.measure.visit import Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, StartFailed
+from harness.measure.visit import Account, Visit, VisitResult
+from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, Endpoint, StartFailed
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
 
 
-def visit_target(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:
+def visit_target(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress) -> VisitResult:
     """Visit one deployment, and see that nothing changed meanwhile that should not have."""
     before = Circumstances.look(visit.engine)
-    result = _measure(visit, load, progress)
+    result = _measure(visit, leases, load, progress)
     later = Circumstances.look(visit.engine)
     return _add_problems(result, before.problems(later, visit.lasting))
 
 
-def _measure(visit: Visit, load: LoadProcess, progress: Progress) -> VisitResult:
+def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress) -> VisitResult:
     """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
     begin = Begin.look()
     try:
-        deployment = visit.target.deploy(visit.package, visit.order())
+        deployment = leases.take(visit)
     except StartFailed as error:
         return record_refusal(visit, begin, str(error))
     except DeploymentError as error:
         return record_unsent(visit, begin, str(error))
+    earlier = len(deployment.events())
+    can = visit.target.capabilities
     try:
-        with Sampler(deployment) as sampler:
+        with Sampler(deployment, can.usage == "polled") as sampler:
             sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
+        deployment.settle(SETTLE_S)
+        completions = list(deployment.completions(SETTLE_S)) if can.asynchronous else []
     finally:
-        problems = _destroy(deployment)
-    result = record_trial(visit, begin, deployment, sent, sampler.table(sent.begin_ns), end_ns)
+        problems = leases.give_back(visit, deployment)
+    account = Account(deployment.events()[earlier:], list(deployment.witnesses()), completions, deployment.describe())
+    result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
     return _add_problems(result, [*sampler.problems, *problems])
 
 
@@ -49,15 +56,6 @@ def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
     """Add what makes the trial INVALID to its record."""
     all_problems = [problem[:2000] for problem in [*result.record.problems, *problems]]
     return replace(result, record=result.record.model_copy(update={"problems": all_problems}))
-
-
-def _destroy(deployment: Deployment) -> list[str]:
-    """Remove the deployment; returns what could not be removed, which the run's sweep, or `clean`, finds again."""
-    try:
-        deployment.destroy()
-    except DeploymentError as error:
-        return [f"the deployment could not be removed: {error}"]
-    return []
 
 
 def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
@@ -90,7 +88,7 @@ def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, prog
     assert offsets is not None and profile is not None
     plan = LoadPlan(
         folder="",
-        endpoints=[(endpoint.host, endpoint.port, endpoint.path) for endpoint in deployment.endpoints],
+        endpoints=[_triple(endpoint) for endpoint in deployment.endpoints],
         sha256="",
         seconds=profile.seconds,
         timeout_s=choice.timeout_s,
@@ -100,3 +98,8 @@ def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, prog
     )
     bodies = [payload.body for payload in visit.workload.payloads()]
     return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))
+
+
+def _triple(endpoint: Endpoint) -> tuple[str, int, str]:
+    parts = urlsplit(endpoint.url)
+    return parts.hostname or "", parts.port or 80, parts.path

@@ -14,7 +14,7 @@ from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Order, Package, Target, Workload
+from targets.contract import Completion, Event, Order, Package, Target, Witnessed, Workload
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,31 @@ class Visit:
     @property
     def engine(self) -> bool:
         """Whether an engine of this machine runs its units."""
-        return self.target.local and self.target.isolated
+        return self.target.capabilities.engine
 
     def order(self) -> Order:
         """The order with which the trial's target deploys the package."""
         experiment = self.experiment
+        first, *others = self.target.parts
         return Order(
             run_id=self.run_id,
-            sizing=experiment.sizing.of(self.target.kind),
-            replicas=experiment.replicas,
-            function=experiment.function.settings(experiment.compression),
+            sizing=experiment.sizing.of(first),
+            settings=experiment.settings_of(self.target),
+            sizings={part.name: experiment.sizing.of(part) for part in others},
             environment=settings_variable(self.trial.workload.settings),
             ledger=self.witness,
             images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",
         )
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a deployment says of one trial, once its requests have ended."""
+
+    events: list[Event] = field(default_factory=list)
+    witnesses: list[Witnessed] = field(default_factory=list)
+    completions: list[Completion] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from harness.load.process import LoadProcess
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts
 from harness.measure.fitting import RunnableExperiment
+from harness.measure.leases import Leases
 from harness.measure.trial import visit_target
 from harness.measure.visit import Visit
 from harness.record.folder import RunFolder
@@ -80,14 +81,18 @@ def walk_plan(
     trials = runnable.trials
     attempts = Attempts(folder, runnable.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
-    with _sweep_after(runnable, folder.manifest.run), _load_process(runnable.experiment.load.workers, owned) as load:
+    with (
+        _sweep_after(runnable, folder.manifest.run),
+        _load_process(runnable.experiment.load.workers, owned) as load,
+        _leases(watcher) as leases,
+    ):
         for trial in trials:
             while attempts.is_due(trial):
-                _await_engine(trial.target, folder.manifest.run, watcher)
+                _await_platform(trial, runnable, folder.manifest.run, watcher)
                 _check_constancy(folder.manifest, runnable)
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
-                result = visit_target(visit, load, watcher.advance)
+                result = visit_target(visit, leases, load, watcher.advance)
                 record = folder.save_trial(result.record, result.requests, result.samples)
                 attempts.add(record)
                 watcher.end(trial, record)
@@ -128,11 +133,12 @@ def _witness_folder(witness: Path, trial: str, attempt: int) -> Path:
     return place
 
 
-def _await_engine(target: str, run: str, watcher: Watcher) -> None:
+def _await_platform(trial: Trial, runnable: RunnableExperiment, run: str, watcher: Watcher) -> None:
     """An engine that is being restarted costs a trial or two, not the run."""
+    target, accelerators = targets.target(trial.target), runnable.experiment.sizing.accelerators
     deadline = now_ns() + int(PATIENCE_S * 1e9)
     announced = False
-    while why := targets.target(target).missing():
+    while why := target.missing(accelerators):
         if now_ns() > deadline:
             raise MissingError(f"{why}\nthe run is kept: continue it with `frostline run --resume {run}`")
         if not announced:
@@ -157,6 +163,16 @@ def _sweep_after(runnable: RunnableExperiment, run_id: str) -> Iterator[None]:
         sweep(run_id, runnable.engine, cut_off=True)
         raise
     sweep(run_id, runnable.engine, cut_off=False)
+
+
+@contextmanager
+def _leases(watcher: Watcher) -> Iterator[Leases]:
+    leases = Leases()
+    try:
+        yield leases
+    finally:
+        for problem in leases.close():
+            watcher.say(problem)
 
 
 @contextmanager

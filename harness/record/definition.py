@@ -24,7 +24,7 @@ DEFAULTS: Mapping[str, Any] = {
     "attempts": 3,
     "seed": 1,
     "replicas": 1,
-    "sizing": {"function_memory_mb": 1769, "service_memory_mb": 2048, "service_cpus": 1},
+    "sizing": {"function_memory_mb": 1769, "service_memory_mb": 2048, "service_cpus": 1, "accelerators": 0},
     "function": {
         "keep_alive_s": 300,
         "timeout_s": 60,
@@ -32,6 +32,7 @@ DEFAULTS: Mapping[str, Any] = {
         "concurrency_limit": 1000,
         "starts_per_10_s": 1000,
     },
+    "settings": {},
     "load": {"workers": 1, "prewarm": 8, "cap": 20_000, "timeout_s": 90},
     "objective": None,
     "margin": 0.1,

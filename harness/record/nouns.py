@@ -142,6 +142,8 @@ class Case(TypedDict, total=False):
 
     memory_mb: Number
     cpus: Number
+    accelerators: Number
+    """GPUs."""
     keep_alive_s: Number
     """Of a function's idle sandbox, in real seconds: already divided by the compression."""
     concurrency: Number

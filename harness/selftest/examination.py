@@ -37,7 +37,7 @@ def choose_targets(names: list[str], say: Say) -> list[str]:
         known = ", ".join(targets.target_names())
         raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
     chosen = []
-    for name in names or [name for name in targets.target_names() if targets.target(name).local]:
+    for name in names or [name for name in targets.target_names() if not targets.target(name).capabilities.billed]:
         why = targets.target(name).missing()
         if why is None:
             chosen.append(name)
@@ -61,7 +61,7 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
     target = targets.target(name)
-    available = scenarios(target.kind, target.isolated)
+    available = scenarios(target.parts[0].kind, target.capabilities.isolated)
     known = [scenario.name for scenario in available]
     if unknown := [label for label in only if label not in known]:
         raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
@@ -129,7 +129,7 @@ def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, wa
     runnable = _fit(scenario, target)
     engine: Mapping[str, list[str]] | None = None
     others = Others()
-    engine_witness = EngineWitness() if targets.target(target).isolated else None
+    engine_witness = EngineWitness() if targets.target(target).capabilities.engine else None
     with engine_witness or nullcontext():
         run = start_run(runnable, results, watcher, witness)
     share = others.share()

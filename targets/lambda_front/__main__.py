@@ -32,7 +32,7 @@ async def serve(settings: dict[str, Any]) -> None:
     """Listen on loopback, say where on standard output, and serve until told to stop."""
     function = FunctionSettings(**settings["function"])
     log = EventLog(Path(settings["events"]))
-    pool = Pool(function, log, make_sandboxes(settings, function, log).new)
+    pool = Pool(function, log, make_sandboxes(settings, function, log).new, settings["generation"])
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

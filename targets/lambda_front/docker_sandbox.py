@@ -13,7 +13,7 @@ import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import DeploymentError, EventFacts, FunctionSettings, Sizing
+from targets.contract import GENERATION_VARIABLE, DeploymentError, EventFacts, FunctionSettings, Sizing
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.lambda_front.upstream import HungUp, Upstream
@@ -54,16 +54,17 @@ class DockerSandboxes:
         self.client = containers.engine(pool_size=THREADS)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
 
-    def new(self, name: str) -> Sandbox:
+    def new(self, name: str, generation: str) -> Sandbox:
         """Make a sandbox whose container is not created yet."""
-        return DockerSandbox(name, self.log, self)
+        return DockerSandbox(name, self.log, self, generation)
 
 
 class DockerSandbox(Sandbox):
     """One container. The emulator starts the runtime inside the first request."""
 
-    def __init__(self, name: str, log: EventLog, sandboxes: DockerSandboxes) -> None:
+    def __init__(self, name: str, log: EventLog, sandboxes: DockerSandboxes, generation: str) -> None:
         super().__init__(name, log)
+        self.generation = generation
         self.sandboxes = sandboxes
         self.container: Container | None = None
         self._creation: asyncio.Task[Any] | None = None
@@ -87,6 +88,7 @@ class DockerSandbox(Sandbox):
         environment = {
             **order.environment,
             "FROSTLINE_UNIT": self.name,
+            GENERATION_VARIABLE: self.generation,
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(order.sizing.memory_mb),
             # The front keeps the function's time; the emulator's own limit would count initialisation as well.
             "AWS_LAMBDA_FUNCTION_TIMEOUT": str(int(order.settings.timeout_s + order.settings.init_timeout_s) + 60),

@@ -29,9 +29,13 @@ class Passage:
 class Pool:
     """One request per sandbox; a request that starts a sandbox waits for that one; the most recently used is reused."""
 
-    def __init__(self, settings: FunctionSettings, log: EventLog, new: Callable[[str], Sandbox]) -> None:
+    def __init__(
+        self, settings: FunctionSettings, log: EventLog, new: Callable[[str, str], Sandbox], generation: str = ""
+    ) -> None:
         self.settings = settings
         self.log = log
+        self.generation = generation
+        """What sandboxes that are made from now on echo in their answers."""
         self._new = new
         self._idle: list[Sandbox] = []
         self._all: dict[str, Sandbox] = {}
@@ -88,7 +92,7 @@ class Pool:
         # Nothing is awaited between the limits and the entry: requests that come at once see each other's sandboxes.
         self._check_limits()
         self._count += 1
-        sandbox = self._new(f"{self._count:04d}")
+        sandbox = self._new(f"{self._count:04d}", self.generation)
         self._all[sandbox.name] = sandbox
         self.log.write("create", sandbox.name, for_request=True)
         try:

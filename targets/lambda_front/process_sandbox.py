@@ -6,7 +6,7 @@ import socket
 import psutil
 
 from targets.clock import now_ns
-from targets.contract import EventFacts
+from targets.contract import GENERATION_VARIABLE, EventFacts
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.local.resources import Usage, process_usage
@@ -24,9 +24,9 @@ class ProcessSandboxes:
         self.environment = environment
         self.log = log
 
-    def new(self, name: str) -> Sandbox:
+    def new(self, name: str, generation: str) -> Sandbox:
         """Make a sandbox whose process is not started yet."""
-        return ProcessSandbox(name, self.log, self.environment)
+        return ProcessSandbox(name, self.log, self.environment | {GENERATION_VARIABLE: generation})
 
 
 class ProcessSandbox(Sandbox):

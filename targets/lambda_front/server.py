@@ -6,7 +6,7 @@ import re
 import uuid
 from collections import deque
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import httptools
 
@@ -102,10 +102,12 @@ class Connection(asyncio.Protocol):
         self._answering = None
 
     async def _answer(self, request: Request) -> Answer:
-        target = unquote(request.path.split(b"?")[0].decode("latin-1"))
+        path, _, query = request.path.decode("latin-1").partition("?")
+        target = unquote(path)
         if match := INVOKE.match(target):
             return await self._invoke(request, match.group(1))
         if (request.method, target) == (b"POST", "/frostline/drop"):
+            self.pool.generation = parse_qs(query).get("generation", [self.pool.generation])[0]
             return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
         if (request.method, target) == (b"GET", "/frostline/pool"):
             return 200, json.dumps({"size": self.pool.size}).encode(), {}

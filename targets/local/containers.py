@@ -13,6 +13,7 @@ import psutil
 from docker.models.containers import Container
 
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
+from targets.local import processes
 from targets.local.processes import model_environment
 from targets.ownership import start_time
 
@@ -33,13 +34,13 @@ def engine(pool_size: int = 10) -> docker.DockerClient:
     return client
 
 
-def missing() -> str | None:
-    """Why no container can be run here, and the fix; None when one can."""
+def missing(accelerators: int) -> str | None:
+    """Why no container with so many GPUs can be run here, and the fix; None when one can."""
     try:
         engine().close()
     except DeploymentError as error:
         return str(error)
-    return None
+    return processes.missing(accelerators)
 
 
 def create(

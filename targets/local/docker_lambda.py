@@ -5,8 +5,9 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Deployment, Event, Kind, Order, Package, Workload
+from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
 from targets.local import containers
+from targets.local.declarations import CONTAINERS, FUNCTION, as_function
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Cgroup, Usage
 from targets.ownership import Owner, labels
@@ -19,14 +20,13 @@ class DockerLambda:
     """Emulated: the pool and its rules are ours, the sandbox is a limited container."""
 
     name = "docker-lambda"
-    kind: Kind = "function"
-    emulated = True
-    isolated = True
-    local = True
+    parts = FUNCTION
+    capabilities = as_function(CONTAINERS)
+    settings = FunctionSettings
 
-    def missing(self) -> str | None:
+    def missing(self, accelerators: int = 0) -> str | None:
         """Why no engine answers here, and the fix; None when one does."""
-        return containers.missing()
+        return containers.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
@@ -54,7 +54,7 @@ def _front_settings(package: Package, order: Order, archive: ImageArchive | None
         "image": package.reference,
         "prefix": f"frostline-{order.run_id}-fn",
         "sizing": vars(order.sizing),
-        "function": vars(order.function),
+        "function": vars(order.settings_of(FunctionSettings)),
         "environment": containers.serving_environment(package, order),
         "labels": labels(order.run_id, Owner.current()),
         "ledger": str(order.ledger) if order.ledger else None,

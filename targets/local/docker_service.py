@@ -11,9 +11,10 @@ import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
+from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
 from targets.events import EventLog
 from targets.local import containers
+from targets.local.declarations import CONTAINERS, SERVICE, as_service
 from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
@@ -26,14 +27,13 @@ class DockerService:
     """A real container service, on one host."""
 
     name = "docker-service"
-    kind: Kind = "service"
-    emulated = False
-    isolated = True
-    local = True
+    parts = SERVICE
+    capabilities = as_service(CONTAINERS)
+    settings = ServiceSettings
 
-    def missing(self) -> str | None:
+    def missing(self, accelerators: int = 0) -> str | None:
         """Why no engine answers here, and the fix; None when one does."""
-        return containers.missing()
+        return containers.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
@@ -45,7 +45,7 @@ class DockerService:
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
 
-            def new(name: str, log: EventLog) -> Replica:
+            def new(name: str, log: EventLog, order: Order) -> Replica:
                 return DockerReplica(name, log, client, package, order)
 
             archive = archive_image(client, package.reference) if order.images_absent else None

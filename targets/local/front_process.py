@@ -3,17 +3,20 @@
 import http.client
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Endpoint, Event, Order, UnitUsage
+from targets.contract import DeploymentError, Endpoint, Event, FunctionSettings, Order, UnitUsage
 from targets.events import EventReader
+from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import Owner, variables, work_folder
 from targets.packaging.archive import ImageArchive
@@ -94,7 +97,7 @@ class FrontProcess:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-class FunctionDeployment:
+class FunctionDeployment(Logged):
     """A function behind a front of its own. Cold means an empty pool."""
 
     def __init__(
@@ -107,30 +110,35 @@ class FunctionDeployment:
         resources: ExitStack | None = None,
     ) -> None:
         self.order = order
+        self.function = order.settings_of(FunctionSettings)
+        self.generation = secrets.token_hex(4)
         self._is_gone = is_gone
         self._archive = archive
         self._resources = resources or ExitStack()
         """What is closed with the deployment, or when it cannot be started: a client of the engine."""
         try:
-            self.front = FrontProcess(settings, order.run_id, order.port)
+            self.front = FrontProcess({**settings, "generation": self.generation}, order.run_id, order.port)
         except BaseException:
             self._resources.close()
             raise
         path = f"/2015-03-31/functions/{settings['name']}/invocations"
-        self.endpoints: tuple[Endpoint, ...] = (Endpoint("127.0.0.1", self.front.port, path),)
+        url = f"http://127.0.0.1:{self.front.port}{path}"
+        self.endpoints: tuple[Endpoint, ...] = (Endpoint(url, request_id_header="x-amzn-requestid"),)
         self._meter = meter
 
     def wake(self) -> None:
         """Do nothing: a request starts what it needs."""
 
-    def make_cold(self) -> None:
+    def make_cold(self) -> str:
         """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees.
 
         A sandbox that is busy, because its client gave up, is waited for as long as the function may run.
         """
         started = self.front.reader.living_units()
-        self.front.post("/frostline/drop")
-        function = self.order.function
+        self.generation = secrets.token_hex(4)
+        drop = f"/frostline/drop?generation={self.generation}"
+        self.front.post(drop)
+        function = self.function
         deadline = now_ns() + int((function.init_timeout_s + function.timeout_s + COLD_MARGIN_S) * 1e9)
         while remaining := self.front.reader.living_units().keys() | {
             unit for unit, event in started.items() if not self._is_gone(event)
@@ -138,9 +146,15 @@ class FunctionDeployment:
             if now_ns() > deadline:
                 raise DeploymentError(f"sandboxes are left after the pool was dropped: {sorted(remaining)}")
             sleep(COLD_POLL_S)
-            self.front.post("/frostline/drop")  # only what is idle is dropped: what was busy may be idle by now
+            self.front.post(drop)  # only what is idle is dropped: what was busy may be idle by now
         if self._archive is not None:
             self._archive.forget()
+        return self.generation
+
+    def reset(self, ledger: Path | None) -> None:
+        """Drop the pool, as make_cold does."""
+        self.check_ledger(ledger)
+        self.make_cold()
 
     def scale_out(self) -> Endpoint:
         """DeploymentError always: a function scales out request by request."""
@@ -160,7 +174,7 @@ class FunctionDeployment:
 
     def describe(self) -> dict[str, Any]:
         """The front's settings in force."""
-        return {"front": {"priority": self.front.priority, **vars(self.order.function)}}
+        return {"front": {"priority": self.front.priority, **vars(self.function)}}
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""

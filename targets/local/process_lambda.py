@@ -5,8 +5,9 @@ from pathlib import Path
 
 import psutil
 
-from targets.contract import Deployment, Event, Kind, Order, Package, Workload
+from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
 from targets.local import processes
+from targets.local.declarations import FUNCTION, PROCESSES, as_function
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Usage, process_usage
 from targets.ownership import start_time
@@ -16,14 +17,13 @@ class ProcessLambda:
     """Emulated, and without limits: a sandbox may use the whole machine."""
 
     name = "process-lambda"
-    kind: Kind = "function"
-    emulated = True
-    isolated = False
-    local = True
+    parts = FUNCTION
+    capabilities = as_function(PROCESSES)
+    settings = FunctionSettings
 
-    def missing(self) -> str | None:
-        """None everywhere: it needs nothing but Python."""
-        return None
+    def missing(self, accelerators: int = 0) -> str | None:
+        """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
+        return processes.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
@@ -34,7 +34,7 @@ class ProcessLambda:
         settings = {
             "kind": "process",
             "name": package.workload,
-            "function": vars(order.function),
+            "function": vars(order.settings_of(FunctionSettings)),
             "environment": processes.serving_environment(package, order),
         }
         return FunctionDeployment(settings, order, _usage, _is_gone)

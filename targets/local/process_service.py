@@ -4,9 +4,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from targets.contract import Deployment, DeploymentError, Kind, Order, Package, Workload
+from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
 from targets.events import EventLog
 from targets.local import processes
+from targets.local.declarations import PROCESSES, SERVICE, as_service
 from targets.local.resources import Usage, process_usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.local.serving_process import ServingProcess
@@ -18,14 +19,13 @@ class ProcessService:
     """A service of plain processes: a replica may use the whole machine."""
 
     name = "process-service"
-    kind: Kind = "service"
-    emulated = False
-    isolated = False
-    local = True
+    parts = SERVICE
+    capabilities = as_service(PROCESSES)
+    settings = ServiceSettings
 
-    def missing(self) -> str | None:
-        """None everywhere: it needs nothing but Python."""
-        return None
+    def missing(self, accelerators: int = 0) -> str | None:
+        """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
+        return processes.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
@@ -34,7 +34,7 @@ class ProcessService:
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
 
-        def new(name: str, log: EventLog) -> Replica:
+        def new(name: str, log: EventLog, order: Order) -> Replica:
             return ProcessReplica(name, log, package, order)
 
         return ServiceDeployment(new, order, {"limits": None})

@@ -20,6 +20,14 @@ NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 """ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
 
 
+def missing(accelerators: int) -> str | None:
+    """Why this machine has not so many GPUs, and the fix; None when it has."""
+    present = len(list(Path("/dev").glob("nvidia[0-9]*")))
+    if present >= accelerators:
+        return None
+    return f"{accelerators} GPUs a unit are asked for, and this machine has {present}: set sizing.accelerators to less"
+
+
 def interpreter() -> str:
     """The Python that made our virtual environment, so that only the workload's packages are on its path."""
     return str(getattr(sys, "_base_executable", None) or sys.executable)

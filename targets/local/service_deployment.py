@@ -1,15 +1,28 @@
 """A container service as a deployment: 1..n replicas, requests spread over them in turn by whoever sends."""
 
 import http.client
+import secrets
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Endpoint, Event, Order, StartFailed, UnitUsage
+from targets.contract import (
+    GENERATION_VARIABLE,
+    DeploymentError,
+    Endpoint,
+    Event,
+    Order,
+    ServiceSettings,
+    StartFailed,
+    UnitUsage,
+)
 from targets.events import EventLog, EventReader
+from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import work_folder
 from targets.packaging.archive import ImageArchive
@@ -64,18 +77,20 @@ class Replica(ABC):
         self.log.write("ready", self.name)
 
 
-class ServiceDeployment:
+class ServiceDeployment(Logged):
     """Replicas of one service. Cold means from nothing: every replica is removed and one is started anew."""
 
     def __init__(
         self,
-        new: Callable[[str, EventLog], Replica],
+        new: Callable[[str, EventLog, Order], Replica],
         order: Order,
         facts: dict[str, Any],
         archive: ImageArchive | None = None,
         resources: ExitStack | None = None,
     ) -> None:
         self.order = order
+        self.replicas = order.settings_of(ServiceSettings).replicas
+        self.generation = secrets.token_hex(4)
         self._archive = archive
         self._resources = resources or ExitStack()
         """What is closed with the deployment: a client of the engine."""
@@ -89,8 +104,7 @@ class ServiceDeployment:
         self._count = 0
         self._log.write("open")
         try:
-            for _ in range(order.replicas):
-                self._add(for_request=False)
+            self._add_all()
         except BaseException:
             self.destroy()
             raise
@@ -104,11 +118,19 @@ class ServiceDeployment:
         self._add(for_request=True)
         return self.endpoints[-1]
 
-    def make_cold(self) -> None:
+    def make_cold(self) -> str:
         """Remove every replica, and the image where it is to be absent. DeploymentError when one is still there."""
         self._empty()
         if self._archive is not None:
             self._archive.forget()
+        self.generation = secrets.token_hex(4)
+        return self.generation
+
+    def reset(self, ledger: Path | None) -> None:
+        """Remove every replica and start as many as were ordered."""
+        self.check_ledger(ledger)
+        self.make_cold()
+        self._add_all()
 
     def _empty(self) -> None:
         self.endpoints = ()
@@ -139,7 +161,7 @@ class ServiceDeployment:
 
     def describe(self) -> dict[str, Any]:
         """Replicas, and how requests are spread over them."""
-        return {"replicas": self.order.replicas, "spread": "in turn, by the load generator", **self._facts}
+        return {"replicas": self.replicas, "spread": "in turn, by the load generator", **self._facts}
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""
@@ -154,9 +176,14 @@ class ServiceDeployment:
         self._reader.read()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _add_all(self) -> None:
+        for _ in range(self.replicas):
+            self._add(for_request=False)
+
     def _add(self, for_request: bool) -> None:
         self._count += 1
-        replica = self._new(f"{self._count:04d}", self._log)
+        environment = {**self.order.environment, GENERATION_VARIABLE: self.generation}
+        replica = self._new(f"{self._count:04d}", self._log, replace(self.order, environment=environment))
         if self._archive is not None:
             self._log.write("load", replica.name)
             self._archive.load()
@@ -165,7 +192,7 @@ class ServiceDeployment:
         self._replicas.append(replica)
         port = replica.start()
         replica.wait_until_ready(port)
-        self.endpoints += (Endpoint("127.0.0.1", port, PATH),)
+        self.endpoints += (Endpoint(f"http://127.0.0.1:{port}{PATH}"),)
 
     def _remove(self, replica: Replica) -> None:
         if why := replica.end_reason():

@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 import httptools
 
@@ -94,10 +95,14 @@ def bare_cold(package: Package, order: Order, number: int, body: bytes) -> float
     return took * 1e3
 
 
+def port_of(deployment: Deployment) -> int:
+    return urlsplit(deployment.endpoints[0].url).port or 0
+
+
 def front_cold(deployment: Deployment, name: str, body: bytes) -> float:
     deployment.make_cold()
     begun = time.perf_counter()
-    Caller(deployment.endpoints[0].port, name, body).ask()
+    Caller(port_of(deployment), name, body).ask()
     return (time.perf_counter() - begun) * 1e3
 
 
@@ -111,7 +116,7 @@ def measure() -> list[str]:
     container, port = bare(package, order, "warm")
     try:
         first_answer(port, body)
-        front, direct = Caller(deployment.endpoints[0].port, "echo", body), Caller(port, "function", body)
+        front, direct = Caller(port_of(deployment), "echo", body), Caller(port, "function", body)
         front.median_ms()
         warm = [(front.median_ms(), direct.median_ms()) for _ in range(PASSES)]
         cold = [(front_cold(deployment, "echo", body), bare_cold(package, order, n, body)) for n in range(COLD_STARTS)]

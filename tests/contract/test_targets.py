@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import Iterator
 from typing import Any, get_args
+from urllib.parse import urlsplit
 
 import docker
 import psutil
@@ -22,9 +23,10 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """The Docker client leaves sockets to the collector, which is called where each deployment ends."""
 
 NAMES = targets.target_names()
-LOCAL = [name for name in NAMES if targets.target(name).local]
-HERE = [pytest.param(name, marks=pytest.mark.docker) if targets.target(name).isolated else name for name in LOCAL]
-"""Those that can be deployed by a test: a target of this machine that isolates its units needs an engine."""
+HERE = [
+    pytest.param(name, marks=pytest.mark.docker) if targets.target(name).capabilities.engine else name for name in NAMES
+]
+"""Those that a test deploys: what has containers needs an engine."""
 FIX = re.compile(r"\b(start|install|set|run|make|use|give|log in|grant|export|create)\b", re.IGNORECASE)
 SIZING = Sizing.of_function(1769)
 PATIENCE_S = 120
@@ -49,9 +51,8 @@ def test_fields(target: Target, request: pytest.FixtureRequest) -> None:
     assert {name for name in members(Target) if not hasattr(target, name)} == set()
     assert target.name == request.node.callspec.params["target"], "the file's name and the target's must agree"
     assert target is targets.target(target.name)
-    assert target.kind in get_args(Kind)
-    assert all(isinstance(getattr(target, flag), bool) for flag in ("emulated", "isolated", "local"))
-    assert not target.emulated or target.local, "what stands in for a cloud service runs here"
+    assert all(part.kind in get_args(Kind) for part in target.parts)
+    assert target.settings() == target.settings(), "settings have defaults and compare"
 
 
 def test_what_it_lacks_is_one_line_with_a_fix(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +60,7 @@ def test_what_it_lacks_is_one_line_with_a_fix(target: Target, monkeypatch: pytes
         if host:
             monkeypatch.setenv("DOCKER_HOST", host)
         why = target.missing()
-        assert why is not None or not (host and target.isolated), "a dead engine is missing"
+        assert why is not None or not (host and target.capabilities.engine), "a dead engine is missing"
         assert why is None or ("\n" not in why and len(why) <= 400 and FIX.search(why)), why
 
 
@@ -85,9 +86,10 @@ def ask(deployment: Deployment) -> dict[str, Any]:
 
     body = targets.workload("echo").payloads()[0].body
     endpoint = deployment.endpoints[0]
-    connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=PATIENCE_S)
+    parts = urlsplit(endpoint.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
     try:
-        connection.request("POST", endpoint.path, body, {"Content-Type": "application/json"})
+        connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
         response = connection.getresponse()
         assert response.status == 200
         answer: dict[str, Any] = json.loads(response.read())
@@ -135,9 +137,9 @@ def test_it_is_asked_made_cold_and_destroyed(deployed: tuple[Target, Deployment,
     for kind in ("create", "removed"):
         assert [event["unit"] for event in events if event["kind"] == kind] == [unit, again["unit"]]
     starts = [event["for_request"] for event in events if event["kind"] == "create"]
-    assert len(starts) == 2 and (target.kind == "service" or starts == [True, True])
+    assert len(starts) == 2 and (target.parts[0].kind == "service" or starts == [True, True])
     assert isinstance(json.loads(json.dumps(deployment.describe())), dict)
     assert left_of(run) == []
     with socket.socket() as probe:
-        assert probe.connect_ex((endpoint.host, endpoint.port)) != 0
+        assert probe.connect_ex(("127.0.0.1", urlsplit(endpoint.url).port)) != 0
     deployment.destroy()

@@ -115,7 +115,7 @@ def test_phases_add_up_to_the_wall_time_of_every_start(finished):
 def test_start_classes_are_told_apart(finished):
     for record, rows in rows_of(finished[1]):
         classes = rows["start_class"].astype(str)
-        kind = targets.target(record.target).kind
+        kind = targets.target(record.target).parts[0].kind
         assert classes.isin([StartClass.COLD, StartClass.WARM, StartClass.PROACTIVE]).all()
         assert (classes == StartClass.COLD).sum() == record.starts
         if record.profile == "cold":

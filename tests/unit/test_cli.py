@@ -135,7 +135,7 @@ def test_a_port_in_use_is_a_message():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(DeploymentError, match=rf"did not start on port {port}: .*address already in use"):
-            FrontProcess({**settings, "function": vars(FunctionSettings())}, "test-run", port)
+            FrontProcess({**settings, "generation": "", "function": vars(FunctionSettings())}, "test-run", port)
 
 
 @pytest.mark.parametrize("results", ["taken", "taken/inside", "/proc/nothing", "x" * 300])

@@ -22,7 +22,7 @@ from targets.workloads.echo import WORKLOAD
 class FakeDeployment:
     """Answers as a front would: `answers` says for each request whether its sandbox was started for it."""
 
-    endpoints = (Endpoint("127.0.0.1", 1, "/"),)
+    endpoints = (Endpoint("http://127.0.0.1:1/"),)
 
     def __init__(self, answers):
         self.answers = iter(answers)
@@ -177,7 +177,7 @@ class Front:
 def function_behind(front, timeout_s):
     deployment = FunctionDeployment.__new__(FunctionDeployment)
     function = FunctionSettings(timeout_s=timeout_s, init_timeout_s=0)
-    deployment.order = Order("run", Sizing(512, 1.0), function=function)
+    deployment.order, deployment.function = Order("run", Sizing(512, 1.0), function), function
     deployment.front, deployment._archive, deployment._is_gone = front, None, lambda event: front.busy <= 0
     return deployment
 

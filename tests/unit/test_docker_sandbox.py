@@ -28,7 +28,7 @@ def test_a_container_that_ends_before_it_listens_is_not_waited_for(log, monkeypa
 
     async def starting():
         makers = SimpleNamespace(threads=ThreadPoolExecutor(1))
-        sandbox = DockerSandbox("0001", log, makers)
+        sandbox = DockerSandbox("0001", log, makers, "")
         sandbox.container = ended
         async with asyncio.timeout(10):
             await sandbox._wait_until_listening(CLOSED_PORT)
@@ -46,7 +46,7 @@ def test_an_emulator_that_accepts_and_never_answers_is_given_up_at_the_start_lim
         writer.close()
 
     async def starting():
-        sandbox = DockerSandbox("0001", log, SimpleNamespace(threads=ThreadPoolExecutor(1)))
+        sandbox = DockerSandbox("0001", log, SimpleNamespace(threads=ThreadPoolExecutor(1)), "")
         sandbox.container = there
         async with await asyncio.start_server(silent, "127.0.0.1", 0) as server, asyncio.timeout(10):
             await sandbox._wait_until_listening(server.sockets[0].getsockname()[1])

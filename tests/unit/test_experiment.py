@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import loadprofiles
 import targets
 from harness.errors import UsageError
+from harness.experiment.plan import plan
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.files.strict_yaml import MOST_BYTES
 
@@ -157,7 +158,7 @@ def test_a_profile_used_twice_is_numbered():
 def test_compression_reaches_profiles_and_keep_alive():
     experiment = parse_experiment(copy.deepcopy(VALID), "here")
     assert dict(experiment.load_profiles())["bursty"].time_compression == 20
-    assert experiment.function.settings(experiment.compression).keep_alive_s == 15
+    assert experiment.settings_of(targets.target("process-lambda")).case()["keep_alive_s"] == 15
     own = parse_experiment(
         {**VALID, "profiles": [{"bursty": {"rate": 1, "seconds": 9, "compression": 2}}]}, "here"
     ).load_profiles()
@@ -298,3 +299,28 @@ def test_nothing_but_a_usage_error_comes_of_any_mutation(fields):
         assert isinstance(experiment, Experiment)
         experiment.load_profiles()
         experiment.sha256()
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"elsewhere": {}}, "settings: 'elsewhere' is not one of: docker-lambda"),
+        ({"process-service": {"keep_alive_s": 5}}, "settings.process-service.keep_alive_s: "),
+        ({"process-lambda": {"keep_alive_s": 0}}, "settings.process-lambda.keep_alive_s: "),
+        ({"process-lambda": {"concurrency_limit": "many"}}, "settings.process-lambda.concurrency_limit: "),
+        ({"process-service": {"replicas": 65}}, "settings.process-service.replicas: "),
+    ],
+)
+def test_settings_of_a_target_are_held_to_what_it_knows(settings, part):
+    assert any(part in line for line in problems(settings=settings)), problems(settings=settings)
+
+
+def test_settings_of_a_target_count_before_those_of_all():
+    own = {"process-lambda": {"keep_alive_s": 60}, "process-service": {"replicas": 3}}
+    experiment = parse_experiment({**copy.deepcopy(VALID), "settings": own}, "here")
+    function, service = (experiment.settings_of(targets.target(name)) for name in own)
+    assert function.case() == {"keep_alive_s": 3, "concurrency": 1000}
+    assert service.case() == {"replicas": 3}
+    cases = {trial.target: trial.case for trial in plan(experiment, experiment.targets)}
+    assert cases["process-lambda"]["keep_alive_s"] == 3
+    assert cases["process-service"]["replicas"] == 3

@@ -17,7 +17,7 @@ def missing(monkeypatch):
     """Which targets cannot run here, and why; a test may change it."""
     reasons: dict[str, str] = {}
     for name in targets.target_names():
-        monkeypatch.setattr(targets.target(name), "missing", lambda name=name: reasons.get(name))
+        monkeypatch.setattr(targets.target(name), "missing", lambda gpus=0, name=name: reasons.get(name))
     return reasons
 
 

@@ -41,6 +41,8 @@ class ScriptedPool:
             return Reply(b'{"errorType": "ValueError"}', "Unhandled")
         return Reply(body)
 
+    generation = "first"
+
     async def drop_all(self):
         return 3
 
@@ -178,6 +180,9 @@ def test_the_fronts_own_routes(play):
     async def scene(pool, connect):
         client = await connect()
         assert (await client.ask("POST", "/frostline/drop", b"")).json == {"removed": 3}
+        assert pool.generation == "first"
+        assert (await client.ask("POST", "/frostline/drop?generation=next", b"")).json == {"removed": 3}
+        assert pool.generation == "next"
         assert (await client.ask("GET", "/frostline/pool", b"")).json == {"size": 4}
 
     play(scene)

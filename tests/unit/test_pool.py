@@ -82,7 +82,7 @@ class Bench:
         self.sandboxes = {}
         self.log = log = EventLog(folder / "events.jsonl")
         self.reader = EventReader(folder / "events.jsonl")
-        self.pool = Pool(replace(SETTINGS, **settings), log, lambda name: self.new(name, log))
+        self.pool = Pool(replace(SETTINGS, **settings), log, lambda name, generation: self.new(name, log))
 
     def new(self, name, log):
         self.sandboxes[name] = Script(name, log, self)

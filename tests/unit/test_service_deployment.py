@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import docker.errors
 import pytest
 
-from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
+from targets.contract import DeploymentError, Order, Package, ServiceSettings, Sizing, StartFailed
 from targets.events import EventLog
 from targets.local import service_deployment
 from targets.local.docker_service import DockerReplica
@@ -112,13 +112,13 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(monkeypatc
     monkeypatch.setattr(Replica, "wait_until_ready", lambda self, port: None)
     replicas, archive, closed = [], Archive(), []
 
-    def new(name, log):
+    def new(name, log, order):
         replicas.append(Played(name, log))
         return replicas[-1]
 
     resources = ExitStack()
     resources.callback(closed.append, True)
-    deployment = ServiceDeployment(new, replace(ORDER, replicas=3), {}, archive, resources)
+    deployment = ServiceDeployment(new, replace(ORDER, settings=ServiceSettings(3)), {}, archive, resources)
     replicas[2].stuck = True
     with pytest.raises(DeploymentError, match="0003 cannot be removed"):
         deployment.destroy()

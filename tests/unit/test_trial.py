@@ -7,16 +7,18 @@ from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
 from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
+from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
 from harness.measure.sampler import Sampler
 from harness.measure.trial import visit_target
-from harness.measure.visit import Visit
+from harness.measure.visit import Account, Visit
 from harness.measure.walk import is_done
 from harness.measure.watchers import closing_line
 from harness.record.columns import REQUESTS, SAMPLES
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
 from targets.contract import DeploymentError, Package, StartFailed
+from targets.local import process_service
 
 WHY = "replica 0001 ended before it answered: exit code 1"
 
@@ -24,24 +26,16 @@ WHY = "replica 0001 ended before it answered: exit code 1"
 class Refusing:
     """A target that cannot be deployed."""
 
-    kind = "service"
-    isolated = local = False
+    capabilities = process_service.TARGET.capabilities
+    parts = process_service.TARGET.parts
+    settings = process_service.TARGET.settings
+    name = "process-service"
 
     def __init__(self, error):
         self.error = error
 
     def deploy(self, package, order):
         raise self.error
-
-
-class Deployed:
-    """A deployment with nothing to tell."""
-
-    def events(self):
-        return []
-
-    def describe(self):
-        return {"replicas": 1}
 
 
 def visit(profile, error=None, **fields):
@@ -65,7 +59,7 @@ def visit(profile, error=None, **fields):
 
 
 def rows_of(profile):
-    result = visit_target(visit(profile), None, lambda ended, of: None)  # type: ignore[arg-type]
+    result = visit_target(visit(profile), Leases(), None, lambda ended, of: None)  # type: ignore[arg-type]
     assert result.requests.schema == REQUESTS
     assert result.samples.schema == SAMPLES
     return result.record, result.requests.to_pylist()
@@ -98,14 +92,15 @@ def test_a_service_that_cannot_be_deployed_has_failed_as_many_forced_starts_as_w
 
 def test_added_replicas_of_a_service_that_cannot_be_deployed_have_failed_too():
     it = visit("scale-out", scale_out={"starts": 2, "rate": 5, "seconds": 3})
-    result = visit_target(it, None, lambda ended, of: None)  # type: ignore[arg-type]
+    result = visit_target(it, Leases(), None, lambda ended, of: None)  # type: ignore[arg-type]
     assert result.record.scheduled == result.record.counts[Outcome.FAILED] == len(it.schedule) + 2
     assert result.requests["scheduled_ns"].to_pylist()[-2:] == [1_000_000_000, 2_000_000_000]
 
 
 def test_what_the_bench_or_the_engine_could_not_do_is_no_failure_of_the_target_and_may_be_tried_again():
     why = "image frostline/echo:x is not there: package the workload first"
-    result = visit_target(visit("constant", DeploymentError(why)), None, lambda ended, of: None)  # type: ignore[arg-type]
+    refused = visit("constant", DeploymentError(why))
+    result = visit_target(refused, Leases(), None, lambda ended, of: None)  # type: ignore[arg-type]
     assert result.record.scheduled == result.requests.num_rows == 0
     assert result.record.problems[0] == why
     assert not result.record.valid
@@ -156,7 +151,9 @@ def record_of(*arrivals, profile="constant"):
     begin_ns = 1
     sent = Sent.of(begin_ns, arrivals)
     samples = SAMPLES.empty_table()
-    return record_trial(visit(profile), Begin.look(), Deployed(), sent, samples, 2_000_000_001).record  # type: ignore[arg-type]
+    return record_trial(
+        visit(profile), Begin.look(), Account(facts={"replicas": 1}), sent, samples, 2_000_000_001
+    ).record  # type: ignore[arg-type]
 
 
 def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number():
