@@ -1,13 +1,25 @@
 """How long a deployment lasts: one trial, or a whole run where a target says that deploying takes long."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 from harness.measure.visit import Visit
-from targets.contract import Deployment, DeploymentError
+from targets.contract import Deployment, DeploymentError, Event
 
 SETTLE_S = 90.0
 """How long a platform's own logs are waited for after a trial."""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A deployment for one trial; what its log said before belongs to earlier ones."""
+
+    deployment: Deployment
+    earlier_events: int = 0
+
+    def events(self) -> list[Event]:
+        """What its log says of this trial so far."""
+        return self.deployment.events()[self.earlier_events :]
 
 
 class Leases:
@@ -16,25 +28,26 @@ class Leases:
     def __init__(self) -> None:
         self._kept: dict[str, Deployment] = {}
 
-    def take(self, visit: Visit) -> Deployment:
+    def take(self, visit: Visit) -> Lease:
         """A deployment as if it were new. Raises StartFailed or another DeploymentError."""
         key = _key(visit)
         kept = self._kept.pop(key, None)
         if kept is None:
-            return visit.target.deploy(visit.package, visit.order())
+            return Lease(visit.target.deploy(visit.package, visit.order()))
+        earlier = len(kept.events())
         try:
             kept.reset(visit.witness)
         except BaseException:  # what cannot be brought back is no use to the next trial either
             kept.destroy()
             raise
-        return kept
+        return Lease(kept, earlier)
 
-    def give_back(self, visit: Visit, deployment: Deployment) -> list[str]:
+    def give_back(self, visit: Visit, lease: Lease) -> list[str]:
         """Remove it, or keep it for the next trial; returns what could not be removed."""
         if visit.target.capabilities.deploys == "per_run":
-            self._kept[_key(visit)] = deployment
+            self._kept[_key(visit)] = lease.deployment
             return []
-        return _destroy(deployment)
+        return _destroy(lease.deployment)
 
     def close(self) -> list[str]:
         """Remove all that was kept; returns what could not be removed."""

@@ -32,13 +32,12 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
     begin = Begin.look()
     try:
-        deployment = leases.take(visit)
+        lease = leases.take(visit)
     except StartFailed as error:
         return record_refusal(visit, begin, str(error))
     except DeploymentError as error:
         return record_unsent(visit, begin, str(error))
-    earlier = len(deployment.events())
-    can = visit.target.capabilities
+    deployment, can = lease.deployment, visit.target.capabilities
     try:
         with Sampler(deployment, can.usage == "polled") as sampler:
             sent = _send(visit, deployment, load, progress)
@@ -46,8 +45,8 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
         deployment.settle(SETTLE_S)
         completions = list(deployment.completions(SETTLE_S)) if can.asynchronous else []
     finally:
-        problems = leases.give_back(visit, deployment)
-    account = Account(deployment.events()[earlier:], list(deployment.witnesses()), completions, deployment.describe())
+        problems = leases.give_back(visit, lease)
+    account = Account(lease.events(), list(deployment.witnesses()), completions, deployment.describe())
     result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
     return _add_problems(result, [*sampler.problems, *problems])
 

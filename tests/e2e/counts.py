@@ -50,7 +50,7 @@ def of_service() -> Scenario:
 def main() -> int:
     name, results = sys.argv[1], Path(sys.argv[2])
     target, watcher = targets.target(name), LogWatcher(Console(stderr=True, highlight=False, width=200))
-    scenario = of_function(target.isolated) if target.kind == "function" else of_service()
+    scenario = of_function(target.capabilities.isolated) if target.parts[0].kind == "function" else of_service()
     found = []
     for check in judge(scenario, name, results, watcher):
         watcher.say(check_line(check))
