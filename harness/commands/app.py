@@ -5,6 +5,7 @@ stored run needs no platform's libraries.
 """
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -14,9 +15,10 @@ from harness.commands.prices import prices_app
 from harness.commands.read import read_app
 from harness.commands.review import review_app
 from harness.commands.schedule import remeasure_app, schedule_app
-from harness.errors import FrostlineError
+from harness.errors import FrostlineError, UsageError
 from harness.files.text import harmless
 from harness.interruption import interruptible
+from targets import NameTaken
 
 app = typer.Typer(
     help="Container service or Lambda-style function? Measures one model both ways under the same traffic.",
@@ -36,7 +38,13 @@ def main() -> None:
     try:
         with interruptible():
             app()
+    except NameTaken as error:  # in any command that asks for the names there are
+        _fail(str(error), UsageError.exit_code)
     except FrostlineError as error:
-        for line in str(error).split("\n"):
-            print(f"frostline: {harmless(line)}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _fail(str(error), error.exit_code)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    for line in message.split("\n"):
+        print(f"frostline: {harmless(line)}", file=sys.stderr)
+    sys.exit(exit_code)

@@ -9,7 +9,14 @@ Lines = list[tuple[str, str]]
 
 
 def listing() -> dict[str, Lines]:
-    """Headings with (name, line) pairs; everything is found by listing folders."""
+    """Headings with (name, line) pairs; everything is found by listing folders. UsageError where two have one name."""
+    try:
+        return _lines()
+    except ValueError as error:
+        raise UsageError([str(error)]) from error
+
+
+def _lines() -> dict[str, Lines]:
     return {
         "Experiments": [(name, _experiment(name)) for name in experiment_names()],
         "Workloads": [(name, targets.workload(name).summary) for name in targets.workload_names()],

@@ -12,6 +12,7 @@ from typing import Any
 from targets.clock import now_ns
 from targets.contract import DeploymentError, Package, Workload
 from targets.ownership import IMAGE_LABEL
+from targets.packaging.code import code_files
 from targets.packaging.base import Base, choose_base
 from targets.packaging.cache import cache_root
 from targets.packaging.context import write_context
@@ -26,7 +27,6 @@ from targets.packaging.wheelhouse import (
     wheelhouses,
 )
 
-TARGETS = Path(__file__).parent.parent
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 PYTHON = "/opt/frostline/venv/bin/python"
 SERVICE_COMMAND = [PYTHON, "-m", "targets.serving.http_app"]
@@ -104,18 +104,6 @@ def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Ca
     return Package(
         workload.name, tag, image_facts(image) | base.facts | build_facts | {"recipe": recipe.facts}, model_dir
     )
-
-
-def code_files(workload: Workload) -> dict[str, Path]:
-    """The serving code and this workload's file, by name in the build context. Samples stay with the harness."""
-    module = f"workloads/{workload.name.replace('-', '_')}.py"
-    names = ["__init__.py", "contract.py", "clock.py", "workloads/__init__.py", module]
-    names += sorted(path.relative_to(TARGETS).as_posix() for path in (TARGETS / "serving").rglob("*.py"))
-    if missing := [name for name in names if not (TARGETS / name).is_file()]:
-        raise DeploymentError(
-            f"workload {workload.name} needs the files {', '.join(missing)} in {TARGETS}; put them there"
-        )
-    return {f"code/targets/{name}": TARGETS / name for name in names}
 
 
 def _build(client: Any, recipe: Recipe, tag: str, say: Callable[[str], None]) -> tuple[Any, float]:

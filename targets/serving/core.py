@@ -4,28 +4,35 @@ import itertools
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from targets.clock import clock_id, now_ns
 from targets.serving.marks import mark
+from targets.serving.platform import request_id, spent_ns, start_facts, unit_name
 from targets.serving.timeline import Timeline
+
+if TYPE_CHECKING:
+    from targets.serving.call import Call
 
 
 class Core:
     """Loads the workload named by FROSTLINE_WORKLOAD once; answers with an envelope that carries its own evidence."""
 
     def __init__(self, threads: int) -> None:
-        self.unit = os.environ["FROSTLINE_UNIT"]
-        self.clock = clock_id()
+        self.unit = unit_name()
         self.timeline = Timeline()
+        self._facts = {"unit": self.unit, "clock": clock_id()}
         print(mark("init_begin", self.unit, self.timeline.entered_ns), flush=True)
         self._invocations = itertools.count(1)
         self._infer = self._load(threads)
+        self._facts.update(start_facts())
 
     def _load(self, threads: int) -> Any:
-        with self.timeline.phase("imports"):
+        with self.timeline.stamp("imports"):
             from targets import workload
+            from targets.serving.call import Call  # here, because it brings the contract along
 
+            self._new_call = Call
             settings = json.loads(os.environ.get("FROSTLINE_SETTINGS", "{}"))
             model = workload(os.environ["FROSTLINE_WORKLOAD"], settings)
         own_model = os.environ.get("FROSTLINE_MODEL_DIR")
@@ -35,17 +42,27 @@ class Core:
         """The start is over; says so on standard output, where the pool's owner reads it."""
         print(mark("init_end", self.unit, self.timeline.end()), flush=True)
 
-    def answer(self, event: dict[str, Any], received_ns: int | None = None) -> dict[str, Any]:
-        """One inference. `received_ns` is when a queue inside this unit took the request in."""
-        begun_ns = now_ns()
-        evidence: dict[str, Any] = {"unit": self.unit, "clock": self.clock, "invocation": next(self._invocations)}
-        answer = self._infer(event)
-        evidence.update(begun_ns=begun_ns, ended_ns=now_ns(), init_ended_ns=self.timeline.ended_ns)
+    def answer(self, event: dict[str, Any], context: object = None) -> dict[str, Any]:
+        """One inference, whole. `context` is what a function's platform hands over with the event."""
+        return self.begin(event, context=context).whole()
+
+    def begin(self, event: dict[str, Any], received_ns: int | None = None, context: object = None) -> "Call":
+        """One inference, to be taken whole or chunk by chunk; a queue in this unit took it in at `received_ns`."""
+        evidence: dict[str, Any] = {**self._facts, "invocation": next(self._invocations), "begun_ns": now_ns()}
+        evidence["init_ended_ns"] = self.timeline.ended_ns
         if received_ns is not None:
             evidence["received_ns"] = received_ns
+        if context is not None:
+            evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:
             evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns}
-        return {"answer": answer, "frostline": evidence}
+        return self._new_call(self._infer, event, evidence)
+
+
+def _told(context: object, invocation: int) -> dict[str, Any]:
+    """What a function's platform says of this invocation; how late it began counts where it may have started a unit."""
+    told = {"request_id": request_id(context), "spent_ns": spent_ns(context) if invocation == 1 else None}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def cpu_limit() -> int:

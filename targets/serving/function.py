@@ -10,4 +10,4 @@ core.ready()
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """One invocation: the event is the request's JSON, the result is the envelope."""
-    return core.answer(event)
+    return core.answer(event, context)

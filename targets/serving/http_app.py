@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import socket
-from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
 
 from targets.clock import now_ns
 from targets.serving.core import Core, cpu_limit, error_body
+from targets.serving.event_stream import EventStream, Receive, Send
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+if TYPE_CHECKING:
+    from targets.serving.call import Call
 
 MAX_BODY_BYTES = 6 * 1024 * 1024
 """The same as a synchronous Lambda payload, so that neither side takes what the other refuses."""
@@ -42,14 +43,42 @@ class Service:
             await _reply(send, 413, b'{"errorType": "RequestTooLarge", "errorMessage": "a request may have 6 MiB"}')
             return
         loop = asyncio.get_running_loop()
-        status, reply = await loop.run_in_executor(self.queue, self._infer, body, now_ns())
-        await _reply(send, status, reply)
+        stream = EventStream(loop, receive, send)
+        reply = await loop.run_in_executor(self.queue, self._infer, body, now_ns(), stream)
+        await stream.carried()
+        if reply is not None:
+            await _reply(send, *reply)
 
-    def _infer(self, body: bytes, received_ns: int) -> tuple[int, bytes]:
+    def _infer(self, body: bytes, received_ns: int, stream: EventStream) -> tuple[int, bytes] | None:
+        """Status and body of a whole answer; None when it left as a stream, all of which is made in this one call, so
+        that a thread is one inference's until its last chunk."""
         try:
-            return 200, json.dumps(self.core.answer(json.loads(body), received_ns)).encode()
+            call = self.core.begin(json.loads(body), received_ns)
+            if not call.streams:
+                return 200, json.dumps(call.whole()).encode()
         except Exception as error:  # a model's error is an answer, and the service goes on
             return 500, json.dumps(error_body(error)).encode()
+        stream.begin()
+        try:
+            return _stream(call, stream)
+        finally:
+            stream.end()
+
+
+def _stream(call: "Call", stream: EventStream) -> tuple[int, bytes] | None:
+    """Push each chunk as it is made; an error before the first of them can still be a reply of its own."""
+    try:
+        with closing(call.chunks()) as chunks:
+            for chunk in chunks:
+                stream.push({"chunk": chunk})
+                if stream.is_left:
+                    return None
+        stream.push({"frostline": call.evidence()}, "frostline")
+    except Exception as error:
+        if not stream.pushed:
+            return 500, json.dumps(error_body(error)).encode()
+        stream.push(error_body(error), "error")
+    return None
 
 
 async def _reply(send: Send, status: int, body: bytes) -> None:
@@ -65,9 +94,9 @@ def main() -> None:
 
         hold(int(leash))
     core = Core(threads=1)
-    with core.timeline.phase("imports"):
+    with core.timeline.stamp("imports"):
         import uvicorn
-    with core.timeline.phase("connections"):
+    with core.timeline.stamp("connections"):
         descriptor = os.environ.get("FROSTLINE_SOCKET_FD")
         config = uvicorn.Config(
             Service(core, cpu_limit()),

@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import targets
 from targets.clock import clock_id, now_ns
+from targets.contract import RESERVED_PHASES, Measured
 from targets.serving import marks
 from targets.serving.core import Core, cpu_limit, error_body
 from targets.serving.timeline import Timeline
@@ -16,8 +18,31 @@ from targets.serving.timeline import Timeline
 def unit(monkeypatch):
     monkeypatch.setenv("FROSTLINE_UNIT", "0007")
     monkeypatch.setenv("FROSTLINE_WORKLOAD", "echo")
-    monkeypatch.delenv("FROSTLINE_MODEL_DIR", raising=False)
+    for name in ("FROSTLINE_MODEL_DIR", "FROSTLINE_GENERATION", "AWS_LAMBDA_INITIALIZATION_TYPE"):
+        monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def core_of(unit):
+    """A core whose model is a function of the test's own."""
+
+    def core(infer, phases=()):
+        def load(phase, model_dir, threads):
+            for name in phases:
+                with phase(name):
+                    pass
+            return infer
+
+        unit.setattr(targets, "workload", lambda name, settings: SimpleNamespace(load=load))
+        return Core(threads=1)
+
+    return core
+
+
+def context(request_id="2f1c", left_ms=59_750):
+    """As a function's runtime hands one over."""
+    return SimpleNamespace(aws_request_id=request_id, get_remaining_time_in_millis=lambda: left_ms)
 
 
 def test_a_mark_is_read_back():
@@ -56,7 +81,7 @@ def test_the_envelope_carries_its_own_evidence(unit, capsys):
     assert before <= own["init_ended_ns"] <= own["begun_ns"] <= own["ended_ns"] <= now_ns()
     assert own["init"]["entered_ns"] <= own["init_ended_ns"]
     assert set(own["init"]["phases_ns"]) == {"imports"}
-    assert "received_ns" not in own
+    assert list(own) == ["unit", "clock", "invocation", "begun_ns", "init_ended_ns", "init", "ended_ns"]
     assert second["frostline"]["invocation"] == 2
     assert "init" not in second["frostline"]
     json.dumps(first)
@@ -65,7 +90,7 @@ def test_the_envelope_carries_its_own_evidence(unit, capsys):
 
 
 def test_the_moment_of_the_queue_is_passed_on(unit):
-    assert Core(threads=1).answer({"text": "a"}, received_ns=5)["frostline"]["received_ns"] == 5
+    assert Core(threads=1).begin({"text": "a"}, received_ns=5).whole()["frostline"]["received_ns"] == 5
 
 
 def test_a_request_that_fails_is_counted_too(unit):
@@ -73,6 +98,121 @@ def test_a_request_that_fails_is_counted_too(unit):
     with pytest.raises(ValueError, match="send"):
         core.answer({})
     assert core.answer({"text": "a"})["frostline"]["invocation"] == 2
+
+
+def test_the_generation_and_how_it_was_initialised_are_echoed(unit):
+    unit.setenv("FROSTLINE_GENERATION", "g-3")
+    unit.setenv("AWS_LAMBDA_INITIALIZATION_TYPE", "snap-start")
+    own = Core(threads=1).answer({"text": "a"})["frostline"]
+    assert (own["generation"], own["initialization"]) == ("g-3", "snap-start")
+
+
+def test_a_unit_that_nobody_named_has_its_log_streams_name_or_one_of_its_own(unit):
+    unit.delenv("FROSTLINE_UNIT")
+    unit.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/25/[$LATEST]5f")
+    assert Core(threads=1).unit == "2026/11/25/[$LATEST]5f"
+    unit.delenv("AWS_LAMBDA_LOG_STREAM_NAME")
+    drawn = Core(threads=1).unit
+    assert len(drawn) == 32 and Core(threads=1).unit == drawn, "one name for the life of the code"
+
+
+def test_what_a_functions_platform_says_of_an_invocation_is_passed_on(unit):
+    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", "60")
+    core = Core(threads=1)
+    first, second = (core.answer({"text": "a"}, context())["frostline"] for _ in range(2))
+    assert (first["request_id"], first["spent_ns"]) == ("2f1c", 250_000_000)
+    assert second["request_id"] == "2f1c" and "spent_ns" not in second, "only a start is paid for out of the limit"
+
+
+@pytest.mark.parametrize(
+    ("limit", "given", "spent"),
+    [
+        ("60", context(left_ms=60_000), 0),
+        ("60", context(left_ms=60_004), 0),
+        ("3", context(left_ms=-20), 3_020_000_000),
+    ],
+)
+def test_time_spent_is_never_negative(unit, limit, given, spent):
+    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", limit)
+    assert Core(threads=1).answer({"text": "a"}, given)["frostline"]["spent_ns"] == spent
+
+
+@pytest.mark.parametrize(("limit", "given"), [("", context()), ("60", None), ("60", object())])
+def test_what_no_platform_says_is_absent(unit, limit, given):
+    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", limit)
+    own = Core(threads=1).answer({"text": "a"}, given)["frostline"]
+    assert "spent_ns" not in own and ("request_id" in own) == (limit == "")
+
+
+def test_what_the_model_measured_is_in_the_envelope(core_of):
+    def infer(event):
+        return Measured({"label": "png"}, gpu_ns=1250, tokens_out=0)
+
+    reply = core_of(infer).answer({})
+    assert reply["answer"] == {"label": "png"}
+    own = reply["frostline"]
+    assert (own["gpu_ns"], own["tokens_out"]) == (1250, 0)
+    assert "tokens_in" not in own, "what was not measured is absent"
+
+
+@pytest.mark.parametrize("figures", [{"gpu_ns": 1.5}, {"tokens_in": -1}, {"tokens_out": True}, {"gpu_ns": "12"}])
+def test_a_figure_that_is_no_count_is_refused_by_name(core_of, figures):
+    name, value = next(iter(figures.items()))
+    with pytest.raises(ValueError, match=rf"Measured\.{name}: {value!r} is not a whole number from 0"):
+        core_of(lambda event: Measured(**figures)).answer({})
+
+
+def test_a_stream_is_answered_whole_as_the_list_of_its_chunks(core_of):
+    def infer(event):
+        yield "rime"
+        yield {"at": 2}
+        return Measured(gpu_ns=7)
+
+    reply = core_of(infer).answer({})
+    assert reply["answer"] == ["rime", {"at": 2}]
+    assert reply["frostline"]["gpu_ns"] == 7
+    assert list(reply)[-1] == "frostline"
+
+
+def test_a_stream_ends_with_its_last_chunk(core_of):
+    seen = []
+
+    def infer(event):
+        for number in range(3):
+            seen.append(now_ns())
+            yield number
+
+    call = core_of(infer).begin({})
+    assert call.streams and list(call.chunks()) == [0, 1, 2]
+    own = call.evidence()
+    assert own["begun_ns"] <= seen[0] <= seen[2] <= own["ended_ns"]
+
+
+@pytest.mark.parametrize("end", ["more", Measured("more"), 0])
+def test_a_stream_that_ends_with_an_answer_is_refused(core_of, end):
+    def infer(event):
+        yield 1
+        return end
+
+    with pytest.raises(TypeError, match="yield it, and return Measured without one"):
+        core_of(infer).answer({})
+
+
+def test_a_workload_names_its_own_phases_in_their_order(core_of):
+    reply = core_of(lambda event: event, ["zeta", "vocabulary", "zeta", "warm_up", "x" * 40]).answer({})
+    assert list(reply["frostline"]["init"]["phases_ns"]) == ["imports", "zeta", "vocabulary", "warm_up", "x" * 40]
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_PHASES))
+def test_the_benchs_own_phases_are_refused(core_of, name):
+    with pytest.raises(ValueError, match=f"phase '{name}' is told by the bench itself: give yours another name"):
+        core_of(lambda event: event, [name])
+
+
+@pytest.mark.parametrize("name", ["", "Weights", "9th", "warm-up", "_a", "x" * 41, "weights\n", "\u00e9tape"])
+def test_what_is_no_name_of_a_phase_is_refused(core_of, name):
+    with pytest.raises(ValueError, match="rename it"):
+        core_of(lambda event: event, [name])
 
 
 @pytest.mark.parametrize(("given", "expected"), [("", None), ("/a/model", Path("/a/model"))])

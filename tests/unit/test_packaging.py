@@ -21,6 +21,7 @@ from targets.packaging import base as base_module
 from targets.packaging import cache, emulator, image
 from targets.packaging.base import Base, choose_base, parse_version
 from targets.packaging.bootstrap import STAND_IN
+from targets.packaging.code import code_files
 from targets.packaging.context import write_context
 from targets.packaging.engine import engine_errors, engine_machine
 from targets.packaging.model_folder import model_dir_problems, model_paths
@@ -309,32 +310,57 @@ def tree(tmp_path, monkeypatch):
     ):
         path = root / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# {name}\n")
+        path.write_text("from targets.clock import now_ns\n" if name == "serving/core" else f"# {name}\n")
     (root / "workloads" / "samples" / "probe").mkdir(parents=True)
     (root / "workloads" / "samples" / "probe" / "big.bin").write_text("big")
-    monkeypatch.setattr(image, "TARGETS", root)
+    monkeypatch.setattr(targets, "__path__", [str(root)])
     return root
 
 
 def test_only_what_runs_inside_is_copied(tree):
-    names = set(image.code_files(Probe()))
+    names = set(code_files(Probe()))
     assert {"code/targets/workloads/probe.py", "code/targets/serving/core.py", "code/targets/clock.py"} <= names
     assert not any("other" in name or "samples" in name for name in names)
 
 
 @pytest.mark.parametrize("name", targets.workload_names())
 def test_whatever_of_ours_a_workload_imports_is_shipped_with_it(name):
-    files = image.code_files(targets.workload(name))
+    files = code_files(targets.workload(name))
     tree = ast.parse(files[f"code/targets/workloads/{name.replace('-', '_')}.py"].read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     ours = {module for module in modules if module.startswith("targets.")}
     assert {f"code/{module.replace('.', '/')}.py" for module in ours} <= files.keys()
 
 
+def test_a_plug_in_is_taken_from_where_it_lies_with_what_it_shares(tmp_path, tree, monkeypatch):
+    plug_in = tmp_path / "plug-in" / "targets"
+    shared = plug_in / "workloads" / "parts"
+    shared.mkdir(parents=True)
+    (plug_in / "workloads" / "probe.py").write_text("from targets.workloads.parts.words import WORDS\n")
+    (shared / "words.py").write_text("import json\nimport targets.workloads.parts.letters\n")
+    (shared / "letters.py").write_text("def load():\n    from targets.workloads.parts import late\n")
+    (shared / "late.py").write_text("# imported while loading\n")
+    (shared / "unused.py").write_text("# by nobody\n")
+    (tree / "workloads" / "probe.py").unlink()
+    monkeypatch.setattr(targets, "__path__", [str(tree), str(plug_in)])
+    files = code_files(Probe())
+    assert {name: path for name, path in files.items() if path.is_relative_to(plug_in)} == {
+        "code/targets/workloads/probe.py": plug_in / "workloads" / "probe.py",
+        "code/targets/workloads/parts/words.py": shared / "words.py",
+        "code/targets/workloads/parts/letters.py": shared / "letters.py",
+        "code/targets/workloads/parts/late.py": shared / "late.py",
+    }
+    (shared / "letters.py").unlink()
+    with pytest.raises(
+        DeploymentError, match=r"probe needs the file targets/workloads/parts/letters\.py: put it there"
+    ):
+        code_files(Probe())
+
+
 def test_missing_code_is_named(tree):
     (tree / "workloads" / "probe.py").unlink()
     with pytest.raises(DeploymentError, match=r"workloads/probe\.py"):
-        image.code_files(Probe())
+        code_files(Probe())
 
 
 def test_an_images_tag_changes_with_each_thing_it_is_made_of(tree):
@@ -342,7 +368,7 @@ def test_an_images_tag_changes_with_each_thing_it_is_made_of(tree):
         interpreter = Interpreter("3.12", machine)
         base = Base(base_id, "python:3.12-slim", "python:3.12-slim", interpreter)
         houses = Wheelhouse((requirement,), interpreter), Wheelhouse((), interpreter, pinned=True)
-        return image.Recipe("probe", base, *houses, image.code_files(Probe()), own_model).tag
+        return image.Recipe("probe", base, *houses, code_files(Probe()), own_model).tag
 
     tags = [tag(), tag(base_id="sha256:c"), tag(requirement="a==2"), tag(machine="aarch64"), tag(own_model=True)]
     assert tag() == tags[0] and tags[0].startswith("frostline/probe:") and len(tags[0].split(":")[1]) == 12

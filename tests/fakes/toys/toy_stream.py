@@ -1,0 +1,49 @@
+"""A workload in one file that streams, names the phases of its start itself, and counts its words."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from targets.contract import Infer, Measured, Payload, Phase, Wheel
+
+SENTENCES = ("rime on the wires", "a late frost took the blossom", "thaw")
+
+
+class ToyStream:
+    """Says a sentence back, a word at a time."""
+
+    name = "toy-stream"
+    summary = "A toy: says each sentence back one word at a time, backwards"
+    requirements: tuple[str, ...] = ()
+    models: tuple[Wheel, ...] = ()
+    model_files: tuple[str, ...] = ()
+
+    def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """A vocabulary, and one word to warm up; phases of no name that the bench knows."""
+        with phase("vocabulary"):
+            vocabulary = {word: word[::-1] for sentence in SENTENCES for word in sentence.split()}
+
+        def infer(request: dict[str, Any]) -> Iterator[str]:
+            words = request["text"].split()
+            for word in words:
+                yield vocabulary[word]
+            return Measured(tokens_in=len(words), tokens_out=len(words))  # noqa: B901 - a stream's end
+
+        with phase("warm_up"):
+            list(infer({"text": "thaw"}))
+        return infer
+
+    def payloads(self) -> Sequence[Payload]:
+        """The sentences."""
+        return [Payload(text.split()[0], json.dumps({"text": text}).encode()) for text in SENTENCES]
+
+    def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
+        """None when each chunk is the word of its place, backwards."""
+        if not isinstance(answer, list):
+            return f"answer is {type(answer).__name__}, not the list of its chunks"
+        words = json.loads(payload.body)["text"].split()
+        return None if answer == [word[::-1] for word in words] else f"{len(answer)} chunks, not those of the sentence"
+
+
+WORKLOAD = ToyStream()

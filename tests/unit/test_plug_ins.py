@@ -1,0 +1,96 @@
+"""A folder on PYTHONPATH that mirrors the tree adds targets, workloads and load profiles, with no edit anywhere."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from targets.local.processes import CODE
+from tests.fakes.plug_ins import put, python_path
+
+TARGET = '''"""A target of one file."""
+
+class Bare:
+    """Only what a list shows of it."""
+
+    name = "bare"
+
+TARGET = Bare()
+'''
+PROFILE = '''"""A load profile of one file."""
+
+from loadprofiles.constant import Constant
+
+
+class Even(Constant):
+    """As constant as constant."""
+
+
+PROFILE = Even
+'''
+
+
+def frostline(*arguments: str, on_path: tuple[Path, ...]) -> "subprocess.CompletedProcess[str]":
+    return python("from harness.cli import main; main()", *arguments, on_path=on_path)
+
+
+def python(code: str, *arguments: str, on_path: tuple[Path, ...]) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONPATH": python_path(*on_path, CODE), "COLUMNS": "200"}
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+
+
+def write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_what_lies_on_the_path_is_listed(tmp_path):
+    write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
+    write(tmp_path / "targets" / "local" / "bare_neighbour.py", TARGET.replace('"bare"', '"bare-neighbour"'))
+    write(tmp_path / "loadprofiles" / "even.py", PROFILE)
+    put(tmp_path, "toys/toy_stream.py", "toys/toy_device.py", "device.py")
+    listed = frostline("list", on_path=(tmp_path,))
+    assert listed.returncode == 0, listed.stderr
+    for name in ("bare", "bare-neighbour", "even", "toy-stream", "toy-device", "docker-lambda", "echo", "constant"):
+        assert f" {name} " in listed.stdout.replace("\n", " "), name
+    assert "device " not in listed.stdout.split(), "what workloads share is no workload"
+
+
+@pytest.mark.parametrize(
+    ("place", "says"),
+    [
+        ("targets/bareland/process_service.py", "target process-service is in"),
+        ("targets/workloads/echo.py", "workload echo is in"),
+        ("loadprofiles/steady.py", "load profile steady is in"),
+    ],
+)
+def test_two_of_one_name_are_one_error_that_names_both_places(tmp_path, place, says):
+    theirs = write(tmp_path / place, TARGET)
+    for command in (["list"], ["run", "quickstart", "--results", str(tmp_path / "results")]):
+        done = frostline(*command, on_path=(tmp_path,))
+        assert (done.returncode, done.stdout) == (2, "")
+        lines = [line for line in done.stderr.splitlines() if says in line]
+        assert len(lines) == 1 and done.stderr.count("Traceback") == 0, done.stderr
+        assert str(theirs) in lines[0] and str(CODE) in lines[0] and "rename one of the two files" in lines[0]
+
+
+def test_two_plug_ins_of_one_name_are_refused_too(tmp_path):
+    first, second = (write(tmp_path / name / "targets" / name / "bare.py", TARGET) for name in ("one", "two"))
+    done = frostline("list", on_path=(tmp_path / "one", tmp_path / "two"))
+    assert str(first) in done.stderr and str(second) in done.stderr
+
+
+def test_one_folder_that_is_named_twice_is_one_plug_in(tmp_path):
+    write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
+    assert frostline("list", on_path=(tmp_path, tmp_path)).returncode == 0
+
+
+def test_files_that_are_no_plug_ins_do_no_harm(tmp_path):
+    """A folder that happens to be called targets, as in the directory where somebody calls `python -m`."""
+    write(tmp_path / "targets" / "linux" / "build.py", "raise SystemExit('imported')\n").write_bytes(b"x = '\xff'\n")
+    (tmp_path / "targets" / "readme").write_text("nothing")
+    assert frostline("list", on_path=(tmp_path,)).returncode == 0
