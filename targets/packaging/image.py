@@ -12,9 +12,9 @@ from typing import Any
 from targets.clock import now_ns
 from targets.contract import DeploymentError, Package, Workload
 from targets.ownership import IMAGE_LABEL
-from targets.packaging.code import code_files
 from targets.packaging.base import Base, choose_base
 from targets.packaging.cache import cache_root
+from targets.packaging.code import code_files
 from targets.packaging.context import write_context
 from targets.packaging.emulator import EMULATOR_SHA256, fetch_emulator
 from targets.packaging.engine import engine_errors, find_image
