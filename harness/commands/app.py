@@ -18,7 +18,6 @@ from harness.commands.schedule import remeasure_app, schedule_app
 from harness.errors import FrostlineError, UsageError
 from harness.files.text import harmless
 from harness.interruption import interruptible
-from targets import NameTaken
 
 app = typer.Typer(
     help="Container service or Lambda-style function? Measures one model both ways under the same traffic.",
@@ -38,10 +37,13 @@ def main() -> None:
     try:
         with interruptible():
             app()
-    except NameTaken as error:  # in any command that asks for the names there are
-        _fail(str(error), UsageError.exit_code)
     except FrostlineError as error:
         _fail(str(error), error.exit_code)
+    except Exception as error:
+        targets = sys.modules.get("targets")  # a command that reads a stored run never imports them
+        if targets is None or not isinstance(error, targets.NameTaken):
+            raise
+        _fail(str(error), UsageError.exit_code)
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:
