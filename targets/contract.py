@@ -31,10 +31,6 @@ MB_PER_VCPU = 1769
 """A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
 
 
-RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first_inference", "unaccounted"})
-"""What happens to a unit before its code runs and after it has started: told by others than the workload."""
-
-
 @dataclass(frozen=True)
 class Sizing:
     """What one unit (a sandbox or a replica) may use, in sizes that can be bought."""
