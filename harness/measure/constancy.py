@@ -4,7 +4,8 @@ import hashlib
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -31,6 +32,8 @@ MEASURING = (
     "targets",
 )
 """Where a change may change what is measured. What reads and tells may be improved while a run goes on."""
+PLUGGED = ("harness/load/senders", "loadprofiles", "targets")
+"""Where a folder on PYTHONPATH may add files to ours."""
 LIBRARIES = {"locust", "gevent", "docker", "httptools", "uvicorn", "numpy", "scipy", "pyarrow", "pydantic"}
 
 
@@ -51,25 +54,32 @@ def software_facts() -> SoftwareFacts:
 def measuring_sha256() -> str:
     """The digest of the Python files that measure: two runs with equal ones measured with the same instrument."""
     stamps = []
-    for path in _measuring_files(MEASURING):
+    for root, path in _measuring_files():
         stat = path.stat()
-        stamps.append((path, stat.st_mtime_ns, stat.st_size))
+        stamps.append((root, path, stat.st_mtime_ns, stat.st_size))
     return _digest(tuple(stamps))
 
 
-def _measuring_files(places: Iterable[str]) -> list[Path]:
-    files: list[Path] = []
-    for place in places:
-        path = ROOT / place
-        files += [path] if path.is_file() else path.rglob("*.py")
-    return sorted(files)
+def _measuring_files() -> list[tuple[Path, Path]]:
+    """Each with the folder that its name is relative to: this checkout, or one that holds plug-ins."""
+    plug_ins = [root for root in _path() if root != ROOT and any((root / place).is_dir() for place in PLUGGED)]
+    places = [(ROOT, MEASURING), *((root, PLUGGED) for root in plug_ins)]
+    return [(root, path) for root, names in places for name in names for path in _python_files(root / name)]
+
+
+def _path() -> list[Path]:
+    return list(dict.fromkeys(Path(entry).resolve() for entry in sys.path))
+
+
+def _python_files(place: Path) -> list[Path]:
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
 
 
 @lru_cache(maxsize=1)  # asked before and after each trial: the files are read again only once one of them was written
-def _digest(stamps: tuple[tuple[Path, int, int], ...]) -> str:
+def _digest(stamps: tuple[tuple[Path, Path, int, int], ...]) -> str:
     digest = hashlib.sha256()
-    for path, _, _ in stamps:
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    for root, path, _, _ in stamps:
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from targets import roots
 from targets.contract import DeploymentError, Order, Package, Workload
 from targets.ownership import Owner, variables
 from targets.packaging.model_folder import model_dir_problems, model_sha256
@@ -48,7 +49,8 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """The whole environment of one local serving process: nothing of ours leaks in but what is listed."""
     inherited_variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    paths = {"PYTHONPATH": os.pathsep.join([str(CODE), package.reference]), "PYTHONUNBUFFERED": "1"}
+    places = [*map(str, roots()), package.reference]
+    paths = {"PYTHONPATH": os.pathsep.join(places), "PYTHONUNBUFFERED": "1"}
     model = {"FROSTLINE_MODEL_DIR": str(package.model_dir)} if package.model_dir else {}
     ledger = {"FROSTLINE_LEDGER": str(order.ledger)} if order.ledger else {}
     marks = variables(order.run_id, Owner.current())

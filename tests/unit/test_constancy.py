@@ -1,5 +1,6 @@
 """What may not change while a run goes on is noticed, and named with both values."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,22 @@ def test_saving_what_reads_and_tells_changes_no_identity_and_saving_what_measure
     (tmp_path / "targets/clock.py").touch()
     assert measuring_sha256() == before
     (tmp_path / "harness/load/dispatch.py").write_text("2\n")
+    assert measuring_sha256() != before
+
+
+def test_a_plug_in_belongs_to_what_measures_wherever_it_lies(monkeypatch, tmp_path):
+    ours_alone = measuring_sha256()
+    plug_in = tmp_path / "one" / "targets" / "workloads" / "mine.py"
+    plug_in.parent.mkdir(parents=True)
+    plug_in.write_text("1\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "one")])
+    before = measuring_sha256()
+    assert before != ours_alone
+    (tmp_path / "one" / "notes.py").write_text("no plug-in\n")
+    (tmp_path / "one").rename(tmp_path / "two")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path / "two"), str(tmp_path / "two")])
+    assert measuring_sha256() == before
+    (tmp_path / "two" / "targets" / "workloads" / "mine.py").write_text("2\n")
     assert measuring_sha256() != before
 
 
