@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, TypeVar, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args, runtime_checkable
 
 Kind = Literal["service", "function"]
 """The two sides of the question: who keeps units running, and who starts them for requests."""
@@ -456,6 +456,9 @@ class Target(Protocol):
         """Start it; a service is returned once it has answered. Raises StartFailed or another DeploymentError."""
 
 
+TARGET_MEMBERS = ("name", "parts", "capabilities", "settings", "missing", "package", "deploy")
+
+
 @dataclass(frozen=True)
 class Remnant:
     """Something of ours that is left on a platform."""
@@ -475,6 +478,29 @@ class Swept(Protocol):
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
+
+
+def claim_problems(target: Target) -> list[str]:
+    """What a target says of itself that cannot be so, a line each; empty for one that can be used."""
+    if missing := [name for name in TARGET_MEMBERS if not hasattr(target, name)]:
+        return [f"{name} is missing: set it, as targets.contract.Target has it" for name in missing]
+    can, problems = target.capabilities, []
+    if not target.parts or any(part.kind not in get_args(Kind) for part in target.parts):
+        problems.append(f"parts: {target.parts!r} is not accepted: give at least one, each of {get_args(Kind)}")
+    far = can.clock == "own"
+    claims = {"events": can.events, "page_cache": can.page_cache, "engine": can.engine}
+    problems += [
+        f"{name} is claimed and clock is own: its stamps and files are not this machine's, so leave one of them out"
+        for name, claimed in claims.items()
+        if far and claimed
+    ]
+    if can.cold == "removed" and not can.events:
+        problems.append("cold is removed and events is not claimed: what proves it? claim renewed, or give events")
+    if can.images_absent and not can.engine:
+        problems.append("images_absent is claimed and engine is not: only the engine here can be rid of an image")
+    if can.scale_out and can.asynchronous:
+        problems.append("scale_out and asynchronous are claimed together: a queue has no unit of its own to ask")
+    return problems
 
 
 class DeploymentError(Exception):

@@ -87,7 +87,7 @@ def _serve(order: LambdaOrder, target: Target, package: Package, console: Consol
         finally:
             deployment.destroy()
     finally:
-        sweep(run_id, engine=target.capabilities.engine, cut_off=True)
+        sweep(run_id, [target.name], cut_off=True)
 
 
 def _target(name: str) -> Target:

@@ -49,6 +49,8 @@ class Cell:
             return False
         if regime is None:
             return True
+        if can.asynchronous:  # no reply says which unit it met
+            return False
         return (can.images_absent or regime.images == "present") and (can.page_cache or regime.page_cache == "kept")
 
 

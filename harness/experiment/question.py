@@ -26,7 +26,7 @@ from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
-from targets.contract import Settings, Target
+from targets.contract import Settings, Target, claim_problems
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -81,7 +81,8 @@ class Experiment(Part):
     @field_validator("targets", "without_engine")
     @classmethod
     def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
-        _refuse(_name_problems(str(info.field_name), names, targets.target_names()))
+        field = str(info.field_name)
+        _refuse(_name_problems(field, names, targets.target_names()) or _claim_problems(field, names))
         return names
 
     @field_validator("settings")
@@ -178,6 +179,18 @@ def _refuse(problems: list[str]) -> None:
 def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
     """Unknown names, and names given twice."""
     return _unknown(field, names, known) + _repeated(field, names)
+
+
+def _claim_problems(field: str, names: list[str]) -> list[str]:
+    """Of targets that cannot be read, or that claim what cannot be."""
+    problems = []
+    for name in names:
+        try:
+            lines = claim_problems(targets.target(name))
+        except Exception as error:  # a file of a stranger's, or a library that only its platform needs
+            lines = [f"its file cannot be read: {type(error).__name__}: {one_line(harmless(str(error)))}"]
+        problems += [f"{field}: {name}: {line}" for line in lines]
+    return problems
 
 
 def _repeated(field: str, names: list[str]) -> list[str]:

@@ -1,19 +1,22 @@
-"""Finds and removes what runs left behind: containers by label, processes by mark, folders by name."""
+"""Finds and removes what runs left behind: containers by label, processes by mark, folders by name, and what lies on
+platforms far away by their targets' own word."""
 
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import docker.errors
 import psutil
 
+import targets
 from targets.clock import clock_id, now_ns, sleep, wall_time
-from targets.contract import DeploymentError
+from targets.contract import DeploymentError, Swept
 from targets.local import containers
 from targets.ownership import (
     EXPIRES_LABEL,
@@ -80,18 +83,27 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
             all_images = list(_images(client)) if images else []
             cleaning.anchors.extend(item for item in all_images if not anchors and is_anchor(item.handle))
             remove_doomed(item for item in all_images if item not in cleaning.anchors)
+    for name in targets.target_names():
+        try:
+            remove_doomed(_remnants(name))
+        except Exception as error:  # a platform that is out of reach, a target's library that is not there
+            cleaning.notices.append(f"what may lie on {name} was not looked at: {error}")
     remove_doomed(_folders())
     remove_doomed(_archive_folders() if images else [])
     return cleaning
 
 
-def sweep(run_id: str, engine: bool, cut_off: bool, owner: Owner | None = None) -> None:
-    """Remove what is left of a run. `engine`: it may have made containers. `owner` carried it out: this process, or
-    one that is dead."""
+def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None = None) -> None:
+    """Remove what is left of a run on the targets of these names. `owner` carried it out: this process, or one that is
+    dead."""
     run_owner = owner or Owner.current()
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
-    if engine:
+    for name in names:
+        with suppress(DeploymentError):  # `clean` does it later
+            for item in (item for item in _remnants(name) if item.run == run_id):
+                _remove(item)
+    if any(targets.target(name).capabilities.engine for name in names):
         gone = (DeploymentError, docker.errors.DockerException, OSError)  # the engine is: `clean` does it later
         with suppress(*gone), closing(containers.engine()) as client:
             _remove_until_gone(
@@ -144,6 +156,17 @@ def marked_processes() -> Iterator[Remains]:
         yield Remains("process", f"{process.pid} {name}", marks[RUN_VARIABLE], alive, process, owner)
 
 
+def _remnants(name: str) -> Iterator[Remains]:
+    """What a target finds of ours on its platform; nothing where a look at this machine shows everything."""
+    target = targets.target(name)
+    if isinstance(target, Swept):
+        for remnant in target.remnants():
+            owner = Owner.parse(remnant.owner)
+            alive = owner is not None and owner.alive
+            remove = partial(target.remove, remnant)
+            yield Remains("remnant", f"{name} {remnant.name}", remnant.run, alive, remove, owner)
+
+
 def _folders() -> Iterator[Remains]:
     """Work folders of fronts, services and load processes; each names its owner."""
     for prefix in FOLDERS:
@@ -179,6 +202,8 @@ def _remove(item: Remains) -> bool:
             item.handle.remove(force=True)
         except docker.errors.ImageNotFound:
             return False
+    elif item.kind == "remnant":
+        item.handle()
     elif item.kind == "process":
         try:
             item.handle.kill()

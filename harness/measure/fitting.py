@@ -75,6 +75,11 @@ def _unmeasured_regimes(experiment: Experiment, names: list[str]) -> list[str]:
         notices.append(
             f"NOT MEASURED: cold starts with the image absent on {', '.join(without_image)}, where there is no image"
         )
+    queues = [name for name in names if can[name].asynchronous]
+    if experiment.cold_starts and queues:
+        notices.append(
+            f"NOT MEASURED: forced cold starts on {', '.join(queues)}, where no reply says which unit it met"
+        )
     elsewhere = [name for name in names if not can[name].page_cache]
     if experiment.cold_starts and "dropped" in experiment.page_cache and elsewhere:
         notices.append(

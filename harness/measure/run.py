@@ -83,7 +83,7 @@ def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in reasons.items()))
     with alone(folder.manifest.run):
         if earlier_owner is not None and not earlier_owner.alive:
-            sweep(folder.manifest.run, runnable.engine, cut_off=False, owner=earlier_owner)
+            sweep(folder.manifest.run, runnable.targets, cut_off=False, owner=earlier_owner)
         has_anchor = bool(folder.manifest.anchor)
         packages = (
             _anchor_packages(folder.manifest, runnable, watcher)

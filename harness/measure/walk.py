@@ -160,9 +160,9 @@ def _sweep_after(runnable: RunnableExperiment, run_id: str) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        sweep(run_id, runnable.engine, cut_off=True)
+        sweep(run_id, runnable.targets, cut_off=True)
         raise
-    sweep(run_id, runnable.engine, cut_off=False)
+    sweep(run_id, runnable.targets, cut_off=False)
 
 
 @contextmanager

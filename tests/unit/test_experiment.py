@@ -1,6 +1,7 @@
 """Whatever is written into an experiment: it is read, or one UsageError says all that is wrong with it."""
 
 import copy
+import dataclasses
 import math
 
 import pytest
@@ -324,3 +325,30 @@ def test_settings_of_a_target_count_before_those_of_all():
     cases = {trial.target: trial.case for trial in plan(experiment, experiment.targets)}
     assert cases["process-lambda"]["keep_alive_s"] == 3
     assert cases["process-service"]["replicas"] == 3
+
+
+@pytest.mark.parametrize(
+    ("claims", "part"),
+    [
+        ({"clock": "own"}, "events is claimed and clock is own"),
+        ({"events": False}, "cold is removed and events is not claimed"),
+        ({"images_absent": True}, "images_absent is claimed and engine is not"),
+    ],
+)
+def test_a_target_that_claims_what_cannot_be_is_refused(monkeypatch, claims, part):
+    target = targets.target("process-service")
+    monkeypatch.setattr(type(target), "capabilities", dataclasses.replace(target.capabilities, **claims))
+    assert any(line.startswith("targets: process-service: " + part) for line in problems()), problems()
+
+
+def test_a_target_without_what_a_target_has_is_refused(monkeypatch):
+    monkeypatch.delattr(type(targets.target("process-lambda")), "parts")
+    assert any("targets: process-lambda: parts is missing: set it" in line for line in problems()), problems()
+
+
+def test_a_target_whose_file_cannot_be_read_is_a_message(monkeypatch):
+    def broken(name):
+        raise ImportError("no module named frost")
+
+    monkeypatch.setattr(targets, "target", broken)
+    assert any("its file cannot be read: ImportError: no module named frost" in line for line in problems())
