@@ -1,0 +1,114 @@
+"""How often a target is deployed: once for each trial, or once for a run where it says that deploying takes long."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness.experiment.plan import plan
+from harness.experiment.question import parse_experiment
+from harness.measure.leases import Leases
+from harness.measure.visit import Visit
+from targets.contract import DeploymentError, Package
+from targets.local import process_service
+
+
+class Deployed:
+    """A deployment that counts what is done to it."""
+
+    def __init__(self, stuck: bool = False) -> None:
+        self.resets: list[Path | None] = []
+        self.destroyed = 0
+        self.stuck = stuck
+        self.log = ["of the first trial"]
+
+    def events(self):
+        return self.log
+
+    def reset(self, ledger):
+        if self.stuck:
+            raise DeploymentError("it cannot be brought back")
+        self.resets.append(ledger)
+
+    def destroy(self):
+        self.destroyed += 1
+
+
+class Slow:
+    """A target that is deployed once for a run, or for each trial."""
+
+    name, parts, settings = "process-service", process_service.TARGET.parts, process_service.TARGET.settings
+
+    def __init__(self, deploys, stuck=False):
+        self.capabilities = replace(process_service.TARGET.capabilities, deploys=deploys)
+        self.stuck = stuck
+        self.made: list[Deployed] = []
+
+    def deploy(self, package, order):
+        self.made.append(Deployed(self.stuck))
+        return self.made[-1]
+
+
+def visits(target, **fields):
+    """The visits of an experiment of three cells and one round; each has a ledger of its own."""
+    experiment = parse_experiment(
+        {
+            "name": "tiny",
+            "question": "Does it hold?",
+            "workloads": ["echo"],
+            "targets": ["process-service"],
+            "profiles": [{"constant": {"rate": 5, "seconds": 2}}, {"steady": {"rate": 5, "seconds": 2}}],
+            "cold_starts": 1,
+            "rounds": 1,
+            **fields,
+        },
+        "test",
+    )
+    for trial in plan(experiment, experiment.targets):
+        visit = Visit(experiment, trial, Package("echo", "echo"), "run", witness=Path(trial.id))
+        visit.__dict__["target"] = target
+        yield visit
+
+
+def test_a_deployment_of_a_trial_is_removed_with_it():
+    target, leases = Slow("per_trial"), Leases()
+    for visit in visits(target):
+        assert leases.give_back(visit, leases.take(visit)) == []
+    assert [deployment.destroyed for deployment in target.made] == [1, 1, 1]
+    assert leases.close() == []
+
+
+def test_a_deployment_of_a_run_is_made_once_reset_before_each_further_trial_and_removed_at_the_end():
+    target, leases = Slow("per_run"), Leases()
+    ledgers = []
+    for visit in visits(target):
+        lease = leases.take(visit)
+        assert lease.events() == (["of the first trial"] if not ledgers else [])
+        ledgers.append(visit.witness)
+        assert leases.give_back(visit, lease) == []
+    (deployment,) = target.made
+    assert deployment.resets == ledgers[1:]
+    assert deployment.destroyed == 0
+    leases.close()
+    assert deployment.destroyed == 1
+
+
+def test_trials_that_are_ordered_otherwise_have_a_deployment_of_their_own():
+    target, leases = Slow("per_run"), Leases()
+    target.capabilities = replace(target.capabilities, engine=True, images_absent=True)
+    for visit in visits(target, images=["present", "absent"]):
+        leases.give_back(visit, leases.take(visit))
+    assert len(target.made) in (1, 2)
+    orders = {visit.order().images_absent for visit in visits(target, images=["present", "absent"])}
+    assert len(target.made) == len(orders)
+
+
+def test_what_cannot_be_brought_back_is_removed_and_the_next_trial_is_deployed_anew():
+    target, leases = Slow("per_run", stuck=True), Leases()
+    first, second, third = visits(target)
+    leases.give_back(first, leases.take(first))
+    with pytest.raises(DeploymentError, match="brought back"):
+        leases.take(second)
+    assert [deployment.destroyed for deployment in target.made] == [1]
+    leases.take(third)
+    assert len(target.made) == 2
