@@ -7,14 +7,29 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.record.columns import REQUESTS, SAMPLES, phase_column
+from harness.record.columns import SAMPLES, phase_column, phases_in, requests_schema
 from harness.record.folder import RunFolder
-from harness.record.nouns import PHASES, GeneratorRecord, Manifest, Outcome, TrialRecord, UnitRecord
+from harness.record.nouns import GeneratorRecord, Manifest, Outcome, TargetFacts, TrialRecord, UnitRecord
+from harness.record.phases import order_phases
 
 MS = 1_000_000
+PHASES = (
+    *("queue", "create", "start", "boot", "imports", "weights", "tokenizer", "connections"),
+    *("first_inference", "unaccounted"),
+)
+"""Of a workload that names four, where the image is present."""
+
+
+def target_facts(kind: str = "service", bought_as: str = "fargate", **capabilities: Any) -> TargetFacts:
+    """Of a target of one part, isolated and no emulation unless said."""
+    part = {"name": "main", "kind": kind, "bought_as": bought_as}
+    facts = {"emulated": False, "isolated": True, "usage": "polled"}
+    return TargetFacts.model_validate({"parts": [part], "capabilities": facts | capabilities})
+
+
 TARGETS = {
-    "docker-service": {"kind": "service", "emulated": False, "isolated": True},
-    "docker-lambda": {"kind": "function", "emulated": True, "isolated": True},
+    "docker-service": target_facts(),
+    "docker-lambda": target_facts("function", "aws_lambda", emulated=True),
 }
 CASES: dict[str, dict[str, Any]] = {
     "docker-service": {"memory_mb": 2048, "cpus": 1.0},
@@ -25,7 +40,7 @@ CASES: dict[str, dict[str, Any]] = {
 def manifest(**changes: Any) -> Manifest:
     """A manifest of 10 rounds."""
     given = {
-        "schema": "frostline/run/1",
+        "schema": "frostline/run/2",
         "run": "2026-11-03T10-12-05Z_quickstart_7f3a",
         "experiment": {"name": "quickstart"},
         "experiment_sha256": "0" * 64,
@@ -62,8 +77,9 @@ def requests(latency_ms: Sequence[float] | np.ndarray, **columns: Any) -> pa.Tab
         "in_flight": [1] * n,
     }
     filled |= columns
-    arrays = [pa.array(filled.get(field.name, [None] * n)).cast(field.type) for field in REQUESTS]
-    return pa.Table.from_arrays(arrays, schema=REQUESTS)
+    schema = requests_schema(order_phases(phases_in(filled)))
+    arrays = [pa.array(filled.get(field.name, [None] * n)).cast(field.type) for field in schema]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def samples(units: Sequence[str] = ("u0",), at_ms: Sequence[int] = (0, 100)) -> pa.Table:
@@ -88,6 +104,7 @@ def trial(table: pa.Table, trial: str = "r01.docker-lambda", **changes: Any) -> 
         "seconds": 10.0,
         "counts": {outcome: outcomes.count(outcome) for outcome in Outcome if outcome in outcomes},
         "scheduled": len(outcomes),
+        "phases": phases_in(table.column_names),
         "units": [unit("u0")],
         "host_cpus": 4,
         "unit_cpus": 1.0,
@@ -129,15 +146,15 @@ def traffic(rng: np.random.Generator, n: int, cold_share: float = 0.01, failed_s
     return with_phases(table, cold, np.round(latency * MS).astype(np.int64))
 
 
-def with_phases(table: pa.Table, cold: np.ndarray, total_ns: np.ndarray) -> pa.Table:
-    """Split each cold start evenly over the phases that a start has whose image is present."""
-    stamped = [phase for phase in PHASES if phase != "image"]
-    even = total_ns // len(stamped)
-    rest = total_ns - even * (len(stamped) - 1)
-    for phase in stamped:
-        name = phase_column(phase)
+def with_phases(
+    table: pa.Table, cold: np.ndarray, total_ns: np.ndarray, phases: Sequence[str] = PHASES
+) -> pa.Table:
+    """Split each cold start evenly over these phases."""
+    even = total_ns // len(phases)
+    rest = total_ns - even * (len(phases) - 1)
+    for phase in phases:
         part = pa.array(rest if phase == "unaccounted" else even, mask=~cold)
-        table = table.set_column(table.column_names.index(name), REQUESTS.field(name), part)
+        table = table.append_column(pa.field(phase_column(phase), pa.int64()), part)
     return table
 
 

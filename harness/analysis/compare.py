@@ -18,6 +18,7 @@ from harness.analysis.pairing import (
     need_of_trial,
     profile_of,
     unequal_arrivals,
+    unlike_phases,
     usable_values,
     why_alone,
     why_incomparable,
@@ -179,11 +180,14 @@ def gather_rows(
     rows: list[ComparisonRow] = []
     pairs: list[Group] = []
     for key in sorted(a.keys() | b.keys(), key=lambda k: (k[0] or "", k[1] or "", k[2].startswith(FORCED_COLD), k[2])):
+        about = ", ".join(quote(part)[1:-1] for part in key if part)
         why = why_alone(a, b, key, mode) or why_incomparable(a[key], b[key], mode)
         if why:
-            warnings.append(f"{', '.join(quote(part)[1:-1] for part in key if part)}: not compared: {why}")
+            warnings.append(f"{about}: not compared: {why}")
             continue
         pairs += [a[key].read(), b[key].read()]
+        if mode == "runs" and (unlike := unlike_phases(a[key], b[key])):
+            warnings.append(f"{about}: {unlike}")
         rows += rows_of(key, a[key], b[key], mode, margin)
     experiment = folders[0].manifest.experiment.get("name")
     invalid = [sum(group.invalid for group in side.values()) for side in sides]

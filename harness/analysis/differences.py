@@ -38,7 +38,6 @@ def facts_of_both(a: Manifest, b: Manifest) -> Iterator[tuple[str, object, objec
     libraries = software[0].get("packages", {}), software[1].get("packages", {})
     for name in sorted(libraries[0].keys() | libraries[1].keys()):
         yield f"different software: {label(name)}", *both(libraries, name)
-    yield "different list of phases: phases_version", *both((a.facts, b.facts), "phases_version")
     for key in sorted(a.packages.keys() & b.packages.keys()):
         x, y = (package_identity(of.packages[key]) or UNKNOWN for of in (a, b))
         yield f"different package: {label(key)}", x, y

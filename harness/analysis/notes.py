@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
-from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TargetFacts, TrialRecord
 
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
@@ -25,14 +24,14 @@ class Note:
         return {"code": self.code, "text": self.text}
 
 
-def notes_of_target(target: Mapping[str, Any] | None) -> Iterator[Note]:
+def notes_of_target(target: TargetFacts) -> Iterator[Note]:
     """`target` is its entry in the manifest."""
-    if target is None or not isinstance(target.get("emulated"), bool) or not isinstance(target.get("isolated"), bool):
+    if target.emulated is None or target.isolated is None:
         yield Note("unknown_target", "the manifest does not say whether the target is emulated and isolated")
         return
-    if target["emulated"]:
+    if target.emulated:
         yield Note("emulated", "emulated: it stands in for a cloud service on this host and is not that service")
-    if not target["isolated"]:
+    if not target.isolated:
         yield Note("no_isolation", "no isolation: units are not held to their memory and CPU limits")
 
 
@@ -88,6 +87,18 @@ def notes_of_usage(usage: Usage) -> Iterator[Note]:
     if usage.unread:
         text = f"memory or CPU time of {usage.unread} units was not read: peaks are of the others, sums are withheld"
         yield Note("usage_unread", text)
+
+
+def notes_of_witnesses(records: list[TrialRecord]) -> Iterator[Note]:
+    """Requests of which the platform's own word never came, and those of which it contradicts the unit's."""
+    witnessed = [record.witnessed for record in records if record.witnessed]
+    expected = sum(witnesses.expected for witnesses in witnessed)
+    if missing := sum(max(0, witnesses.expected - witnesses.came) for witnesses in witnessed):
+        text = f"for {missing:,} of {expected:,} requests the platform's own word never came"
+        yield Note("witnesses_missing", text)
+    if disagree := sum(witnesses.disagree for witnesses in witnessed):
+        text = f"at {disagree:,} of {expected:,} requests the platform's own word contradicts the unit's about the start"
+        yield Note("witnesses_disagree", text)
 
 
 def notes_of_estimates(estimates: Mapping[str, Estimate], needs: Mapping[str, str]) -> Iterator[Note]:

@@ -11,6 +11,7 @@ from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.files.problems import quote
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, Case, TrialRecord
+from harness.record.phases import RESERVED, order_phases
 
 COMPARED = {
     percentile_field(name, p): need_over_trials(p).per_trial
@@ -34,6 +35,8 @@ class ValidTrial:
     record: TrialRecord
     values: dict[str, TrialPercentile]
     sandboxes: int | None
+    phases: frozenset[str]
+    """Parts of a start that its good cold starts had."""
 
 
 @dataclass
@@ -74,16 +77,23 @@ class Group:
                 self.broken += 1
                 continue
             cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
-            self.trials.append(ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes))
+            self.trials.append(ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, frozenset(figures.phases_ms)))
         return self
 
     def notes(self) -> Iterator[Note]:
         """What makes its figures doubtful."""
         if self.trials:
-            yield from notes_of_target(self.run.manifest.targets.get(self.records[0].target))
+            yield from notes_of_target(self.run.manifest.target(self.records[0].target))
             yield from notes_of_case(self.records[0].case)
             records = [trial.record for trial in self.trials]
             yield from notes_of_trials(records, [trial.sandboxes for trial in self.trials])
+
+
+    @property
+    def lasting_phases(self) -> set[str]:
+        """Those of its phases that do not hang on chance, as it does whether the platform had to queue or to create."""
+        found = {phase for trial in self.trials for phase in trial.phases}
+        return {phase for phase in found if phase == "image" or phase not in RESERVED}
 
 
 Groups = dict[Key, Group]
@@ -137,6 +147,15 @@ def unequal_arrivals(a: Group, b: Group) -> int:
     common = schedules[0].keys() & schedules[1].keys()
     pairs = [(schedules[0][number], schedules[1][number]) for number in common]
     return sum(None not in pair and pair[0] != pair[1] for pair in pairs)
+
+
+def unlike_phases(a: Group, b: Group) -> str | None:
+    """That the starts of two runs were not split into the same parts; None where either saw none."""
+    seen = [side.lasting_phases for side in (a, b)]
+    if seen[0] == seen[1] or not all(side.trials and any(trial.phases for trial in side.trials) for side in (a, b)):
+        return None
+    lists = [", ".join(order_phases(sorted(phases))) or "none" for phases in seen]
+    return f"starts were not split into the same parts: {lists[0]} in A, {lists[1]} in B"
 
 
 def profile_of(record: TrialRecord) -> str:

@@ -8,8 +8,11 @@ from harness.record.estimate import Estimate, plain
 from harness.record.nouns import Case, StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
-ABSENT = ("gpu_p50_ms", "cost_per_1k_usd")
-"""Fields that are left out of the JSON where they do not exist."""
+ABSENT = (
+    *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunks_p50", "tokens_out_p50"),
+    "cost_per_1k_usd",
+)
+"""Fields that are left out where nothing of them was measured."""
 NO_TRIAL = Estimate(None, why="no valid trial")
 
 
@@ -60,6 +63,10 @@ class Row:
     max_sandboxes: int | None = None
     throughput_rps: float | None = None
     gpu_p50_ms: Estimate | None = None
+    first_chunk_p50_ms: Estimate | None = None
+    first_chunk_p95_ms: Estimate | None = None
+    chunks_p50: Estimate | None = None
+    tokens_out_p50: Estimate | None = None
     lag_p50_ms: float | None = None
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from harness.analysis.notes import (
     notes_of_target,
     notes_of_trials,
     notes_of_usage,
+    notes_of_witnesses,
 )
 from harness.analysis.stats import (
     Scale,
@@ -26,12 +27,13 @@ from harness.analysis.stats import (
     share,
 )
 from harness.analysis.summary import Row, Summary
-from harness.analysis.trial_figures import PERCENTILES, TrialFigures, percentile_field, read_figures
+from harness.analysis.trial_figures import COUNTED, PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
 from harness.analysis.trial_rows import MET_START
-from harness.analysis.usage import usage_of
+from harness.analysis.usage import POLLED, usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
-from harness.record.nouns import FORCED_COLD, PHASES, Case, Outcome, StartClass, TrialRecord
+from harness.record.nouns import FORCED_COLD, Case, Outcome, StartClass, TargetFacts, TrialRecord
+from harness.record.phases import order_phases
 
 __all__ = ["Row", "Summary", "summarise"]
 
@@ -104,7 +106,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
     )
     if valid:
         fill_counts(row, valid, [figures for _, figures in usable])
-        fill_figures(row, valid, [figures for _, figures in usable], run.manifest.targets.get(first.target))
+        fill_figures(row, valid, [figures for _, figures in usable], run.manifest.target(first.target))
     return row
 
 
@@ -124,15 +126,13 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
         row.throughput_rps = (row.ok or 0) / row.seconds
 
 
-def fill_figures(
-    row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: dict[str, Any] | None
-) -> None:
+def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: TargetFacts) -> None:
     """Set estimates, usage and the notes that go with them."""
     estimates = estimates_of(row, figures)
     for name, estimate in estimates.items():
         setattr(row, name, estimate)
     row.cold_phases_ms = phase_medians(figures)
-    usage = usage_of(records, row.case)
+    usage = usage_of(records, row.case, target.capabilities.get("usage", POLLED))
     for f in fields(usage):
         if f.name not in ("unread", "oom_killed"):
             setattr(row, f.name, getattr(usage, f.name))
@@ -147,6 +147,7 @@ def fill_figures(
         *notes_of_trials(records, [figure.max_sandboxes for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_usage(usage),
+        *notes_of_witnesses(records),
         *notes_of_estimates(estimates, needs_by_field()),
     ]
 
@@ -157,10 +158,10 @@ def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
     for name, p in ((name, p) for name, ps in PERCENTILES.items() for p in ps):
         field_name = percentile_field(name, p)
         trials = [figure.percentiles[field_name] for figure in figures]
-        if name == "gpu" and not any(trial.n for trial in trials):
+        if name in SELDOM and not any(trial.n for trial in trials):
             continue
-        # A queue may well be empty, and 0 has no logarithm.
-        scale: Scale = "linear" if name == "queue" else "log"
+        # A queue may well be empty, as an answer may, and 0 has no logarithm.
+        scale: Scale = "linear" if name in ("queue", *COUNTED) else "log"
         traffic = row.profile != FORCED_COLD
         estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if traffic else TRAFFIC_ONLY
     cold_ms = np.concatenate([figure.cold_ms for figure in figures])
@@ -182,8 +183,9 @@ def needs_by_field() -> dict[str, str]:
 
 def phase_medians(figures: list[TrialFigures]) -> dict[str, float]:
     """Median ms of each part over the cold starts that stamped it; parts that none stamped are left out."""
-    pooled = {phase: [figure.phases_ms[phase] for figure in figures if phase in figure.phases_ms] for phase in PHASES}
-    return {phase: percentile(np.concatenate(parts), 0.5) for phase, parts in pooled.items() if parts}
+    phases = order_phases(phase for figure in figures for phase in figure.phases_ms)
+    pooled = {phase: [figure.phases_ms[phase] for figure in figures if phase in figure.phases_ms] for phase in phases}
+    return {phase: percentile(np.concatenate(parts), 0.5) for phase, parts in pooled.items()}
 
 
 def most(values: list[int | None]) -> int | None:

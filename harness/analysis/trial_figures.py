@@ -10,6 +10,7 @@ from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, pr
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.record.nouns import StartClass, TrialRecord
+from harness.record.phases import UNACCOUNTED
 
 PERCENTILES = {
     "latency": (0.5, 0.95, 0.99),
@@ -17,7 +18,14 @@ PERCENTILES = {
     "warm": (0.5, 0.95),
     "queue": (0.95,),
     "gpu": (0.5,),
+    "first_chunk": (0.5, 0.95),
+    "chunks": (0.5,),
+    "tokens_out": (0.5,),
 }
+SELDOM = ("gpu", "first_chunk", "chunks", "tokens_out")
+"""Those of them that most runs do not have: absent where no row has a value."""
+COUNTED = ("chunks", "tokens_out")
+"""Those of them that are no time."""
 MOST_DAMAGE = 5
 """So many damaged files are named."""
 
@@ -73,7 +81,7 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
         "service": (rows.done_ns - rows.sent_ns)[good] * MS_PER_NS,
         "warm": rows.latency_ms[good & (rows.starts == place_of(StartClass.WARM))],
         "queue": present(rows.queue_ns) * MS_PER_NS,
-        "gpu": present(rows.gpu_ns[good]) * MS_PER_NS,
+        **seldom_values(rows),
     }
     for name, ps in PERCENTILES.items():
         figures.percentiles |= {percentile_field(name, p): percentile_of_trial(values[name], p) for p in ps}
@@ -87,13 +95,30 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
     return figures
 
 
+def seldom_values(rows: TrialRows) -> dict[str, Floats]:
+    """Values by percentile of what few trials have; none where a trial does not have it."""
+    gpu, first, chunks, tokens = (rows.seldom.get(name) for name in ("gpu_ns", "first_chunk_ns", "chunks", "tokens_out"))
+    none, good = np.empty(0), rows.good
+    return {
+        "gpu": none if gpu is None else present(gpu[good]) * MS_PER_NS,
+        # As latency: from the scheduled moment over all requests; a good answer that came whole has no first chunk.
+        "first_chunk": none
+        if first is None
+        else present(np.where(good, (first - rows.scheduled_ns) * MS_PER_NS, np.inf)),
+        "chunks": none if chunks is None else present(chunks[good]),
+        "tokens_out": none if tokens is None else present(tokens[good]),
+    }
+
+
 def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
     """Add the parts of the cold starts that were answered well; they must add up to the whole."""
     if not cold.any():
         return
     answered = rows.good[rows.met_start]
     parts = {phase: values[answered] for phase, values in rows.phases_ns.items()}
-    split = ~np.isnan(parts["unaccounted"])
+    if not parts:
+        return
+    split = ~np.isnan(parts[UNACCOUNTED])
     wall = (rows.done_ns - rows.scheduled_ns)[cold]
     whole = np.nan_to_num(np.array(list(parts.values()))).sum(axis=0)
     if broken := int(np.sum(split & (whole != wall))):
@@ -102,5 +127,5 @@ def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
 
 
 def percentile_field(name: str, p: float) -> str:
-    """The summary's field of a percentile, e.g. latency_p95_ms."""
-    return f"{name}_p{p * 100:g}_ms"
+    """The summary's field of a percentile, e.g. latency_p95_ms or chunks_p50."""
+    return f"{name}_p{p * 100:g}" + ("" if name in COUNTED else "_ms")

@@ -13,7 +13,7 @@ from harness.analysis.stats import Floats
 from harness.files.problems import quote
 from harness.record.columns import phase_column
 from harness.record.folder import RunFolder, TrialFiles
-from harness.record.nouns import PHASES, Outcome, StartClass, TrialRecord
+from harness.record.nouns import Outcome, StartClass, TrialRecord
 
 Name = TypeVar("Name", bound=StrEnum)
 Codes = NDArray[np.int8]
@@ -23,7 +23,9 @@ NS_PER_S = 1e9
 MS_PER_NS = 1e-6
 MET_START = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED)
 """Requests that waited for a start; `proactive` and `warm` did not."""
-INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns", "gpu_ns")
+INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns")
+SELDOM = ("gpu_ns", "billed_ns", "first_chunk_ns", "chunks", "tokens_out")
+"""Columns that most trials leave empty: read one at a time, and kept where any row has a value."""
 MOST_STRANGE = 5
 """So many of each kind of problem are named; a file can hold millions."""
 
@@ -49,14 +51,16 @@ class TrialRows:
     started_ns: Floats
     sent_ns: Floats
     done_ns: Floats
+    """The end: of the reply or, where a request was only accepted at first, of its completion."""
     queue_ns: Floats
     handler_ns: Floats
-    gpu_ns: Floats
     in_flight: Floats
     outcomes: Codes
     starts: Codes
     phases_ns: dict[str, Floats]
     """Parts of each start, one value per row of `met_start`; empty where no row met one."""
+    seldom: dict[str, Floats]
+    """Columns of SELDOM in which any row has a value."""
     units: UnitSpans | None
     """None where no unit is named, or where samples were not read."""
     problems: list[str]
@@ -97,12 +101,14 @@ def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> Tria
         starts, strange_starts = codes(table["start_class"], StartClass)
         columns: dict[str, Floats] = {name: numbers(table[name]) for name in (*INSTANTS, "in_flight")}
         index, units = table["index"], table["unit"]
+        columns["done_ns"] = ends_of(files, columns["done_ns"])
         del table  # the columns that were converted are not held twice while the rest is read
         rows = TrialRows(
             **columns,
             outcomes=outcomes,
             starts=starts,
             phases_ns=read_phases(files, met_start(starts)),
+            seldom={name: values for name in SELDOM if (values := read_seldom(files, name)) is not None},
             units=unit_spans(files, units, columns["done_ns"], columns["handler_ns"]) if samples else None,
             problems=[
                 *(f"unknown outcome {quote(name)}" for name in strange[:MOST_STRANGE]),
@@ -117,8 +123,20 @@ def read_phases(files: TrialFiles, started: Mask) -> dict[str, Floats]:
     """Parts of the starts, one column at a time, since few of millions of rows have them."""
     if not started.any():
         return {}
-    columns = {phase: phase_column(phase) for phase in PHASES}
+    columns = {phase: phase_column(phase) for phase in files.phases}
     return {phase: numbers(files.read("requests", [name])[name])[started] for phase, name in columns.items()}
+
+
+def read_seldom(files: TrialFiles, name: str) -> Floats | None:
+    """One column; None where no row has a value, so that no memory is held for it."""
+    column = files.read("requests", [name])[name]
+    return None if column.null_count == len(column) else numbers(column)
+
+
+def ends_of(files: TrialFiles, done: Floats) -> Floats:
+    """When each request came to its end: as it completed where it was only accepted at first, else as it was done."""
+    completed = read_seldom(files, "completed_ns")
+    return done if completed is None else np.where(np.isnan(completed), done, completed)
 
 
 def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler: Floats) -> UnitSpans | None:
@@ -147,7 +165,7 @@ def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
     counts = tally(rows.outcomes, Outcome)
     for outcome in Outcome:
         if counts.get(outcome, 0) != record.counts.get(outcome, 0):
-            both = f"{record.counts.get(outcome, 0)} plural, but {counts.get(outcome, 0)} rows"
+            both = f"{record.counts.get(outcome, 0)} counted, but {counts.get(outcome, 0)} rows"
             problems.append(f"conservation: {outcome}: {both}")
     in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
     if broken := int(np.sum(rows.good & ~in_order)):

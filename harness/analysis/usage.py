@@ -9,6 +9,8 @@ from harness.record.nouns import Case, TrialRecord, UnitRecord
 MB = 1_048_576
 MB_PER_GB = 1024
 NS_PER_S = 1_000_000_000
+POLLED = "polled"
+"""Of a target's capability `usage`: its units can be asked at any moment."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Usage:
     oom_killed: int
 
 
-def usage_of(records: list[TrialRecord], case: Case) -> Usage:
-    """What all units of these trials used; `case["memory_mb"]` is one unit's sizing."""
+def usage_of(records: list[TrialRecord], case: Case, told: str = POLLED) -> Usage:
+    """What all units of these trials used; `case["memory_mb"]` is one unit's sizing, `told` the target's `usage`."""
     units = [unit for record in records for unit in record.units]
     return Usage(
         memory_peak_mb=most_mb(unit.memory_peak_bytes for unit in units),
@@ -38,9 +40,15 @@ def usage_of(records: list[TrialRecord], case: Case) -> Usage:
         cpu_seconds=sum_of(units, lambda unit: unit.cpu_ns),
         cpu_throttled_seconds=sum_of(units, lambda unit: unit.throttled_ns),
         memory_gb_seconds=gb_seconds(units, case.get("memory_mb")),
-        unread=sum(None in (unit.memory_peak_bytes, unit.own_peak_bytes, unit.cpu_ns) for unit in units),
+        unread=sum(None in expected_counters(unit, told) for unit in units),
         oom_killed=sum(unit.oom_killed for unit in units),
     )
+
+
+def expected_counters(unit: UnitRecord, told: str) -> tuple[int | None, ...]:
+    """The counters that should have been read: a platform that is not polled tells of memory alone."""
+    polled = (unit.own_peak_bytes, unit.cpu_ns) if told == POLLED else ()
+    return (unit.memory_peak_bytes, *polled)
 
 
 def most_mb(values: Iterable[int | None]) -> float | None:

@@ -19,9 +19,10 @@ STATED_BY = "stated in the experiment"
 
 @dataclass(frozen=True)
 class Way:
-    """A way of buying: a file of `cost/platforms`, for targets of one kind."""
+    """A way of buying: a file of `cost/platforms`, by whose name targets say that they are bought so."""
 
     kind: str
+    """The side of the question, for which people's hours may be stated: service or function."""
     replicated: bool
     """Whether units are bought by the hour for the peak, and not by what each request uses."""
     purchase: Callable[[Case, str], Purchase]

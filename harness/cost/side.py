@@ -152,7 +152,7 @@ class Side:
 
 def price_side(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: KeptCapacity | None) -> Side:
     """A row as a side of the decision. RecordError with the reason where it cannot be priced."""
-    way = way_for(run.manifest.targets.get(row.target, {}).get("kind"))
+    way = way_for(run.manifest.target(row.target))
     objective = objective_of(run.manifest.experiment)
     trials = [read_use(run, record, objective.latency_ms if objective else 0.0, way.meter) for record in row.entered]
     use = use_of(trials)

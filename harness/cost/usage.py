@@ -6,13 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from harness.analysis.stats import CONFIDENCE, Floats, centre_over_trials
-from harness.analysis.trial_rows import NS_PER_S, Codes, Mask, place_of, read_rows
+from harness.analysis.trial_rows import NS_PER_S, Codes, Mask, TrialRows, place_of, read_rows
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, TrialRecord
+from harness.record.phases import init_phases
 
-INIT_PHASES = ("boot", "imports", "weights", "tokenizer", "connections")
-"""Of a start, the initialisation; creating and starting the sandbox come before it, the first inference after it."""
 UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
 METHOD = "t over trials, log scale"
 
@@ -29,6 +28,8 @@ class Requests:
     """In the handler; from sent to done where the handler's time is not known, which is more."""
     init_ns: Floats
     """Initialisation of those that met a start; 0 for the others, and where none of its parts is known."""
+    told_ns: Floats
+    """What the platform itself says that it bills; nan where it does not say."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class TrialUse:
     """Requests without a handler time of their own: they are billed from sent to done, which is more."""
     uninitialised: int = 0
     """Requests that met a start whose parts are not known: its initialisation is missing."""
+    told: int = 0
+    """Requests of which the platform itself said what it bills."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class Use:
     late: float
     bad: float
     handler_s: float
+    told: float = 0.0
+    """Of which the platform itself said what it bills."""
 
     def without_starts(self, trials: list[TrialUse]) -> "Use":
         """The same use if no request had met a start."""
@@ -88,24 +93,32 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
     rows = read_rows(run, record, samples=False)
     handler, started, good = rows.handler_ns, rows.met_start, rows.good
     invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
-    init_ns, unknown = np.zeros(len(rows)), np.zeros(len(rows), bool)
-    if started.any():
-        init = np.array([rows.phases_ns[phase] for phase in INIT_PHASES])
-        unknown[started] = np.isnan(init).all(axis=0) & invoked[started]
-        init_ns[started] = np.nan_to_num(init).sum(axis=0)
+    told_ns = rows.seldom.get("billed_ns", np.full(len(rows), np.nan))
+    init_ns, reckoned = init_of(rows), invoked & np.isnan(told_ns)
     duration_ns = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
     return TrialUse(
         arrivals=len(rows),
         good=int(good.sum()),
         invoked=int(invoked.sum()),
-        billed=meter(Requests(record, invoked, rows.starts, duration_ns, init_ns)),
+        billed=meter(Requests(record, invoked, rows.starts, duration_ns, np.nan_to_num(init_ns), told_ns)),
         handler_s=float(np.nansum(handler)) / NS_PER_S,
         handled=int(np.sum(~np.isnan(handler))),
         late=int(np.sum(good & started & (rows.latency_ms > objective_ms))),
         bad=int(np.sum(~good)),
-        assumed=int((invoked & np.isnan(handler)).sum()),
-        uninitialised=int(unknown.sum()),
+        assumed=int((reckoned & np.isnan(handler)).sum()),
+        uninitialised=int((reckoned & np.isnan(init_ns)).sum()),
+        told=int(np.sum(~np.isnan(told_ns))),
     )
+
+
+def init_of(rows: TrialRows) -> Floats:
+    """Initialisation of each request, in ns: 0 where it met no start, nan where none of a start's parts is known."""
+    init_ns = np.zeros(len(rows))
+    if rows.met_start.any():
+        parts = [rows.phases_ns[phase] for phase in init_phases(rows.phases_ns)]
+        init = np.array(parts) if parts else np.full((1, int(rows.met_start.sum())), np.nan)
+        init_ns[rows.met_start] = np.where(np.isnan(init).all(axis=0), np.nan, np.nan_to_num(init).sum(axis=0))
+    return init_ns
 
 
 def use_of(trials: list[TrialUse]) -> Use | None:
@@ -121,6 +134,7 @@ def use_of(trials: list[TrialUse]) -> Use | None:
         late=sum(trial.late for trial in trials) / arrivals,
         bad=sum(trial.bad for trial in trials) / arrivals,
         handler_s=sum(trial.handler_s for trial in trials) / handled,
+        told=sum(trial.told for trial in trials) / arrivals,
     )
 
 

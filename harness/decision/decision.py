@@ -76,7 +76,7 @@ def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> lis
     cards = []
     for workload in dict.fromkeys(row.workload for row in summary.rows):
         names = dict.fromkeys(row.target for row in summary.rows if row.workload == workload)
-        for service, function in pairs_of(names, run.manifest.targets):
+        for service, function in pairs_of(names, run.manifest):
             pair = Pair(workload, service, function, economics, objective, summary, costing)
             dimensions = dimensions_of(pair)
             advice = recommend(pair, dimensions)
@@ -88,12 +88,10 @@ def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> lis
     return cards
 
 
-def pairs_of(
-    names: Mapping[str, None], targets: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[str | None, str | None]]:
+def pairs_of(names: Mapping[str, None], manifest: Manifest) -> Iterator[tuple[str | None, str | None]]:
     """Every service beside every function; each alone where there is no other side. Other kinds are on neither side."""
     sides: list[list[str | None]] = [
-        [name for name in names if targets.get(name, {}).get("kind") == kind] for kind in ("service", "function")
+        [name for name in names if manifest.target(name).kind == kind] for kind in ("service", "function")
     ]
     services, functions = (side or [None] for side in sides)
     for service in services:

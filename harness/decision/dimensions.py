@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.cost.usage import INIT_PHASES
+from harness.record.phases import init_phases
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
 from harness.record.figures import figure, plural
@@ -104,7 +104,7 @@ def heaviness(pair: Pair) -> Dimension:
 
 def init_ms_of(row: Row) -> float:
     """Medians of the parts that are initialisation, added up."""
-    return sum(row.cold_phases_ms.get(phase, 0.0) for phase in INIT_PHASES)
+    return sum(row.cold_phases_ms[phase] for phase in init_phases(row.cold_phases_ms))
 
 
 def busyness(pair: Pair) -> Dimension:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, NotRequired, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic's rule below Python 3.12
 
-from harness.record.nouns import PHASES, Outcome, StartClass
+from harness.record.nouns import Outcome, StartClass
+from harness.record.phases import order_phases
 from targets.contract import Event
 
 Moment = Annotated[int, Field(strict=True, ge=0, le=2**59)]
@@ -154,7 +155,7 @@ def phases_ns(
     if same_clock:
         parts |= _platform_phases(evidence, scheduled_ns, log, init["entered_ns"])
     parts["unaccounted"] = done_ns - scheduled_ns - sum(parts.values())
-    return {name: parts[name] for name in PHASES if name in parts}
+    return {name: parts[name] for name in order_phases(parts)}
 
 
 def _platform_phases(evidence: Evidence, scheduled_ns: int, log: UnitLog, entered_ns: int) -> dict[str, int]:

@@ -18,7 +18,7 @@ from harness.measure.rows import CHECK_RAISED, Judge
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.units import logged_lives, unit_records
 from harness.measure.visit import Account, Visit, VisitResult
-from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.columns import SAMPLES, phases_in, requests_schema
 from harness.record.nouns import Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Event
@@ -101,6 +101,7 @@ def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event],
         schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
         counts={outcome: outcomes.count(outcome) for outcome in Outcome},
         scheduled=len(outcomes),
+        phases=phases_in(requests.column_names),
         host_cpus=usable_cpus(),
         unit_cpus=visit.order().sizing.cpus if visit.target.capabilities.isolated else None,
         steal_share=None if steal is None else max(0.0, steal),
@@ -146,8 +147,8 @@ def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
 def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
-    record = TrialRecord(**trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, problems=[why[:2000]])
-    return VisitResult(record, REQUESTS.empty_table(), SAMPLES.empty_table())
+    record = TrialRecord(**trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]])
+    return VisitResult(record, requests_schema(()).empty_table(), SAMPLES.empty_table())
 
 
 def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:

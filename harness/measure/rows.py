@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from harness.load.process import Records, Reply, Sent
 from harness.load.wire import Fate
 from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
-from harness.record.columns import REQUESTS, phase_column
-from harness.record.nouns import PHASES, Outcome, StartClass
+from harness.record.columns import phase_column, phases_in, requests_schema
+from harness.record.nouns import Outcome, StartClass
+from harness.record.phases import order_phases
 from targets.clock import clock_id
 from targets.contract import Event, Payload, Workload
 
@@ -32,10 +33,7 @@ ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
 THROTTLED_STATUS = 429
 CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""
-REPLY_COLUMNS = (
-    *("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns"),
-    *(phase_column(phase) for phase in PHASES),
-)
+REPLY_COLUMNS = ("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns")
 """Columns that take a reply to be known."""
 NO_REPLY = Reply(b"", b"")
 
@@ -50,7 +48,7 @@ def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
 
 
 class Judge:
-    """Turns what was sent into REQUESTS: outcome, evidence, start class, queue and phases of each arrival."""
+    """Turns what was sent into a table of requests: outcome, evidence, start class, queue and phases of each arrival."""
 
     def __init__(self, workload: Workload, own_model: bool, events: list[Event]) -> None:
         self.workload = workload
@@ -60,10 +58,12 @@ class Judge:
         self.clock = clock_id()
 
     def table(self, sent: Sent) -> pa.Table:
-        """The REQUESTS table: one row per arrival, times relative to the begin."""
+        """One row per arrival, times relative to the begin, with the phases that occurred."""
         columns = {**generator_columns(sent), **self._judge_columns(sent), "payload": self._payloads_of(sent)}
-        columns["gpu_ns"] = pa.nulls(len(sent.records), pa.int64())  # of the stored schema; no target measures it yet
-        return pa.Table.from_arrays([_column(columns[field.name], field.type) for field in REQUESTS], schema=REQUESTS)
+        schema = requests_schema(order_phases(phases_in(columns)))
+        unknown = pa.nulls(len(sent.records))
+        arrays = [_column(columns.get(field.name, unknown), field.type) for field in schema]
+        return pa.Table.from_arrays(arrays, schema=schema)
 
     def _payloads_of(self, sent: Sent) -> list[str]:
         names = np.array([payload.name for payload in self.payloads], dtype=object)
@@ -79,7 +79,7 @@ class Judge:
         for at, index, status, scheduled_ns, done_ns in zip(answered.tolist(), *fields, strict=True):
             reply = sent.replies.get(index, NO_REPLY)
             for name, value in self._judge_row(index, status, scheduled_ns, done_ns, reply).items():
-                columns[name][at] = value
+                columns.setdefault(name, [None] * len(records))[at] = value
         return columns
 
     def _judge_row(self, index: int, status: int, scheduled_ns: int, done_ns: int, reply: Reply) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from harness.measure.machine import machine_facts
 from harness.measure.walk import Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
-from harness.record.nouns import PHASES_VERSION, Manifest, package_identity
+from harness.record.nouns import Manifest, PartFacts, TargetFacts, package_identity
 from targets.contract import DeploymentError, Package
 from targets.local import containers
 from targets.ownership import Owner
@@ -115,7 +115,6 @@ def _manifest(
         facts={
             "machine": machine_facts(),
             "software": software_facts(),
-            "phases_version": PHASES_VERSION,
             "lasting": lasting_facts(runnable.engine),
             "validity": validity.in_force.facts(),
         },
@@ -206,7 +205,7 @@ def _facts_of(packages: dict[tuple[str, str], Package]) -> dict[str, dict[str, A
     return {f"{workload}/{name}": package.facts for (workload, name), package in packages.items()}
 
 
-def _target_facts(name: str) -> dict[str, Any]:
+def _target_facts(name: str) -> TargetFacts:
     target = targets.target(name)
-    can = target.capabilities
-    return {"kind": target.parts[0].kind, "emulated": can.emulated, "isolated": can.isolated}
+    parts = [PartFacts(name=part.name, kind=part.kind, bought_as=part.bought_as) for part in target.parts]
+    return TargetFacts.model_validate({"parts": parts, "capabilities": target.capabilities.facts()})

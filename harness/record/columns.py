@@ -1,50 +1,74 @@
-"""Columns of the two Parquet files that each trial leaves; every time is in ns since the trial began."""
+"""Columns of the two Parquet files that each trial leaves; every moment is in ns since the trial began."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 
 from harness.errors import RecordError
-from harness.record.nouns import PHASES, RUN_SCHEMA
+from harness.record.nouns import RUN_SCHEMA
 
 NAME = pa.dictionary(pa.int32(), pa.string())
-
-
-NEWER = ("phase_image_ns",)
-"""Columns of `requests` that the first version of the phase list did not have."""
+PHASE_COLUMN = ("phase_", "_ns")
 
 
 def phase_column(phase: str) -> str:
     """Column of one part of a start, e.g. phase_weights_ns."""
-    return f"phase_{phase}_ns"
+    return phase.join(PHASE_COLUMN)
 
 
-REQUESTS: pa.Schema = pa.schema(
-    [
-        pa.field("index", pa.int64(), nullable=False),
-        pa.field("payload", NAME),
-        pa.field("scheduled_ns", pa.int64(), nullable=False),
-        pa.field("started_ns", pa.int64()),
-        pa.field("sent_ns", pa.int64()),
-        pa.field("first_byte_ns", pa.int64()),
-        pa.field("done_ns", pa.int64()),
-        pa.field("outcome", NAME, nullable=False),
-        pa.field("status", pa.int16()),
-        pa.field("error", NAME),
-        pa.field("start_class", NAME),
-        pa.field("unit", NAME),
-        pa.field("invocation", pa.int32()),
-        pa.field("unit_request", pa.int32()),
-        pa.field("queue_ns", pa.int64()),
-        pa.field("handler_ns", pa.int64()),
-        pa.field("gpu_ns", pa.int64()),
-        pa.field("new_connection", pa.bool_()),
-        pa.field("in_flight", pa.int32()),
-        pa.field("reply_bytes", pa.int32()),
-        *(pa.field(phase_column(phase), pa.int64()) for phase in PHASES),
-    ]
+FIXED = (
+    pa.field("index", pa.int64(), nullable=False),
+    pa.field("payload", NAME),
+    pa.field("scheduled_ns", pa.int64(), nullable=False),
+    pa.field("started_ns", pa.int64()),
+    pa.field("sent_ns", pa.int64()),
+    pa.field("first_byte_ns", pa.int64()),
+    pa.field("first_chunk_ns", pa.int64()),
+    pa.field("last_chunk_ns", pa.int64()),
+    pa.field("done_ns", pa.int64()),
+    pa.field("completed_ns", pa.int64()),
+    pa.field("outcome", NAME, nullable=False),
+    pa.field("status", pa.int16()),
+    pa.field("error", NAME),
+    pa.field("request_id", pa.string()),
+    pa.field("start_class", NAME),
+    pa.field("start_type", NAME),
+    pa.field("part", NAME),
+    pa.field("unit", NAME),
+    pa.field("generation", NAME),
+    pa.field("invocation", pa.int32()),
+    pa.field("unit_request", pa.int32()),
+    pa.field("queue_ns", pa.int64()),
+    pa.field("handler_ns", pa.int64()),
+    pa.field("gpu_ns", pa.int64()),
+    pa.field("billed_ns", pa.int64()),
+    pa.field("init_ns", pa.int64()),
+    pa.field("restore_ns", pa.int64()),
+    pa.field("memory_used_bytes", pa.int64()),
+    pa.field("new_connection", pa.bool_()),
+    pa.field("connect_ns", pa.int64()),
+    pa.field("tls_ns", pa.int64()),
+    pa.field("in_flight", pa.int32()),
+    pa.field("bytes_in", pa.int64()),
+    pa.field("reply_bytes", pa.int64()),
+    pa.field("chunks", pa.int32()),
+    pa.field("tokens_in", pa.int32()),
+    pa.field("tokens_out", pa.int32()),
 )
-"""One row per scheduled arrival: requests/<trial>.<attempt>.parquet."""
+"""Those of every trial; behind them comes a column for each of its phases."""
+
+
+def requests_schema(phases: Sequence[str]) -> pa.Schema:
+    """One row per scheduled arrival: requests/<trial>.<attempt>.parquet, of a trial with these phases."""
+    return pa.schema([*FIXED, *(pa.field(phase_column(phase), pa.int64()) for phase in phases)])
+
+
+def phases_in(columns: Iterable[str]) -> list[str]:
+    """The phases that there are columns for, in the order of these."""
+    before, after = PHASE_COLUMN
+    names = (name for name in columns if name.startswith(before) and name.endswith(after))
+    return [name.removeprefix(before).removesuffix(after) for name in names]
+
 
 SAMPLES: pa.Schema = pa.schema(
     [
@@ -57,13 +81,6 @@ SAMPLES: pa.Schema = pa.schema(
     ]
 )
 """One row per living unit and moment: samples/<trial>.<attempt>.parquet."""
-
-
-def upgrade(table: pa.Table, wanted: Sequence[str]) -> pa.Table:
-    """A table of an older list of phases, with the parts that it did not know left empty."""
-    for name in (name for name in NEWER if name in wanted and name not in table.column_names):
-        table = table.append_column(REQUESTS.field(name), pa.nulls(table.num_rows, pa.int64()))
-    return table
 
 
 def fit_schema(table: pa.Table, schema: pa.Schema, place: str = "table") -> pa.Table:

@@ -48,7 +48,6 @@ class Facts(TypedDict, total=False):
 
     machine: MachineFacts
     software: SoftwareFacts
-    phases_version: Fact
     lasting: dict[str, Fact]
     """What must hold until the run's end: of the machine, the engine and the code that measures."""
     validity: dict[str, Fact]

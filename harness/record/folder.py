@@ -12,23 +12,28 @@ import pyarrow.parquet as pq
 
 from harness.errors import RecordError
 from harness.files.whole import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
-from harness.record.columns import REQUESTS, SAMPLES, fit_schema
+from harness.record.columns import SAMPLES, fit_schema, requests_schema
 from harness.record.lines import read_manifest, read_trials, trial_key
-from harness.record.nouns import Manifest, TrialRecord
+from harness.record.nouns import RUN_SCHEMA, Manifest, TrialRecord
 from harness.record.parquet import StoredTable, open_table, read_table
 
-SCHEMAS = {"requests": REQUESTS, "samples": SAMPLES}
+KINDS = ("requests", "samples")
+"""Tables that a trial leaves, each in a folder of that name."""
 CHANGED = "changed or cut off after the run: its sha256 is not the trial's"
 MOST_BYTES = 64 * 2**20
 """Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
 
 
 class RunFolder:
-    """One stored run. `notices` tells what had to be left out while reading."""
+    """One stored run. `notices` tells what had to be left out while reading.
 
-    def __init__(self, path: Path, manifest: Manifest) -> None:
+    One that is stored in an earlier version is read as one of today, and cannot be written to.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, stored_as: str = RUN_SCHEMA) -> None:
         self.path = path.resolve()
         self.manifest = manifest
+        self.stored_as = stored_as
         self.notices: list[str] = []
         self._saved: set[tuple[str, int]] | None = None
 
@@ -43,7 +48,7 @@ class RunFolder:
         except OSError as error:
             raise RecordError(f"{path} cannot be made: {error.strerror}: choose another --results") from None
         folder = cls(path, manifest)
-        for name in SCHEMAS:
+        for name in KINDS:
             (path / name).mkdir()
         folder.write_manifest()
         return folder
@@ -57,20 +62,23 @@ class RunFolder:
         except (OSError, RuntimeError, ValueError) as error:  # the latter two: symlinks in a circle, no name at all
             reason = getattr(error, "strerror", None) or one_line(str(error))
             raise RecordError(f"{path} is not a run folder: {reason}: name a folder with manifest.json") from None
-        return cls(path, read_manifest(text, file))
+        return cls(path, *read_manifest(text, file))
 
     def write_manifest(self) -> None:
         """Replace manifest.json by the current `manifest`, atomically."""
+        self._refuse_to_mix()
         with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
             file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
 
     def save_trial(self, record: TrialRecord, requests: pa.Table, samples: pa.Table) -> TrialRecord:
         """Write both files, then the line that names them, so that no line is ever without its files."""
+        self._refuse_to_mix()
         if self._saved is None:
             self._saved = {trial_key(earlier) for earlier in self.trials()}
         if trial_key(record) in self._saved:
             raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
-        tables = {"requests": fit_schema(requests, REQUESTS), "samples": fit_schema(samples, SAMPLES)}
+        given = {"requests": requests, "samples": samples}
+        tables = {kind: fit_schema(table, schema_of(kind, record.phases)) for kind, table in given.items()}
         files = {}
         with saving(self.manifest.run, self.path):
             for kind, table in tables.items():
@@ -87,12 +95,12 @@ class RunFolder:
         """Every stored attempt in order; a last line that a crash cut off is dropped and told in `notices`."""
         file = inside(self.path, "trials.jsonl")
         try:
-            return read_trials(self._lines(file), file) if file.exists() else []
+            return read_trials(self._lines(file), file, self.stored_as) if file.exists() else []
         except OSError as error:
             raise RecordError(f"{file}: not readable ({error.strerror}): restore it") from None
 
     def requests(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
-        """One row per scheduled arrival (REQUESTS); `columns` keeps memory small."""
+        """One row per scheduled arrival (requests_schema); `columns` keeps memory small."""
         return self._read("requests", record, columns)
 
     def samples(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
@@ -100,14 +108,14 @@ class RunFolder:
         return self._read("samples", record, columns)
 
     @contextlib.contextmanager
-    def open_trial(self, record: TrialRecord, kinds: Sequence[str] = tuple(SCHEMAS)) -> Iterator["TrialFiles"]:
+    def open_trial(self, record: TrialRecord, kinds: Sequence[str] = KINDS) -> Iterator["TrialFiles"]:
         """A trial's files, each opened and hashed once. RecordError with a line for each that is not the trial's."""
         with contextlib.ExitStack() as stack:
             tables, damage = {}, []
             for kind in kinds:
                 name = file_name(kind, record)
                 try:
-                    table = stack.enter_context(open_table(inside(self.path, name), name))
+                    table = stack.enter_context(open_table(inside(self.path, name), name, self.stored_as))
                     difference = None if table.digest() == record.files.get(name) else CHANGED
                     tables[kind] = table
                 except (OSError, RecordError) as error:
@@ -115,7 +123,7 @@ class RunFolder:
                 damage += [f"{name}: {difference}"] if difference else []
             if damage:
                 raise RecordError("\n".join(damage))
-            yield TrialFiles(tables)
+            yield TrialFiles(tables, record.phases)
 
     @property
     def remedy(self) -> str:
@@ -140,7 +148,12 @@ class RunFolder:
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
         name = file_name(kind, record)
-        return read_table(inside(self.path, name), name, schema_of(kind, columns))
+        return read_table(inside(self.path, name), name, schema_of(kind, record.phases, columns), self.stored_as)
+
+    def _refuse_to_mix(self) -> None:
+        if self.stored_as != RUN_SCHEMA:
+            problem = f"run {self.manifest.run} is stored as {self.stored_as}, and {RUN_SCHEMA} is what is written"
+            raise RecordError(f"{problem}: it can be read, but not continued: start a new run")
 
     def _lines(self, file: Path) -> Iterator[bytes]:
         with ordinary(file) as stream:
@@ -175,15 +188,17 @@ class TrialFiles:
     """Open files of one trial, from which columns are read a few at a time, so that memory stays small."""
 
     tables: dict[str, StoredTable]
+    phases: Sequence[str]
+    """Those that the requests have columns for."""
 
     def read(self, kind: str, columns: Sequence[str]) -> pa.Table:
         """These columns of `requests` or `samples`."""
-        return self.tables[kind].read(schema_of(kind, columns))
+        return self.tables[kind].read(schema_of(kind, self.phases, columns))
 
 
-def schema_of(kind: str, columns: Sequence[str] | None) -> pa.Schema:
-    """The schema of these columns of a file, or of all."""
-    schema = SCHEMAS[kind]
+def schema_of(kind: str, phases: Sequence[str], columns: Sequence[str] | None = None) -> pa.Schema:
+    """The schema of a trial's file of one kind, or of these columns of it."""
+    schema = requests_schema(phases) if kind == "requests" else SAMPLES
     return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
@@ -203,7 +218,7 @@ def file_name(kind: str, record: TrialRecord) -> str:
 
 def file_names(record: TrialRecord) -> list[str]:
     """Paths of a trial's files in the run folder."""
-    return [file_name(kind, record) for kind in SCHEMAS]
+    return [file_name(kind, record) for kind in KINDS]
 
 
 def latest_attempts(records: list[TrialRecord]) -> list[TrialRecord]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -11,6 +11,7 @@ from harness.files.problems import problems_in, quote
 from harness.files.strict_json import strict_json
 from harness.files.whole import one_line, safe_name
 from harness.record.nouns import RUN_SCHEMA, Manifest, Record, TrialRecord
+from harness.record.upgrade import OLD_SCHEMA, upgrade_manifest, upgrade_trial
 
 MOST_PROBLEMS = 50
 Kind = TypeVar("Kind", bound=Record)
@@ -21,35 +22,48 @@ def trial_key(record: TrialRecord) -> tuple[str, int]:
     return record.trial, record.attempt
 
 
-def read_manifest(text: bytes, file: Path) -> Manifest:
-    """Read a manifest of the one version that this reader knows. RecordError with every problem."""
-    return read_record(Manifest, text, file, (RUN_SCHEMA,))
+def read_manifest(text: bytes, file: Path) -> tuple[Manifest, str]:
+    """A manifest and the version that it is stored in. RecordError with every problem."""
+    data = read_known(text, file, (RUN_SCHEMA, OLD_SCHEMA))
+    stored_as: str = data["schema"]
+    return validate(Manifest, upgrade_manifest(data) if stored_as == OLD_SCHEMA else data, file), stored_as
 
 
 def read_record(kind: type[Kind], text: bytes, file: Path, schemas: tuple[str, ...], otherwise: str = "") -> Kind:
     """A JSON file of a known version. RecordError with all problems; `otherwise` is what can be done but restore it."""
+    return validate(kind, read_known(text, file, schemas, otherwise), file)
+
+
+def read_known(text: bytes, file: Path, schemas: tuple[str, ...], otherwise: str = "") -> dict[str, Any]:
+    """The object of a JSON file whose schema is one of these. RecordError for any other."""
     try:
         data = strict_json(text)
     except ValueError as error:
         raise RecordError(f"{file}: not JSON ({one_line(str(error))}): restore it{otherwise}") from None
     schema = data.get("schema") if isinstance(data, dict) else None
-    if schema not in schemas:
+    if not isinstance(data, dict) or schema not in schemas:
         problem = f"schema {quote(schema)} is not known, this reader knows {' and '.join(map(repr, schemas))}"
         raise RecordError(f"{file}: {problem}: use its version{otherwise}")
+    return data
+
+
+def validate(kind: type[Kind], data: dict[str, Any], file: Path) -> Kind:
+    """A record from what a file holds. RecordError with every problem."""
     try:
         return kind.model_validate(data)
     except ValidationError as error:
         raise RecordError("\n".join(brief(problems_of(error, str(file))))) from None
 
 
-def read_trials(lines: Iterable[bytes], file: Path) -> list[TrialRecord]:
+def read_trials(lines: Iterable[bytes], file: Path, stored_as: str = RUN_SCHEMA) -> list[TrialRecord]:
     """Read every line of trials.jsonl, or raise one RecordError with all problems."""
     records: dict[tuple[str, int], TrialRecord] = {}
     problems = []
     for number, line in enumerate(lines, 1):
         place = f"{file}: line {number}"
         try:
-            record = TrialRecord.model_validate(strict_json(line))
+            data = strict_json(line)
+            record = TrialRecord.model_validate(upgrade_trial(data) if stored_as == OLD_SCHEMA else data)
             safe_name(record.trial, "trial")
         except ValidationError as error:
             problems += problems_of(error, place)

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, with_config
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, Strict, with_config
 from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
 from harness.files.problems import quote
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
+from harness.record.phases import phase_problems
 
-RUN_SCHEMA: Literal["frostline/run/1"] = "frostline/run/1"
+RUN_SCHEMA: Literal["frostline/run/2"] = "frostline/run/2"
 
 MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
 """Facts of the machine that two runs must share to be compared."""
@@ -48,26 +49,10 @@ class StartClass(StrEnum):
     WARM = "warm"
 
 
-PHASES_VERSION = 2
-"""2: `image`, the time that an absent image takes to load. Runs of version 1 have no such part."""
-PHASES = (
-    "queue",
-    "image",
-    "create",
-    "start",
-    "boot",
-    "imports",
-    "weights",
-    "tokenizer",
-    "connections",
-    "first_inference",
-    "unaccounted",
-)
-"""Parts of a cold start in order; their sum is the wall time from scheduled to done."""
-
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
+Switch = Annotated[bool, Strict()]
 
 
 def _number(value: Any) -> float:
@@ -83,6 +68,15 @@ def _number(value: Any) -> float:
 
 Number = Annotated[float, PlainValidator(_number)]
 """As it was written: 1769 stays a whole number."""
+
+
+def _phases(names: list[str]) -> list[str]:
+    if problems := phase_problems(names):
+        raise ValueError("; ".join(problems[:3]))
+    return names
+
+
+Phases = Annotated[list[Text], AfterValidator(_phases)]
 
 
 def package_identity(facts: Mapping[str, Any]) -> str | None:
@@ -163,6 +157,16 @@ class Case(TypedDict, total=False):
     """Modelled seconds that pass in one second."""
 
 
+class Witnesses(Record):
+    """How many requests of a trial the platform itself later said something of: its word came by another way."""
+
+    expected: Count
+    """How many could have come."""
+    came: Count
+    disagree: Count
+    """Contradicted what the unit itself said of the start."""
+
+
 class TrialRecord(Record):
     """One visit to one deployment: a line of trials.jsonl."""
 
@@ -184,6 +188,10 @@ class TrialRecord(Record):
     scheduled: Count
     starts: Count = 0
     """Units that the deployment started for requests, by its own event log."""
+    phases: Phases
+    """Parts of a start that occurred, in order; the requests' file has a column for each."""
+    witnessed: Witnesses | None = None
+    """None where the target has no witnesses."""
     units: list[UnitRecord] = []
     host_cpus: float = 1
     unit_cpus: float | None = None
@@ -204,10 +212,70 @@ class TrialRecord(Record):
         return not self.problems
 
 
+@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+class CapabilityFacts(TypedDict, total=False):
+    """What a target can prove, and how: `targets.contract.Capabilities`. A later Frostline may know more of them."""
+
+    clock: Text
+    cold: Text
+    usage: Text
+    events: Switch
+    emulated: Switch
+    isolated: Switch
+    engine: Switch
+    images_absent: Switch
+    page_cache: Switch
+    scale_out: Switch
+    streams: Switch
+    asynchronous: Switch
+    accelerator: Switch
+    invoke_api: Switch
+    deploys: Text
+    deploy_s: Number
+    billed: list[Text]
+
+
+class PartFacts(Record):
+    """A piece of a target that is sized and bought on its own."""
+
+    name: Text
+    kind: Text
+    """service or function."""
+    bought_as: Text
+    """Name of the way of buying, e.g. aws_lambda."""
+
+
+class TargetFacts(Record):
+    """What a target is and can do, as it said itself when the run began; what it did not say is None."""
+
+    parts: list[PartFacts] = []
+    """The first is the one that requests reach."""
+    capabilities: CapabilityFacts = {}
+
+    @property
+    def kind(self) -> str | None:
+        """Of the part that requests reach."""
+        return self.parts[0].kind if self.parts else None
+
+    @property
+    def emulated(self) -> bool | None:
+        """Whether it stands in for a cloud service that it is not."""
+        return self.capabilities.get("emulated")
+
+    @property
+    def isolated(self) -> bool | None:
+        """Whether its units are held to their memory and CPU limits."""
+        return self.capabilities.get("isolated")
+
+
+UNTOLD = TargetFacts()
+"""Of a target that the manifest does not name."""
+
+
 class Manifest(Record):
     """What a run was asked to do and where it was done: manifest.json."""
 
-    schema_: Literal["frostline/run/1"] = Field(RUN_SCHEMA, alias="schema")
+    schema_: Literal["frostline/run/2"] = Field(RUN_SCHEMA, alias="schema")
     run: Text
     experiment: dict[str, Any]
     experiment_sha256: Text
@@ -220,8 +288,7 @@ class Manifest(Record):
     finished_at: Text | None = None
     notices: list[Text] = []
     """Said aloud when the run began: fallbacks, quick look, compressed time."""
-    targets: dict[str, dict[str, Any]] = {}
-    """By target: kind, emulated, isolated."""
+    targets: dict[str, TargetFacts] = {}
     packages: dict[str, dict[str, Any]] = {}
     """By workload/target: digest, size, base."""
     facts: Facts = {}
@@ -234,6 +301,10 @@ class Manifest(Record):
     """Where an earlier run's images were deployed instead of new ones: that run, its definition, its images."""
     owner: dict[str, Any] = {}
     """Process that carries the run out: pid, start time, boot id."""
+
+    def target(self, name: str) -> TargetFacts:
+        """What is known of a target; of one that the manifest does not name, nothing is."""
+        return self.targets.get(name, UNTOLD)
 
     @property
     def definition(self) -> str:

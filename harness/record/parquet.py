@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from harness.errors import RecordError
 from harness.files.whole import one_line, refuse_special
-from harness.record.columns import fit_schema, upgrade
+from harness.record.columns import fit_schema
+from harness.record.nouns import RUN_SCHEMA
+from harness.record.upgrade import OLD_SCHEMA, upgrade_requests
 
 MOST_ROWS = 100_000_000
 MOST_ROW_GROUPS = 10_000
@@ -28,8 +30,9 @@ FREE_BYTES = 64 * 2**20
 class StoredTable:
     """One Parquet file, opened once: its hash is of the very bytes that its columns are read from afterwards."""
 
-    def __init__(self, source: pa.NativeFile, name: str) -> None:
+    def __init__(self, source: pa.NativeFile, name: str, stored_as: str) -> None:
         self.name = name
+        self.stored_as = stored_as
         self._source = source
         self._file: pq.ParquetFile | None = None
 
@@ -49,11 +52,15 @@ class StoredTable:
                 raise RecordError("\n".join(f"{self.name}: {problem}" for problem in problems))
             table = self._stored().read(columns=wanted.names)
             table.validate(full=True)
-            return fit_schema(upgrade(table, wanted.names), wanted, self.name)
+            return fit_schema(self._upgrade(table, wanted), wanted, self.name)
         except RecordError:
             raise
         except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
             raise RecordError(f"{self.name}: not readable ({one_line(str(error))})") from None
+
+    def _upgrade(self, table: pa.Table, wanted: pa.Schema) -> pa.Table:
+        old = self.stored_as == OLD_SCHEMA and self.name.startswith("requests/")
+        return upgrade_requests(table, wanted) if old else table
 
     def _stored(self) -> pq.ParquetFile:
         if self._file is None:
@@ -65,8 +72,8 @@ class StoredTable:
 
 
 @contextlib.contextmanager
-def open_table(file: Path, name: str) -> Iterator[StoredTable]:
-    """Open a Parquet file; `name` is its place in its run folder. OSError when it cannot be opened."""
+def open_table(file: Path, name: str, stored_as: str = RUN_SCHEMA) -> Iterator[StoredTable]:
+    """Open a Parquet file; `name` is its place in its run folder, of that version. OSError when it cannot be opened."""
     refuse_special(file)
     # An open file, not a path: given a path, PyArrow would take folders such as "a=1" for columns. And one of
     # PyArrow's own: its threads would still hold a file of Python's while the interpreter ends.
@@ -75,13 +82,13 @@ def open_table(file: Path, name: str) -> Iterator[StoredTable]:
     except OSError as error:  # PyArrow's text names the whole path
         raise OSError(error.errno, os.strerror(error.errno or errno.EIO), str(file)) from None
     with source:
-        yield StoredTable(source, name)
+        yield StoredTable(source, name, stored_as)
 
 
-def read_table(file: Path, name: str, wanted: pa.Schema) -> pa.Table:
+def read_table(file: Path, name: str, wanted: pa.Schema, stored_as: str = RUN_SCHEMA) -> pa.Table:
     """The columns of `wanted`, with its types, of a file that is opened for them alone."""
     try:
-        with open_table(file, name) as table:
+        with open_table(file, name, stored_as) as table:
             return table.read(wanted)
     except OSError as error:
         raise RecordError(f"{name}: not readable ({one_line(str(error))})") from None

@@ -7,7 +7,8 @@ from typing import NamedTuple
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, figure, milliseconds, percent, plural
-from harness.record.nouns import FORCED_COLD, PHASES
+from harness.record.nouns import FORCED_COLD
+from harness.record.phases import order_phases
 from harness.report.cases import labels, sizes, traffic
 from harness.report.frame import Footnotes, footnotes
 
@@ -65,6 +66,8 @@ class Measure:
     head: str
     rank: int
     cell_of: Callable[[Row], Cell]
+    seldom: bool = False
+    """Nobody misses it where it has no value."""
 
 
 def not_ok(row: Row) -> Cell:
@@ -88,6 +91,11 @@ TRAFFIC = [
     Measure("cost_per_1k_usd", "USD per\n1,000 ok", 3, lambda row: cell(row.cost_per_1k_usd)),
     Measure("memory_peak_mb", "peak\nMB", 5, lambda row: Cell(figure(row.memory_peak_mb))),
     Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
+    Measure("first_chunk_p50_ms", "first chunk\np50 ms", 2, lambda row: cell(row.first_chunk_p50_ms), seldom=True),
+    Measure("first_chunk_p95_ms", "first chunk\np95 ms", 4, lambda row: cell(row.first_chunk_p95_ms), seldom=True),
+    Measure("chunks_p50", "chunks\np50", 6, lambda row: cell(row.chunks_p50), seldom=True),
+    Measure("tokens_out_p50", "tokens\nout p50", 6, lambda row: cell(row.tokens_out_p50), seldom=True),
+    Measure("gpu_p50_ms", "GPU\np50 ms", 4, lambda row: cell(row.gpu_p50_ms), seldom=True),
     Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),
 ]
 FORCED = [
@@ -152,7 +160,8 @@ def rows_table(rows: Sequence[Row], marks: Sequence[list[int]], elsewhere: Colle
         Cell(label, f"INVALID: {row.invalid_trials} of {plural(row.trials, 'trial')}" if row.invalid_trials else "")
         for label, row in zip(labels(rows), rows, strict=True)
     ]
-    measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in measures(first.profile)]
+    shown = [m for m in measures(first.profile) if not m.seldom or any(not m.cell_of(row).empty for row in rows)]
+    measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in shown]
     columns = [Column("target", 0, targets), *drop_empty(measured)]
     if any(marks):
         columns.append(Column("notes", 0, [Cell(" ".join(map(str, numbers))) for numbers in marks]))
@@ -186,15 +195,16 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
     """One row per target and profile; where room is short the shortest parts go first. Intervals stand elsewhere."""
     by_profile = {profile: [row for row in rows if row.profile == profile] for profile in {row.profile for row in rows}}
     names = {id(row): label for same in by_profile.values() for row, label in zip(same, labels(same), strict=True)}
-    longest = {phase: max((row.cold_phases_ms.get(phase, 0.0) for row in rows), default=0.0) for phase in PHASES}
-    ranks = {phase: rank for rank, phase in enumerate(sorted(PHASES, key=lambda phase: -longest[phase]), 1)}
+    phases = order_phases(phase for row in rows for phase in row.cold_phases_ms)
+    longest = {phase: max(row.cold_phases_ms.get(phase, 0.0) for row in rows) for phase in phases}
+    ranks = {phase: rank for rank, phase in enumerate(sorted(phases, key=lambda phase: -longest[phase]), 1)}
     parts = [
         Column(
             phase.replace("_", "\n"),
             ranks[phase],
             [milliseconds(row.cold_phases_ms.get(phase)) for row in rows],
         )
-        for phase in PHASES
+        for phase in phases
     ]
     kinds = ["forced" if row.profile == FORCED_COLD else harmless(row.profile) for row in rows]
     columns = [

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,7 +12,8 @@ from harness.analysis.summary import ABSENT, NO_TRIAL, ROW_FIELDS, Row, Summary
 from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
-from harness.record.nouns import PHASES, StartClass
+from harness.record.nouns import StartClass
+from harness.record.phases import order_phases
 from harness.report.blocks import Table, run_tables
 from harness.report.frame import LEGEND, heading
 
@@ -28,32 +30,34 @@ def as_json(summary: Summary) -> str:
 
 
 def as_csv(summary: Summary) -> str:
-    """A line per row and the same columns for every run; a number with uncertainty takes four of them."""
-    lines = [flatten(row) for row in summary.rows]
+    """A line per row; a number with uncertainty takes four columns. What no row of the run has, has none."""
+    phases = order_phases(phase for row in summary.rows for phase in row.cold_phases_ms)
+    absent = {name for name in ABSENT if all(getattr(row, name) is None for row in summary.rows)}
+    lines = [flatten(row, phases, absent) for row in summary.rows]
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, ["run", *columns()], lineterminator="\n")
+    writer = csv.DictWriter(stream, ["run", *columns(phases, absent)], lineterminator="\n")
     writer.writeheader()
     writer.writerows({"run": no_formula(summary.run)} | line for line in lines)
     return stream.getvalue().rstrip("\n")
 
 
-def columns() -> list[str]:
+def columns(phases: Sequence[str], absent: Collection[str]) -> list[str]:
     """Columns of the CSV after `run`, in the order of the summary's fields."""
     empty = Row("", "", "", {}, 0, 0, 0, False, 0.0)
-    return list(flatten(empty))
+    return list(flatten(empty, phases, absent))
 
 
-def flatten(row: Row) -> dict[str, Any]:
-    """A row of the summary as columns of the CSV."""
+def flatten(row: Row, phases: Sequence[str], absent: Collection[str]) -> dict[str, Any]:
+    """A row of the summary as columns of the CSV: with these phases of cold starts, without the fields in `absent`."""
     line: dict[str, Any] = {}
-    for f in (f for f in fields(row) if f.name in ROW_FIELDS):
+    for f in (f for f in fields(row) if f.name in ROW_FIELDS and f.name not in absent):
         value = getattr(row, f.name)
         if f.default is NO_TRIAL or f.name in ABSENT:
             line |= number_columns(f.name, value)
         elif f.name == "start_classes":
             line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}
         elif f.name == "cold_phases_ms":
-            line |= {f"cold_phase_{phase}_ms": plain(value.get(phase)) for phase in PHASES}
+            line |= {f"cold_phase_{phase}_ms": plain(value.get(phase)) for phase in phases}
         elif f.name == "notes":
             line["notes"] = " ".join(dict.fromkeys(note.code for note in value))
         elif f.name == "case":

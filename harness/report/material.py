@@ -67,7 +67,7 @@ class Material:
 
     def kind(self, target: str) -> str | None:
         """service or function, as the manifest says it."""
-        return self.run.manifest.targets.get(target, {}).get("kind")
+        return self.run.manifest.target(target).kind
 
 
 def gather(run: RunFolder) -> Material:
@@ -83,9 +83,8 @@ def gather(run: RunFolder) -> Material:
 
 def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparison]:
     """Compare every function with every service, as far as a page has room."""
-    kinds = {name: facts.get("kind") for name, facts in run.manifest.targets.items()}
     there = sorted({record.target for record in records})
-    services, functions = ([name for name in there if kinds.get(name) == kind] for kind in ("service", "function"))
+    services, functions = ([name for name in there if run.manifest.target(name).kind == kind] for kind in ("service", "function"))
     pairs = [(service, function) for service in services for function in functions]
     if not pairs:
         lacking = " and no ".join(kind for kind, names in (("service", services), ("function", functions)) if not names)

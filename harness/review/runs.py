@@ -72,12 +72,12 @@ class MeasuredRun:
 
     def emulated(self, target: str) -> bool:
         """Whether a target stands in for something else."""
-        return self.manifest.targets.get(target, {}).get("emulated") is True
+        return self.manifest.target(target).emulated is True
 
 
 def kind_of(manifest: Manifest, target: str) -> str | None:
     """What the manifest says that a target is, if it is one of the two kinds."""
-    kind = manifest.targets.get(target, {}).get("kind")
+    kind = manifest.target(target).kind
     return kind if kind in ("service", "function") else None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from harness.record.columns import phase_column
-from harness.record.nouns import PHASES, Outcome, StartClass
+from harness.record.nouns import Outcome, StartClass
 from harness.selftest.agreement import PHASE_SETTINGS
 from harness.selftest.check import Check, absent, near, same
 from harness.selftest.testimony import Exam, Testimony
@@ -65,9 +65,9 @@ def starts(exam: Exam) -> Iterator[Check]:
 
 def sums(exam: Exam) -> Iterator[Check]:
     """The parts of a start and its remainder add up to the time from scheduled to done, to the nanosecond."""
-    columns = [phase_column(name) for name in PHASES]
     off, n = 0, 0
-    for testimony in exam.testimonies:
+    for testimony in (testimony for testimony in exam.testimonies if testimony.record.phases):
+        columns = [phase_column(name) for name in testimony.record.phases]
         rows = testimony.rows[testimony.rows[phase_column("unaccounted")].notna()]
         n += len(rows)
         total, wall = rows[columns].sum(axis=1), rows["done_ns"] - rows["scheduled_ns"]
@@ -95,7 +95,8 @@ def phases(exam: Exam) -> Iterator[Check]:
 
 def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:
     """Median ms of a part over each round's starts; rounds in which no start had it are left out."""
-    trials = (testimony for testimony in exam.testimonies if testimony.record.workload == label)
+    there = (testimony for testimony in exam.testimonies if testimony.record.workload == label)
+    trials = [testimony for testimony in there if phase in testimony.record.phases]
     medians = {testimony.trial.round: testimony.rows[phase_column(phase)].median() / 1e6 for testimony in trials}
     return {number: float(ms) for number, ms in medians.items() if not pd.isna(ms)}
 

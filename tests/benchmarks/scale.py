@@ -92,7 +92,7 @@ def traffic(rng: Any, n: int, units: list[str]) -> tuple[Any, int]:
     import numpy as np
     import pyarrow as pa
 
-    from harness.record.columns import REQUESTS
+    from harness.record.columns import requests_schema
     from tests.synthetic import MS, with_phases
 
     scheduled = np.cumsum(rng.exponential(1e9 / RATE, n)).astype(np.int64)
@@ -127,8 +127,9 @@ def traffic(rng: Any, n: int, units: list[str]) -> tuple[Any, int]:
         "in_flight": rng.integers(1, ALIVE, n),
         "reply_bytes": rng.integers(100, 4000, n),
     }
-    arrays = [pa.array(columns.get(field.name, pa.nulls(n))).cast(field.type) for field in REQUESTS]
-    return with_phases(pa.Table.from_arrays(arrays, schema=REQUESTS), cold, done - scheduled), int(cold.sum())
+    schema = requests_schema(())
+    arrays = [pa.array(columns.get(field.name, pa.nulls(n))).cast(field.type) for field in schema]
+    return with_phases(pa.Table.from_arrays(arrays, schema=schema), cold, done - scheduled), int(cold.sum())
 
 
 def placed(rng: Any, n: int, units: int) -> Any:

@@ -6,17 +6,16 @@ import pytest
 
 from harness.analysis.table import summarise
 from harness.measure import page_cache
-from harness.record.nouns import PHASES, Outcome, StartClass
+from harness.record.columns import phase_column, phases_in
+from harness.record.nouns import Outcome, StartClass
 from tests.conftest import one_at_a_time
 from tests.e2e.bench import MAIN, assert_done
 from tests.e2e.faults import DOCKER, PROCESS, assert_whole, truth
 
-PHASE_COLUMNS = [f"phase_{name}_ns" for name in PHASES]
-
 
 def assert_parts_are_the_whole(rows) -> None:
     started = rows[rows["phase_unaccounted_ns"].notna()]
-    total = started[PHASE_COLUMNS].sum(axis=1)
+    total = started[[phase_column(phase) for phase in phases_in(rows)]].sum(axis=1)
     assert len(started) and (total == started["done_ns"] - started["scheduled_ns"]).all()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.table import summarise
 from harness.analysis.trial_figures import read_figures
-from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, StartClass
 from tests.property.folders import lines_of, put, small_run, watched
@@ -184,4 +184,4 @@ def test_indices_beyond_the_dictionary(run, tmp_path):
 
 
 def test_every_column_has_a_place_in_the_test():
-    assert {len(REQUESTS.names), len(SAMPLES.names)} == {len(requests([1.0]).column_names), len(samples().column_names)}
+    assert {len(requests_schema(()).names), len(SAMPLES.names)} == {len(requests([1.0]).column_names), len(samples().column_names)}

@@ -73,7 +73,7 @@ def test_manifests(restored):
         found, message = outcome(RunFolder.open, restored.path)
         tally.count(message is None or "not JSON" not in message)
         if found is not None:
-            assert found.manifest.schema_ == "frostline/run/1"
+            assert found.manifest.schema_ == "frostline/run/2"
             found.manifest.model_dump_json(by_alias=True)
         latest, _ = outcome(find_run, restored.path.parent.parent, "latest")
         assert (latest is None) == (found is None)

@@ -15,7 +15,7 @@ from harness.experiment.question import parse_experiment, read_experiment
 from harness.files.problems import has_more_values
 from harness.files.strict_json import strict_json
 from harness.files.whole import inside, read_file
-from harness.record.columns import REQUESTS
+from harness.record.columns import requests_schema
 from harness.record.folder import RunFolder
 from harness.record.parquet import read_table
 from harness.record.shelf import find_run
@@ -251,7 +251,7 @@ def test_nothing_is_unpickled(run, tmp_path):
         b"ARROW:extension:name": b"arrow.py_extension_type",
         b"ARROW:extension:metadata": pickle.dumps(Mine()),
     }
-    fields = [field.with_metadata(bad) if field.name in ("index", "unit") else field for field in REQUESTS]
+    fields = [field.with_metadata(bad) if field.name in ("index", "unit") else field for field in requests_schema(())]
     forged = pa.table(
         requests([10.0] * 8).columns, schema=pa.schema(fields, metadata={b"pandas": pickle.dumps(Mine())})
     )
@@ -264,7 +264,7 @@ def test_a_path_that_is_no_utf8_is_read_all_the_same(tmp_path):
     run = RunFolder.create(tmp_path / os.fsdecode(b"\xff"), manifest(trials=1))
     record = run.save_trial(trial(requests([10.0] * 8)), requests([10.0] * 8), samples())
     assert summarise(run).problems == []
-    assert read_table(run.path / next(iter(record.files)), "requests/x", REQUESTS).num_rows == 8
+    assert read_table(run.path / next(iter(record.files)), "requests/x", requests_schema(())).num_rows == 8
 
 
 YAML = [

@@ -7,7 +7,7 @@ import pytest
 from harness.load.process import Arrival, Reply, Sent
 from harness.load.wire import Fate
 from harness.measure.rows import CHECK_RAISED, Judge, outcomes_of
-from harness.record.columns import REQUESTS
+from harness.record.columns import phases_in, requests_schema
 from targets.clock import clock_id
 from targets.workloads.echo import WORKLOAD
 
@@ -17,7 +17,7 @@ LOG = [
     {"at_ns": BEGIN_NS + 110, "kind": "create", "unit": "0001", "for_request": True},
     {"at_ns": BEGIN_NS + 500, "kind": "create", "unit": "0002", "for_request": False},
 ]
-EMPTY = dict.fromkeys(REQUESTS.names)
+EMPTY = dict.fromkeys(requests_schema(()).names)
 
 
 def envelope(index, unit="0001", invocation=2, **more):
@@ -157,7 +157,7 @@ CASES = [
 @pytest.mark.parametrize(("given", "expected"), CASES)
 def test_a_row_of_each_outcome(given, expected):
     table = Judge(WORKLOAD, False, LOG).table(Sent.of(BEGIN_NS, [given]))
-    assert table.schema == REQUESTS
+    assert table.schema == requests_schema(phases_in(table.column_names))
     (row,) = table.to_pylist()
     known = {"index": given.index, "payload": payload(given.index), "scheduled_ns": 100, "in_flight": 3}
     known |= {"new_connection": False, "reply_bytes": len(given.reply.body) if given.reply else 0}
@@ -177,7 +177,7 @@ def test_a_table_holds_every_arrival_in_its_order():
 def test_no_arrival_no_row():
     table = Judge(WORKLOAD, False, []).table(Sent.of(BEGIN_NS, []))
     assert table.num_rows == 0
-    assert table.schema == REQUESTS
+    assert table.schema == requests_schema(())
 
 
 class Raising:

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from harness.errors import RecordError
-from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
 from harness.record.shelf import find_run
 from tests.synthetic import manifest, requests, samples, trial
@@ -26,7 +26,7 @@ def test_a_trial_comes_back_as_it_was_stored(run):
     assert again.manifest == run.manifest
     assert again.trials() == [record]
     assert again.requests(record).equals(requests([10.0, 20.0, 30.0]))
-    assert again.requests(record).schema.equals(REQUESTS)
+    assert again.requests(record).schema.equals(requests_schema(()))
     assert again.samples(record).schema.equals(SAMPLES)
     assert again.requests(record, ["outcome"]).column_names == ["outcome"]
     assert again.notices == []
@@ -56,7 +56,7 @@ def test_a_failed_write_leaves_neither_line_nor_file(run):
     assert str(caught.value).splitlines() == [
         "table: column error is missing",
         "table: column unit is missing",
-        "table: column extra is not of frostline/run/1",
+        "table: column extra is not of frostline/run/2",
     ]
     assert run.trials() == []
     assert list((run.path / "requests").iterdir()) == []
@@ -157,14 +157,14 @@ def test_an_unreadable_table_names_the_file(run):
 
 def test_a_folder_that_looks_like_a_partition_adds_no_column(tmp_path):
     run = RunFolder.create(tmp_path / "year=2026", manifest())
-    assert run.requests(saved(run)).column_names == REQUESTS.names
+    assert run.requests(saved(run)).column_names == requests_schema(()).names
 
 
 def test_types_that_can_be_converted_are(run):
     table = requests([10.0])
     loose = table.set_column(table.column_names.index("outcome"), "outcome", pa.array(["ok"]))
     record = run.save_trial(trial(table), loose, samples())
-    assert run.requests(record).schema.equals(REQUESTS)
+    assert run.requests(record).schema.equals(requests_schema(()))
 
 
 def test_another_version_is_named(run):

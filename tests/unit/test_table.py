@@ -13,7 +13,7 @@ from rich.console import Console
 
 from harness.analysis.table import summarise
 from harness.files.text import harmless
-from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.columns import SAMPLES
 from harness.record.estimate import Estimate
 from harness.record.figures import cell, figure
 from harness.record.folder import RunFolder
@@ -185,7 +185,7 @@ def test_lag_and_queue_and_throughput(tmp_path):
     ("counts", "rows", "why"),
     [
         ({"ok": 2}, {}, "3 scheduled, but outcomes add up to 2"),
-        ({"ok": 2, "failed": 1}, {}, "conservation: ok: 2 plural, but 3 rows"),
+        ({"ok": 2, "failed": 1}, {}, "conservation: ok: 2 counted, but 3 rows"),
         ({"ok": 3}, {"index": [0, 1, 1]}, "conservation: index is not 0, 1, 2"),
         ({"ok": 3}, {"outcome": ["ok", "ok", "lost"]}, "unknown outcome 'lost'"),
         ({"ok": 3}, {"start_class": ["warm", "warm", "tepid"]}, "unknown start_class 'tepid'"),
@@ -501,7 +501,7 @@ def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
     for order, late_ns in enumerate((0, 1)):
         table = traffic(np.random.default_rng(1), 60, cold_share=0.3)
         at = table.column_names.index("phase_boot_ns")
-        table = table.set_column(at, REQUESTS.field("phase_boot_ns"), pc.add(table["phase_boot_ns"], late_ns))
+        table = table.set_column(at, table.schema.field("phase_boot_ns"), pc.add(table["phase_boot_ns"], late_ns))
         run.save_trial(trial(table, f"r01.{order}", target=list(CASES)[order], order=order), table, samples())
     summary = summarise(run)
     problems = [text for text in summary.problems if "do not add up to their time" in text]

@@ -14,7 +14,7 @@ from harness.measure.trial import visit_target
 from harness.measure.visit import Account, Visit
 from harness.measure.walk import is_done
 from harness.measure.watchers import closing_line
-from harness.record.columns import REQUESTS, SAMPLES
+from harness.record.columns import SAMPLES, requests_schema
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
 from targets.contract import DeploymentError, Package, StartFailed
@@ -60,7 +60,7 @@ def visit(profile, error=None, **fields):
 
 def rows_of(profile):
     result = visit_target(visit(profile), Leases(), None, lambda ended, of: None)  # type: ignore[arg-type]
-    assert result.requests.schema == REQUESTS
+    assert result.requests.schema == requests_schema(())
     assert result.samples.schema == SAMPLES
     return result.record, result.requests.to_pylist()
 

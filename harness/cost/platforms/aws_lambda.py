@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from harness.analysis.stats import Floats
-from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, place_of
+from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, met_start, place_of
 from harness.cost.bill import Bought, Way, lines, size_of
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Billed, Requests, Use
@@ -35,12 +35,17 @@ def purchase(case: Case, architecture: str) -> Purchase:
 
 
 def meter(requests: Requests) -> Billed:
-    """Initialisation and handler of what was invoked; creating and starting the sandbox is not billed."""
+    """What the platform says that it bills; of other requests, initialisation and handler of what was invoked.
+
+    Creating and starting the sandbox is not billed.
+    """
     init_ns, duration_ns = requests.init_ns + cut_off_ns(requests), requests.duration_ns
-    invoked = requests.invoked
+    told = ~np.isnan(requests.told_ns)
+    reckoned, warm = requests.invoked & ~told, told & ~met_start(requests.starts)
+    told_s, told_warm_s = (float(np.sum(requests.told_ns[rows])) / NS_PER_S for rows in (told, warm))
     return Billed(
-        seconds=billed_ms((init_ns + duration_ns)[invoked] * MS_PER_NS) / MS_PER_S,
-        warm_seconds=billed_ms(duration_ns[invoked] * MS_PER_NS) / MS_PER_S,
+        seconds=told_s + billed_ms((init_ns + duration_ns)[reckoned] * MS_PER_NS) / MS_PER_S,
+        warm_seconds=told_warm_s + billed_ms(duration_ns[(reckoned | told) & ~warm] * MS_PER_NS) / MS_PER_S,
     )
 
 
@@ -85,11 +90,19 @@ def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
     """On what a billed term rests, in words."""
     if term == "compute":
         each = f"{figure(use.billed_s * MS_PER_S)} ms billed per arrival, initialisation included"
-        return f"{each}, and {figure(use.invoked)} invocations"
+        return f"{each}{told_words(use)}, and {figure(use.invoked)} invocations"
     if term == "idle":
         kept = bought.economics.priced_as.provisioned_concurrency
         return f"{kept} sandboxes kept warm" if kept else "no capacity is kept warm"
     return "registry"
+
+
+def told_words(use: Use) -> str:
+    """Whose word the billed time is, where the platform gave its own."""
+    if not use.told:
+        return ""
+    share = min(1.0, use.told / use.invoked) if use.invoked else 1.0
+    return ", as the platform says" if share == 1 else f", as the platform says of {figure(100 * share)} % of them"
 
 
 WAY = Way("function", replicated=False, purchase=purchase, meter=meter, lines=bill_lines, basis=basis)

@@ -53,12 +53,12 @@ def shorten(texts: list[str]) -> list[str]:
 def stand_ins(material: Material) -> Iterator[str]:
     """Emulated targets, those without isolation, and those of which neither is known."""
     for name in sorted({row.target for row in material.summary.rows} | material.run.manifest.targets.keys()):
-        facts = material.run.manifest.targets.get(name, {})
-        if facts.get("emulated") is True:
+        facts = material.run.manifest.target(name)
+        if facts.emulated:
             yield f"{name} is emulated: it stands in for a cloud service on this host and is not that service"
-        elif facts.get("emulated") is not False:
+        elif facts.emulated is None:
             yield f"{name}: the manifest does not say whether it is emulated"
-        if facts.get("isolated") is False:
+        if facts.isolated is False:
             yield f"{name} runs without isolation: its units are not held to their memory and CPU limits"
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.record.figures import plural
-from harness.record.nouns import PHASES
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
 from harness.report.material import Material, limit_charts, title
@@ -38,7 +37,7 @@ def charts_of(material: Material) -> Iterator[Chart]:
                 continue
             n = plural(row.cold_p50_ms.n, "cold start")
             name = title(material, row, label, f"n = {n}")
-            parts = {phase: row.cold_phases_ms[phase] for phase in PHASES if phase in row.cold_phases_ms}
+            parts = row.cold_phases_ms
             description = f"{name}: " + ", ".join(
                 f"{phase.replace('_', ' ')} {ms:.3g} ms" for phase, ms in parts.items()
             )
