@@ -77,7 +77,8 @@ def requests(latency_ms: Sequence[float] | np.ndarray, **columns: Any) -> pa.Tab
         "in_flight": [1] * n,
     }
     filled |= columns
-    schema = requests_schema(order_phases(phases_in(filled)))
+    phases = phases_in(filled)
+    schema = requests_schema(order_phases([*phases, "unaccounted"] if phases else []))
     arrays = [pa.array(filled.get(field.name, [None] * n)).cast(field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
 
@@ -146,9 +147,7 @@ def traffic(rng: np.random.Generator, n: int, cold_share: float = 0.01, failed_s
     return with_phases(table, cold, np.round(latency * MS).astype(np.int64))
 
 
-def with_phases(
-    table: pa.Table, cold: np.ndarray, total_ns: np.ndarray, phases: Sequence[str] = PHASES
-) -> pa.Table:
+def with_phases(table: pa.Table, cold: np.ndarray, total_ns: np.ndarray, phases: Sequence[str] = PHASES) -> pa.Table:
     """Split each cold start evenly over these phases."""
     even = total_ns // len(phases)
     rest = total_ns - even * (len(phases) - 1)

@@ -97,7 +97,9 @@ def notes_of_witnesses(records: list[TrialRecord]) -> Iterator[Note]:
         text = f"for {missing:,} of {expected:,} requests the platform's own word never came"
         yield Note("witnesses_missing", text)
     if disagree := sum(witnesses.disagree for witnesses in witnessed):
-        text = f"at {disagree:,} of {expected:,} requests the platform's own word contradicts the unit's about the start"
+        text = (
+            f"at {disagree:,} of {expected:,} requests the platform's own word contradicts the unit's about the start"
+        )
         yield Note("witnesses_disagree", text)
 
 

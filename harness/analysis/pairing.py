@@ -77,7 +77,9 @@ class Group:
                 self.broken += 1
                 continue
             cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
-            self.trials.append(ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, frozenset(figures.phases_ms)))
+            self.trials.append(
+                ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, frozenset(figures.phases_ms))
+            )
         return self
 
     def notes(self) -> Iterator[Note]:
@@ -87,7 +89,6 @@ class Group:
             yield from notes_of_case(self.records[0].case)
             records = [trial.record for trial in self.trials]
             yield from notes_of_trials(records, [trial.sandboxes for trial in self.trials])
-
 
     @property
     def lasting_phases(self) -> set[str]:

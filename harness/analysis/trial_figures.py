@@ -97,7 +97,9 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
 
 def seldom_values(rows: TrialRows) -> dict[str, Floats]:
     """Values by percentile of what few trials have; none where a trial does not have it."""
-    gpu, first, chunks, tokens = (rows.seldom.get(name) for name in ("gpu_ns", "first_chunk_ns", "chunks", "tokens_out"))
+    gpu, first, chunks, tokens = (
+        rows.seldom.get(name) for name in ("gpu_ns", "first_chunk_ns", "chunks", "tokens_out")
+    )
     none, good = np.empty(0), rows.good
     return {
         "gpu": none if gpu is None else present(gpu[good]) * MS_PER_NS,

@@ -152,7 +152,10 @@ class Side:
 
 def price_side(run: RunFolder, row: Row, economics: Economics, book: PriceBook, capacity: KeptCapacity | None) -> Side:
     """A row as a side of the decision. RecordError with the reason where it cannot be priced."""
-    way = way_for(run.manifest.target(row.target))
+    parts = run.manifest.target(row.target).parts
+    if len(parts) > 1:
+        raise RecordError(f"a bill of several parts is not known here, and it has {len(parts)}")
+    way = way_for(parts[0].bought_as if parts else None)
     objective = objective_of(run.manifest.experiment)
     trials = [read_use(run, record, objective.latency_ms if objective else 0.0, way.meter) for record in row.entered]
     use = use_of(trials)

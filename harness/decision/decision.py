@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.analysis.summary import Summary
 from harness.analysis.table import summarise
@@ -13,6 +12,7 @@ from harness.decision.pair import Pair
 from harness.decision.recommendation import Recommendation, recommend
 from harness.errors import FrostlineError
 from harness.record.folder import RunFolder
+from harness.record.nouns import Manifest
 from harness.record.stated import Economics, Objective, economics_of, objective_of
 
 

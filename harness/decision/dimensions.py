@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.record.phases import init_phases
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
 from harness.record.figures import figure, plural
+from harness.record.phases import init_phases
 
 Pull = Literal["serverless", "container", "neither"]
 LOW, HIGH = 2, 4

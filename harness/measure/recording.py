@@ -147,7 +147,9 @@ def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
 def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
-    record = TrialRecord(**trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]])
+    record = TrialRecord(
+        **trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]]
+    )
     return VisitResult(record, requests_schema(()).empty_table(), SAMPLES.empty_table())
 
 

@@ -48,7 +48,7 @@ def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
 
 
 class Judge:
-    """Turns what was sent into a table of requests: outcome, evidence, start class, queue and phases of each arrival."""
+    """From what was sent to a table of requests: outcome, evidence, start class, queue and phases of each arrival."""
 
     def __init__(self, workload: Workload, own_model: bool, events: list[Event]) -> None:
         self.workload = workload

@@ -1,4 +1,4 @@
-"""Parts of a start: those that the bench itself tells, each in its place, and between them whatever a workload names."""
+"""Parts of a start: those that the bench tells, each in its place, and between them whatever a workload names."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -84,7 +84,9 @@ def gather(run: RunFolder) -> Material:
 def compare_pairs(run: RunFolder, records: list[TrialRecord], reasons: dict[str, list[str]]) -> list[Comparison]:
     """Compare every function with every service, as far as a page has room."""
     there = sorted({record.target for record in records})
-    services, functions = ([name for name in there if run.manifest.target(name).kind == kind] for kind in ("service", "function"))
+    services, functions = (
+        [name for name in there if run.manifest.target(name).kind == kind] for kind in ("service", "function")
+    )
     pairs = [(service, function) for service in services for function in functions]
     if not pairs:
         lacking = " and no ".join(kind for kind, names in (("service", services), ("function", functions)) if not names)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.record.columns import phase_column
+from harness.record.columns import phase_column, phases_in
 from harness.record.nouns import Outcome, StartClass
 from harness.selftest.agreement import PHASE_SETTINGS
 from harness.selftest.check import Check, absent, near, same
@@ -66,8 +66,10 @@ def starts(exam: Exam) -> Iterator[Check]:
 def sums(exam: Exam) -> Iterator[Check]:
     """The parts of a start and its remainder add up to the time from scheduled to done, to the nanosecond."""
     off, n = 0, 0
-    for testimony in (testimony for testimony in exam.testimonies if testimony.record.phases):
-        columns = [phase_column(name) for name in testimony.record.phases]
+    for testimony in exam.testimonies:
+        columns = [phase_column(name) for name in phases_in(testimony.rows)]
+        if not columns:
+            continue
         rows = testimony.rows[testimony.rows[phase_column("unaccounted")].notna()]
         n += len(rows)
         total, wall = rows[columns].sum(axis=1), rows["done_ns"] - rows["scheduled_ns"]
@@ -96,7 +98,7 @@ def phases(exam: Exam) -> Iterator[Check]:
 def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:
     """Median ms of a part over each round's starts; rounds in which no start had it are left out."""
     there = (testimony for testimony in exam.testimonies if testimony.record.workload == label)
-    trials = [testimony for testimony in there if phase in testimony.record.phases]
+    trials = [testimony for testimony in there if phase in phases_in(testimony.rows)]
     medians = {testimony.trial.round: testimony.rows[phase_column(phase)].median() / 1e6 for testimony in trials}
     return {number: float(ms) for number, ms in medians.items() if not pd.isna(ms)}
 

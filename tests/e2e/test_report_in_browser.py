@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from harness.record.folder import RunFolder
 from harness.report.page import write_report
-from tests.synthetic import make_run, manifest, samples, traffic, trial
+from tests.synthetic import make_run, manifest, samples, target_facts, traffic, trial
 
 LONG = "A-name-of-a-target-that-is-much-longer-than-anybody-would-like-to-read-it-in-a-table-" + "x" * 100
 BROWSERS = ("chromium", "google-chrome", "chromium-browser")
@@ -121,7 +121,7 @@ def page(request, browser, tmp_path_factory):
 def awkward_run(results):
     """Names that are too long, failures, an INVALID trial."""
     rng = np.random.default_rng(2)
-    targets = {LONG: {"kind": "service", "emulated": False}, "docker-lambda": {"kind": "function", "emulated": True}}
+    targets = {LONG: target_facts(), "docker-lambda": target_facts("function", "aws_lambda", emulated=True)}
     run = RunFolder.create(results, manifest(trials=24, rounds=3, targets=targets, notices=[LONG]))
     plan = [(r, t, p) for r in (1, 2, 3) for t in targets for p in ("cold", "steady", LONG)]
     for order, (number, target, profile) in enumerate(plan):

@@ -64,7 +64,13 @@ def small_run(results, name="2026-11-03T10-12-05Z_quickstart_7f3a", **changes):
     tables = [
         ("docker-service", "steady", requests([10.0] * 8)),
         ("docker-lambda", "steady", requests([10.0] * 7 + [900.0], start_class=["warm"] * 7 + ["cold"])),
-        ("docker-lambda", "cold", requests([900.0] * 6, start_class=["cold"] * 6, phase_weights_ns=[5] * 6, phase_unaccounted_ns=[900 * MS - 5] * 6)),
+        (
+            "docker-lambda",
+            "cold",
+            requests(
+                [900.0] * 6, start_class=["cold"] * 6, phase_weights_ns=[5] * 6, phase_unaccounted_ns=[900 * MS - 5] * 6
+            ),
+        ),
     ]
     case = {"memory_mb": 1769, "cpus": 1.0, "rate": 5, "seconds": 10, "compression": 20, "keep_alive_s": 5}
     for order, (target, profile, table) in enumerate(tables):

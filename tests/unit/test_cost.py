@@ -25,10 +25,11 @@ from harness.record.folder import RunFolder
 from harness.record.nouns import MACHINE
 from harness.record.stated import SECONDS_PER_MONTH, Economics, economics_of
 from harness.report.cost import as_csv, as_markdown
-from tests.synthetic import make_run, manifest, requests, samples, trial, with_phases
+from tests.synthetic import make_run, manifest, requests, samples, target_facts, trial, with_phases
 
 BOOK = book_for("AWS", "us-east-1")
 assert BOOK is not None
+WAYS = {"service": "fargate", "function": "aws_lambda"}
 USE = Use(billed_s=0.1, invoked=1.0, good=1.0, late=0.0, bad=0.0, handler_s=0.02)
 
 
@@ -37,7 +38,7 @@ def economics(**sections):
 
 
 def bought(kind, purchase, image_gb=None, **sections):
-    return Bought(way_for(kind), purchase, economics(**sections), BOOK, image_gb)
+    return Bought(way_for(WAYS[kind]), purchase, economics(**sections), BOOK, image_gb)
 
 
 def total(lines, *terms):
@@ -167,7 +168,7 @@ def test_a_duration_is_rounded_up_to_a_millisecond():
     ],
 )
 def test_the_nearest_size_that_fits_is_bought(kind, case, size, remark):
-    found = way_for(kind).purchase(case, "x86")
+    found = way_for(WAYS[kind]).purchase(case, "x86")
     assert (found.memory_mb, found.vcpus) == pytest.approx(size)
     assert (found.remark is not None) == remark
 
@@ -175,7 +176,7 @@ def test_the_nearest_size_that_fits_is_bought(kind, case, size, remark):
 @pytest.mark.parametrize("case", [{"memory_mb": 200_000, "cpus": 1}, {"memory_mb": True, "cpus": 1}, {"cpus": 1}, {}])
 def test_what_cannot_be_bought_is_said(case):
     with pytest.raises(RecordError):
-        way_for("service").purchase(case, "x86")
+        way_for("fargate").purchase(case, "x86")
 
 
 def test_replicas_are_bought_for_the_peak():
@@ -434,11 +435,11 @@ def test_a_summary_learns_its_cost_and_the_one_before_stays_as_it_was(run):
 
 def test_a_target_that_is_bought_in_no_known_way_is_named_and_the_others_are_priced(tmp_path):
     run = priced_run(tmp_path)
-    run.manifest.targets["docker-lambda"]["kind"] = "queue\x1b[31m"
+    run.manifest.targets["docker-lambda"] = target_facts("function", "queue\x1b[31m")
     costing = costing_of(run, summarise(run))
     assert [side.target for side in costing.sides] == ["docker-service"]
     (told,) = [text for text in costing.notices if "is not priced" in text]
-    assert "is bought in no way that is known here: function, service are" in told and "\x1b" not in told
+    assert "is no way of buying that is known here: aws_lambda, fargate are" in told and "\x1b" not in told
 
 
 def test_hostile_names_are_shown_and_never_rendered(one_trial):

@@ -13,7 +13,7 @@ from harness.report.html import TEMPLATES
 from harness.report.markdown import as_markdown, fence
 from harness.report.page import write_report
 from harness.report.sections.repeat import repeat
-from tests.synthetic import PHASES, make_run, manifest, requests, samples, traffic, trial
+from tests.synthetic import PHASES, make_run, manifest, requests, samples, target_facts, traffic, trial
 
 ANCHORS = [
     *("answer", "numbers", "ratios", "latencies", "starts", "mix", "units", "memory", "break-even", "scorecard"),
@@ -156,7 +156,7 @@ def hostile_run(folder):
     """A run in which whatever can be a text is an attack."""
     name = f"{SCRIPT}{ESCAPES}{IMAGE}"
     experiment = {"name": name, "question": IMAGE, "```\n<b>": "```"}
-    targets = {name: {"kind": "service", "emulated": False}, "docker-lambda": {"kind": "function", "emulated": True}}
+    targets = {name: target_facts(), "docker-lambda": target_facts("function", "aws_lambda", emulated=True)}
     packages = {f"{name}/x": {"image_id": IMAGE, "base": ESCAPES, "size_bytes": -1}}
     facts = {"machine": {"cpu": SCRIPT}, "software": {"commit": "$(reboot)", "python": IMAGE}}
     given = {"experiment": experiment, "targets": targets, "packages": packages, "facts": facts}

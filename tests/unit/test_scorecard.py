@@ -10,7 +10,7 @@ from harness.cost.costing import costing_of
 from harness.decision.decision import scorecards
 from harness.decision.dimensions import BUSY, PEAKS, step
 from harness.record.estimate import Estimate
-from tests.synthetic import make_run
+from tests.synthetic import make_run, target_facts
 
 EXPECTED = {"requests_per_month": 3_000_000, "peak_to_mean": 4}
 STATED = {
@@ -168,7 +168,7 @@ def test_each_pair_is_judged_on_its_own_latency_and_its_own_money(tmp_path):
 
 def test_a_target_of_another_kind_is_on_neither_side(tmp_path):
     run = make_run(tmp_path, rounds=10, requests_per_trial=60, experiment=STATED)
-    run.manifest.targets["docker-lambda"]["kind"] = "queue"
+    run.manifest.targets["docker-lambda"] = target_facts("queue", "aws_lambda")
     summary = summarise(run)
     (card,) = scorecards(run, summary, costing_of(run, summary))
     assert (card.service, card.function) == ("docker-service", None)

@@ -19,7 +19,7 @@ from harness.record.figures import cell, figure
 from harness.record.folder import RunFolder
 from harness.record.nouns import GeneratorRecord, Outcome, StartClass
 from harness.report.console import render
-from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, traffic, trial, unit
+from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, target_facts, traffic, trial, unit
 
 DESIGN_FIELDS = {
     *("workload", "target", "profile", "rounds", "valid"),
@@ -277,7 +277,7 @@ def test_notes_say_what_is_doubtful(tmp_path):
         units=[unit("u0", oom_killed=True)],
         warnings=["page cache was warm"],
     )
-    targets = {"docker-lambda": {"kind": "function", "emulated": True, "isolated": False}}
+    targets = {"docker-lambda": target_facts("function", "aws_lambda", emulated=True, isolated=False)}
     row = summarise(stored(tmp_path, (record, table, samples()), targets=targets, rounds=1)).rows[0]
     assert set(codes(row)) >= {
         *("emulated", "no_isolation", "quick_look", "single_round", "compressed_time", "no_kernel_timer"),

@@ -1,0 +1,135 @@
+"""A run of version 1, measured at 49998e2 by its own code, still reads as that code read it: tests/fixtures/run-v1.
+
+Beside the run stands what `show`, `compare` and `cost` of that day printed of it.
+"""
+
+import csv
+import io
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness.analysis.compare import compare
+from harness.cost.costing import costing_of, summary_with_cost
+from harness.errors import RecordError
+from harness.record.columns import requests_schema
+from harness.record.folder import RunFolder
+from harness.record.nouns import RUN_SCHEMA
+from harness.record.shelf import find_run
+from harness.record.upgrade import OLD_PHASES, OLD_SCHEMA
+from harness.report.export import as_csv
+from tests.synthetic import requests, samples, trial
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "run-v1"
+
+
+def printed(name):
+    """What the code of that day printed."""
+    return json.loads((FIXTURE / name).read_text())
+
+
+@pytest.fixture(scope="module")
+def run():
+    return find_run(FIXTURE, "latest")
+
+
+@pytest.fixture
+def copy(tmp_path, run):
+    """A copy to harm, which is no longer what its hashes say once it is harmed."""
+    shutil.copytree(run.path, tmp_path / "runs" / run.path.name)
+    return tmp_path / "runs" / run.path.name
+
+
+def test_every_figure_and_note_is_what_it_was(run):
+    assert summary_with_cost(run).to_json() == printed("show.json")
+
+
+def test_a_comparison_is_what_it_was():
+    assert compare(FIXTURE, "process-service", "process-lambda").to_json() == printed("compare.json")
+
+
+def test_every_line_of_the_bill_is_what_it_was(run):
+    costing = costing_of(run, summary_with_cost(run))
+    assert json.loads(json.dumps(costing.to_json())) == printed("cost.json")
+
+
+def test_every_value_of_the_csv_is_what_it_was(run):
+    now = list(csv.DictReader(io.StringIO(as_csv(summary_with_cost(run)))))
+    then = list(csv.DictReader(io.StringIO((FIXTURE / "show.csv").read_text())))
+    assert [{name: value for name, value in row.items() if value} for row in now] == [
+        {name: value for name, value in row.items() if value} for row in then
+    ]
+    assert "cold_phase_image_ms" not in now[0], "no start of this run had it"
+
+
+def test_it_is_a_run_of_today_to_whoever_reads_it(run):
+    assert (run.stored_as, run.manifest.schema_) == (OLD_SCHEMA, RUN_SCHEMA)
+    service, function = (run.manifest.target(f"process-{kind}") for kind in ("service", "lambda"))
+    assert [(of.kind, of.parts[0].bought_as, of.emulated, of.isolated) for of in (service, function)] == [
+        ("service", "fargate", False, False),
+        ("function", "aws_lambda", True, False),
+    ]
+    assert service.capabilities["clock"] == "shared"
+    record = run.trials()[0]
+    assert (record.phases, record.witnessed) == (list(OLD_PHASES), None)
+    table = run.requests(record)
+    assert table.schema.equals(requests_schema(OLD_PHASES))
+    assert table["request_id"].null_count == table["billed_ns"].null_count == len(table)
+
+
+def test_a_run_from_before_images_were_measured_is_read_without_them(copy):
+    for file in (copy / "requests").iterdir():
+        table = pq.read_table(file)
+        pq.write_table(table.drop_columns(["phase_image_ns"]), file)
+    run = RunFolder.open(copy)
+    assert all(run.requests(record)["phase_image_ns"].null_count == record.scheduled for record in run.trials())
+
+
+@pytest.mark.parametrize("name", ["handler_ns", "phase_boot_ns", "outcome"])
+def test_a_column_that_version_1_had_is_missed(copy, name):
+    for file in (copy / "requests").iterdir():
+        pq.write_table(pq.read_table(file).drop_columns([name]), file)
+    run = RunFolder.open(copy)
+    with pytest.raises(RecordError, match=f"column {name} is missing"):
+        run.requests(run.trials()[0])
+
+
+def test_nothing_is_added_to_it_in_another_version(copy):
+    run, table = RunFolder.open(copy), requests([5.0])
+    before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
+    for write in (run.write_manifest, lambda: run.save_trial(trial(table), table, samples())):
+        with pytest.raises(RecordError, match="it can be read, but not continued"):
+            write()
+    assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("schema", ["frostline/run/3", "frostline/run/0", "", None, 2, ["frostline/run/2"], {}])
+def test_an_unknown_version_is_one_clear_message(copy, schema):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"schema": schema}))
+    with pytest.raises(RecordError) as refused:
+        RunFolder.open(copy)
+    (line,) = str(refused.value).split("\n")
+    assert "is not known, this reader knows 'frostline/run/2' and 'frostline/run/1': use its version" in line
+
+
+@pytest.mark.parametrize(
+    ("facts", "kind", "emulated"),
+    [
+        ({}, None, None),
+        ({"kind": 3, "emulated": "yes"}, None, None),
+        ({"kind": "queue", "emulated": True}, "queue", True),
+    ],
+)
+def test_what_an_old_manifest_does_not_tell_of_a_target_stays_untold(copy, facts, kind, emulated):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps(manifest | {"targets": {"process-lambda": facts}}))
+    run = RunFolder.open(copy)
+    target = run.manifest.target("process-lambda")
+    assert (target.kind, target.emulated, target.isolated) == (kind, emulated, None)
+    summary = summary_with_cost(run)
+    assert "unknown_target" in {note.code for row in summary.rows for note in row.notes}
+    assert costing_of(run, summary).sides == []
