@@ -3,8 +3,8 @@
 import os
 import socket
 import struct
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from typing import Any
 
 import docker
@@ -37,10 +37,25 @@ def engine(pool_size: int = 10) -> docker.DockerClient:
 def missing(accelerators: int) -> str | None:
     """Why no container with so many GPUs can be run here, and the fix; None when one can."""
     try:
-        engine().close()
+        with closing(engine()) as client:
+            hands_gpus_out = not accelerators or has_gpu_runtime(client.info())
     except DeploymentError as error:
         return str(error)
-    return processes.missing(accelerators)
+    if hands_gpus_out:
+        return processes.missing(accelerators)
+    return (
+        f"{accelerators} GPUs a unit are asked for, and the Docker engine has no way to hand one to a container: "
+        "install the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure` and start the engine again, "
+        "or use a process- target"
+    )
+
+
+def has_gpu_runtime(info: Mapping[str, Any]) -> bool:
+    """Whether an engine that says this of itself has NVIDIA's runtime, or found GPUs by the Container Device Interface."""
+    devices = info.get("DiscoveredDevices") or []
+    return "nvidia" in (info.get("Runtimes") or {}) or any(
+        device.get("Source") == "cdi" and str(device.get("ID")).startswith("nvidia.com/gpu") for device in devices
+    )
 
 
 def create(
@@ -75,8 +90,14 @@ def create(
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         pids_limit=512,
+        device_requests=gpu_requests(sizing.accelerators),
         log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
     )
+
+
+def gpu_requests(count: int) -> list[docker.types.DeviceRequest] | None:
+    """`count` GPUs for one container, as `docker run --gpus` asks for them; None for none."""
+    return [docker.types.DeviceRequest(count=count, capabilities=[["gpu"]])] if count else None
 
 
 def published_port(container: Container) -> int:
