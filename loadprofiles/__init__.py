@@ -1,6 +1,6 @@
 """When requests leave. Each file with a PROFILE is one load profile: a pure function of its parameters and a seed.
 
-A `loadprofiles` folder in a folder on PYTHONPATH adds to this one: no edit is needed here.
+A `loadprofiles` folder without __init__.py in a folder on PYTHONPATH adds to this one: no edit is needed here.
 """
 
 import pkgutil
@@ -12,7 +12,11 @@ from loadprofiles.contract import LoadProfile
 
 __all__ = ["LoadProfile", "profile", "profile_names"]
 
-__path__ = pkgutil.extend_path(__path__, __name__)
+__path__ = [
+    entry
+    for entry in pkgutil.extend_path(__path__, __name__)
+    if entry in __path__ or not Path(entry, "__init__.py").exists()
+]
 
 
 @cache

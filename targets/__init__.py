@@ -1,6 +1,7 @@
 """Where a model can run. Each file of a platform's folder that sets TARGET is a target, each of workloads/ a model.
 
-A folder on PYTHONPATH that mirrors this tree adds to it, as in my/targets/toyland/toy.py: no edit is needed here.
+A folder on PYTHONPATH that mirrors this tree adds to it, as in my/targets/toyland/toy.py: no edit is needed here. Its
+`targets` has no __init__.py, by which another copy of this package is told apart and left alone, as by any import.
 """
 
 import pkgutil
@@ -13,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from targets.contract import Target, Workload
 
-__path__ = pkgutil.extend_path(__path__, __name__)
+__path__ = [
+    entry
+    for entry in pkgutil.extend_path(__path__, __name__)
+    if entry in __path__ or not Path(entry, "__init__.py").exists()
+]
 
 
 class NameTaken(Exception):

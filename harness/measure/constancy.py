@@ -62,13 +62,15 @@ def measuring_sha256() -> str:
 
 def _measuring_files() -> list[tuple[Path, Path]]:
     """Each with the folder that its name is relative to: this checkout, or one that holds plug-ins."""
-    plug_ins = [root for root in _path() if root != ROOT and any((root / place).is_dir() for place in PLUGGED)]
-    places = [(ROOT, MEASURING), *((root, PLUGGED) for root in plug_ins)]
-    return [(root, path) for root, names in places for name in names for path in _python_files(root / name)]
+    path = dict.fromkeys(Path(entry).resolve() for entry in sys.path)
+    plug_ins = [(root, place) for root in path for place in PLUGGED if root != ROOT and _adds_to(root, place)]
+    places = [*((ROOT, place) for place in MEASURING), *plug_ins]
+    return [(root, path) for root, place in places for path in _python_files(root / place)]
 
 
-def _path() -> list[Path]:
-    return list(dict.fromkeys(Path(entry).resolve() for entry in sys.path))
+def _adds_to(root: Path, place: str) -> bool:
+    """Whether what lies there adds to ours; another copy of the whole package does not."""
+    return (root / place).is_dir() and not (root / place.partition("/")[0] / "__init__.py").exists()
 
 
 def _python_files(place: Path) -> list[Path]:

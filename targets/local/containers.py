@@ -51,7 +51,7 @@ def missing(accelerators: int) -> str | None:
 
 
 def has_gpu_runtime(info: Mapping[str, Any]) -> bool:
-    """Whether an engine that says this of itself has NVIDIA's runtime, or found GPUs by the Container Device Interface."""
+    """Whether an engine that says this of itself has NVIDIA's runtime, or found GPUs by device specifications (CDI)."""
     devices = info.get("DiscoveredDevices") or []
     return "nvidia" in (info.get("Runtimes") or {}) or any(
         device.get("Source") == "cdi" and str(device.get("ID")).startswith("nvidia.com/gpu") for device in devices

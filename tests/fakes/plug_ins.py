@@ -4,22 +4,12 @@ import os
 import shutil
 from pathlib import Path
 
-HERE = Path(__file__).parent
-PLACES = {
-    "toys/toy.py": "targets/toyland/toy.py",
-    "toys/toy_stream.py": "targets/workloads/toy_stream.py",
-    "toys/toy_device.py": "targets/workloads/toy_device.py",
-    "device.py": "targets/workloads/toy_parts/device.py",
-    "toys/toy_sender.py": "harness/load/senders/toy_sender.py",
-}
+TOYS = Path(__file__).parent / "toys"
 
 
-def put(folder: Path, *names: str) -> Path:
-    """Copy these toys, or all of them, to their places under `folder`, and return it."""
-    for name in names or PLACES:
-        place = folder / PLACES[name]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(HERE / name, place)
+def put(folder: Path) -> Path:
+    """Copy the toys to their places under `folder`, and return it."""
+    shutil.copytree(TOYS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 

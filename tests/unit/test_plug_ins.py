@@ -52,10 +52,20 @@ def test_what_lies_on_the_path_is_listed(tmp_path):
     write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
     write(tmp_path / "targets" / "local" / "bare_neighbour.py", TARGET.replace('"bare"', '"bare-neighbour"'))
     write(tmp_path / "loadprofiles" / "even.py", PROFILE)
-    put(tmp_path, "toys/toy_stream.py", "toys/toy_device.py", "device.py")
+    put(tmp_path)
     listed = frostline("list", on_path=(tmp_path,))
     assert listed.returncode == 0, listed.stderr
-    for name in ("bare", "bare-neighbour", "even", "toy-stream", "toy-device", "docker-lambda", "echo", "constant"):
+    for name in (
+        "bare",
+        "bare-neighbour",
+        "even",
+        "toy-stream",
+        "toy-device",
+        "toy",
+        "docker-lambda",
+        "echo",
+        "constant",
+    ):
         assert f" {name} " in listed.stdout.replace("\n", " "), name
     assert "device " not in listed.stdout.split(), "what workloads share is no workload"
 
@@ -87,6 +97,16 @@ def test_two_plug_ins_of_one_name_are_refused_too(tmp_path):
 def test_one_folder_that_is_named_twice_is_one_plug_in(tmp_path):
     write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
     assert frostline("list", on_path=(tmp_path, tmp_path)).returncode == 0
+
+
+def test_another_copy_of_ours_is_no_plug_in(tmp_path):
+    """As where one checkout is worked on, and another one is installed."""
+    for package in ("targets", "loadprofiles"):
+        write(tmp_path / package / "__init__.py", "raise SystemExit('the other one was imported')")
+    write(tmp_path / "targets" / "workloads" / "echo.py", "raise SystemExit('the other one was imported')")
+    write(tmp_path / "loadprofiles" / "steady.py", "raise SystemExit('the other one was imported')")
+    listed = python("from harness.cli import main; main()", "list", on_path=(CODE, tmp_path))
+    assert listed.returncode == 0, listed.stderr
 
 
 def test_files_that_are_no_plug_ins_do_no_harm(tmp_path):
