@@ -7,9 +7,14 @@ from pathlib import Path
 TOYS = Path(__file__).parent / "toys"
 
 
-def put(folder: Path) -> Path:
-    """Copy the toys to their places under `folder`, and return it."""
-    shutil.copytree(TOYS, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+def put(folder: Path, *names: str) -> Path:
+    """Copy the toys of these file names, or all of them, to their places under `folder`, and return it."""
+    wanted = {Path(name).name for name in names}
+    for toy in TOYS.rglob("*.py"):
+        if not wanted or toy.name in wanted:
+            place = folder / toy.relative_to(TOYS)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(toy, place)
     return folder
 
 
