@@ -48,7 +48,11 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
 
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
-    """The whole environment of one local serving process: nothing of ours leaks in but what is listed."""
+    """The whole environment of one local serving process: nothing of ours leaks in but what is listed.
+
+    DeploymentError where an image is to be absent."""
+    if order.images_absent:
+        raise DeploymentError("a process has no image that could be absent: ask for that where units are containers")
     inherited_variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
     places = [*map(str, roots()), package.reference]
     paths = {"PYTHONPATH": os.pathsep.join(places), "PYTHONUNBUFFERED": "1"}

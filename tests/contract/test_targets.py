@@ -1,35 +1,41 @@
-"""What every target owes the bench; a new file of a platform is picked up with no edit here."""
+"""What every target owes the bench; a new file of a platform is picked up with no edit here.
 
-import gc
+Every capability that a target claims is exercised; each one that it does not claim is refused with a sentence, or is of
+a kind that nobody can ask it for. `python -m tests.contract.matrix` prints what each test found.
+"""
+
+import dataclasses
 import inspect
 import json
 import re
-import secrets
-import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
 
-import docker
-import psutil
+import boto3
 import pytest
+from botocore.config import Config
 
 import targets
-from targets.contract import Deployment, Kind, Order, Sizing, Target
-from targets.ownership import RUN_LABEL, RUN_VARIABLE
-from tests.conftest import engine_refusal, one_at_a_time
+from targets.clock import clock_id
+from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
+from tests.contract.subject import PATIENCE_S, Subject, deploy, post
+from tests.fakes.plugged import plugged_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """The Docker client leaves sockets to the collector, which is called where each deployment ends."""
 
-NAMES = targets.target_names()
+with plugged_in():
+    TARGETS = {name: targets.target(name) for name in targets.target_names()}
 HERE = [
-    pytest.param(name, marks=pytest.mark.docker) if targets.target(name).capabilities.engine else name for name in NAMES
+    pytest.param(name, marks=pytest.mark.docker) if target.capabilities.engine else name
+    for name, target in TARGETS.items()
+    if not target.capabilities.billed
 ]
-"""Those that a test deploys: what has containers needs an engine."""
+"""Those that a test deploys: what has containers needs an engine, what costs money is left to `selftest`."""
 FIX = re.compile(r"\b(start|install|set|run|make|use|give|log in|grant|export|create)\b", re.IGNORECASE)
-SIZING = Sizing.of_function(1769)
-PATIENCE_S = 120
+Say = Callable[[str], None]
 
 
 def members(protocol: type) -> set[str]:
@@ -38,108 +44,311 @@ def members(protocol: type) -> set[str]:
     return {name for name in {*inspect.get_annotations(protocol), *methods} if not name.startswith("_")}
 
 
-@pytest.fixture(params=NAMES)
+def refusal(call: Callable[[], Any]) -> None:
+    """It is refused, with a sentence that says more than no."""
+    with pytest.raises(DeploymentError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text and len(text.split()) >= 5, text
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Say:
+    """Takes what the matrix says of a test: proven, refused, or why neither applies."""
+    return lambda word: record_property("found", word)
+
+
+@pytest.fixture(params=TARGETS)
 def target(request: pytest.FixtureRequest) -> Target:
-    return targets.target(request.param)
+    return TARGETS[request.param]
+
+
+@pytest.fixture(scope="module", params=HERE)
+def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subject]:
+    """One deployment for all tests of a target that leave it as they found it."""
+    with deploy(TARGETS[request.param], ledger=new_ledger(tmp_path_factory.mktemp("ledger"))) as subject:
+        yield subject
+
+
+def new_ledger(folder: Path) -> Path:
+    """A folder that containers write into as nobody."""
+    place = folder / "units"
+    place.mkdir()
+    place.chmod(0o777)
+    return place
 
 
 def test_there_are_targets() -> None:
-    assert {"docker-lambda", "docker-service", "process-lambda", "process-service"} <= set(NAMES)
+    local = {"docker-lambda", "docker-service", "process-lambda", "process-service"}
+    assert local | {"far-function", "far-queue"} <= set(TARGETS)
 
 
-def test_fields(target: Target, request: pytest.FixtureRequest) -> None:
+def test_declares(target: Target, say: Say) -> None:
+    """What can be read off a target before anything is deployed."""
     assert {name for name in members(Target) if not hasattr(target, name)} == set()
-    assert target.name == request.node.callspec.params["target"], "the file's name and the target's must agree"
-    assert target is targets.target(target.name)
-    assert all(part.kind in get_args(Kind) for part in target.parts)
+    with plugged_in():
+        assert target is targets.target(target.name), "the file's name and the target's must agree"
+    assert target.parts and all(part.kind in get_args(Kind) and part.bought_as for part in target.parts)
+    assert len({part.name for part in target.parts}) == len(target.parts)
+    assert isinstance(target.capabilities, Capabilities)
+    assert json.loads(json.dumps(target.capabilities.facts())) == target.capabilities.facts()
     assert target.settings() == target.settings(), "settings have defaults and compare"
+    assert dataclasses.is_dataclass(target.settings())
+    assert set(target.settings().case()) == set(target.settings().compress(2.0).case())
+    say("proven")
 
 
-def test_what_it_lacks_is_one_line_with_a_fix(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_says_what_is_missing(target: Target, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
+    """One line with a fix."""
     for host in (None, "unix:///nonexistent/docker.sock"):
         if host:
             monkeypatch.setenv("DOCKER_HOST", host)
         why = target.missing()
         assert why is not None or not (host and target.capabilities.engine), "a dead engine is missing"
         assert why is None or ("\n" not in why and len(why) <= 400 and FIX.search(why)), why
+    say("proven")
 
 
-@pytest.fixture(params=HERE)
-def deployed(request: pytest.FixtureRequest) -> Iterator[tuple[Target, Deployment, str]]:
-    """Echo on a target of this machine, and the run's name that everything of it carries."""
-    target, run = targets.target(request.param), f"contract-{secrets.token_hex(4)}"
-    assert target.missing() is None
-    with one_at_a_time("packaging"):
-        package = target.package(targets.workload("echo"), None, print)
-    deployment = target.deploy(package, Order(run, SIZING))
+def test_deploys(subject: Subject, say: Say) -> None:
+    assert {name for name in members(Deployment) if not hasattr(subject.deployment, name)} == set()
+    assert all(urlsplit(endpoint.url).scheme in ("http", "https") for endpoint in subject.deployment.endpoints)
+    assert subject.deployment.endpoints and subject.deployment.generation
+    assert isinstance(json.loads(json.dumps(subject.deployment.describe())), dict)
+    say(subject.can.deploys)
+
+
+def test_answers(subject: Subject, say: Say) -> None:
+    """Units count their own invocations, and what is warm is used again."""
+    counts: dict[str, int] = {}
+    for evidence in [subject.ask().evidence for _ in range(4)]:
+        if evidence["unit"] in counts:
+            assert evidence["invocation"] == counts[evidence["unit"]] + 1
+            assert "init" not in evidence
+        counts[evidence["unit"]] = evidence["invocation"]
+        assert evidence["generation"] == subject.deployment.generation
+        assert evidence["begun_ns"] <= evidence["ended_ns"]
+    assert max(counts.values()) > 1
+    say("proven")
+
+
+def test_clock(subject: Subject, say: Say) -> None:
+    """Whoever claims our clock has it; of any other, nobody knows more than its name."""
+    assert (subject.ask().evidence["clock"] == clock_id()) is (subject.can.clock == "shared")
+    say(subject.can.clock)
+
+
+def test_cold(subject: Subject, say: Say) -> None:
+    """Either no unit is left, or the next answer comes from a new generation; that one echoes it in any case."""
+    before, earlier = subject.ask().evidence, subject.deployment.generation
+    generation = subject.deployment.make_cold()
+    assert generation == subject.deployment.generation != earlier
+    if subject.can.cold == "removed":
+        assert not subject.can.events or alive(subject.deployment.events()) == set()
+        assert subject.can.usage != "polled" or subject.deployment.usage() == []
+    subject.deployment.wake()
+    after = subject.ask().evidence
+    assert after["generation"] == generation and after["invocation"] == 1
+    assert after["unit"] != before["unit"]
+    assert after["init"]["entered_ns"] <= after["init_ended_ns"] <= after["begun_ns"]
+    say(subject.can.cold)
+
+
+def alive(events: list[Event]) -> set[str]:
+    """Units that were created and not removed."""
+    by_kind = {kind: {event["unit"] for event in events if event["kind"] == kind} for kind in ("create", "removed")}
+    return by_kind["create"] - by_kind["removed"]
+
+
+def test_reset(subject: Subject, tmp_path: Path, say: Say) -> None:
+    """As deploy left it, and, where one deployment serves many trials, with a ledger for each."""
+    asked = subject.ask().evidence
+    ledger = new_ledger(tmp_path) if subject.can.deploys == "per_run" else subject.order.ledger
+    subject.deployment.reset(ledger)
+    if subject.target.parts[0].kind == "function":
+        assert not subject.can.events or alive(subject.deployment.events()) == set()
+    after = [subject.ask(endpoint).evidence for endpoint in subject.deployment.endpoints]
+    assert all(evidence["invocation"] == 1 for evidence in after)
+    assert asked["generation"] not in {evidence["generation"] for evidence in after}
+    assert ledger is not None and any('"begun"' in path.read_text() for path in ledger.glob("[0-9]*.jsonl"))
+    say("proven")
+
+
+def test_usage(subject: Subject, say: Say) -> None:
+    if subject.can.usage != "polled":
+        refusal(subject.deployment.usage)
+        say("refused")
+        return
+    unit = subject.ask().evidence["unit"]
+    (usage,) = [usage for usage in subject.deployment.usage() if usage.unit == unit]
+    assert usage.memory_bytes is None or usage.memory_bytes > 0
+    say("proven")
+
+
+def test_events(subject: Subject, say: Say) -> None:
+    """Every start and every stop, with its unit; nothing at all where that is no capability."""
+    unit = subject.ask().evidence["unit"]
+    subject.deployment.make_cold()
+    own = [event for event in subject.deployment.events() if event.get("unit") == unit]
+    subject.deployment.wake()
+    if not subject.can.events:
+        assert subject.deployment.events() == []
+        say("absent")
+        return
+    kinds = [event["kind"] for event in own]
+    assert kinds[0] == "create" and isinstance(own[0]["for_request"], bool)
+    assert kinds.index("create") < kinds.index("started") < kinds.index("removed")
+    say("proven")
+
+
+def test_witnesses(subject: Subject, say: Say) -> None:
+    """What the platform says of requests names those that were sent, each once; what it does not say is absent."""
+    subject.deployment.settle(0)
+    told = endpoint_ids(subject, 12) if subject.endpoint.request_id_header else set()
+    subject.deployment.settle(PATIENCE_S)
+    witnessed = [witness for witness in subject.deployment.witnesses() if witness.request_id in told]
+    assert len({witness.request_id for witness in witnessed}) == len(witnessed)
+    if subject.can.usage == "polled":
+        say("proven" if witnessed else "absent")
+        return
+    assert len(witnessed) >= len(told) / 2, "some may be lost, not most"
+    assert any(witness.memory_used_bytes for witness in witnessed) or subject.can.usage == "afterwards"
+    for witness in witnessed:
+        known = [witness.duration_ns, witness.billed_ns, witness.init_ns, witness.restore_ns]
+        assert all(figure >= 0 for figure in known if figure is not None)
+        assert (witness.billed_ns or 0) % 1_000_000 == 0
+    say("proven")
+
+
+def endpoint_ids(subject: Subject, count: int) -> set[str]:
+    """Ids of so many requests, as the replies give them."""
+    body, header = subject.workload.payloads()[0].body, subject.endpoint.request_id_header
+    ids = {post(subject.endpoint, body).headers[header] for _ in range(count)}
+    assert len(ids) == count
+    if subject.can.asynchronous:
+        assert ids <= {end.request_id for end in subject.deployment.completions(PATIENCE_S)}
+    return ids
+
+
+def test_scale_out(subject: Subject, say: Say) -> None:
+    if not subject.can.scale_out:
+        refusal(subject.deployment.scale_out)
+        say("refused")
+        return
+    first = subject.ask().evidence["unit"]
+    endpoint = subject.deployment.scale_out()
+    assert subject.ask(endpoint).evidence["unit"] != first
+    assert endpoint in subject.deployment.endpoints
+    say("proven")
+
+
+def test_asynchronous(subject: Subject, say: Say) -> None:
+    if not subject.can.asynchronous:
+        refusal(lambda: subject.deployment.completions(0))
+        say("refused")
+        return
+    accepted = post(subject.endpoint, subject.workload.payloads()[0].body)
+    assert accepted.status == 202
+    ended = subject.collect(accepted.headers[subject.endpoint.request_id_header])
+    assert ended.evidence["begun_ns"] <= ended.evidence["ended_ns"]
+    say("proven")
+
+
+def test_accelerator(target: Target, say: Say) -> None:
+    """More GPUs than any machine has are refused with the number or with the fact that there are none."""
+    why = target.missing(accelerators=4096)
+    assert why is not None and "\n" not in why and "GPU" in why and FIX.search(why), why
+    say("claimed, none here" if target.capabilities.accelerator else "refused")
+
+
+def test_invoke_api(subject: Subject, say: Say) -> None:
+    if not subject.can.invoke_api:
+        say("not applicable")
+        return
+    parts = urlsplit(subject.endpoint.url)
+    client = boto3.client(
+        "lambda",
+        endpoint_url=f"{parts.scheme}://{parts.netloc}",
+        region_name="eu-central-1",
+        aws_access_key_id="none",
+        aws_secret_access_key="none",
+        config=Config(retries={"max_attempts": 0}, read_timeout=PATIENCE_S),
+    )
+    payload = subject.workload.payloads()[0]
+    reply = client.invoke(FunctionName=parts.path.split("/")[3], Payload=payload.body)
+    answer = json.loads(reply["Payload"].read())
+    client.close()
+    assert subject.workload.check(payload, answer["answer"], False) is None
+    say("proven")
+
+
+def test_engine(subject: Subject, say: Say) -> None:
+    """Units are containers where that is claimed, and nowhere else."""
+    subject.ask()
+    started = [event for event in subject.deployment.events() if event["kind"] == "started"]
+    assert all(("container" in event) is subject.can.engine for event in started)
+    say("proven" if subject.can.engine else "not applicable")
+
+
+def test_images_absent(subject: Subject, say: Say) -> None:
+    """A start fetches the image again, and says so."""
+    again = lambda: deploy(subject.target, images_absent=True)  # noqa: E731
+    if not subject.can.images_absent:
+        refusal(lambda: again().__enter__())
+        say("refused")
+        return
+    with again() as other:
+        other.deployment.make_cold()
+        other.deployment.wake()
+        unit = other.ask().evidence["unit"]
+        kinds = [event["kind"] for event in other.deployment.events() if event.get("unit") == unit]
+        assert {"load", "loaded"} <= set(kinds)
+    say("proven")
+
+
+def test_settings_of_another_target(subject: Subject, say: Say) -> None:
+    """They are refused by name."""
+
+    @dataclasses.dataclass(frozen=True)
+    class Others:
+        """Nobody's."""
+
+    refusal(lambda: deploy(subject.target, settings=Others()).__enter__())
+    say("refused")
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_destroys(name: str, say: Say) -> None:
+    """Twice, and nothing is left: no process, no container, nothing far away, nobody who answers."""
+    with deploy(TARGETS[name]) as subject:
+        subject.ask()
+        assert subject.left() != []
+        endpoint = subject.endpoint
+        subject.deployment.destroy()
+        assert subject.left() == []
+        assert is_gone(endpoint)
+        subject.deployment.destroy()
+    say("proven")
+
+
+def is_gone(endpoint: Endpoint) -> bool:
+    """Whether nobody listens there, or somebody who knows of no such thing."""
     try:
-        yield target, deployment, run
-    finally:
-        deployment.destroy()
-        del deployment
-        gc.collect()
+        return post(endpoint, b"{}").status == 404
+    except ConnectionError:
+        return True
 
 
-def ask(deployment: Deployment) -> dict[str, Any]:
-    """What one request is answered, by the first endpoint."""
-    import http.client
-
-    body = targets.workload("echo").payloads()[0].body
-    endpoint = deployment.endpoints[0]
-    parts = urlsplit(endpoint.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE_S)
-    try:
-        connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
-        response = connection.getresponse()
-        assert response.status == 200
-        answer: dict[str, Any] = json.loads(response.read())
-    finally:
-        connection.close()
-    return answer
-
-
-def left_of(run: str) -> list[str]:
-    """Processes and containers that carry the run's name."""
-    found = [str(item) for item in psutil.process_iter(["environ"]) if carries(item, run)]
-    if engine_refusal() is None:
-        client = docker.from_env()
-        filters = {"label": f"{RUN_LABEL}={run}"}
-        found += [item.name for item in client.containers.list(all=True, filters=filters, ignore_removed=True)]
-        client.close()
-    return found
-
-
-def carries(process: psutil.Process, run: str) -> bool:
-    return (process.info["environ"] or {}).get(RUN_VARIABLE) == run
-
-
-def test_it_is_asked_made_cold_and_destroyed(deployed: tuple[Target, Deployment, str]) -> None:
-    target, deployment, run = deployed
-    assert {name for name in members(Deployment) if not hasattr(deployment, name)} == set()
-    first, second = ask(deployment), ask(deployment)
-    text = json.loads(targets.workload("echo").payloads()[0].body)["text"]
-    assert first["answer"] == second["answer"] == {"text": text}
-    unit = first["frostline"]["unit"]
-    assert [reply["frostline"]["invocation"] for reply in (first, second)] == [1, 2]
-    assert second["frostline"]["unit"] == unit, "what is warm is used again"
-    assert [usage.unit for usage in deployment.usage()] == [unit]
-    assert left_of(run) != []
-
-    deployment.make_cold()
-    assert deployment.usage() == [], "nothing lives after it was made cold"
-    deployment.wake()
-    again = ask(deployment)["frostline"]
-    assert again["unit"] != unit and again["invocation"] == 1, "the next answer comes from a fresh start"
-
-    endpoint = deployment.endpoints[0]
-    deployment.destroy()
-    events = deployment.events()
-    for kind in ("create", "removed"):
-        assert [event["unit"] for event in events if event["kind"] == kind] == [unit, again["unit"]]
-    starts = [event["for_request"] for event in events if event["kind"] == "create"]
-    assert len(starts) == 2 and (target.parts[0].kind == "service" or starts == [True, True])
-    assert isinstance(json.loads(json.dumps(deployment.describe())), dict)
-    assert left_of(run) == []
-    with socket.socket() as probe:
-        assert probe.connect_ex(("127.0.0.1", urlsplit(endpoint.url).port)) != 0
-    deployment.destroy()
+@pytest.mark.parametrize("name", HERE)
+def test_sweeps(name: str, say: Say) -> None:
+    """What lies where no look at this machine finds it is found and removed by its target."""
+    target = TARGETS[name]
+    if not isinstance(target, Swept):
+        say("not applicable")
+        return
+    with deploy(target) as subject:
+        (remnant,) = [remnant for remnant in target.remnants() if remnant.run == subject.order.run_id]
+        assert remnant.owner
+        target.remove(remnant)
+        target.remove(remnant)
+        assert subject.left() == []
+    say("proven")

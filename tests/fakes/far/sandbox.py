@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from contextlib import suppress
 from pathlib import Path
 
 from targets.clock import now_ns
@@ -64,10 +65,8 @@ class Sandbox:
         self.asked += 1
         assert self._connection is not None
         head = json.dumps({"request_id": request_id, "deadline_ns": deadline_ns}).encode()
-        try:
+        with suppress(OSError):  # it ended while it was idle, which is met below
             write_frame(self._connection, head + b"\n" + body)
-        except OSError:  # it ended while it was idle; what it has to say of that is read below
-            pass
         return self._receive((deadline_ns - now_ns()) / 1e9)
 
     def _receive(self, limit_s: float) -> bytes:

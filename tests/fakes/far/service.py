@@ -71,9 +71,10 @@ class Region:
         return 200, {"state": "active" if self._deployed[name][2] <= now_ns() else "pending"}
 
     def _remove(self, name: str, **_: object) -> Answer:
-        function, queue, _ready_ns = self._deployed.pop(name)
-        function.pool.close()
-        queue.close()
+        if held := self._deployed.pop(name, None):  # fine when it is gone
+            function, queue, _ready_ns = held
+            function.pool.close()
+            queue.close()
         return 200, {}
 
     def _update(self, name: str, body: bytes, **_: object) -> Answer:
@@ -137,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(data)
 
-    do_GET = do_DELETE = do_POST  # noqa: N815
+    do_GET = do_DELETE = do_POST
 
     def log_message(self, *_: object) -> None:
         """Say nothing: what happened is told by mail."""

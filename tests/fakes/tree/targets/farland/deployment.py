@@ -8,6 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from targets.farland.lines import read_lines
+from targets.farland.region import Region
+
 from targets.clock import now_ns, sleep
 from targets.contract import (
     GENERATION_VARIABLE,
@@ -20,8 +23,6 @@ from targets.contract import (
     UnitUsage,
     Witnessed,
 )
-from targets.farland.lines import read_lines
-from targets.farland.region import Region
 from targets.ownership import Owner
 from tests.fakes.far.rules import Rules
 

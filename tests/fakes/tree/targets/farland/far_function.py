@@ -4,9 +4,10 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from targets.contract import Capabilities, Deployment, Order, Package, Part, Remnant, Workload
 from targets.farland.deployment import FarDeployment, FarSettings
 from targets.farland.region import known_region, region
+
+from targets.contract import Capabilities, Deployment, Order, Package, Part, Remnant, Workload
 from targets.local import processes
 
 
@@ -47,8 +48,7 @@ class FarFunction:
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
-        if remnant.name in {other.name for other in self.remnants()}:
-            region().call("DELETE", f"/deployments/{remnant.name}")
+        region().call("DELETE", f"/deployments/{remnant.name}")
 
 
 TARGET = FarFunction()

@@ -1,0 +1,144 @@
+"""A target deployed for its tests, and a plain client that asks it: nothing of the harness stands between."""
+
+import gc
+import http.client
+import json
+import secrets
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import docker
+import psutil
+
+import targets
+from targets.contract import Deployment, Endpoint, Order, Sizing, Swept, Target, Workload
+from targets.ownership import RUN_LABEL, RUN_VARIABLE
+from tests.conftest import engine_refusal, one_at_a_time
+
+SIZING = Sizing.of_function(1769)
+PATIENCE_S = 120
+WORKLOAD = "known-truth"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One reply, whole."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """The envelope."""
+        found: dict[str, Any] = self.body["frostline"]
+        return found
+
+
+@dataclass
+class Subject:
+    """A target with a deployment of its own."""
+
+    target: Target
+    deployment: Deployment
+    order: Order
+    workload: Workload
+    asked: int = 0
+
+    @property
+    def can(self) -> Any:
+        """Its capabilities."""
+        return self.target.capabilities
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The first."""
+        return self.deployment.endpoints[0]
+
+    def ask(self, endpoint: Endpoint | None = None) -> Answer:
+        """One request, and its answer, which is checked; waited for where it was only accepted."""
+        payloads = self.workload.payloads()
+        payload, self.asked = payloads[self.asked % len(payloads)], self.asked + 1
+        used = endpoint or self.endpoint
+        answer = post(used, payload.body)
+        if self.can.asynchronous:
+            assert answer.status == 202, "accepted, and no more"
+            answer = self.collect(answer.headers[used.request_id_header])
+        assert answer.status == 200
+        assert self.workload.check(payload, answer.body.get("answer"), False) is None, answer.body
+        return answer
+
+    def collect(self, request_id: str) -> Answer:
+        """The end of an accepted request, which is told once."""
+        (end,) = [end for end in self.deployment.completions(PATIENCE_S) if end.request_id == request_id]
+        assert request_id not in {end.request_id for end in self.deployment.completions(0)}
+        return Answer(end.status, {}, json.loads(end.body))
+
+    def left(self) -> list[str]:
+        """Processes, containers and remnants of its run."""
+        run = self.order.run_id
+        found = [str(item) for item in psutil.process_iter(["environ"]) if _carries(item, run)]
+        if self.can.engine and engine_refusal() is None:
+            client = docker.from_env()
+            filters = {"label": f"{RUN_LABEL}={run}"}
+            found += [item.name for item in client.containers.list(all=True, filters=filters, ignore_removed=True)]
+            client.close()
+        if isinstance(self.target, Swept):
+            found += [remnant.name for remnant in self.target.remnants() if remnant.run == run]
+        return found
+
+
+@contextmanager
+def deploy(target: Target, workload: str = WORKLOAD, ledger: Path | None = None, **changes: Any) -> Iterator[Subject]:
+    """A workload on a target; what is left of the target's order is given by `changes`."""
+    assert target.missing() is None
+    model = targets.workload(workload)
+    with one_at_a_time("packaging"):
+        package = target.package(model, None, print)
+    order = replace(Order(f"contract-{secrets.token_hex(4)}", SIZING, ledger=ledger), **changes)
+    deployment = target.deploy(package, order)
+    try:
+        yield Subject(target, deployment, order, model)
+    finally:
+        deployment.destroy()
+        del deployment
+        gc.collect()  # the Docker client leaves sockets to the collector
+
+
+def post(endpoint: Endpoint, body: bytes) -> Answer:
+    """One request on a connection of its own."""
+    parts = urlsplit(endpoint.url)
+    connection: http.client.HTTPConnection
+    if parts.scheme == "https":
+        context = ssl.create_default_context(cafile=endpoint.ca_file or None)
+        connection = http.client.HTTPSConnection(parts.netloc, timeout=PATIENCE_S, context=context)
+    else:
+        connection = http.client.HTTPConnection(parts.netloc, timeout=PATIENCE_S)
+    headers = {"Content-Type": "application/json", **endpoint.headers}
+    try:
+        connection.request(endpoint.method, parts.path, body, headers)
+        response = connection.getresponse()
+        told = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status, told, _parse(told.get("content-type", ""), response.read()))
+    finally:
+        connection.close()
+
+
+def _parse(kind: str, body: bytes) -> Any:
+    """A JSON body; of a stream, its chunks and its envelope."""
+    if kind != "text/event-stream":
+        return json.loads(body)
+    data = [line.removeprefix("data: ") for line in body.decode().splitlines() if line.startswith("data: ")]
+    events = [json.loads(text) for text in data]
+    return {"answer": [event["chunk"] for event in events if "chunk" in event], **events[-1]}
+
+
+def _carries(process: psutil.Process, run: str) -> bool:
+    with suppress(psutil.Error):
+        return (process.info["environ"] or {}).get(RUN_VARIABLE) == run and process.status() != psutil.STATUS_ZOMBIE
+    return False
