@@ -21,12 +21,13 @@ import targets
 from targets.clock import clock_id
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
 from tests.contract.subject import PATIENCE_S, Subject, deploy, post
-from tests.fakes.plugged import plugged_in
+from tests.fakes.plug_ins import put
+from tests.fakes.plugged import FAR, plugged_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """The Docker client leaves sockets to the collector, which is called where each deployment ends."""
 
-with plugged_in():
+with plugged_in(FAR):
     TARGETS = {name: targets.target(name) for name in targets.target_names()}
 HERE = [
     pytest.param(name, marks=pytest.mark.docker) if target.capabilities.engine else name
@@ -86,7 +87,7 @@ def test_there_are_targets() -> None:
 def test_declares(target: Target, say: Say) -> None:
     """What can be read off a target before anything is deployed."""
     assert {name for name in members(Target) if not hasattr(target, name)} == set()
-    with plugged_in():
+    with plugged_in(FAR):
         assert target is targets.target(target.name), "the file's name and the target's must agree"
     assert target.parts and all(part.kind in get_args(Kind) and part.bought_as for part in target.parts)
     assert len({part.name for part in target.parts}) == len(target.parts)
@@ -239,6 +240,18 @@ def test_scale_out(subject: Subject, say: Say) -> None:
     assert subject.ask(endpoint).evidence["unit"] != first
     assert endpoint in subject.deployment.endpoints
     say("proven")
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_streams(name: str, tmp_path: Path, say: Say) -> None:
+    """A workload that streams is answered chunk by chunk, and whole where that is no capability."""
+    target = TARGETS[name]
+    with plugged_in(put(tmp_path, "toys/toy_stream.py")), deploy(target, "toy-stream") as subject:
+        answer = subject.ask()
+    assert len(answer.body["answer"]) > 1 and "error" not in answer.body
+    kind = "text/event-stream" if target.capabilities.streams else "application/json"
+    assert subject.can.asynchronous or answer.headers["content-type"] == kind
+    say("proven" if target.capabilities.streams else "whole")
 
 
 def test_asynchronous(subject: Subject, say: Say) -> None:

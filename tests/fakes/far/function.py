@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import targets
 from targets.clock import now_ns
 from tests.fakes.far.clock import VARIABLE
 from tests.fakes.far.mail import Mail
@@ -29,15 +28,14 @@ class Function:
         self.rules = Rules(**order["rules"])
         self.mail = Mail(self.rules.post)
         self._memory_mb: int = order["memory_mb"]
-        self._environment = self._basic_environment(order["packages"]) | order["environment"]
+        self._environment = self._basic_environment(order["paths"]) | order["environment"]
         self._set_ledger(order["ledger"])
         self.pool = Pool(self.rules, dict(self._environment), Truth(order["ledger"]))
 
-    def _basic_environment(self, packages: str) -> dict[str, str]:
-        paths = [str(ROOT), packages, *map(str, targets.roots())]
+    def _basic_environment(self, paths: list[str]) -> dict[str, str]:
         return {
             **{name: os.environ[name] for name in INHERITED if name in os.environ},
-            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *paths]),
             "PYTHONUNBUFFERED": "1",
             "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{self.rules.timeout_s:g}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",

@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from targets.farland.lines import read_lines
-from targets.farland.region import Region
-
+import targets
 from targets.clock import now_ns, sleep
 from targets.contract import (
     GENERATION_VARIABLE,
@@ -23,6 +21,8 @@ from targets.contract import (
     UnitUsage,
     Witnessed,
 )
+from targets.farland.lines import read_lines
+from targets.farland.region import Region
 from targets.ownership import Owner
 from tests.fakes.far.rules import Rules
 
@@ -74,7 +74,7 @@ class FarDeployment:
         }
         return {
             "environment": environment,
-            "packages": package.reference,
+            "paths": [*map(str, targets.roots()), package.reference],
             "memory_mb": order.sizing.memory_mb,
             "rules": asdict(self._settings),
             "ledger": _path(order.ledger),

@@ -4,10 +4,9 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from targets.contract import Capabilities, Deployment, Order, Package, Part, Remnant, Workload
 from targets.farland.deployment import FarDeployment, FarSettings
 from targets.farland.region import known_region, region
-
-from targets.contract import Capabilities, Deployment, Order, Package, Part, Remnant, Workload
 from targets.local import processes
 
 

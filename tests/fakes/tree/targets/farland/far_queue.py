@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
+from targets.contract import Deployment, Order, Package
 from targets.farland.deployment import FarQueue
 from targets.farland.far_function import FarFunction
 from targets.farland.region import region
-
-from targets.contract import Deployment, Order, Package
 
 
 class FarQueued(FarFunction):
