@@ -9,6 +9,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from botocore.config import Config
 import targets
 from targets.clock import clock_id
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
+from tests.conftest import one_at_a_time
 from tests.contract.subject import PATIENCE_S, Subject, deploy, post
 from tests.fakes.plug_ins import put
 from tests.fakes.plugged import FAR, plugged_in
@@ -302,18 +304,23 @@ def test_engine(subject: Subject, say: Say) -> None:
     say("proven" if subject.can.engine else "not applicable")
 
 
-def test_images_absent(subject: Subject, say: Say) -> None:
-    """A start fetches the image again, and says so."""
-    again = lambda: deploy(subject.target, images_absent=True)  # noqa: E731
-    if not subject.can.images_absent:
-        refusal(lambda: again().__enter__())
-        say("refused")
-        return
-    with again() as other:
-        other.deployment.make_cold()
-        other.deployment.wake()
-        unit = other.ask().evidence["unit"]
-        kinds = [event["kind"] for event in other.deployment.events() if event.get("unit") == unit]
+@pytest.mark.parametrize("name", HERE)
+def test_images_absent(name: str, tmp_path: Path, say: Say) -> None:
+    """A start fetches the image again, and says so. Of a workload that nobody else runs: its image is removed."""
+    target = TARGETS[name]
+    with ExitStack() as stack:
+        stack.enter_context(one_at_a_time("absent"))
+        stack.enter_context(plugged_in(put(tmp_path, "toys/toy_device.py", "device.py")))
+        absent = deploy(target, "toy-device", images_absent=True)
+        if not target.capabilities.images_absent:
+            refusal(lambda: stack.enter_context(absent))
+            say("refused")
+            return
+        subject = stack.enter_context(absent)
+        subject.deployment.make_cold()
+        subject.deployment.wake()
+        unit = subject.ask().evidence["unit"]
+        kinds = [event["kind"] for event in subject.deployment.events() if event.get("unit") == unit]
         assert {"load", "loaded"} <= set(kinds)
     say("proven")
 

@@ -64,7 +64,8 @@ class Function:
         finally:
             passage.ended_ns, passage.memory_mb = now_ns(), sandbox.peak_mb
             self.pool.put_back(sandbox)
-            mailed = self.mail.send(passage.lines(self._memory_mb))
+            # What failed left no envelope: were its log lost as well, nobody could tell what the next request met.
+            mailed = self.mail.send(passage.lines(self._memory_mb), surely=passage.failed)
             truth.bill(
                 request_id=request_id,
                 unit=passage.unit,
@@ -87,8 +88,10 @@ class Function:
                 passage.again_ns = sandbox.start(self.rules.timeout_s)
             return sandbox.ask(passage.request_id, deadline_ns, body)
         except Ended:
+            passage.failed = True
             return DIED
         except TooLate:
+            passage.failed = True
             sandbox.truth.write("timed_out", sandbox.unit)
             return TIMED_OUT % self.rules.timeout_s
 

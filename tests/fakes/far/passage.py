@@ -22,6 +22,8 @@ class Passage:
     begun_ns: int = 0
     ended_ns: int = 0
     memory_mb: int | None = None
+    failed: bool = False
+    """The runtime ended, or was killed, before it answered."""
 
     @property
     def duration_ns(self) -> int:
