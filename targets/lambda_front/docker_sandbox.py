@@ -81,7 +81,7 @@ class DockerSandbox(Sandbox):
         """Ask the engine for a container, after loading its image where that may be absent."""
         order = self.sandboxes.order
         if order.archive is not None:
-            begun_ns = now_ns()
+            begun_ns = self.log.write("load", self.name)
             await self._engine(ImageArchive(self.sandboxes.client, order.image, Path(order.archive)).load)
             self.log_step("load", begun_ns)
         begun_ns = now_ns()
