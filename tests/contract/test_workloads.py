@@ -1,6 +1,8 @@
 """What every workload owes the bench; a new file in targets/workloads/ is picked up with no edit here."""
 
+import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,11 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from targets import workload, workload_names
+from targets import roots, workload, workload_names
 from targets.contract import Workload
+from targets.serving.call import Call
+from targets.serving.timeline import Timeline
+from tests.fakes.plug_ins import put, python_path
 
 ROOT = Path(__file__).parents[2]
 NAMES = workload_names()
+LIGHT = [name for name in NAMES if not workload(name).requirements]
+"""Those that need nothing but Python: they are loaded and asked here, the models in tests of their own."""
 
 DEEP: Any = []
 for _ in range(5000):
@@ -116,9 +123,48 @@ def test_check_never_raises(name: str, answer: Any) -> None:
     assert_reason(model.check(model.payloads()[0], answer, own_model=False), answer)
 
 
+@pytest.mark.parametrize("name", LIGHT)
+def test_a_start_has_phases_of_names_that_may_be_chosen(name: str) -> None:
+    timeline = Timeline()
+    workload(name).load(timeline.phase, None, 1)
+    assert all(spent_ns >= 0 for spent_ns in timeline.phases_ns.values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_phases_that_are_written_in_its_file_have_names_that_may_be_chosen(name: str) -> None:
+    place = sys.modules[type(workload(name)).__module__].__file__
+    calls = [node for node in ast.walk(ast.parse(Path(str(place)).read_text())) if isinstance(node, ast.Call)]
+    for call in calls:
+        if isinstance(call.func, ast.Name) and call.func.id == "phase" and isinstance(call.args[0], ast.Constant):
+            Timeline().phase(call.args[0].value)
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_check_takes_what_the_model_answers(name: str) -> None:
+    """As it reaches the check: after JSON, out of what was measured, and of a stream the list of its chunks."""
+    model = workload(name)
+    infer = model.load(Timeline().phase, None, 1)
+    for payload in model.payloads()[:20]:
+        reply = json.loads(json.dumps(Call(infer, json.loads(payload.body), {}).whole()))
+        assert model.check(payload, reply["answer"], False) is None
+
+
+def test_a_plug_in_owes_the_same(tmp_path: Path) -> None:
+    """This very file passes for the toys, which are found on the path: one streams, one is measured on a device."""
+    if "toy-stream" in NAMES:
+        pytest.skip("this is that run")
+    environment = os.environ | {"PYTHONPATH": python_path(put(tmp_path), ROOT)}
+    command = [sys.executable, "-m", "pytest", __file__, "-k", "toy", "-vv", "-n0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment)
+    assert done.returncode == 0, done.stdout
+    for name in ("toy-stream", "toy-device"):
+        assert f"test_check_takes_what_the_model_answers[{name}] PASSED" in done.stdout
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_import_and_payloads_need_the_standard_library_only(name: str) -> None:
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from targets import workload; workload({name!r}).payloads()"
+    path = [str(root) for root in roots()]
+    code = f"import sys; sys.path[:0] = {path}; from targets import workload; workload({name!r}).payloads()"
     done = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
 
