@@ -108,3 +108,11 @@ def size_of(case: Case, name: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
         raise RecordError(f"case.{name}: {quote(value)} is not a size, so nothing can be priced")
     return float(value)
+
+
+def refuse_accelerators(case: Case, seller: str) -> None:
+    """RecordError for a row that was measured with GPUs, where none are sold: its bill would lack the dearest part."""
+    if (count := case.get("accelerators")) not in (None, 0):
+        raise RecordError(
+            f"case.accelerators: {quote(count)} GPUs a unit are not sold by {seller}: no bill can be made"
+        )

@@ -179,6 +179,14 @@ def test_what_cannot_be_bought_is_said(case):
         way_for("fargate").purchase(case, "x86")
 
 
+@pytest.mark.parametrize("way", ["fargate", "aws_lambda"])
+def test_gpus_that_nobody_sells_make_no_bill(way):
+    case = {"memory_mb": 2048, "cpus": 1, "accelerators": 1}
+    with pytest.raises(RecordError, match="accelerators: 1 GPUs a unit are not sold"):
+        way_for(way).purchase(case, "x86")
+    way_for(way).purchase({**case, "accelerators": 0}, "x86")
+
+
 def test_replicas_are_bought_for_the_peak():
     carried = Carried(Estimate(10.0, 8.0, 12.0, 9), True, "")
     assert [carried.replicas(rps) for rps in (0.1, 10.0, 10.1, 95)] == [1, 1, 2, 10]

@@ -7,7 +7,7 @@ import numpy as np
 
 from harness.analysis.stats import Floats
 from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, met_start, place_of
-from harness.cost.bill import Bought, Way, lines, size_of
+from harness.cost.bill import Bought, Way, lines, refuse_accelerators, size_of
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.usage import Billed, Requests, Use
 from harness.errors import RecordError
@@ -25,6 +25,7 @@ MS_PER_S = 1000
 
 def purchase(case: Case, architecture: str) -> Purchase:
     """Memory to the megabyte; RecordError for more than is sold."""
+    refuse_accelerators(case, "AWS Lambda")
     memory_mb = size_of(case, "memory_mb")
     size_of(case, "cpus")
     if memory_mb > MOST_MB:

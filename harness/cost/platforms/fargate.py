@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from harness.cost.bill import Bought, Way, lines, size_of
+from harness.cost.bill import Bought, Way, lines, refuse_accelerators, size_of
 from harness.cost.nouns import CostLine, Purchase, TermName
 from harness.cost.replicas import utilisation
 from harness.cost.usage import Billed, Requests, Use
@@ -31,6 +31,7 @@ MS_PER_S = 1000
 
 def purchase(case: Case, architecture: str) -> Purchase:
     """The smallest task that has at least so much; RecordError for more than is sold."""
+    refuse_accelerators(case, "Fargate")
     memory_mb, cpus = size_of(case, "memory_mb"), size_of(case, "cpus")
     sizes = [(vcpus, mb) for vcpus, sold in TASK_MB.items() for mb in sold if vcpus >= cpus and mb >= memory_mb]
     if not sizes:
