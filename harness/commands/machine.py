@@ -65,7 +65,7 @@ def clean(
 
 @machine_app.command()
 def load(
-    url: Annotated[str, typer.Argument(help="http://host:port/path")],
+    url: Annotated[str, typer.Argument(help="http://host:port/path or https://...")],
     profile: Annotated[str, typer.Option(help="a load profile from `frostline list`")] = "constant",
     rate: Annotated[float, typer.Option(help="mean requests per second")] = 10.0,
     seconds: float = 10.0,
@@ -73,14 +73,15 @@ def load(
     workers: int = 1,
     body: Annotated[Path | None, typer.Option(help="file to POST; without one, GET")] = None,
     timeout_s: float = 60.0,
+    insecure: Annotated[bool, typer.Option("--insecure", help="verify no certificate")] = False,
+    ca_file: Annotated[Path | None, typer.Option(help="PEM certificates that vouch instead of the system's")] = None,
     format: AsProgress = "text",
 ) -> None:
-    """Drive an HTTP endpoint of yours with the open-loop load path; print counts, latencies and lag."""
+    """Drive an HTTP or HTTPS endpoint of yours with the open-loop load path; print counts, latencies and lag."""
     from harness.commands.load_url import LoadOrder, load_url
 
-    raise typer.Exit(
-        load_url(LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s), format, console())
-    )
+    order = LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s, insecure, ca_file)
+    raise typer.Exit(load_url(order, format, console()))
 
 
 @lambda_app.command("up")

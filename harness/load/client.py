@@ -1,198 +1,101 @@
-"""HTTP/1.1 for an open loop: no pool limit, no retry, no redirect, stamps at each step. Runs in a gevent hub."""
+"""Requests over many connections at once in a gevent hub: as many as are needed, no pool limit, no retry."""
 
-import errno
-import os
-import select
-import socket
 from typing import Any
 
 import gevent
-import httptools
+import gevent.pool
 from gevent import monkey
 
 from harness.clock import now_ns
+from harness.load.connection import Connection, Route, TimedOut
+from harness.load.parser import Exchange, RequestFailed
 from harness.load.wire import LoadPlan
 
-Socket = monkey.get_original("socket", "socket")
-poll = monkey.get_original("select", "poll") if hasattr(select, "poll") else None
 READ, WRITE = 1, 2
 PROBE_AFTER_NS = 1_000_000_000
-CHUNK = 262_144
+PREWARM_AT_ONCE = 16
+PREWARM_LIMIT_S = 20.0
+"""For all connections that are opened before the start."""
 
 
-class RequestFailed(Exception):
-    """No whole reply: refused, reset, closed, or not HTTP."""
+class HubConnection(Connection):
+    """A connection that lets others run while it waits."""
 
+    new_socket = monkey.get_original("socket", "socket")
 
-class TimedOut(Exception):
-    """No whole reply within the time limit."""
+    def __init__(self, route: Route, hub: Any) -> None:
+        super().__init__(route)
+        self._hub = hub
+        self._readable: Any = None
 
+    def wait_readable(self) -> None:
+        """Let the hub run until something has come."""
+        if self._readable is None:
+            self._readable = self._hub.loop.io(self.socket.fileno(), READ)
+        self._hub.wait(self._readable)
 
-class Exchange:
-    """One request under way and what came back so far; filled as it happens, so a failure leaves what was reached."""
-
-    __slots__ = (
-        "body",
-        "complete",
-        "done_ns",
-        "first_byte_ns",
-        "framed",
-        "fresh",
-        "header_value",
-        "reusable",
-        "sent_ns",
-        "size",
-        "status",
-    )
-
-    def __init__(self) -> None:
-        self.sent_ns = self.first_byte_ns = self.done_ns = 0
-        self.status = self.size = 0
-        self.body: list[bytes] = []
-        self.header_value = b""
-        self.complete = self.framed = self.fresh = self.reusable = False
-
-
-class Connection:
-    """One socket, its read watcher and its parser; httptools calls the on_ methods."""
-
-    def __init__(self, client: "Client", address: tuple[str, int]) -> None:
-        self.client = client
-        self.address = address
-        self.idle_since_ns = 0
-        self.exchange = Exchange()
-        self.parser = httptools.HttpResponseParser(self)
-        self.socket = Socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.socket.setblocking(False)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.readable = client.hub.loop.io(self.socket.fileno(), READ)
-
-    def connect(self) -> None:
-        """Open the connection; OSError when it is refused."""
-        error = self.socket.connect_ex(self.address)
-        if error == errno.EINPROGRESS:
-            self._wait_writable()
-            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if error:
-            raise OSError(error, f"connect to port {self.address[1]}: {os.strerror(error)}")
-
-    def send(self, data: bytes) -> None:
-        """Send all; waits only when the kernel's buffer is full."""
-        sent = self.socket.send(data)
-        while sent < len(data):
-            self._wait_writable()
-            sent += self.socket.send(data[sent:])
-
-    def receive(self, exchange: Exchange) -> None:
-        """Read until the reply is whole. RequestFailed when it does not come whole."""
-        self.exchange = exchange
-        while not exchange.complete:
-            try:
-                data = self.socket.recv(CHUNK)
-            except BlockingIOError:
-                self.client.hub.wait(self.readable)
-                continue
-            if not exchange.first_byte_ns:
-                exchange.first_byte_ns = now_ns()
-            if data:
-                self.parser.feed_data(data)
-            elif exchange.status and not exchange.framed:
-                return  # a reply without a length ends with its connection
-            else:
-                raise RequestFailed("closed in mid-reply" if exchange.status else "closed before the reply")
-
-    def is_gone(self) -> bool:
-        """Whether the other side closed an idle connection; poll(), since select() fails past descriptor 1023."""
-        if poll is None:
-            return False
-        poller = poll()
-        poller.register(self.socket, READ)
-        return bool(poller.poll(0))
-
-    def close(self) -> None:
-        """Let go of socket and watcher."""
-        self.readable.stop()
-        self.readable.close()
-        self.socket.close()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """httptools: one header."""
-        name = name.lower()
-        if name in (b"content-length", b"transfer-encoding"):
-            self.exchange.framed = True
-        elif name == self.client.kept_header:
-            self.exchange.header_value = value
-
-    def on_headers_complete(self) -> None:
-        """httptools: the head is whole."""
-        self.exchange.status = self.parser.get_status_code()
-
-    def on_body(self, body: bytes) -> None:
-        """httptools: a piece of the body."""
-        self.exchange.size += len(body)
-        if self.client.keep_replies:
-            self.exchange.body.append(body)
-
-    def on_message_complete(self) -> None:
-        """httptools: the reply is whole, unless it was an interim one."""
-        self.exchange.complete = self.exchange.status >= 200
-        self.exchange.reusable = self.parser.should_keep_alive()
-
-    def _wait_writable(self) -> None:
-        writable = self.client.hub.loop.io(self.socket.fileno(), WRITE)
+    def wait_writable(self) -> None:
+        """Let the hub run until something can be sent."""
+        writable = self._hub.loop.io(self.socket.fileno(), WRITE)
         try:
-            self.client.hub.wait(writable)
+            self._hub.wait(writable)
         finally:
             writable.close()
 
+    def close(self) -> None:
+        """Let go of watcher and socket. Safe to call twice."""
+        if self._readable is not None:
+            self._readable.stop()
+            self._readable.close()
+            self._readable = None
+        super().close()
+
 
 class Client:
-    """Sends prebuilt requests over connections that are reused last in, first out; opens as many as are needed."""
+    """Sends requests that were made ready, over connections that are reused last in, first out."""
 
     def __init__(self, plan: LoadPlan, bodies: list[bytes]) -> None:
         self.hub: Any = gevent.get_hub()
         self.plan = plan
-        self.kept_header = plan.kept_header.encode()
-        self.keep_replies = plan.keep_replies
-        self.timeout = plan.timeout_s
-        self.addresses = [(socket.gethostbyname(host), port) for host, port, _ in plan.endpoints]
-        self.requests = [[_build_request(plan, endpoint, body) for body in bodies] for endpoint in plan.endpoints]
-        self._idle: list[list[Connection]] = [[] for _ in plan.endpoints]
+        self.routes = [Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies) for endpoint in plan.endpoints]
+        self._idle: list[list[HubConnection]] = [[] for _ in plan.endpoints]
+        self.opened: list[tuple[int, int] | None] = []
+        """By endpoint: ns for connecting and for TLS."""
 
     def prewarm(self) -> None:
-        """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
-        for idle, address in zip(self._idle, self.addresses, strict=True):
-            for _ in range(self.plan.prewarm):
-                try:
-                    connection = Connection(self, address)
-                except OSError:  # no descriptor left: arrivals that need one say so
-                    return
-                try:
-                    connection.connect()
-                except OSError:
-                    connection.close()
-                    break
-                connection.idle_since_ns = now_ns()
-                idle.append(connection)
+        """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them.
+
+        The first one of each endpoint is opened alone, and how long that took is kept in `opened`.
+        """
+        if not self.plan.prewarm:
+            return
+        pool = gevent.pool.Pool(PREWARM_AT_ONCE)
+        with gevent.Timeout(PREWARM_LIMIT_S, False):
+            for turn in range(len(self.routes)):
+                first = self._open_idle(turn)
+                self.opened.append(first and (first.connect_ns, first.tls_ns))
+                for _ in range(self.plan.prewarm - 1 if first else 0):
+                    pool.spawn(self._open_idle, turn)
+            pool.join()
+        pool.kill()
 
     def ask(self, index: int, exchange: Exchange) -> None:
         """Send one request, read its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
-        turn = index % len(self.requests)
-        data = self.requests[turn][index % len(self.requests[turn])]
-        connection = self._take_connection(turn, exchange)
-        timer = gevent.Timeout.start_new(self.timeout, TimedOut("no reply in time"))
+        turn = index % len(self.routes)
+        route = self.routes[turn]
+        position = index % len(route.requests)
+        exchange.body_bytes = len(route.bodies[position])
+        connection = self._take_idle(turn) or HubConnection(route, self.hub)
+        timer = gevent.Timeout.start_new(self.plan.timeout_s, TimedOut())
         try:
-            if exchange.fresh:
-                connection.connect()
-            connection.send(data)
+            if connection.socket is None:
+                connection.open(exchange)
+            connection.send(route.requests[position]())
             exchange.sent_ns = now_ns()
             connection.receive(exchange)
-            exchange.done_ns = now_ns()
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            raise RequestFailed(f"not HTTP/1.1: {error}") from error
         finally:
             timer.close()
-            if exchange.complete and exchange.reusable:
+            if exchange.reusable:
                 connection.idle_since_ns = exchange.done_ns
                 self._idle[turn].append(connection)
             else:
@@ -204,21 +107,26 @@ class Client:
             while idle:
                 idle.pop().close()
 
-    def _take_connection(self, turn: int, exchange: Exchange) -> Connection:
+    def _take_idle(self, turn: int) -> HubConnection | None:
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
             if now_ns() - connection.idle_since_ns < PROBE_AFTER_NS or not connection.is_gone():
                 return connection
             connection.close()
-        connection = Connection(self, self.addresses[turn])  # OSError where this process has no descriptor left
-        exchange.fresh = True
-        return connection
+        return None
 
-
-def _build_request(plan: LoadPlan, endpoint: tuple[str, int, str], body: bytes) -> bytes:
-    host, port, path = endpoint
-    lines = [f"{plan.method} {path} HTTP/1.1", f"Host: {host}:{port}"]
-    if body or plan.method == "POST":
-        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    def _open_idle(self, turn: int) -> Exchange | None:
+        """Open one connection; None when that fails."""
+        connection, exchange = HubConnection(self.routes[turn], self.hub), Exchange()
+        try:
+            connection.open(exchange)
+        except (OSError, RequestFailed):
+            connection.close()
+            return None
+        except BaseException:  # all of them together took too long
+            connection.close()
+            raise
+        connection.idle_since_ns = now_ns()
+        self._idle[turn].append(connection)
+        return exchange

@@ -13,12 +13,18 @@ import gevent.event
 import greenlet
 
 from harness.clock import now_ns
-from harness.load.client import Client, Exchange, RequestFailed, TimedOut
-from harness.load.wire import RECORD, REPLY, ErrorTexts, Fate, fate_of
+from harness.load.client import Client
+from harness.load.connection import TimedOut
+from harness.load.parser import Exchange, RequestFailed
+from harness.load.replies import Body, Spool
+from harness.load.wire import RECORD, ErrorTexts, Fate, fate_of
 
 TFD_TIMER_ABSTIME = 1
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""
+
+UNREACHED = (0,) * 16
+"""All fields of a record after its index and its moment."""
 
 OnEnd = Callable[[int, Exchange, BaseException | None], None]
 
@@ -27,14 +33,21 @@ class Dispatcher:
     """Carries out the arrivals `indexes` of a schedule; one record each, at the position of the index."""
 
     def __init__(
-        self, offsets: "array.array[float]", indexes: Sequence[int], client: Client, on_end: OnEnd | None
+        self,
+        offsets: "array.array[float]",
+        indexes: Sequence[int],
+        client: Client,
+        spool: Spool | None,
+        on_end: OnEnd | None,
     ) -> None:
         self.offsets_ns = [int(offset * 1e9) for offset in offsets]
         self.indexes = indexes
         self.client = client
         self.cap = client.plan.cap
         self.records = bytearray(RECORD.size * len(indexes))
-        self.replies: list[bytes] = []
+        self.spool = spool
+        self.failure: OSError | None = None
+        """Why replies could not be kept."""
         self.errors = ErrorTexts()
         self.in_flight = self.ended = 0
         self.done = gevent.event.Event()
@@ -49,7 +62,7 @@ class Dispatcher:
         """Begin: offset 0 is at `begin_ns`."""
         self._begin_ns = begin_ns
         for position, index in enumerate(self.indexes):  # on file from the start: what never happens is unfinished
-            RECORD.pack_into(self.records, position * RECORD.size, index, begin_ns + self.offsets_ns[index], *(0,) * 10)
+            RECORD.pack_into(self.records, position * RECORD.size, index, begin_ns + self.offsets_ns[index], *UNREACHED)
         if not self.indexes:
             self.done.set()
             return
@@ -96,12 +109,22 @@ class Dispatcher:
             exchange.done_ns = now_ns()
         self.in_flight -= 1
         self._write_record(position, index, scheduled_ns, started_ns, exchange, fate, text, in_flight)
-        if exchange.body or exchange.header_value:
-            body = b"".join(exchange.body)
-            self.replies += (REPLY.pack(index, len(exchange.header_value), len(body)), exchange.header_value, body)
+        if self.spool is not None:
+            self._keep_reply(self.spool, index, exchange, fate)
         if self._on_end is not None:
             self._on_end(scheduled_ns, exchange, problem)
         self._count_end()
+
+    def _keep_reply(self, spool: Spool, index: int, exchange: Exchange, fate: Fate) -> None:
+        """Write what came; of a reply that is not whole only who answered."""
+        body = exchange.body if fate == Fate.ANSWERED else None
+        header, request_id = exchange.header_value, exchange.request_id
+        if not (body or header or request_id):
+            return
+        try:
+            spool.keep(index, header, request_id, exchange.streamed, body or Body())
+        except OSError as error:  # a full disk: told to the run, when all is over
+            self.failure = self.failure or error
 
     def _write_record(
         self,
@@ -120,10 +143,16 @@ class Dispatcher:
             index,
             scheduled_ns,
             started_ns,
+            exchange.connect_ns,
+            exchange.tls_ns,
             exchange.sent_ns,
             exchange.first_byte_ns,
+            exchange.first_chunk_ns,
+            exchange.last_chunk_ns,
             exchange.done_ns,
             exchange.size,
+            exchange.body_bytes,
+            exchange.chunks,
             self.in_flight if in_flight is None else in_flight,
             exchange.status,
             self.errors.number(text) if text else 0,

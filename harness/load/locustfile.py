@@ -7,7 +7,6 @@ Web UI, --headless and --csv work. Locust's own charts then count from the sched
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import gevent
 from locust import events
@@ -19,6 +18,7 @@ from harness.clock import now_ns
 from harness.load.wire import LoadPlan
 from harness.load.worker import OpenLoopUser, Shift
 from loadprofiles.contract import fingerprint
+from targets.contract import Endpoint
 
 LEAD_NS = 300_000_000
 
@@ -58,14 +58,13 @@ class Schedule(OpenLoopUser):
         kind = loadprofiles.profile(options.profile or "steady")
         fields = {"rate": options.rate, "seconds": options.seconds, "compression": options.compression}
         offsets = kind.model_validate(fields).arrivals(options.seed)
-        address = urlsplit(self.environment.host or self.host)
+        host = (self.environment.host or self.host).rstrip("/")
         self.folder = tempfile.TemporaryDirectory(prefix="frostline-locust-")
         plan = LoadPlan(
             folder=self.folder.name,
-            endpoints=[(address.hostname or "127.0.0.1", address.port or 80, options.path)],
+            endpoints=[Endpoint(f"{host}/{options.path.lstrip('/')}", "POST" if options.body else "GET")],
             sha256=fingerprint(offsets),
             seconds=options.seconds,
-            method="POST" if options.body else "GET",
             timeout_s=options.timeout_s,
             keep_replies=False,
             report_to_locust=True,

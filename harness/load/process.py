@@ -1,6 +1,7 @@
 """The run's side of the load process: starts it, hands it plans, reads what it left. Imports no locust."""
 
 import contextlib
+import io
 import json
 import os
 import selectors
@@ -17,7 +18,8 @@ import numpy as np
 
 from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.wire import FIELDS, REPLY, Fate, LoadPlan, load_problems
+from harness.load.replies import Body, Pair, Replies, Reply, Spool
+from harness.load.wire import FIELDS, Fate, LoadPlan, load_problems
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
@@ -36,14 +38,8 @@ class WorkerReport(TypedDict):
     cpu_share: float
     priority: str
     timer: str
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One reply as it came: the kept header's value and the body."""
-
-    header: bytes
-    body: bytes
+    opened: list[tuple[int, int] | None]
+    """By endpoint: ns for connecting and for TLS of the first connection, opened before the start; None: it failed."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +57,15 @@ class Arrival:
     fresh: bool = False
     error: str = ""
     reply: Reply | None = None
+    head: bytes = b""
+    """The reply's body up to its tail."""
+    connect_ns: int = 0
+    tls_ns: int = 0
+    first_chunk_ns: int = 0
+    last_chunk_ns: int = 0
+    chunks: int = 0
+    reply_bytes: int = 0
+    body_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,8 @@ class Sent:
     records: Records
     errors: list[str]
     """By record: its error text, "" when there is none."""
-    replies: dict[int, Reply]
-    """By index; only what had a body or the kept header."""
+    replies: Replies
+    """Only what had a body, the kept header or an id; to be closed by whoever has read them."""
     workers: list[WorkerReport] = field(default_factory=list)
     """Empty where no schedule was carried out."""
     problems: list[str] = field(default_factory=list)
@@ -82,12 +87,17 @@ class Sent:
     def of(cls, begin_ns: int, arrivals: Sequence[Arrival], problems: Sequence[str] = ()) -> "Sent":
         """What was sent one by one, in the form of a schedule that was sent."""
         records = np.zeros(len(arrivals), RECORD_TYPE)
-        for name in ("index", "scheduled_ns", "sent_ns", "first_byte_ns", "done_ns", "status", "in_flight", "fate"):
-            records[name] = [getattr(arrival, name) for arrival in arrivals]
-        records["fresh"] = [arrival.fresh for arrival in arrivals]
-        replies = {arrival.index: arrival.reply for arrival in arrivals if arrival.reply is not None}
-        records["reply_bytes"] = [len(arrival.reply.body) if arrival.reply else 0 for arrival in arrivals]
-        return cls(begin_ns, records, [arrival.error for arrival in arrivals], replies, problems=list(problems))
+        for name in RECORD_TYPE.names or ():
+            if name not in ("started_ns", "error", "padding"):
+                records[name] = [getattr(arrival, name) for arrival in arrivals]
+        replies, heads = io.BytesIO(), io.BytesIO()
+        spool = Spool(replies, heads)
+        for arrival in arrivals:
+            if (reply := arrival.reply) is not None:
+                body = Body.of(arrival.head + reply.tail)
+                spool.keep(arrival.index, reply.header, reply.request_id.encode("latin-1"), reply.streamed, body)
+        kept, errors = Replies([Pair(replies, heads)]), [arrival.error for arrival in arrivals]
+        return cls(begin_ns, records, errors, kept, problems=list(problems))
 
     def join(self, other: "Sent") -> "Sent":
         """These arrivals, then those that were sent beside them."""
@@ -96,7 +106,7 @@ class Sent:
             self,
             records=records,
             errors=self.errors + other.errors,
-            replies={**self.replies, **other.replies},
+            replies=self.replies.join(other.replies),
             problems=self.problems + other.problems,
         )
 
@@ -193,14 +203,5 @@ def read_sent(plan: LoadPlan, message: dict[str, Any], count: int) -> Sent:
         raise TrialError(f"coverage is not exact: {len(records)} records for {count} arrivals")
     texts = [json.loads(plan.output("errors", rank).read_text()) for rank in ranks]
     errors = [text[number] for text, stripe in zip(texts, stripes, strict=True) for number in stripe["error"]]
-    replies = {index: reply for rank in ranks for index, reply in _read_replies(plan.output("replies", rank))}
+    replies = Replies.open([(plan.output("replies", rank), plan.output("heads", rank)) for rank in ranks])
     return Sent(message["begin_ns"], records, [errors[at] for at in order], replies, message["workers"])
-
-
-def _read_replies(path: Path) -> Iterator[tuple[int, Reply]]:
-    data, at = path.read_bytes(), 0
-    while at < len(data):
-        index, header, body = REPLY.unpack_from(data, at)
-        at += REPLY.size
-        yield index, Reply(data[at : at + header], data[at + header : at + header + body])
-        at += header + body

@@ -1,34 +1,38 @@
 """What a run and its load process hand each other, as files in one folder.
 
 Plan: where to send, when and what; one for each schedule. Arrival: one scheduled request. Record: what the generator
-saw of an arrival, of fixed size, written before the request is sent, so that nothing can vanish. Reply: a header and a
-body, where these are kept.
+saw of an arrival, of fixed size, written before the request is sent, so that nothing can vanish. Replies, where these
+are kept, are files of their own (replies.py).
 """
 
 import array
 import errno
 import json
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
 from harness.errors import TrialError
 from loadprofiles.contract import fingerprint
+from targets.contract import Endpoint
 
 SCHEDULE, BODIES, PLAN = "schedule.f64", "bodies.bin", "plan.json"
-
-RECORD = struct.Struct("<qqqqqqiiHHBBxx")
-"""As FIELDS below; stamps are in ns, and 0 is what did not happen."""
 
 FIELDS = (
     ("index", "<i8"),
     ("scheduled_ns", "<i8"),
     ("started_ns", "<i8"),
+    ("connect_ns", "<i8"),
+    ("tls_ns", "<i8"),
     ("sent_ns", "<i8"),
     ("first_byte_ns", "<i8"),
+    ("first_chunk_ns", "<i8"),
+    ("last_chunk_ns", "<i8"),
     ("done_ns", "<i8"),
-    ("reply_bytes", "<i4"),
+    ("reply_bytes", "<i8"),
+    ("body_bytes", "<i8"),
+    ("chunks", "<i4"),
     ("in_flight", "<i4"),
     ("status", "<u2"),
     ("error", "<u2"),
@@ -36,10 +40,11 @@ FIELDS = (
     ("fresh", "u1"),
     ("padding", "V2"),
 )
-"""The fields of RECORD as NumPy reads them."""
+"""A record as NumPy reads it. Stamps are moments in ns, and 0 is what did not happen; `connect_ns` and `tls_ns` say
+how long opening a connection for this request took, first_chunk_ns to chunks what came of a reply in chunks."""
 
-REPLY = struct.Struct("<qII")
-"""Before each kept reply: index, bytes of the timeline header, bytes of the body."""
+RECORD = struct.Struct("<12q2i2H2B2x")
+"""The same as it is written."""
 
 DEFAULT_CAP = 20_000
 RESERVED = 100
@@ -124,13 +129,12 @@ class ErrorTexts:
 
 @dataclass(frozen=True)
 class LoadPlan:
-    """One schedule for one deployment. `endpoints` are (host, port, path), taken in turn, as are the bodies."""
+    """One schedule for one deployment; endpoints are taken in turn, as are the bodies."""
 
     folder: str
-    endpoints: list[tuple[str, int, str]]
+    endpoints: list[Endpoint]
     sha256: str
     seconds: float
-    method: str = "POST"
     timeout_s: float = 60.0
     cap: int = DEFAULT_CAP
     """Most requests in flight; an arrival beyond it is shed, and counted."""
@@ -149,13 +153,14 @@ class LoadPlan:
         folder = Path(self.folder)
         (folder / SCHEDULE).write_bytes(offsets.tobytes())
         (folder / BODIES).write_bytes(b"".join(struct.pack("<I", len(body)) + body for body in bodies))
-        (folder / PLAN).write_text(json.dumps(asdict(self)))
+        fields = vars(self) | {"endpoints": [vars(endpoint) for endpoint in self.endpoints]}
+        (folder / PLAN).write_text(json.dumps(fields, default=dict))
 
     @classmethod
     def read(cls, folder: str) -> "LoadPlan":
         """The plan in this folder."""
         fields = json.loads((Path(folder) / PLAN).read_text())
-        fields["endpoints"] = [tuple(endpoint) for endpoint in fields["endpoints"]]
+        fields["endpoints"] = [Endpoint(**endpoint) for endpoint in fields["endpoints"]]
         return cls(**fields)
 
     def offsets(self) -> "array.array[float]":
@@ -176,5 +181,5 @@ class LoadPlan:
         return bodies or [b""]
 
     def output(self, kind: str, rank: int) -> Path:
-        """Where worker `rank` leaves its records, replies or errors."""
+        """Where worker `rank` leaves its records, errors, replies or their heads."""
         return Path(self.folder) / f"{kind}.{rank}"

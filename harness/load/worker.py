@@ -4,6 +4,7 @@ import gc
 import json
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import gevent.event
 from locust import User, task
@@ -12,8 +13,11 @@ from locust.exception import StopUser
 
 from harness.clock import cpu_ns, now_ns
 from harness.errors import TrialError
-from harness.load.client import Client, Exchange
+from harness.load.client import Client
 from harness.load.dispatch import Dispatcher
+from harness.load.parser import Exchange
+from harness.load.replies import Spool
+from harness.load.senders import endpoint_problems
 from harness.load.wire import LoadPlan, load_problems, most_in_flight
 from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
@@ -27,7 +31,9 @@ class Shift:
 
     def __init__(self, environment: Environment, folder: str, rank: int, of: int) -> None:
         plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
-        if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors):
+        problems = load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors)
+        problems += [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]
+        if problems:
             raise TrialError("\n".join(problems))
         self.plan = plan = replace(plan, cap=min(plan.cap, most_in_flight(descriptors)))
         self.rank = rank
@@ -35,7 +41,9 @@ class Shift:
         offsets = plan.offsets()
         self.client = Client(plan, plan.bodies())
         listener = self._report_to_locust if plan.report_to_locust else None
-        self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, listener)
+        self.spool = Spool.create(plan.output("replies", rank), plan.output("heads", rank))
+        keeper = self.spool if plan.keep_replies else None
+        self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, keeper, listener)
         self.armed = gevent.event.Event()
         self.go = gevent.event.AsyncResult()
         self.finished = gevent.event.Event()
@@ -75,13 +83,15 @@ class Shift:
             "cpu_share": cpu_share,
             "priority": priority,
             "timer": self.dispatcher.timer_name,
+            "opened": self.client.opened,
         }
         self.client.close()
 
     def _write_outputs(self) -> None:
         self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
-        with self.plan.output("replies", self.rank).open("wb") as file:
-            file.writelines(self.dispatcher.replies)
+        self.spool.close()
+        if self.dispatcher.failure is not None:
+            raise TrialError(f"replies could not be kept: {self.dispatcher.failure}: make room in {self.plan.folder}")
         self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
 
     def _report_to_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:
@@ -89,8 +99,8 @@ class Shift:
         if problem is None and exchange.status >= 400:
             problem = RuntimeError(f"HTTP {exchange.status}")
         self.environment.events.request.fire(  # type: ignore[no-untyped-call]
-            request_type=self.plan.method,
-            name=self.plan.endpoints[0][2],
+            request_type=self.plan.endpoints[0].method,
+            name=urlsplit(self.plan.endpoints[0].url).path or "/",
             response_time=(exchange.done_ns - scheduled_ns) / 1e6,
             response_length=exchange.size,
             exception=problem,

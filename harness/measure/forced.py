@@ -1,16 +1,15 @@
 """Forced cold starts: remove every unit, prove it gone, send one request, keep its whole story."""
 
-import http.client
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from harness.clock import now_ns
-from harness.load.process import Arrival, Reply, Sent
-from harness.load.wire import Fate, fate_of
+from harness.load.process import Arrival, Sent
+from harness.load.single import ask
+from harness.load.wire import Fate
 from harness.measure import page_cache
 from harness.measure.evidence import PROVEN_COLD, UnitLog, read_reply, start_class
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, Endpoint, Payload, StartFailed
+from targets.contract import Deployment, DeploymentError, Endpoint, Payload, StartFailed
 
 MOST_TRIES = 3
 """Forced starts per start of the right kind that is wanted; then the trial says how many it got."""
@@ -27,7 +26,7 @@ class Asker:
     def ask(self, endpoint: Endpoint, index: int, scheduled_ns: int) -> Arrival:
         """Send one request with the payload whose turn it is."""
         body = self.payloads[index % len(self.payloads)].body
-        return ask_once(endpoint, body, index, scheduled_ns, TIMELINE_HEADER, self.timeout_s)
+        return ask(endpoint, body, index, scheduled_ns, self.timeout_s)
 
 
 def force_cold_starts(
@@ -73,28 +72,6 @@ def is_proven_cold(arrival: Arrival, deployment: Deployment) -> bool:
     """Whether the reply and the deployment's log prove that this request met a start."""
     if arrival.reply is None:
         return False
-    evidence, _, _ = read_reply(arrival.reply.header, arrival.reply.body)
+    evidence, _, _ = read_reply(arrival.reply.header, arrival.head + arrival.reply.tail)
     own = [event for event in deployment.events() if event.get("unit") == evidence.unit]
     return start_class(evidence, UnitLog(own)) in PROVEN_COLD
-
-
-def ask_once(endpoint: Endpoint, body: bytes, index: int, scheduled_ns: int, header: str, timeout_s: float) -> Arrival:
-    """Send one POST on a connection of its own, never repeated. No generator began on it, so there is no such stamp."""
-    parts = urlsplit(endpoint.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
-    sent_ns = first_byte_ns = 0
-    try:
-        connection.request("POST", parts.path, body, {"Content-Type": "application/json"})
-        sent_ns = now_ns()
-        response = connection.getresponse()
-        first_byte_ns = now_ns()
-        reply = Reply(response.headers.get(header, "").encode(), response.read())
-        fate, status, text = Fate.ANSWERED, response.status, ""
-    except (OSError, http.client.HTTPException) as error:
-        fate = Fate.TIMED_OUT if isinstance(error, TimeoutError) else fate_of(error)
-        status, text, reply = 0, str(error) or type(error).__name__, None
-    finally:
-        done_ns = now_ns()
-        connection.close()
-    stamps = (sent_ns, first_byte_ns, done_ns)
-    return Arrival(index, scheduled_ns, fate, *stamps, status, in_flight=1, fresh=True, error=text, reply=reply)

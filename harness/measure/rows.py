@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.load.process import Records, Reply, Sent
+from harness.load.process import Records, Sent
 from harness.load.wire import Fate
 from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.record.columns import phase_column, phases_in, requests_schema
@@ -35,7 +35,6 @@ CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""
 REPLY_COLUMNS = ("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns")
 """Columns that take a reply to be known."""
-NO_REPLY = Reply(b"", b"")
 
 
 def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
@@ -76,15 +75,19 @@ class Judge:
         columns["error"] = [text or None for text in sent.errors]
         answered = np.flatnonzero(records["fate"] == Fate.ANSWERED)
         fields = (records[name][answered].tolist() for name in ("index", "status", "scheduled_ns", "done_ns"))
-        for at, index, status, scheduled_ns, done_ns in zip(answered.tolist(), *fields, strict=True):
-            reply = sent.replies.get(index, NO_REPLY)
-            for name, value in self._judge_row(index, status, scheduled_ns, done_ns, reply).items():
-                columns.setdefault(name, [None] * len(records))[at] = value
+        rows = {index: (at, *rest) for at, index, *rest in zip(answered.tolist(), *fields, strict=True)}
+        bodies = ((index, reply.header, sent.replies.head(reply.head) + reply.tail) for index, reply in sent.replies)
+        kept = {index for index, _ in sent.replies}
+        for index, header, body in [*((index, b"", b"") for index in rows.keys() - kept), *bodies]:
+            if index in rows:
+                at, status, scheduled_ns, done_ns = rows[index]
+                for name, value in self._judge_row(index, status, scheduled_ns, done_ns, header, body).items():
+                    columns.setdefault(name, [None] * len(records))[at] = value
         return columns
 
-    def _judge_row(self, index: int, status: int, scheduled_ns: int, done_ns: int, reply: Reply) -> dict[str, Any]:
+    def _judge_row(self, index: int, status: int, scheduled_ns: int, done_ns: int, header: bytes, body: bytes) -> dict[str, Any]:
         """What one reply adds to its row."""
-        evidence, answer, error = read_reply(reply.header, reply.body)
+        evidence, answer, error = read_reply(header, body)
         wrong = None
         if error is None and status == 200 and evidence.inside:
             wrong = self._check(self.payloads[index % len(self.payloads)], answer)

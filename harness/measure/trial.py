@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from urllib.parse import urlsplit
 
 from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
@@ -14,7 +13,7 @@ from harness.measure.recording import Begin, record_refusal, record_trial, recor
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, Endpoint, StartFailed
+from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, StartFailed
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
@@ -87,7 +86,7 @@ def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, prog
     assert offsets is not None and profile is not None
     plan = LoadPlan(
         folder="",
-        endpoints=[_triple(endpoint) for endpoint in deployment.endpoints],
+        endpoints=list(deployment.endpoints),
         sha256="",
         seconds=profile.seconds,
         timeout_s=choice.timeout_s,
@@ -97,8 +96,3 @@ def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, prog
     )
     bodies = [payload.body for payload in visit.workload.payloads()]
     return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))
-
-
-def _triple(endpoint: Endpoint) -> tuple[str, int, str]:
-    parts = urlsplit(endpoint.url)
-    return parts.hostname or "", parts.port or 80, parts.path

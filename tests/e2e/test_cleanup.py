@@ -16,7 +16,7 @@ import pytest
 
 import targets
 from harness.clock import now_ns
-from harness.measure.forced import ask_once
+from harness.load.single import ask
 from targets.contract import Order, Package, Sizing
 from targets.ownership import OWNER_VARIABLE, RUN_LABEL, RUN_VARIABLE, Owner, labels, variables
 from tests.e2e.bench import HANG_S, MAIN, Bench, Started, assert_done, until
@@ -121,7 +121,7 @@ def test_a_front_that_ends_while_it_makes_sandboxes_leaves_none(engine, packages
     deployment = targets.target(name).deploy(package, Order(run, Sizing.of_function(1769)))
     body = targets.workload("echo").payloads()[0].body
     askers = [
-        threading.Thread(target=ask_once, args=(deployment.endpoints[0], body, 0, now_ns(), "", HANG_S))
+        threading.Thread(target=ask, args=(deployment.endpoints[0], body, 0, now_ns(), HANG_S))
         for _ in range(4)
     ]
     for asker in askers:

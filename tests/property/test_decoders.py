@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.process import RECORD_TYPE, Arrival, Reply, Sent
+from harness.load.process import RECORD_TYPE, Arrival, Sent
+from harness.load.replies import Replies, Reply
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
 from harness.measure.evidence import UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.measure.rows import Judge
@@ -86,7 +87,7 @@ def test_replies():
         assert not parts or sum(parts.values()) == DONE_NS - SCHEDULED_NS
         assert not phase_problems(list(parts))
         stamps = (SCHEDULED_NS, Fate.ANSWERED, SENT_NS, FIRST_BYTE_NS, DONE_NS)
-        arrival = Arrival(0, *stamps, status, reply=Reply(header, body))
+        arrival = Arrival(0, *stamps, status, reply=Reply(header), head=body)
         table = JUDGES[name].table(Sent.of(SCHEDULED_NS, [arrival]))
         assert table.schema.equals(requests_schema(phases_in(table.column_names)))
         table.validate(full=True)
@@ -125,7 +126,7 @@ def test_load_records():
         assert records.dtype.itemsize == RECORD.size
         numbered = ErrorTexts()
         number = numbered.number(text.encode(errors="replace").decode())
-        table = judge.table(Sent(0, records, [numbered.texts[number]] * len(records), {}))
+        table = judge.table(Sent(0, records, [numbered.texts[number]] * len(records), Replies()))
         assert table.num_rows == len(records)
         assert table.schema.equals(requests_schema(phases_in(table.column_names)))
         tally.count(parsed=False)

@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 
+from pathlib import Path
+
 import pytest
 
 import targets
@@ -64,25 +66,58 @@ def test_bad_usage_is_2_and_says_what_is_wrong(frostline, arguments, parts):
     assert len(output) < 3000
 
 
+def order(url, **fields):
+    return LoadOrder(url, "constant", 1, 1, 1, 1, None, 1, **fields)
+
+
 @pytest.mark.parametrize(
-    "url",
+    ("url", "said"),
     [
-        "ftp://localhost/",
-        "https://localhost/",
-        "localhost:80",
-        "http://",
-        "http://localhost:99999/",
-        "http://[/",
-        "http://x:0",
-        "http://[::1]:80/",
-        "http://localhost/a b",
-        "http://localhost/\u2744",
-        "http://localhost/\r\nX: y",
+        ("ftp://localhost/", "begin it with http:// or https://"),
+        ("localhost:80", "begin it with http:// or https://"),
+        ("", "begin it with http:// or https://"),
+        ("http://", "give http://host:port/path"),
+        ("https://", "give https://host:port/path"),
+        ("http://localhost:99999/", "give http://host:port/path"),
+        ("http://[/", "give http://host:port/path"),
+        ("http://[::1/", "give http://host:port/path"),
+        ("http://[fe80::1%25eth0]/", "give http://host:port/path"),
+        ("http://x:0", "give http://host:port/path"),
+        ("http://name:word@localhost/", "give a header instead"),
+        ("http://localhost/a b", "than printable ASCII as %XX"),
+        ("http://localhost/\u2744", "than printable ASCII as %XX"),
+        ("http://localhost/\r\nX: y", "than printable ASCII as %XX"),
     ],
 )
-def test_a_bad_url_is_refused(url):
-    with pytest.raises(UsageError, match="give http://host:port/path"):
-        LoadOrder(url, "constant", 1, 1, 1, 1, None, 1).check()
+def test_a_bad_url_is_refused(url, said):
+    with pytest.raises(UsageError) as refused:
+        order(url).check()
+    (problem,) = refused.value.problems
+    assert problem.startswith("url: ")
+    assert said in problem
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "https://localhost:1/a?b=c#d", "http://[::1]:80/", "HTTP://127.1"])
+def test_a_good_url_is_taken(url):
+    assert order(url).check().seconds == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "fields", "said"),
+    [
+        ("https://localhost/", {"ca_file": Path("/no/such/file")}, "--ca-file: '/no/such/file' is not accepted (No such"),
+        ("https://localhost/", {"ca_file": Path(__file__)}, "name a file of PEM certificates"),
+        ("https://localhost/", {"ca_file": Path("/")}, "name a file of PEM certificates"),
+        ("https://localhost/", {"ca_file": Path("x"), "insecure": True}, "--ca-file: with insecure nothing is verified"),
+        ("http://localhost/", {"ca_file": Path("x")}, "--ca-file: plain HTTP has no certificate"),
+        ("http://localhost/", {"insecure": True}, "--insecure: plain HTTP has no certificate"),
+    ],
+)
+def test_whom_to_believe_is_checked_before_anything_is_sent(url, fields, said):
+    with pytest.raises(UsageError) as refused:
+        order(url, **fields).check()
+    (problem,) = refused.value.problems
+    assert said in problem
 
 
 def test_load_reports_everything_at_once(frostline):
@@ -102,7 +137,7 @@ def test_load_reports_everything_at_once(frostline):
 @pytest.mark.parametrize("host", ["x" * 70, "a..b"])
 def test_a_host_without_an_address_is_refused(host):
     with pytest.raises(UsageError, match="its host has no address"):
-        LoadOrder(f"http://{host}/", "constant", 1, 1, 1, 1, None, 1).check()
+        order(f"http://{host}/").check()
 
 
 def test_lambda_up_reports_everything_at_once(frostline):

@@ -6,7 +6,8 @@ import pytest
 
 from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.process import Arrival, Reply
+from harness.load.process import Arrival
+from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure import forced as cold
 from harness.measure import page_cache
@@ -44,13 +45,13 @@ def arrival(index, started):
         return Arrival(index, 1, Fate.FAILED, 1, 0, 2, error="reset")
     inside = {"unit": "1", "invocation": 1 if started else 2, "begun_ns": 1, "ended_ns": 2}
     outside = {"received_ns": 0, "unit": "1", "unit_request": 1 if started else 2, "started_for_request": started}
-    reply = Reply(json.dumps(outside).encode(), json.dumps({"answer": {}, "frostline": inside}).encode())
-    return Arrival(index, 1, Fate.ANSWERED, 1, 2, 3, 200, reply=reply)
+    reply, head = Reply(json.dumps(outside).encode()), json.dumps({"answer": {}, "frostline": inside}).encode()
+    return Arrival(index, 1, Fate.ANSWERED, 1, 2, 3, 200, reply=reply, head=head)
 
 
 def forced(monkeypatch, answers, count, dropped=False):
     deployment = FakeDeployment(answers)
-    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     counts: list[int] = []
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, asker, count, dropped, counts.append)  # type: ignore[arg-type]
@@ -128,7 +129,7 @@ class Failing(FakeDeployment):
 
 def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
     deployment = Failing([True] * 9)
-    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     fates = [Fate(fate).name for fate in sent.records["fate"]]
@@ -142,7 +143,7 @@ def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
 
 def test_what_cannot_be_made_cold_ends_the_trial_with_its_rows_kept_and_a_problem(monkeypatch):
     deployment = Failing([True] * 9)
-    monkeypatch.setattr(cold, "ask_once", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
     assert [Fate(fate).name for fate in sent.records["fate"]] == ["ANSWERED", "FAILED", "ANSWERED"]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.load.process import Arrival, Reply, Sent
+from harness.load.process import Arrival, Sent
+from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
 from harness.measure.rows import Judge
@@ -79,7 +80,7 @@ def test_start_classes_come_from_counters(own, front, events, expected):
 
 
 def judged(header, body, status=200, events=(), fate=Fate.ANSWERED):
-    arrival = Arrival(0, 0, fate, 20, 30, 200 * MS, status, 1, True, reply=Reply(header, body))
+    arrival = Arrival(0, 0, fate, 20, 30, 200 * MS, status, 1, True, reply=Reply(header), head=body)
     table = Judge(WORKLOAD, False, list(events)).table(Sent.of(0, [arrival]))
     assert table.schema == requests_schema(phases_in(table.column_names))
     return table.to_pylist()[0]

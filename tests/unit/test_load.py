@@ -19,11 +19,11 @@ import pytest
 
 from harness.commands.load_url import LoadOrder, summarise
 from harness.errors import TrialError
-from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Reply, Sent, read_sent
+from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Sent, read_sent
+from harness.load.replies import Body, Reply, Spool
 from harness.load.wire import (
     DEFAULT_CAP,
     RECORD,
-    REPLY,
     SCHEDULE,
     ErrorTexts,
     Fate,
@@ -34,6 +34,7 @@ from harness.load.wire import (
 )
 from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
+from targets.contract import Endpoint
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Timeline: kept\r\n"
 
@@ -141,6 +142,16 @@ def server():
     found.close()
 
 
+sent_by_tests = []
+
+
+@pytest.fixture(autouse=True)
+def close_replies():
+    yield
+    while sent_by_tests:
+        sent_by_tests.pop().replies.close()
+
+
 def offsets(count, rate=500):
     return array.array("d", [n / rate for n in range(count)])
 
@@ -149,11 +160,27 @@ def bodies(count):
     return [b'{"n": %d}' % n for n in range(count)]
 
 
+SAME_AS_RECORD = (
+    *("connect_ns", "tls_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns"),
+    *("reply_bytes", "body_bytes", "chunks", "in_flight", "status"),
+)
+
+
+def endpoint(port, path="/", **fields):
+    return Endpoint(f"http://127.0.0.1:{port}{path}", **fields)
+
+
+def whole(replies):
+    """Every kept reply by the index of its arrival: the kept header and the whole body."""
+    return {index: (reply.header, replies.head(reply.head) + reply.tail) for index, reply in replies}
+
+
 def send(process, port, path="/", count=50, rate=500, **changes):
     """`count` arrivals, each with a body of its own."""
     fields = {"timeout_s": 10, "prewarm": 2, "kept_header": "x-timeline", **changes}
-    plan = LoadPlan("", [("127.0.0.1", port, path)], "", count / rate, **fields)
+    plan = LoadPlan("", [endpoint(port, path)], "", count / rate, **fields)
     result = process.carry_out(plan, offsets(count, rate), bodies(count), lambda ended: None)
+    sent_by_tests.append(result)
     records = result.records
     assert records["index"].tolist() == list(range(count))
     assert (records["scheduled_ns"] - result.begin_ns).tolist() == [int(t * 1e9) for t in offsets(count, rate)]
@@ -167,7 +194,7 @@ def fates(result):
 
 def test_the_record_is_the_same_to_both_its_readers():
     assert RECORD_TYPE.itemsize == RECORD.size
-    values = (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12)
+    values = tuple(range(1, len(RECORD_TYPE.names)))
     (record,) = np.frombuffer(RECORD.pack(*values), RECORD_TYPE)
     assert tuple(record[name] for name in RECORD_TYPE.names if name != "padding") == values
     assert Fate.UNFINISHED == 0
@@ -190,7 +217,8 @@ def test_error_texts_past_the_limit_share_a_number():
 
 def written(folder, count=5):
     schedule = offsets(count)
-    plan = LoadPlan(str(folder), [("127.0.0.1", 1, "/a"), ("localhost", 2, "/b")], fingerprint(schedule), 1.0)
+    endpoints = [endpoint(1, "/a"), Endpoint("https://localhost/b", "PUT", {"x-a": "b"}, insecure=True, request_id_header="id")]
+    plan = LoadPlan(str(folder), endpoints, fingerprint(schedule), 1.0)
     plan.write(schedule, [b"", b"{}", b"\x00" * 300])
     return plan
 
@@ -222,12 +250,13 @@ def left(folder, *stripes):
     """Files as two workers leave them; returns the plan and the message that names the workers."""
     for rank, indexes in enumerate(stripes):
         (folder / f"records.{rank}").write_bytes(
-            b"".join(RECORD.pack(index, 5, 6, 7, 8, 9, 2, 1, 200, index % 2, Fate.ANSWERED, 0) for index in indexes)
+            b"".join(RECORD.pack(index, *range(13), 200, index % 2, Fate.ANSWERED, 0) for index in indexes)
         )
         (folder / f"errors.{rank}").write_text(json.dumps(["", f"error of {rank}"]))
-        (folder / f"replies.{rank}").write_bytes(
-            b"".join(REPLY.pack(index, 1, 2) + b"h" + b"%02d" % index for index in indexes)
-        )
+        spool = Spool.create(folder / f"replies.{rank}", folder / f"heads.{rank}")
+        for index in indexes:
+            spool.keep(index, b"h", b"", False, Body.of(b"%02d" % index))
+        spool.close()
     return written(folder), {"begin_ns": 1, "workers": [{"rank": rank} for rank in range(len(stripes))]}
 
 
@@ -235,7 +264,7 @@ def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
     result = read_sent(*left(tmp_path, [0, 2, 4], [1, 3]), 5)
     assert result.records["index"].tolist() == [0, 1, 2, 3, 4]
     assert result.errors == ["", "error of 1", "", "error of 1", ""]
-    assert result.replies == {n: Reply(b"h", b"%02d" % n) for n in range(5)}
+    assert whole(result.replies) == {n: (b"h", b"%02d" % n) for n in range(5)}
 
 
 @pytest.mark.parametrize(
@@ -250,7 +279,7 @@ def test_every_arrival_is_sent_once_and_its_reply_kept(process, server):
     result = send(process, server.port, count=300)
     assert fates(result) == {"ANSWERED": 300}
     assert server.bodies == dict.fromkeys(bodies(300), 1)
-    assert result.replies == {n: Reply(b"kept", body) for n, body in enumerate(bodies(300))}
+    assert whole(result.replies) == {n: (b"kept", body) for n, body in enumerate(bodies(300))}
     records = result.records
     stamps = [records[f"{name}_ns"] for name in ("scheduled", "started", "sent", "first_byte", "done")]
     assert all((later >= earlier).all() for earlier, later in itertools.pairwise(stamps))
@@ -283,8 +312,7 @@ def test_two_workers_share_a_schedule(server):
 def test_every_form_of_a_whole_reply_is_understood(process, server, path):
     result = send(process, server.port, path)
     assert fates(result) == {"ANSWERED": 50}
-    assert {n: reply.body for n, reply in result.replies.items()} == dict(enumerate(bodies(50)))
-    assert {reply.header for reply in result.replies.values()} == {b"kept"}
+    assert whole(result.replies) == {n: (b"kept", body) for n, body in enumerate(bodies(50))}
     assert set(result.records["status"].tolist()) == {200}
     assert max(server.bodies.values()) == 1
 
@@ -311,7 +339,7 @@ def test_an_error_status_is_an_answer(process, server):
     result = send(process, server.port, "/failing")
     assert fates(result) == {"ANSWERED": 50}
     assert set(result.records["status"].tolist()) == {503}
-    assert result.replies == {}
+    assert len(result.replies) == 0
 
 
 def test_a_hung_request_times_out_and_is_counted(process, server):
@@ -346,13 +374,13 @@ def test_a_schedule_may_be_empty(process, server):
 def test_replies_are_dropped_where_nobody_needs_them(process, server):
     result = send(process, server.port, keep_replies=False, kept_header="")
     assert fates(result) == {"ANSWERED": 50}
-    assert result.replies == {}
+    assert len(result.replies) == 0
 
 
 def test_endpoints_are_taken_in_turn(process, server):
     other = Server()
     try:
-        plan = LoadPlan("", [("127.0.0.1", server.port, "/"), ("127.0.0.1", other.port, "/")], "", 0.1)
+        plan = LoadPlan("", [endpoint(server.port), endpoint(other.port)], "", 0.1)
         process.carry_out(plan, offsets(10), bodies(10), lambda ended: None)
         assert sorted(server.bodies) == bodies(10)[::2]
         assert sorted(other.bodies) == bodies(10)[1::2]
@@ -361,7 +389,7 @@ def test_endpoints_are_taken_in_turn(process, server):
 
 
 def test_a_plan_that_cannot_be_carried_out_is_a_trial_error_and_the_next_one_goes_on(process, server):
-    plan = LoadPlan("", [("x" * 70, 80, "/")], "", 0.1)
+    plan = LoadPlan("", [Endpoint(f"http://{'x' * 70}/")], "", 0.1)
     with pytest.raises(TrialError, match="the load process failed"):
         process.carry_out(plan, offsets(3), bodies(3), lambda ended: None)
     assert fates(send(process, server.port)) == {"ANSWERED": 50}
@@ -369,7 +397,7 @@ def test_a_plan_that_cannot_be_carried_out_is_a_trial_error_and_the_next_one_goe
 
 def test_progress_is_told_while_requests_run(process, server):
     told = []
-    plan = LoadPlan("", [("127.0.0.1", server.port, "/")], "", 1.2)
+    plan = LoadPlan("", [endpoint(server.port)], "", 1.2)
     process.carry_out(plan, offsets(12, 10), bodies(12), told.append)
     assert told
     assert told == sorted(told)
@@ -399,7 +427,7 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
         resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (most, most))
 
     try:
-        plan = LoadPlan("", [("127.0.0.1", server.port, "/hang")], "", 7.0, timeout_s=2.5, prewarm=0)
+        plan = LoadPlan("", [endpoint(server.port, "/hang")], "", 7.0, timeout_s=2.5, prewarm=0)
         schedule = array.array("d", [n / 20 + (5 if n >= 10 else 0) for n in range(40)])
         sent = process.carry_out(plan, schedule, bodies(1), starve)
     finally:
@@ -451,7 +479,8 @@ def test_prewarming_without_descriptors_leaves_it_to_the_arrivals(server):
         "import os, resource\n"
         "from harness.load.client import Client\n"
         "from harness.load.wire import LoadPlan\n"
-        f"plan = LoadPlan('', [('127.0.0.1', {server.port}, '/')] * 3, '', 1.0, prewarm=8)\n"
+        "from targets.contract import Endpoint\n"
+        f"plan = LoadPlan('', [Endpoint('http://127.0.0.1:{server.port}/')] * 3, '', 1.0, prewarm=8)\n"
         "client = Client(plan, [b'{}'])\n"
         "most = max(map(int, os.listdir('/proc/self/fd'))) + 8\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))\n"
@@ -501,16 +530,20 @@ def test_a_load_process_that_says_nothing_is_waited_for_no_longer_than_its_plan_
 
 
 def test_arrivals_that_were_sent_one_by_one_have_the_same_form():
-    sent = Sent.of(5, [Arrival(0, 10, Fate.ANSWERED, 11, 12, 13, 200, 1, True, "", Reply(b"h", b"body"))])
+    fields = dict(zip(SAME_AS_RECORD, range(1, 20), strict=False))
+    reply = Reply(b"h", "id", b'"frostline": 1}', streamed=True)
+    first = Arrival(0, 10, Fate.ANSWERED, **fields, fresh=True, reply=reply, head=b"{")
+    sent = Sent.of(5, [first])
     assert sent.records.dtype == RECORD_TYPE
     (record,) = sent.records
-    assert [int(record[name]) for name in RECORD_TYPE.names if name != "padding"] == [
-        *(0, 10, 0, 11, 12, 13),
-        *(4, 1, 200, 0, 1, 1),
-    ]
-    both = sent.join(Sent.of(5, [Arrival(1, 20, Fate.FAILED, error="reset")]))
-    assert both.records["index"].tolist() == [0, 1]
-    assert (both.errors, both.replies, both.begin_ns) == (["", "reset"], {0: Reply(b"h", b"body")}, 5)
+    assert {name: int(record[name]) for name in fields} == fields
+    assert [int(record[name]) for name in ("index", "scheduled_ns", "started_ns", "fate", "fresh")] == [0, 10, 0, 1, 1]
+    second = Arrival(1, 20, Fate.ANSWERED, reply=Reply(b"h"), head=b"other")
+    both = sent.join(Sent.of(5, [second, Arrival(2, 30, Fate.FAILED, error="reset")]))
+    assert both.records["index"].tolist() == [0, 1, 2]
+    assert (both.errors, both.begin_ns) == (["", "", "reset"], 5)
+    assert dict(both.replies) == {0: reply, 1: Reply(b"h", head=1)}
+    assert [both.replies.head(number) for number in (0, 1)] == [b"{", b"other"]
 
 
 def test_a_load_process_that_ended_is_a_trial_error(server):

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from harness.load.process import Arrival, Reply, Sent
+from harness.load.process import Arrival, Sent
+from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure.rows import CHECK_RAISED, Judge, outcomes_of
 from harness.record.columns import phases_in, requests_schema
@@ -43,9 +44,9 @@ COLD_HEADER = header(
 
 def arrival(index, fate=Fate.ANSWERED, status=200, body=b"", head=b"", **fields):
     """Scheduled 100 ns after the begin, sent at 103, first byte at 690, done at 700."""
-    reply = Reply(head, body) if body or head else None
+    reply = Reply(head) if body or head else None
     stamps = {"sent_ns": BEGIN_NS + 103, "first_byte_ns": BEGIN_NS + 690, "done_ns": BEGIN_NS + 700}
-    return Arrival(index, BEGIN_NS + 100, fate, status=status, in_flight=3, reply=reply, **{**stamps, **fields})
+    return Arrival(index, BEGIN_NS + 100, fate, status=status, in_flight=3, reply=reply, head=body, reply_bytes=len(body), **{**stamps, **fields})
 
 
 def payload(index):
@@ -160,7 +161,7 @@ def test_a_row_of_each_outcome(given, expected):
     assert table.schema == requests_schema(phases_in(table.column_names))
     (row,) = table.to_pylist()
     known = {"index": given.index, "payload": payload(given.index), "scheduled_ns": 100, "in_flight": 3}
-    known |= {"new_connection": False, "reply_bytes": len(given.reply.body) if given.reply else 0}
+    known |= {"new_connection": False, "reply_bytes": given.reply_bytes}
     known |= {} if given.status else {"reply_bytes": None}
     assert row == {**EMPTY, **known, **expected}
 

@@ -5,7 +5,8 @@ import pytest
 from harness.clock import sleep
 from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
-from harness.load.process import Arrival, Reply, Sent
+from harness.load.process import Arrival, Sent
+from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
@@ -186,7 +187,7 @@ def test_a_check_that_raised_is_a_warning(monkeypatch):
 
     monkeypatch.setattr(type(echo.WORKLOAD), "check", check)
     body = b'{"answer": 1, "frostline": {"unit": "1", "invocation": 2, "begun_ns": 1, "ended_ns": 2}}'
-    record = record_of(Arrival(0, 1, Fate.ANSWERED, 2, 3, 4, 200, 1, reply=Reply(b"", body)))
+    record = record_of(Arrival(0, 1, Fate.ANSWERED, 2, 3, 4, 200, 1, reply=Reply(), head=body))
     assert record.counts[Outcome.WRONG] == 1
     assert record.warnings == [
         "the workload's check raised at 1 answers, which count as wrong: check raised KeyError: 'label'"

@@ -1,0 +1,187 @@
+"""What comes back for one request, read as it comes and stamped: HTTP/1.1, in one piece, in chunks or as events."""
+
+import re
+
+import httptools
+
+from harness.load.replies import Body
+
+EVENT_STREAM = b"text/event-stream"
+LINE_END = re.compile(rb"\r\n|\n|\r")
+PREFIX = 64
+"""Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
+
+
+class RequestFailed(Exception):
+    """No whole reply: refused, reset, closed, or not HTTP."""
+
+
+class Exchange:
+    """One request under way and what came back so far; filled as it happens, so a failure leaves what was reached.
+
+    Defaults stand in the class: making one costs next to nothing. Stamps are in ns, 0 is what did not happen.
+    """
+
+    fresh = False
+    """The connection was opened for this request."""
+    connect_ns = 0
+    """How long opening it took."""
+    tls_ns = 0
+    """How long the TLS handshake took."""
+    body_bytes = 0
+    sent_ns = 0
+    first_byte_ns = 0
+    first_chunk_ns = 0
+    last_chunk_ns = 0
+    chunks = 0
+    done_ns = 0
+    """When the last byte had come."""
+    status = 0
+    size = 0
+    body: Body | None = None
+    header_value = b""
+    request_id = b""
+    content_type = b""
+    length = b""
+    coding = b""
+    complete = False
+    reusable = False
+    """The connection can carry a next request."""
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the reply is a stream of events."""
+        return self.content_type[: len(EVENT_STREAM)].lower() == EVENT_STREAM
+
+
+class ReplyParser:
+    """Reads the replies of one connection, one after the other; httptools calls the on_ methods."""
+
+    def __init__(self, kept_header: str = "", request_id_header: str = "", keep: bool = True) -> None:
+        self._keep = keep
+        self._fields = {
+            b"content-length": "length",
+            b"transfer-encoding": "coding",
+            b"content-type": "content_type",
+            kept_header.lower().encode(): "header_value",
+            request_id_header.lower().encode(): "request_id",
+        }
+        self._exchange = Exchange()
+        self._arrived_ns = 0
+        self._events: EventCounter | None = None
+        self._chunk_size = 0
+        self._parser = httptools.HttpResponseParser(self)
+
+    def begin(self, exchange: Exchange) -> None:
+        """A request was sent: what comes now belongs to it."""
+        self._exchange = exchange
+
+    def feed(self, data: bytes, arrived_ns: int) -> None:
+        """Read what came at this moment. RequestFailed when it is not HTTP/1.1."""
+        exchange = self._exchange
+        self._arrived_ns = arrived_ns
+        if not exchange.first_byte_ns:
+            exchange.first_byte_ns = arrived_ns
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if not exchange.complete:
+                raise RequestFailed(f"not HTTP/1.1: {error}") from error
+            exchange.reusable = False
+
+    def end(self, arrived_ns: int) -> None:
+        """The other side has closed: fine for a reply without a length. RequestFailed when one is not whole."""
+        exchange = self._exchange
+        if exchange.status < 200:
+            raise RequestFailed("closed before the reply")
+        if exchange.length or b"chunked" in exchange.coding.lower():
+            raise RequestFailed("closed in mid-reply")
+        exchange.complete, exchange.reusable, exchange.done_ns = True, False, arrived_ns
+
+    def on_message_begin(self) -> None:
+        """httptools: a reply begins, maybe after an interim one; after the whole one it is nobody's."""
+        exchange = self._exchange
+        if exchange.complete:
+            exchange.reusable = False
+            self._exchange = Exchange()
+        else:
+            exchange.length = exchange.coding = exchange.content_type = b""
+        self._events = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools: one header."""
+        field = self._fields.get(name.lower())
+        if field is not None:
+            setattr(self._exchange, field, value)
+
+    def on_headers_complete(self) -> None:
+        """httptools: the head is whole."""
+        self._exchange.status = self._parser.get_status_code()
+        if self._exchange.streamed:
+            self._events = EventCounter()
+
+    def on_body(self, piece: bytes) -> None:
+        """httptools: a piece of the body, which chunks may cut."""
+        exchange = self._exchange
+        exchange.size += len(piece)
+        self._chunk_size += len(piece)
+        if self._events is not None:
+            self._count_chunks(self._events.feed(piece))
+        if self._keep:
+            if exchange.body is None:
+                exchange.body = Body()
+            exchange.body.add(piece)
+
+    def on_chunk_header(self) -> None:
+        """httptools: a chunk begins, the last of which is empty."""
+        self._chunk_size = 0
+
+    def on_chunk_complete(self) -> None:
+        """httptools: a chunk has come."""
+        if self._events is None and self._chunk_size:
+            self._count_chunks(1)
+
+    def on_message_complete(self) -> None:
+        """httptools: the reply is whole, unless it was an interim one."""
+        exchange = self._exchange
+        if exchange.status >= 200:
+            exchange.complete, exchange.done_ns = True, self._arrived_ns
+            exchange.reusable = self._parser.should_keep_alive()
+
+    def _count_chunks(self, count: int) -> None:
+        if count:
+            self._exchange.chunks += count
+            self._exchange.first_chunk_ns = self._exchange.first_chunk_ns or self._arrived_ns
+            self._exchange.last_chunk_ns = self._arrived_ns
+
+
+class EventCounter:
+    """Counts server-sent events that carry data, other than `event: frostline`, as their last line comes."""
+
+    def __init__(self) -> None:
+        self._line = b""
+        self._after_return = False
+        self._name = b""
+        self._has_data = False
+
+    def feed(self, piece: bytes) -> int:
+        """How many events end in this piece. A line ends with a line feed, a carriage return or both."""
+        if self._after_return and piece[:1] == b"\n":
+            piece = piece[1:]
+        self._after_return = piece[-1:] == b"\r"
+        *lines, line = LINE_END.split(self._line + piece)
+        self._line = line[:PREFIX]
+        return sum(map(self._read_line, lines))
+
+    def _read_line(self, line: bytes) -> bool:
+        """Whether this line ends an event that counts."""
+        if line:
+            field, _, value = line.partition(b":")
+            if field == b"data":
+                self._has_data = True
+            elif field == b"event":
+                self._name = value.removeprefix(b" ")
+            return False
+        counts = self._has_data and self._name != b"frostline"
+        self._name, self._has_data = b"", False
+        return counts

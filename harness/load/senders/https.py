@@ -1,0 +1,34 @@
+"""HTTP/1.1 over TLS: a server must prove by its certificate that it is whom the URL names, unless told otherwise."""
+
+import ssl
+
+from harness.load.senders.http import Http
+from targets.contract import Endpoint
+
+
+class Https(Http):
+    """Plain HTTP's bytes, and whom to believe."""
+
+    schemes = ("https",)
+
+    def tls(self, endpoint: Endpoint) -> ssl.SSLContext:
+        """The system's authorities or those of `ca_file` vouch for the server; with `insecure` nobody does."""
+        context = ssl.create_default_context(cafile=endpoint.ca_file or None)
+        context.set_alpn_protocols(["http/1.1"])
+        if endpoint.insecure:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    def _trust_problems(self, endpoint: Endpoint) -> list[str]:
+        if endpoint.ca_file and endpoint.insecure:
+            return ["ca_file: with insecure nothing is verified: give one of both"]
+        try:
+            self.tls(endpoint)
+        except OSError as error:  # also what ssl says of a file without a certificate
+            why = error.strerror or str(error)
+            return [f"ca_file: {endpoint.ca_file!a} is not accepted ({why}): name a file of PEM certificates"]
+        return []
+
+
+SENDER = Https()
