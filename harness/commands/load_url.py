@@ -195,7 +195,11 @@ def _chunks(records: Records, good: NDArray[np.bool_]) -> dict[str, Any]:
     return {
         "first_chunk_ms": _percentiles((chunked["first_chunk_ns"] - chunked["sent_ns"]) / 1e6),
         "last_chunk_ms": _percentiles((chunked["last_chunk_ns"] - chunked["sent_ns"]) / 1e6),
-        "chunks": {"replies": len(chunked), "least": int(chunked["chunks"].min()), "most": int(chunked["chunks"].max())},
+        "chunks": {
+            "replies": len(chunked),
+            "least": int(chunked["chunks"].min()),
+            "most": int(chunked["chunks"].max()),
+        },
     }
 
 

@@ -73,7 +73,7 @@ class Client:
         with gevent.Timeout(PREWARM_LIMIT_S, False):
             for turn in range(len(self.routes)):
                 first = self._open_idle(turn)
-                self.opened.append(first and (first.connect_ns, first.tls_ns))
+                self.opened.append((first.connect_ns, first.tls_ns) if first else None)
                 for _ in range(self.plan.prewarm - 1 if first else 0):
                     pool.spawn(self._open_idle, turn)
             pool.join()

@@ -117,12 +117,13 @@ class Dispatcher:
 
     def _keep_reply(self, spool: Spool, index: int, exchange: Exchange, fate: Fate) -> None:
         """Write what came; of a reply that is not whole only who answered."""
-        body = exchange.body if fate == Fate.ANSWERED else None
-        header, request_id = exchange.header_value, exchange.request_id
-        if not (body or header or request_id):
+        body, header, request_id = exchange.take_body(), exchange.header_value, exchange.request_id
+        if fate != Fate.ANSWERED:
+            body = Body()
+        if not (body.size or header or request_id):
             return
         try:
-            spool.keep(index, header, request_id, exchange.streamed, body or Body())
+            spool.keep(index, header, request_id, exchange.streamed, body)
         except OSError as error:  # a full disk: told to the run, when all is over
             self.failure = self.failure or error
 

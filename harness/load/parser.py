@@ -53,6 +53,11 @@ class Exchange:
         """Whether the reply is a stream of events."""
         return self.content_type[: len(EVENT_STREAM)].lower() == EVENT_STREAM
 
+    def take_body(self) -> Body:
+        """The body so far. It is held no longer: a connection keeps its latest exchange for as long as it is idle."""
+        body, self.body = self.body or Body(), None
+        return body
+
 
 class ReplyParser:
     """Reads the replies of one connection, one after the other; httptools calls the on_ methods."""

@@ -76,7 +76,8 @@ class Body:
             self._digest.update(self._carry)
             self._carry = b""
             return self._digest.digest(), self.pieces, b""
-        head, at = [], self.tail_at
+        head: list[bytes] = []
+        at = self.tail_at
         for number, piece in enumerate(self.pieces):
             if len(piece) > at:
                 tail = b"".join([piece[at:], *self.pieces[number + 1 :]])

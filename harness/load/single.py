@@ -6,7 +6,7 @@ from harness.clock import now_ns
 from harness.load.connection import Connection, Route, TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.process import Arrival
-from harness.load.replies import Body, Reply
+from harness.load.replies import Reply
 from harness.load.wire import Fate, fate_of
 from targets.contract import TIMELINE_HEADER, Endpoint
 
@@ -75,7 +75,7 @@ def _carry_out(endpoint: Endpoint, body: bytes, exchange: Exchange, timeout_s: f
 
 
 def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text: str) -> Arrival:
-    _, head, tail = (exchange.body or Body()).split()
+    _, head, tail = exchange.take_body().split()
     reply = Reply(exchange.header_value, exchange.request_id.decode("latin-1"), tail, 0, exchange.streamed)
     return Arrival(
         index,

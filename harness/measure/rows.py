@@ -85,7 +85,9 @@ class Judge:
                     columns.setdefault(name, [None] * len(records))[at] = value
         return columns
 
-    def _judge_row(self, index: int, status: int, scheduled_ns: int, done_ns: int, header: bytes, body: bytes) -> dict[str, Any]:
+    def _judge_row(
+        self, index: int, status: int, scheduled_ns: int, done_ns: int, header: bytes, body: bytes
+    ) -> dict[str, Any]:
         """What one reply adds to its row."""
         evidence, answer, error = read_reply(header, body)
         wrong = None

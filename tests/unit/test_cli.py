@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-
 from pathlib import Path
 
 import pytest
@@ -105,10 +104,18 @@ def test_a_good_url_is_taken(url):
 @pytest.mark.parametrize(
     ("url", "fields", "said"),
     [
-        ("https://localhost/", {"ca_file": Path("/no/such/file")}, "--ca-file: '/no/such/file' is not accepted (No such"),
+        (
+            "https://localhost/",
+            {"ca_file": Path("/no/such/file")},
+            "--ca-file: '/no/such/file' is not accepted (No such",
+        ),
         ("https://localhost/", {"ca_file": Path(__file__)}, "name a file of PEM certificates"),
         ("https://localhost/", {"ca_file": Path("/")}, "name a file of PEM certificates"),
-        ("https://localhost/", {"ca_file": Path("x"), "insecure": True}, "--ca-file: with insecure nothing is verified"),
+        (
+            "https://localhost/",
+            {"ca_file": Path("x"), "insecure": True},
+            "--ca-file: with insecure nothing is verified",
+        ),
         ("http://localhost/", {"ca_file": Path("x")}, "--ca-file: plain HTTP has no certificate"),
         ("http://localhost/", {"insecure": True}, "--insecure: plain HTTP has no certificate"),
     ],

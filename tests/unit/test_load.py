@@ -217,7 +217,10 @@ def test_error_texts_past_the_limit_share_a_number():
 
 def written(folder, count=5):
     schedule = offsets(count)
-    endpoints = [endpoint(1, "/a"), Endpoint("https://localhost/b", "PUT", {"x-a": "b"}, insecure=True, request_id_header="id")]
+    endpoints = [
+        endpoint(1, "/a"),
+        Endpoint("https://localhost/b", "PUT", {"x-a": "b"}, insecure=True, request_id_header="id"),
+    ]
     plan = LoadPlan(str(folder), endpoints, fingerprint(schedule), 1.0)
     plan.write(schedule, [b"", b"{}", b"\x00" * 300])
     return plan

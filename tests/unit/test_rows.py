@@ -46,7 +46,17 @@ def arrival(index, fate=Fate.ANSWERED, status=200, body=b"", head=b"", **fields)
     """Scheduled 100 ns after the begin, sent at 103, first byte at 690, done at 700."""
     reply = Reply(head) if body or head else None
     stamps = {"sent_ns": BEGIN_NS + 103, "first_byte_ns": BEGIN_NS + 690, "done_ns": BEGIN_NS + 700}
-    return Arrival(index, BEGIN_NS + 100, fate, status=status, in_flight=3, reply=reply, head=body, reply_bytes=len(body), **{**stamps, **fields})
+    return Arrival(
+        index,
+        BEGIN_NS + 100,
+        fate,
+        status=status,
+        in_flight=3,
+        reply=reply,
+        head=body,
+        reply_bytes=len(body),
+        **{**stamps, **fields},
+    )
 
 
 def payload(index):

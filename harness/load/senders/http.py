@@ -18,6 +18,8 @@ class Http:
     """Sends what the endpoint says, byte for byte the same each time."""
 
     schemes: tuple[str, ...] = ("http",)
+    scheme = "http"
+    """Of every URL that it can be given."""
 
     def problems(self, endpoint: Endpoint) -> list[str]:
         """What of the URL, the method and the headers cannot be sent."""
@@ -45,7 +47,7 @@ class Http:
         return [f"{name}: plain HTTP has no certificate: leave it out, or give https://" for name in given]
 
     def _url_problems(self, url: str) -> list[str]:
-        refusal, form = f"url: {url[:200]!a} is not accepted: ", f"{self.schemes[0]}://host:port/path"
+        refusal, form = f"url: {url[:200]!a} is not accepted: ", f"{self.scheme}://host:port/path"
         if not (url.isascii() and url.isprintable()) or " " in url:
             return [f"{refusal}write other characters than printable ASCII as %XX"]
         try:
@@ -53,7 +55,7 @@ class Http:
             host, port = parts.hostname, parts.port
         except ValueError as error:
             return [f"{refusal}{error}: give {form}"]
-        if not host or port == 0 or "%" in host:
+        if parts.scheme != self.scheme or not host or port == 0 or "%" in host:
             return [f"{refusal}give {form}"]
         if "@" in parts.netloc:
             return ["url: a name or password in it would not be sent: leave it out, and give a header instead"]

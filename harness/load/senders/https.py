@@ -10,6 +10,7 @@ class Https(Http):
     """Plain HTTP's bytes, and whom to believe."""
 
     schemes = ("https",)
+    scheme = "https"
 
     def tls(self, endpoint: Endpoint) -> ssl.SSLContext:
         """The system's authorities or those of `ca_file` vouch for the server; with `insecure` nobody does."""
