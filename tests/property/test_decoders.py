@@ -111,6 +111,8 @@ def load_records(draw):
             low, high = 0, max(Fate)
         elif name == "status":
             high = 999
+        elif name == "reply_bytes":
+            high = 2**31 - 1
         records[name] = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
     records["index"] = np.arange(n)
     return records

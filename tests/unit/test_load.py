@@ -384,7 +384,7 @@ def test_endpoints_are_taken_in_turn(process, server):
     other = Server()
     try:
         plan = LoadPlan("", [endpoint(server.port), endpoint(other.port)], "", 0.1)
-        process.carry_out(plan, offsets(10), bodies(10), lambda ended: None)
+        sent_by_tests.append(process.carry_out(plan, offsets(10), bodies(10), lambda ended: None))
         assert sorted(server.bodies) == bodies(10)[::2]
         assert sorted(other.bodies) == bodies(10)[1::2]
     finally:
@@ -401,7 +401,7 @@ def test_a_plan_that_cannot_be_carried_out_is_a_trial_error_and_the_next_one_goe
 def test_progress_is_told_while_requests_run(process, server):
     told = []
     plan = LoadPlan("", [endpoint(server.port)], "", 1.2)
-    process.carry_out(plan, offsets(12, 10), bodies(12), told.append)
+    sent_by_tests.append(process.carry_out(plan, offsets(12, 10), bodies(12), told.append))
     assert told
     assert told == sorted(told)
     assert max(told) <= 12
@@ -433,6 +433,7 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
         plan = LoadPlan("", [endpoint(server.port, "/hang")], "", 7.0, timeout_s=2.5, prewarm=0)
         schedule = array.array("d", [n / 20 + (5 if n >= 10 else 0) for n in range(40)])
         sent = process.carry_out(plan, schedule, bodies(1), starve)
+        sent_by_tests.append(sent)
     finally:
         process.close()
     assert set(fates(sent)) == {"EXHAUSTED", "TIMED_OUT"}

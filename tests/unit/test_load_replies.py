@@ -1,6 +1,7 @@
 """Replies while they come and on file: chunks, events, and a body cut where its envelope begins."""
 
 import gc
+import io
 import itertools
 import json
 import tracemalloc
@@ -159,8 +160,7 @@ def test_a_body_is_cut_at_its_last_envelope_however_it_came(head, tail, size):
 
 def test_alike_are_heads_of_the_same_bytes_alone():
     digests = [Body.of(head + tail).split()[0] for head, tail in BODIES]
-    same = {number: digest for number, digest in enumerate(digests)}
-    assert same[1] == same[3], "both are empty"
+    assert digests[1] == digests[3], "both are empty"
     assert len(set(digests)) == len({head for head, _ in BODIES})
 
 
@@ -237,8 +237,6 @@ def test_large_replies_are_never_held(files):
 
 def test_replies_of_several_sources_have_heads_numbered_through():
     def pair(*bodies):
-        import io
-
         replies, heads = io.BytesIO(), io.BytesIO()
         spool = Spool(replies, heads)
         for index, body in enumerate(bodies):

@@ -36,7 +36,6 @@ def has_ipv6_loopback():
         return False
 
 
-
 class Server:
     """Answers by path, over TLS where it has a certificate; remembers requests and counts connections."""
 
@@ -381,7 +380,7 @@ def test_an_endpoint_says_how_it_is_asked(process, serve):
     assert body == b"hello"
 
 
-TOY = '''
+TOY = """
 from dataclasses import replace
 from harness.clock import now_ns
 from harness.load.senders.http import Http, write_request
@@ -393,7 +392,7 @@ class Signed(Http):
         return lambda: write_request(endpoint, body, {"x-signed-at": str(now_ns())})
 
 SENDER = Signed()
-'''
+"""
 
 
 def test_a_sender_in_another_folder_is_found_and_signs_at_the_moment_of_sending(serve, tmp_path):
@@ -413,8 +412,13 @@ def test_a_sender_in_another_folder_is_found_and_signs_at_the_moment_of_sending(
     signed = [int(head.split("x-signed-at: ")[1].split("\r")[0]) for head, _ in server.requests]
     assert len(set(signed)) == 5
     assert (sent.records["started_ns"] <= signed).all() and (signed <= sent.records["sent_ns"]).all()
-    names = "from harness.load.senders import sender_names; print(sender_names())"
-    done = subprocess.run(
-        [sys.executable, "-c", names], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": path}, check=True
-    )
+    listing = [sys.executable, "-c", "from harness.load.senders import sender_names; print(sender_names())"]
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(listing, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "['http', 'https', 'toy-signed']\n"
+
+
+def test_single_requests_need_no_gevent():
+    look = "import sys, harness.load.single; print('gevent' in sys.modules, 'locust' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"

@@ -1,4 +1,4 @@
-"""How requests are asked. Each file with a SENDER is one way, found by listing this folder and its like on PYTHONPATH."""
+"""How requests are asked. Each file with a SENDER is one way, found by listing this folder and others like it."""
 
 import pkgutil
 from importlib import import_module
