@@ -5,7 +5,6 @@ import itertools
 
 from harness.load.senders.contract import Request
 from harness.load.senders.http import Http, write_request
-
 from targets.contract import Endpoint
 
 SECRET = b"toy"
