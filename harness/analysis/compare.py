@@ -14,6 +14,7 @@ from harness.analysis.pairing import (
     Mode,
     RoundValues,
     fields_of,
+    fields_of_both,
     group_by_key,
     need_of_trial,
     profile_of,
@@ -240,7 +241,7 @@ def rows_of(key: Key, a: Group, b: Group, mode: Mode, margin: float) -> list[Com
     unequal = unequal_arrivals(a, b) if mode != "runs" else 0
     if unequal:
         doubts.append(f"rounds in which A and B did not meet the same arrivals: {unequal}")
-    return [compare_figure(key, (a, b), field, doubts, mode, margin) for field in fields_of(a.profile)]
+    return [compare_figure(key, (a, b), field, doubts, mode, margin) for field in fields_of_both(a, b)]
 
 
 def compare_figure(

@@ -15,10 +15,12 @@ from harness.record.phases import RESERVED, order_phases
 
 COMPARED = {
     percentile_field(name, p): need_over_trials(p).per_trial
-    for name in ("latency", "service", "warm")
+    for name in ("latency", "service", "warm", "first_chunk")
     for p in (0.5, 0.95)
 }
 """Fields that are compared under traffic, and how many requests each asks of a trial."""
+STREAMED = frozenset(percentile_field("first_chunk", p) for p in (0.5, 0.95))
+"""Those of them that only streamed answers have."""
 COLD_FIELD = percentile_field("cold", 0.5)
 NOT_GOOD = "not_good"
 """Code of the note that is about one workload under one profile only."""
@@ -35,7 +37,7 @@ class ValidTrial:
     record: TrialRecord
     values: dict[str, TrialPercentile]
     sandboxes: int | None
-    phases: frozenset[str]
+    phases: tuple[str, ...]
     """Parts of a start that its good cold starts had."""
 
 
@@ -78,7 +80,7 @@ class Group:
                 continue
             cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
             self.trials.append(
-                ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, frozenset(figures.phases_ms))
+                ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, tuple(figures.phases_ms))
             )
         return self
 
@@ -91,10 +93,10 @@ class Group:
             yield from notes_of_trials(records, [trial.sandboxes for trial in self.trials])
 
     @property
-    def lasting_phases(self) -> set[str]:
+    def lasting_phases(self) -> list[str]:
         """Those of its phases that do not hang on chance, as it does whether the platform had to queue or to create."""
-        found = {phase for trial in self.trials for phase in trial.phases}
-        return {phase for phase in found if phase == "image" or phase not in RESERVED}
+        found = order_phases(phase for trial in self.trials for phase in trial.phases)
+        return [phase for phase in found if phase == "image" or phase not in RESERVED]
 
 
 Groups = dict[Key, Group]
@@ -125,6 +127,12 @@ def fields_of(profile: str) -> dict[str, int]:
     return {COLD_FIELD: 1} if profile == FORCED_COLD else COMPARED
 
 
+def fields_of_both(a: Group, b: Group) -> list[str]:
+    """What is compared of two sides: that of streams only where both have streamed."""
+    streamed = all(any(trial.values[field].n for trial in side.trials) for side in (a, b) for field in STREAMED)
+    return [field for field in fields_of(a.profile) if streamed or field not in STREAMED]
+
+
 def need_of_trial(field: str, least: int) -> str:
     """What a field asks of a trial in words, e.g. 20 requests."""
     return "1 proven cold start" if field == COLD_FIELD else f"{least} requests"
@@ -153,9 +161,9 @@ def unequal_arrivals(a: Group, b: Group) -> int:
 def unlike_phases(a: Group, b: Group) -> str | None:
     """That the starts of two runs were not split into the same parts; None where either saw none."""
     seen = [side.lasting_phases for side in (a, b)]
-    if seen[0] == seen[1] or not all(side.trials and any(trial.phases for trial in side.trials) for side in (a, b)):
+    if set(seen[0]) == set(seen[1]) or not all(any(trial.phases for trial in side.trials) for side in (a, b)):
         return None
-    lists = [", ".join(order_phases(sorted(phases))) or "none" for phases in seen]
+    lists = [", ".join(phases) or "none" for phases in seen]
     return f"starts were not split into the same parts: {lists[0]} in A, {lists[1]} in B"
 
 

@@ -1,0 +1,184 @@
+"""What a platform itself says, later or beside the answer: bills, memory, starts, chunks, completions."""
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+
+from harness.analysis.compare import compare
+from harness.analysis.table import summarise
+from harness.analysis.trial_rows import read_rows
+from harness.cost.costing import costing_of
+from harness.cost.platforms.aws_lambda import meter
+from harness.cost.usage import read_use
+from harness.record.folder import RunFolder
+from harness.record.nouns import Witnesses
+from harness.report.blocks import run_tables
+from harness.report.export import as_csv, as_markdown
+from tests.synthetic import CASES, MS, manifest, requests, samples, target_facts, trial, unit, with_phases
+
+DISAGREE = "at 3 of 2,000 requests the platform's own word contradicts the unit's about the start"
+STREAM_FIELDS = ("first_chunk_p50_ms", "first_chunk_p95_ms", "chunks_p50", "tokens_out_p50")
+
+
+def one_trial(tmp_path, table, facts=None, experiment=None, **changes):
+    """A run of one trial of a function that is told of as `facts` says."""
+    targets = {"docker-lambda": facts or target_facts("function", "aws_lambda", emulated=True)}
+    given = {"trials": 1, "rounds": 1, "targets": targets, "experiment": experiment or {"name": "q"}}
+    run = RunFolder.create(tmp_path, manifest(**given))
+    run.save_trial(trial(table, seconds=2.0, **changes), table, samples())
+    return run
+
+
+def streamed(n=80, **columns):
+    """Answers of 100 ms, the first of 5 chunks after 20 ms and one token each."""
+    first = np.arange(n) * MS + 20 * MS
+    usual = {"first_chunk_ns": first, "last_chunk_ns": first + MS, "chunks": [5] * n, "tokens_out": [5] * n}
+    return requests([100.0] * n, **usual | columns)
+
+
+def notes(run):
+    (row,) = summarise(run).rows
+    return {note.code: note.text for note in row.notes}
+
+
+def test_streams_have_their_first_chunk_and_how_many_there_were(tmp_path):
+    (row,) = summarise(one_trial(tmp_path, streamed())).rows
+    assert [getattr(row, name).value for name in STREAM_FIELDS] == pytest.approx([20, 20, 5, 5])
+    assert row.latency_p50_ms.value == pytest.approx(100)
+
+
+def test_what_did_not_stream_has_none_of_it_anywhere(tmp_path):
+    summary = summarise(one_trial(tmp_path, requests([5.0] * 80)))
+    (row,) = summary.rows
+    assert not set(STREAM_FIELDS) & set(row.to_json())
+    written = json.dumps(summary.to_json()) + as_csv(summary) + as_markdown(summary)
+    assert not [word for word in ("chunk", "tokens", "gpu", "GPU") if word in written]
+
+
+def test_streams_and_gpu_time_are_shown_where_there_are_any(tmp_path):
+    summary = summarise(one_trial(tmp_path, streamed(gpu_ns=[3 * MS] * 80)))
+    heads = [column.name for column in run_tables(summary).tables[0].columns]
+    assert [head for head in heads if "chunk" in head or "tokens" in head or "GPU" in head] == [
+        *("first chunk p50 ms", "first chunk p95 ms", "chunks p50", "tokens out p50", "GPU p50 ms"),
+    ]
+    (line,) = csv.DictReader(io.StringIO(as_csv(summary)))
+    assert [float(line[name]) for name in (*STREAM_FIELDS, "gpu_p50_ms")] == [20, 20, 5, 5, 3]
+
+
+def test_a_failed_request_has_an_infinitely_late_first_chunk(tmp_path):
+    """As a latency: of 80 answers 8 failed, some of them in the middle of their stream."""
+    outcomes = ["ok"] * 72 + ["failed"] * 8
+    (row,) = summarise(one_trial(tmp_path, streamed(outcome=outcomes))).rows
+    assert row.first_chunk_p50_ms.value == pytest.approx(20)
+    assert row.first_chunk_p95_ms.value is None and "failures" in row.first_chunk_p95_ms.why
+    assert row.chunks_p50.n == 1, "of the good answers"
+
+
+def test_first_chunks_are_compared_where_both_sides_stream(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=2, rounds=1))
+    for order, (target, quicker) in enumerate(zip(CASES, (1, 2), strict=True)):
+        table = streamed(first_chunk_ns=np.arange(80) * MS + 20 * MS // quicker)
+        run.save_trial(trial(table, f"r01.{target}", target=target, order=order), table, samples())
+    rows = {row.field: row for row in compare(tmp_path, *CASES).rows}
+    assert (rows["first_chunk_p50_ms"].a_ms, rows["first_chunk_p50_ms"].b_ms) == pytest.approx((20, 10))
+    whole = RunFolder.create(tmp_path / "whole", manifest(trials=2, rounds=1))
+    for order, target in enumerate(CASES):
+        table = streamed() if order else requests([100.0] * 80)
+        whole.save_trial(trial(table, f"r01.{target}", target=target, order=order), table, samples())
+    assert not [row for row in compare(tmp_path / "whole", *CASES).rows if "chunk" in row.field]
+
+
+def test_an_asynchronous_request_lasts_until_it_completes(tmp_path):
+    """Accepted after 2 ms, completed after 50; one never completed and ends with its reply."""
+    completed = [at * MS + 50 * MS for at in range(9)] + [None]
+    table = requests([2.0] * 10, completed_ns=completed, outcome=["ok"] * 9 + ["unfinished"], handler_ns=[None] * 10)
+    run = one_trial(tmp_path, table)
+    rows = read_rows(run, run.trials()[0])
+    assert rows.latency_ms.tolist() == [50.0] * 9 + [np.inf]
+    assert rows.done_ns[9] == 9 * MS + 2 * MS
+    (row,) = summarise(run).rows
+    assert (row.latency_p50_ms.value, row.service_p50_ms.value) == pytest.approx((50, 49.98))
+
+
+def test_a_completion_before_the_request_was_sent_spoils_the_trial(tmp_path):
+    table = requests([2.0] * 9, completed_ns=[0] * 9)
+    (problem,) = summarise(one_trial(tmp_path, table)).problems
+    assert "9 rows are ok without scheduled_ns <= sent_ns < done_ns" in problem
+
+
+@pytest.mark.parametrize(
+    ("witnessed", "told"),
+    [
+        (None, {}),
+        (Witnesses(expected=2000, came=2000, disagree=0), {}),
+        (
+            Witnesses(expected=2000, came=1988, disagree=0),
+            {"witnesses_missing": "for 12 of 2,000 requests the platform's own word never came"},
+        ),
+        (
+            Witnesses(expected=2000, came=2000, disagree=3),
+            {"witnesses_disagree": DISAGREE},
+        ),
+    ],
+)
+def test_what_the_platform_never_said_and_what_it_contradicted_is_counted(tmp_path, witnessed, told):
+    found = notes(one_trial(tmp_path, requests([5.0] * 9), witnessed=witnessed))
+    assert {code: text for code, text in found.items() if code.startswith("witnesses")} == told
+
+
+def test_the_bill_is_metered_from_the_platforms_own_word_row_by_row(tmp_path):
+    """Its own sum to the millisecond: of a start it says less, of a warm one more than our stamps, and it bills one
+    that we saw throttled. One row it says nothing of: that is reckoned from stamps, 7 ms from sent to done."""
+    told = [4 * MS, 301 * MS, 2 * MS, None]
+    rows = requests(
+        [5.0, 900.0, 1.0, 7.02],
+        outcome=["ok", "ok", "throttled", "failed"],
+        start_class=["warm", "cold", None, None],
+        handler_ns=[2_500_000, 2_500_000, None, None],
+        billed_ns=told,
+    )
+    cold = np.array([False, True, False, False])
+    run = one_trial(tmp_path, with_phases(rows, cold, np.where(cold, 900 * MS, 0)))
+    found = read_use(run, run.trials()[0], 0.0, meter)
+    assert found.billed.seconds == pytest.approx((4 + 301 + 2 + 7) / 1000, abs=1e-12)
+    assert found.billed.warm_seconds == pytest.approx((4 + 3 + 2 + 7) / 1000, abs=1e-12)
+    assert (found.told, found.assumed, found.uninitialised) == (3, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("billed", "words"),
+    [
+        ([None] * 10, "initialisation included, and"),
+        ([4 * MS] * 10, "initialisation included, as the platform says, and"),
+        ([4 * MS] * 9 + [None], "initialisation included, as the platform says of 90.0 % of them, and"),
+    ],
+)
+def test_a_bill_says_whose_word_it_rests_on(tmp_path, billed, words):
+    expected = {"name": "q", "expected": {"requests_per_month": 1_000_000, "peak_to_mean": 1}}
+    run = one_trial(tmp_path, requests([5.0] * 10, billed_ns=billed), experiment=expected)
+    (side,) = costing_of(run, summarise(run)).sides
+    compute = next(term for term in side.terms if term.name == "compute")
+    assert words in compute.basis
+
+
+@pytest.mark.parametrize("usage", ["per_request", "afterwards"])
+def test_memory_is_what_the_platform_tells_where_nothing_can_be_polled(tmp_path, usage):
+    facts = target_facts("function", "aws_lambda", usage=usage)
+    units = [unit("u0", own_peak_bytes=None, memory_mean_bytes=None, cpu_ns=None, memory_peak_bytes=90 * 2**20)]
+    run = one_trial(tmp_path, requests([5.0] * 9, memory_used_bytes=[90 * 2**20] * 9), facts, units=units)
+    (row,) = summarise(run).rows
+    assert (row.memory_peak_mb, row.memory_own_peak_mb, row.cpu_seconds) == (90, None, None)
+    assert "usage_unread" not in notes(run)
+
+
+def test_a_target_of_several_parts_is_not_priced_by_one_of_them(tmp_path):
+    edge = {"name": "edge", "kind": "function", "bought_as": "aws_lambda"}
+    core = {"name": "core", "kind": "service", "bought_as": "fargate"}
+    facts = {"parts": [edge, core], "capabilities": {"emulated": False, "isolated": True}}
+    run = one_trial(tmp_path, requests([5.0] * 9), facts)
+    costing = costing_of(run, summarise(run))
+    assert costing.sides == []
+    assert any("a bill of several parts is not known here, and it has 2" in text for text in costing.notices)
