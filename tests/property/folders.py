@@ -11,6 +11,7 @@ from harness.record.folder import RunFolder
 from tests.synthetic import MS, make_run, manifest, requests, samples, trial, unit
 
 DEEDS = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.Popen", "pickle.find_class", "socket.connect")
+WITNESSED = {"expected": 8, "came": 7, "disagree": 1}
 MARKER = "OUTSIDE"
 """The name of the experiment that lies beside the folder: nothing that is shown may hold it."""
 _watching: list[list[tuple[str, str, str]]] = []
@@ -58,12 +59,27 @@ def fingerprint(folder):
     return found
 
 
+def mixed_rows():
+    """Seven warm answers and a cold one with a phase of its own, and all that a platform may say of them."""
+    told = {"request_id": "r", "generation": "g", "start_type": "on-demand", "part": "main"}
+    counted = {"billed_ns": 5 * MS, "init_ns": 3, "memory_used_bytes": 2**20, "chunks": 3, "tokens_out": 3, "gpu_ns": 5}
+    stamps = {"first_chunk_ns": 9 * MS, "last_chunk_ns": 9 * MS, "completed_ns": None, "connect_ns": 5, "tls_ns": 0}
+    return requests(
+        [10.0] * 7 + [900.0],
+        start_class=["warm"] * 7 + ["cold"],
+        phase_boot_ns=[None] * 7 + [5],
+        phase_compile_ns=[None] * 7 + [5],
+        phase_unaccounted_ns=[None] * 7 + [900 * MS - 10],
+        **{name: [value] * 8 for name, value in (told | counted | stamps).items()},
+    )
+
+
 def small_run(results, name="2026-11-03T10-12-05Z_quickstart_7f3a", **changes):
     """Two trials of traffic and one of forced cold starts, each with a few rows."""
     run = RunFolder.create(results, manifest(run=name, trials=3, rounds=1, notices=["A quick look."], **changes))
     tables = [
         ("docker-service", "steady", requests([10.0] * 8)),
-        ("docker-lambda", "steady", requests([10.0] * 7 + [900.0], start_class=["warm"] * 7 + ["cold"])),
+        ("docker-lambda", "steady", mixed_rows()),
         (
             "docker-lambda",
             "cold",
@@ -75,7 +91,15 @@ def small_run(results, name="2026-11-03T10-12-05Z_quickstart_7f3a", **changes):
     case = {"memory_mb": 1769, "cpus": 1.0, "rate": 5, "seconds": 10, "compression": 20, "keep_alive_s": 5}
     for order, (target, profile, table) in enumerate(tables):
         units = [unit("u0"), unit("u1", cpu_ns=None)]
-        key = {"target": target, "profile": profile, "order": order, "units": units, "case": case, "starts": 1}
+        key = {
+            "target": target,
+            "profile": profile,
+            "order": order,
+            "units": units,
+            "case": case,
+            "starts": 1,
+            "witnessed": WITNESSED,
+        }
         run.save_trial(trial(table, f"r01.{target}.{profile}", **key), table, samples())
     return run
 

@@ -14,7 +14,7 @@ from harness.analysis.trial_figures import read_figures
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, StartClass
-from tests.property.folders import lines_of, put, small_run, watched
+from tests.property.folders import lines_of, mixed_rows, put, small_run, watched
 from tests.property.hostile import Tally, as_json, examples, outcome, spoiled
 from tests.synthetic import requests, samples
 
@@ -122,11 +122,11 @@ def tables(draw, valid):
         at = table.column_names.index(name)
         deed = draw(st.sampled_from(["set", "set", "set", "set", "remove", "double", "rename"]))
         if deed == "set":
-            table = table.set_column(at, name, draw(arrays))
+            table = table.set_column(at, name, draw(arrays).slice(0, len(valid)))
         elif deed == "remove":
             table = table.remove_column(at)
         elif deed == "double":
-            table = table.append_column(name, draw(arrays))
+            table = table.append_column(name, draw(arrays).slice(0, len(valid)))
         else:
             other = draw(st.sampled_from(["x", "", "a.b", "\x1b[31m"]))
             table = table.rename_columns([c if c != name else other for c in table.column_names])
@@ -140,7 +140,7 @@ def test_tables(run, tmp_path):
     tally = Tally("parquet tables")
     valid = lines_of(run)
     good = {
-        "requests": requests([10.0] * 7 + [900.0], start_class=["warm"] * 7 + ["cold"]),
+        "requests": mixed_rows(),
         "samples": samples(("u0", "u1"), (0, 50, 100, 150)),
     }
     file = tmp_path / "forged.parquet"

@@ -105,6 +105,7 @@ def test_trial_lines(restored):
 LABELS = (
     *("workload", "target", "profile", "case", "problems", "warnings", "units", "generator", "starts", "seconds"),
     *("round", "order", "host_cpus", "unit_cpus", "steal_share", "scheduled", "counts"),
+    *("phases", "witnessed"),
 )
 
 
