@@ -1,30 +1,26 @@
-"""What a reply proves: which unit answered, whether it had to start for it, and where the time went."""
+"""What a reply and a deployment's log say, in the only forms that count. Whatever has another form is no evidence."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, NotRequired, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic's rule below Python 3.12
 
-from harness.record.nouns import Outcome, StartClass
-from harness.record.phases import order_phases
+from harness.measure.bodies import parse_object
 from targets.contract import Event
 
+MOST_INT32 = 2**31 - 1
 Moment = Annotated[int, Field(strict=True, ge=0, le=2**59)]
 """ns of a monotonic clock, at most 18 years: sums of a few still fit into 64 bits."""
-Counter = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
-Unit = Annotated[str, Field(min_length=1, max_length=200)]
-STEPS = {"load": "loaded", "create": "created", "start": "started"}
-INSIDE = ("imports", "weights", "tokenizer", "connections")
-"""Phases that the serving code stamps itself."""
-PROVEN_COLD = (StartClass.COLD, StartClass.COLD_REINIT)
-"""What a forced cold start must have been."""
+Amount = Annotated[int, Field(strict=True, ge=0, le=2**59)]
+Counter = Annotated[int, Field(strict=True, ge=1, le=MOST_INT32)]
+Tokens = Annotated[int, Field(strict=True, ge=0, le=MOST_INT32)]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Init(TypedDict):
-    """A start, as the serving code stamped it."""
+    """A start, as the serving code stamped it; phases in the order of first entry."""
 
     entered_ns: Moment
     phases_ns: dict[str, Moment]
@@ -33,7 +29,7 @@ class Init(TypedDict):
 class Inside(TypedDict):
     """What an envelope must look like to be evidence. It comes from whatever answered, so nothing is taken on trust."""
 
-    unit: Unit
+    unit: Name
     clock: NotRequired[Annotated[str, Field(max_length=200)] | None]
     invocation: Counter
     begun_ns: Moment
@@ -41,13 +37,22 @@ class Inside(TypedDict):
     init_ended_ns: NotRequired[Moment | None]
     received_ns: NotRequired[Moment | None]
     init: NotRequired[Init | None]
+    generation: NotRequired[Name | None]
+    request_id: NotRequired[Name | None]
+    initialization: NotRequired[Name | None]
+    spent_ns: NotRequired[Amount | None]
+    gpu_ns: NotRequired[Amount | None]
+    tokens_in: NotRequired[Tokens | None]
+    tokens_out: NotRequired[Tokens | None]
+    memory_used_bytes: NotRequired[Amount | None]
+    part: NotRequired[Name | None]
 
 
 class Outside(TypedDict):
     """What the front's header must look like to be evidence; it has all of it only when a sandbox was asked."""
 
     received_ns: Moment
-    unit: NotRequired[Unit | None]
+    unit: NotRequired[Name | None]
     unit_request: NotRequired[Counter | None]
     asked_ns: NotRequired[Moment | None]
     spans_ns: NotRequired[dict[str, tuple[Moment, Moment]]]
@@ -62,6 +67,12 @@ class Evidence:
     """From the payload; None where it is no envelope."""
     outside: Outside | None = None
     """From the front's header; None where there is none."""
+
+    @classmethod
+    def of(cls, envelope: Any, header: bytes) -> "Evidence":
+        """What a reply's envelope, as parsed, and its header amount to."""
+        outside = parse_object(header) if header else None
+        return cls(_in_order(_validate(INSIDE_FORM, _of_part(envelope))), _validate(OUTSIDE_FORM, outside))
 
     @property
     def unit(self) -> str | None:
@@ -78,11 +89,16 @@ class Evidence:
         """The front's count of what it asked this unit."""
         return self.outside.get("unit_request") if self.outside else None
 
+    @property
+    def init(self) -> Init | None:
+        """The start that this answer tells of."""
+        return self.inside.get("init") if self.inside else None
+
 
 class UnitLog:
     """The deployment's events, indexed once: the first of each kind of each unit."""
 
-    def __init__(self, events: Iterable[Event]) -> None:
+    def __init__(self, events: Iterable[Event] = ()) -> None:
         self.creations: list[Event] = []
         """In the order of the log."""
         self.last_ns = 0
@@ -114,115 +130,16 @@ class UnitLog:
         return (opened["at_ns"], closed["at_ns"]) if opened and closed else None
 
 
-def start_class(evidence: Evidence, log: UnitLog) -> StartClass | None:
-    """What the request met, from counters and logs only.
-
-    A lost reply of a request that started a sandbox is cold by the front's word.
-    """
-    unit, invocation, request = evidence.unit, evidence.invocation, evidence.unit_request
-    if request == 1 and evidence.outside and evidence.outside.get("started_for_request"):
-        return StartClass.COLD_REINIT if log.has_init_timeout(unit) else StartClass.COLD
-    if invocation is None:
-        return None
-    if invocation > 1:
-        return StartClass.WARM
-    if request is not None and request > 1:
-        return StartClass.RESET
-    return StartClass.COLD if log.is_for_request(unit) else StartClass.PROACTIVE
-
-
-def queue_ns(evidence: Evidence) -> int | None:
-    """Time in a queue of the platform's: before a sandbox was asked, or inside a replica before a thread was free."""
-    inside, outside = evidence.inside, evidence.outside
-    if inside and (received_ns := inside.get("received_ns")) is not None:
-        return inside["begun_ns"] - received_ns
-    if outside and (asked_ns := outside.get("asked_ns")) is not None:
-        begun = [span[0] for span in outside.get("spans_ns", {}).values()]
-        return min([asked_ns, *begun]) - outside["received_ns"]
-    return None
-
-
-def phases_ns(
-    evidence: Evidence, scheduled_ns: int, done_ns: int | None, log: UnitLog, same_clock: bool
-) -> dict[str, int]:
-    """Parts of a start, ns by name; with `unaccounted` they add up to scheduled -> done. Empty without an answer."""
-    inside = evidence.inside
-    init = inside.get("init") if inside else None
-    if not inside or not init or done_ns is None:
-        return {}
-    parts = {name: init["phases_ns"][name] for name in INSIDE if name in init["phases_ns"]}
-    parts["first_inference"] = inside["ended_ns"] - inside["begun_ns"]
-    if same_clock:
-        parts |= _platform_phases(evidence, scheduled_ns, log, init["entered_ns"])
-    parts["unaccounted"] = done_ns - scheduled_ns - sum(parts.values())
-    return {name: parts[name] for name in order_phases(parts)}
-
-
-def _platform_phases(evidence: Evidence, scheduled_ns: int, log: UnitLog, entered_ns: int) -> dict[str, int]:
-    """Queue, image, create, start, boot: stamps of other processes, comparable since all share one kernel's clock."""
-    steps = _steps(evidence, log)
-    parts: dict[str, int] = {}
-    request_ns = evidence.outside["received_ns"] if evidence.outside else scheduled_ns
-    if steps:
-        parts["queue"] = min(begun for begun, _ in steps.values()) - request_ns
-    for step, phase in (("load", "image"), ("create", "create")):
-        if step in steps:
-            parts[phase] = steps[step][1] - steps[step][0]
-    if "start" in steps:
-        begun, ended = steps["start"]
-        ended = min(ended, entered_ns)  # the engine's answer may come after the runtime's first step
-        parts["start"] = ended - begun
-        parts["boot"] = entered_ns - ended
-    return parts
-
-
-def _steps(evidence: Evidence, log: UnitLog) -> Mapping[str, tuple[int, int]]:
-    """When the unit was created and started. A front tells what this request waited for; a replica starts but once."""
-    if evidence.outside and evidence.unit_request is not None:
-        return evidence.outside.get("spans_ns", {})
-    steps = {begin: log.span(evidence.unit, begin, end) for begin, end in STEPS.items()}
-    return {name: span for name, span in steps.items() if span is not None}
-
-
-def read_reply(header: bytes, body: bytes) -> tuple[Evidence, Any, dict[str, Any] | None]:
-    """(evidence, answer, error) of one reply. Anything malformed is simply not evidence."""
-    envelope = _parse_object(body)
-    error = envelope if "errorType" in envelope or "errorMessage" in envelope else None
-    evidence = Evidence(
-        _validate(INSIDE_FORM, envelope.get("frostline")), _validate(OUTSIDE_FORM, _parse_object(header) or None)
-    )
-    return evidence, envelope.get("answer"), error
-
-
-def judge_reply(
-    status: int, error: dict[str, Any] | None, evidence: Evidence, wrong: str | None
-) -> tuple[Outcome, str | None]:
-    """(outcome, why) of an answered request; `wrong` is what the workload's check said of the answer."""
-    if status == 429:
-        return Outcome.THROTTLED, "throttled (429)"
-    if error is not None:
-        kind = str(error.get("errorType", "error"))[:100]
-        timed_out = kind == "Sandbox.Timedout"
-        why = _make_storable(f"{kind}: {str(error.get('errorMessage', ''))[:160]}")
-        return Outcome.TIMED_OUT if timed_out else Outcome.FAILED, why
-    if status != 200:
-        return Outcome.FAILED, f"HTTP {status}"
-    if not evidence.inside:
-        return Outcome.WRONG, "the reply carries no envelope"
-    return (Outcome.WRONG, _make_storable(wrong)) if wrong else (Outcome.OK, None)
-
-
 Form = TypeVar("Form", Inside, Outside)
 INSIDE_FORM = TypeAdapter(Inside)
 OUTSIDE_FORM = TypeAdapter(Outside)
 
 
-def _parse_object(data: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(data) if data else {}
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _of_part(envelope: Any) -> Any:
+    """The evidence of the part that answered: a nested one where the envelope names one that it nests, else its own."""
+    parts, part = (envelope.get("parts"), envelope.get("part")) if isinstance(envelope, dict) else (None, None)
+    nested = parts.get(part) if isinstance(parts, dict) and isinstance(part, str) else None
+    return {**nested, "part": part} if isinstance(nested, dict) else envelope
 
 
 def _validate(form: TypeAdapter[Form], value: Any) -> Form | None:
@@ -235,6 +152,10 @@ def _validate(form: TypeAdapter[Form], value: Any) -> Form | None:
         return None
 
 
-def _make_storable(text: str) -> str:
-    """A text from a stranger; half a surrogate pair can be written in JSON, but not in UTF-8."""
-    return text.encode(errors="backslashreplace").decode()
+def _in_order(inside: Inside | None) -> Inside | None:
+    """An envelope whose moments can have happened one after the other; None for one that tells of negative times."""
+    if inside is None:
+        return None
+    init, received_ns = inside.get("init"), inside.get("received_ns")
+    moments = [inside["begun_ns"], *([init["entered_ns"]] if init else []), *([received_ns] if received_ns else [])]
+    return inside if max(moments) == inside["begun_ns"] <= inside["ended_ns"] else None

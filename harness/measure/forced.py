@@ -7,8 +7,10 @@ from harness.clock import now_ns
 from harness.load.process import Arrival, Sent
 from harness.load.single import ask
 from harness.load.wire import Fate
-from harness.measure import page_cache
-from harness.measure.evidence import PROVEN_COLD, UnitLog, read_reply, start_class
+from harness.measure import page_cache, starts
+from harness.measure.bodies import read_reply
+from harness.measure.evidence import Evidence, UnitLog
+from harness.measure.starts import Wait
 from targets.contract import Deployment, DeploymentError, Endpoint, Payload, StartFailed
 
 MOST_TRIES = 3
@@ -72,6 +74,7 @@ def is_proven_cold(arrival: Arrival, deployment: Deployment) -> bool:
     """Whether the reply and the deployment's log prove that this request met a start."""
     if arrival.reply is None:
         return False
-    evidence, _, _ = read_reply(arrival.reply.header, arrival.head + arrival.reply.tail)
+    content = read_reply(arrival.head, arrival.reply.tail, arrival.reply.streamed)
+    evidence = Evidence.of(content.envelope, arrival.reply.header)
     own = [event for event in deployment.events() if event.get("unit") == evidence.unit]
-    return start_class(evidence, UnitLog(own)) in PROVEN_COLD
+    return starts.is_proven_cold(evidence, Wait(arrival.scheduled_ns, arrival.done_ns), None, UnitLog(own))

@@ -1,12 +1,18 @@
-"""How well the generator kept its schedule, and what about that makes a trial INVALID."""
+"""What the generator saw, how well it kept its schedule, and what about that makes a trial INVALID."""
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.load.process import Sent
 from harness.load.wire import Fate
 from harness.measure import validity
 from harness.record.nouns import GeneratorRecord
+
+STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
+DURATIONS = ("connect_ns", "tls_ns")
+ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
+"""Fates with an end that the generator saw."""
 
 
 def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | None, throttled: bool) -> list[str]:
@@ -53,3 +59,24 @@ def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRe
         throttled=throttled,
         prewarmed=prewarmed,
     )
+
+
+def generator_columns(sent: Sent, payloads: list[str]) -> dict[str, pa.Array]:
+    """What the generator itself saw of each arrival; a stamp or a duration of 0 did not happen, and is empty."""
+    records, happened = sent.records, {name: sent.records[name] != 0 for name in (*STAMPS, *DURATIONS, "chunks")}
+    happened["scheduled_ns"] = np.ones(len(records), bool)
+    happened["done_ns"] &= np.isin(records["fate"], ENDED)
+    columns = {name: pa.array(records[name] - sent.begin_ns, mask=~happened[name]) for name in STAMPS}
+    for name in (*DURATIONS, "chunks"):
+        columns[name] = pa.array(np.ascontiguousarray(records[name]), mask=~happened[name])
+    has_reply, was_sent = records["status"] != 0, happened["sent_ns"]
+    turns = (records["index"] % len(payloads)).astype(np.int32)
+    return columns | {
+        "index": pa.array(np.ascontiguousarray(records["index"])),
+        "payload": pa.DictionaryArray.from_arrays(pa.array(turns), payloads),
+        "status": pa.array(np.ascontiguousarray(records["status"]), mask=~has_reply),
+        "new_connection": pa.array(records["fresh"] != 0),
+        "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
+        "bytes_in": pa.array(np.ascontiguousarray(records["body_bytes"]), mask=~was_sent),
+        "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~has_reply),
+    }

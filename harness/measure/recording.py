@@ -4,21 +4,23 @@ import json
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
-from harness.measure.evidence import PROVEN_COLD, UnitLog
+from harness.measure.answers import CHECK_RAISED
+from harness.measure.evidence import UnitLog
 from harness.measure.forced import MOST_ERROR
 from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
-from harness.measure.rows import CHECK_RAISED, Judge
+from harness.measure.rows import Judge, Judged
 from harness.measure.scale_out import moments_of_adding
-from harness.measure.units import logged_lives, unit_records
+from harness.measure.starts import PROVEN_COLD
+from harness.measure.units import logged_lives, seen_lives, unit_records
 from harness.measure.visit import Account, Visit, VisitResult
-from harness.record.columns import SAMPLES, phases_in, requests_schema
+from harness.record.columns import SAMPLES, requests_schema
 from harness.record.nouns import Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Event
@@ -47,14 +49,15 @@ def record_trial(
     visit: Visit, begin: Begin, account: Account, sent: Sent, samples: pa.Table, end_ns: int
 ) -> VisitResult:
     """The record of a trial in which requests were sent."""
-    events = account.events
-    units = unit_records(logged_lives(UnitLog(events)), samples)
-    result = record_arrivals(visit, begin, sent, events, (end_ns - sent.begin_ns) / 1e9)
+    log = UnitLog(account.events) if visit.target.capabilities.events else None
+    result = record_arrivals(visit, begin, sent, account, log, (end_ns - sent.begin_ns) / 1e9)
+    lives = logged_lives(log) if log else seen_lives(result.requests)
+    units = unit_records(lives, samples)
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": account.facts,
-        "warnings": [*result.record.warnings, *warnings_of(visit, result.requests, events)],
+        "warnings": [*result.record.warnings, *warnings_of(visit, result.requests, account.events)],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
 
@@ -66,7 +69,7 @@ def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
         Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
         for index, offset in enumerate(_offsets_of(visit))
     ]
-    result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), [], 0)
+    result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), Account(), None, 0)
     return replace(result, record=result.record.model_copy(update={"warnings": [_never_started_warning(why)]}))
 
 
@@ -86,29 +89,50 @@ def _offsets_of(visit: Visit) -> list[float]:
     return [*visit.schedule, *moments_of_adding(visit.trial.scale_out, visit.trial.load.seconds)]
 
 
-def record_arrivals(visit: Visit, begin: Begin, sent: Sent, events: list[Event], took_s: float) -> VisitResult:
+def record_arrivals(
+    visit: Visit, begin: Begin, sent: Sent, account: Account, log: UnitLog | None, took_s: float
+) -> VisitResult:
     """What every trial with rows has on record: its counts, how well the schedule was kept, how the machine fared."""
     if visit.witness is not None:
-        (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in events))
-    requests = Judge(visit.workload, visit.trial.workload.model_dir is not None, events).table(sent)
+        (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in account.events))
+    judged = judge_rows(visit, sent, account, log)
+    can = visit.target.capabilities
     host_times = HostTimes.read()
     steal, throttled = host_times.steal_share(begin.host), host_times.was_throttled_since(begin.host)
-    outcomes = requests.column("outcome").to_pylist()
-    good = np.array([outcome == Outcome.OK for outcome in outcomes], bool)
+    counts = counts_of(judged.requests)
+    good = pc.equal(judged.requests["outcome"].cast(pa.string()), Outcome.OK.value).to_numpy()
     record = TrialRecord(
         **trial_fields(visit, begin),
         seconds=visit.trial.load.seconds if visit.trial.load else took_s,
         schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
-        counts={outcome: outcomes.count(outcome) for outcome in Outcome},
-        scheduled=len(outcomes),
-        phases=phases_in(requests.column_names),
+        counts=counts,
+        scheduled=len(judged.requests),
+        phases=judged.phases,
+        witnessed=judged.witnessed,
         host_cpus=usable_cpus(),
-        unit_cpus=visit.order().sizing.cpus if visit.target.capabilities.isolated else None,
+        unit_cpus=visit.order().sizing.cpus if can.isolated and can.clock == "shared" else None,
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
         problems=[*sent.problems, *validity_problems(sent, good, steal, throttled)],
     )
-    return VisitResult(record, requests, SAMPLES.empty_table())
+    return VisitResult(record, judged.requests, SAMPLES.empty_table())
+
+
+def judge_rows(visit: Visit, sent: Sent, account: Account, log: UnitLog | None) -> Judged:
+    """The rows, after which nothing of the replies is needed any more."""
+    own_model = visit.trial.workload.model_dir is not None
+    can = visit.target.capabilities
+    try:
+        return Judge(visit.workload, own_model, can, log, account.witnesses, account.completions).judge(sent)
+    finally:
+        sent.replies.close()
+
+
+def counts_of(requests: pa.Table) -> dict[Outcome, int]:
+    """How many arrivals ended in each way."""
+    counted = pc.value_counts(requests["outcome"].cast(pa.string())).to_pylist()
+    counts = {entry["values"]: entry["counts"] for entry in counted}
+    return {outcome: counts.get(outcome.value, 0) for outcome in Outcome}
 
 
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
@@ -121,7 +145,7 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         for event in events
         if event["kind"] == "died" and "why" in event and visit.trial.regime is None
     ]
-    wrong = requests.filter(pa.compute.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
+    wrong = requests.filter(pc.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
     if error_texts := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
         warnings.append(
             f"the workload's check raised at {len(error_texts)} answers, which count as wrong: {error_texts[0]}"
@@ -150,7 +174,7 @@ def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
     record = TrialRecord(
         **trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]]
     )
-    return VisitResult(record, requests_schema(()).empty_table(), SAMPLES.empty_table())
+    return VisitResult(record, requests_schema([]).empty_table(), SAMPLES.empty_table())
 
 
 def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:

@@ -1,25 +1,30 @@
-"""From what the generator saw and what the replies say to one row per scheduled arrival, column by column.
+"""From what the generator saw, what replies say and what the platform tells later to one row per scheduled arrival.
 
-Records become columns as they are; only what a reply's envelope says is worked out reply by reply.
+Replies are read one at a time, in any order, and none is kept: what they say goes into columns at once.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.load.process import Records, Sent
+from harness.load.replies import Reply
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
-from harness.record.columns import phase_column, phases_in, requests_schema
-from harness.record.nouns import Outcome, StartClass
+from harness.measure.answers import THROTTLED_STATUS, Answers, Verdict
+from harness.measure.cells import Cells
+from harness.measure.evidence import UnitLog
+from harness.measure.generator import generator_columns
+from harness.measure.phases import queue_ns
+from harness.measure.trial_starts import TrialStarts
+from harness.record.columns import FIXED, phase_column, requests_schema
+from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import order_phases
-from targets.clock import clock_id
-from targets.contract import Event, Payload, Workload
+from targets.contract import Capabilities, Completion, Witnessed, Workload
 
-STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET}
 OUTCOMES = {
     Fate.UNFINISHED: Outcome.UNFINISHED,
     Fate.ANSWERED: Outcome.FAILED,  # unless its status is a good one, or says that it was throttled
@@ -28,13 +33,12 @@ OUTCOMES = {
     Fate.SHED: Outcome.SHED,
     Fate.EXHAUSTED: Outcome.SHED,
 }
-ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
-"""Fates with an end that the generator saw."""
-THROTTLED_STATUS = 429
-CHECK_RAISED = "check raised"
-"""How the error of a row begins whose answer could not be checked."""
-REPLY_COLUMNS = ("outcome", "error", "start_class", "unit", "invocation", "unit_request", "queue_ns", "handler_ns")
-"""Columns that take a reply to be known."""
+ACCEPTED_STATUS = 202
+NOT_COMPLETED = "accepted, but its end never came"
+MOST_ID = 200
+"""Characters of a request's id that are kept."""
+NOBODY = -1
+"""In place of a row, where an id is on several: nobody knows of which one anything that is said with it is true."""
 
 
 def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
@@ -46,99 +50,136 @@ def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
     return names
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a trial's rows amount to."""
+
+    requests: pa.Table
+    phases: list[str]
+    """Parts of a start that occurred, in order: the table has a column for each."""
+    witnessed: Witnesses | None
+    """None where the platform tells nothing of single requests."""
+
+
+@dataclass(frozen=True)
 class Judge:
-    """From what was sent to a table of requests: outcome, evidence, start class, queue and phases of each arrival."""
+    """Turns what was sent to one deployment into rows: outcome, evidence, start class, queue and phases of each."""
 
-    def __init__(self, workload: Workload, own_model: bool, events: list[Event]) -> None:
-        self.workload = workload
-        self.own_model = own_model
-        self.payloads: Sequence[Payload] = workload.payloads()
-        self.log = UnitLog(events)
-        self.clock = clock_id()
+    workload: Workload
+    own_model: bool
+    can: Capabilities
+    log: UnitLog | None = None
+    """None where the deployment has none."""
+    witnesses: Iterable[Witnessed] = ()
+    completions: Iterable[Completion] = ()
 
-    def table(self, sent: Sent) -> pa.Table:
-        """One row per arrival, times relative to the begin, with the phases that occurred."""
-        columns = {**generator_columns(sent), **self._judge_columns(sent), "payload": self._payloads_of(sent)}
-        schema = requests_schema(order_phases(phases_in(columns)))
-        unknown = pa.nulls(len(sent.records))
-        arrays = [_column(columns.get(field.name, unknown), field.type) for field in schema]
-        return pa.Table.from_arrays(arrays, schema=schema)
+    def judge(self, sent: Sent) -> Judged:
+        """One row per arrival, times relative to the begin."""
+        rows = _Rows(self, sent)
+        rows.take_replies()
+        rows.take_completions(self.completions)
+        rows.take_witnesses(self.witnesses)
+        return rows.end([payload.name for payload in self.workload.payloads()])
 
-    def _payloads_of(self, sent: Sent) -> list[str]:
-        names = np.array([payload.name for payload in self.payloads], dtype=object)
-        return list(names[sent.records["index"] % len(names)])
 
-    def _judge_columns(self, sent: Sent) -> dict[str, list[Any]]:
-        records = sent.records
-        columns: dict[str, list[Any]] = {name: [None] * len(records) for name in REPLY_COLUMNS}
-        columns["outcome"] = outcomes_of(records, records["status"] == 200).tolist()
-        columns["error"] = [text or None for text in sent.errors]
-        answered = np.flatnonzero(records["fate"] == Fate.ANSWERED)
-        fields = (records[name][answered].tolist() for name in ("index", "status", "scheduled_ns", "done_ns"))
-        rows = {index: (at, *rest) for at, index, *rest in zip(answered.tolist(), *fields, strict=True)}
-        bodies = ((index, reply.header, sent.replies.head(reply.head) + reply.tail) for index, reply in sent.replies)
-        kept = {index for index, _ in sent.replies}
-        for index, header, body in [*((index, b"", b"") for index in rows.keys() - kept), *bodies]:
-            if index in rows:
-                at, status, scheduled_ns, done_ns = rows[index]
-                for name, value in self._judge_row(index, status, scheduled_ns, done_ns, header, body).items():
-                    columns.setdefault(name, [None] * len(records))[at] = value
-        return columns
+class _Rows:
+    """The rows of one trial while they are filled; a row is known by its position in the records."""
 
-    def _judge_row(
-        self, index: int, status: int, scheduled_ns: int, done_ns: int, header: bytes, body: bytes
-    ) -> dict[str, Any]:
-        """What one reply adds to its row."""
-        evidence, answer, error = read_reply(header, body)
-        wrong = None
-        if error is None and status == 200 and evidence.inside:
-            wrong = self._check(self.payloads[index % len(self.payloads)], answer)
-        outcome, why = judge_reply(status, error, evidence, wrong)
-        kind = start_class(evidence, self.log)
-        row: dict[str, Any] = {
-            "outcome": outcome,
-            "error": why,
-            "start_class": kind,
-            "unit": evidence.unit,
-            "unit_request": evidence.unit_request,
-            "queue_ns": queue_ns(evidence),
-        }
+    def __init__(self, judge: Judge, sent: Sent) -> None:
+        self._sent, self._records, self._can = sent, sent.records, judge.can
+        self._cells = Cells(FIXED, len(sent.records))
+        names = self._cells.names
+        self._starts = TrialStarts(judge.can, judge.log, sent.records, names["start_class"], names["start_type"])
+        self._answers = Answers(judge.workload, judge.own_model, sent.replies)
+        self._accepted: dict[str, int] = {}
+        """By request id: rows of which only the acceptance is known."""
+        self._told = np.zeros(len(sent.records), np.bool_)
+        for fate, outcome in OUTCOMES.items():
+            names["outcome"].put_where(sent.records["fate"] == fate, outcome)
+        for row, text in enumerate(sent.errors):
+            names["error"].put(row, text or None)
+
+    def take_replies(self) -> None:
+        """Judge each reply, and what was answered without anything that could be kept."""
+        waiting = self._records["fate"] == Fate.ANSWERED
+        for index, reply in self._sent.replies:
+            row = int(np.searchsorted(self._records["index"], index))
+            if row < len(waiting) and waiting[row] and self._records["index"][row] == index:
+                waiting[row] = False
+                self._take_reply(row, index, reply)
+        for row in np.flatnonzero(waiting).tolist():
+            self._take_reply(row, int(self._records["index"][row]), None)
+
+    def _take_reply(self, row: int, index: int, reply: Reply | None) -> None:
+        status = int(self._records["status"][row])
+        request_id = reply.request_id[:MOST_ID] if reply else ""
+        self._cells.texts["request_id"].put(row, request_id or None)
+        if status == ACCEPTED_STATUS and self._can.asynchronous:
+            self._accepted[request_id] = NOBODY if request_id in self._accepted else row
+            self._cells.names["outcome"].put(row, Outcome.UNFINISHED)
+            self._cells.names["error"].put(row, NOT_COMPLETED)
+        else:
+            verdict = self._answers.judge(index, reply, status)
+            self._take_verdict(row, verdict, int(self._records["done_ns"][row]))
+
+    def take_completions(self, completions: Iterable[Completion]) -> None:
+        """Judge the ends of what was accepted; each counts once, and only where its id is that of one row."""
+        for completion in completions:
+            row = self._accepted.pop(completion.request_id, NOBODY)
+            if row != NOBODY:
+                verdict = self._answers.judge_completion(int(self._records["index"][row]), completion)
+                self._take_verdict(row, verdict, completion.at_ns)
+                self._cells.put_number(row, "completed_ns", completion.at_ns - self._sent.begin_ns)
+
+    def _take_verdict(self, row: int, verdict: Verdict, ended_ns: int) -> None:
+        evidence, cells = verdict.evidence, self._cells
+        cells.names["outcome"].put(row, verdict.outcome)
+        cells.names["error"].fill(row, verdict.why)
+        cells.names["unit"].put(row, evidence.unit)
+        cells.put_number(row, "unit_request", evidence.unit_request)
+        cells.put_number(row, "queue_ns", queue_ns(evidence))
         if inside := evidence.inside:
-            row["invocation"] = inside["invocation"]
-            row["handler_ns"] = inside["ended_ns"] - inside["begun_ns"]
-        if kind in STARTED:
-            parts = phases_ns(evidence, scheduled_ns, done_ns or None, self.log, self._shares_our_clock(evidence))
-            row |= {phase_column(name): part for name, part in parts.items()}
-        return row
+            cells.put_number(row, "handler_ns", inside["ended_ns"] - inside["begun_ns"])
+            told = cast(Mapping[str, Any], inside)
+            for name in ("generation", "part"):
+                cells.names[name].put(row, told.get(name))
+            for name in ("invocation", "gpu_ns", "tokens_in", "tokens_out", "memory_used_bytes"):
+                cells.put_number(row, name, told.get(name))
+            cells.texts["request_id"].put_first(row, inside.get("request_id"))
+        self._starts.add(row, evidence, ended_ns)
 
-    def _shares_our_clock(self, evidence: Evidence) -> bool:
-        return bool(self.clock is not None and evidence.inside and evidence.inside.get("clock") == self.clock)
+    def take_witnesses(self, witnesses: Iterable[Witnessed]) -> None:
+        """Take in what the platform tells of requests, where the id is that of one row."""
+        rows = self._cells.texts["request_id"].rows_by_text()
+        for witness in witnesses:
+            row = rows.get(witness.request_id)
+            if row is None:
+                continue
+            self._told[row] = True
+            unit_is_known = self._cells.names["unit"].get(row) is not None
+            self._starts.add_word(row, witness, unit_is_known)
+            self._cells.names["start_type"].put(row, witness.start_type)
+            if not unit_is_known:
+                self._cells.names["unit"].put(row, witness.unit)
+            for name in ("billed_ns", "init_ns", "restore_ns", "memory_used_bytes"):
+                self._cells.put_number(row, name, getattr(witness, name))
 
-    def _check(self, payload: Payload, answer: Any) -> str | None:
-        """Why an answer is wrong. A check is a workload's own code: when it raises, one row is lost and not the run."""
-        try:
-            wrong = self.workload.check(payload, answer, self.own_model)
-        except Exception as error:
-            return f"{CHECK_RAISED} {type(error).__name__}: {str(error)[:160]}"
-        return f"wrong answer: {wrong}" if wrong else None
+    def end(self, payloads: list[str]) -> Judged:
+        """Judge the starts, now that everything is known of them, and make the table."""
+        seen: dict[str, None] = {}
+        for row, parts in self._starts.judge():
+            seen.update(dict.fromkeys(parts))
+            for name, part_ns in parts.items():
+                self._cells.put_number(row, phase_column(name), part_ns)
+        phases = order_phases(seen)
+        table = self._cells.table(requests_schema(phases), generator_columns(self._sent, payloads))
+        return Judged(table, phases, self._witnesses())
 
-
-def generator_columns(sent: Sent) -> dict[str, pa.Array]:
-    """What the generator itself saw; a stamp of 0 did not happen, and is empty."""
-    records = sent.records
-    happened = {name: records[name] != 0 for name in ("started_ns", "sent_ns", "first_byte_ns", "done_ns")}
-    happened["scheduled_ns"] = np.ones(len(records), bool)
-    happened["done_ns"] &= np.isin(records["fate"], ENDED)
-    columns = {name: pa.array(records[name] - sent.begin_ns, mask=~has_stamp) for name, has_stamp in happened.items()}
-    has_reply = records["status"] != 0
-    return columns | {
-        "index": pa.array(np.ascontiguousarray(records["index"])),
-        "status": pa.array(np.ascontiguousarray(records["status"]), mask=~has_reply),
-        "new_connection": pa.array(records["fresh"] != 0),
-        "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
-        "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~has_reply),
-    }
-
-
-def _column(values: pa.Array | list[Any], kind: pa.DataType) -> pa.Array:
-    return values.cast(kind) if isinstance(values, pa.Array) else pa.array(values, kind)
+    def _witnesses(self) -> Witnesses | None:
+        """How far the platform's word came; None where it gives none of single requests."""
+        came = int(self._told.sum())
+        if not came and self._can.usage != "per_request":
+            return None
+        throttled = self._records["status"] == THROTTLED_STATUS
+        expected = sum(bool(self._told[row] or not throttled[row]) for row in self._cells.texts["request_id"].by_row)
+        return Witnesses(expected=expected, came=came, disagree=self._starts.disagreements)

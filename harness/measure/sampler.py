@@ -5,7 +5,6 @@ from array import array
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from harness.clock import now_ns
 from harness.record.columns import SAMPLES
@@ -16,8 +15,6 @@ INTERVAL_S = 0.08
 FIGURES = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")
 BATCH = 65_536
 """Samples that become one chunk of the table: nothing is ever copied as a whole."""
-Codes = NDArray[np.int32]
-Figures = NDArray[np.int64]
 UNREAD = -1
 """In a column of figures, none of which can be negative."""
 
@@ -28,33 +25,34 @@ class Samples:
     def __init__(self) -> None:
         self._units: dict[str, int] = {}
         self._moments, self._sizes = array("q"), array("i")
-        self._looks: list[tuple[Codes, Figures]] = []
-        """Those that are in no chunk yet."""
-        self._waiting = 0
         self._chunks: list[list[pa.Array]] = []
+        self._begin_chunk(BATCH)
+
+    def _begin_chunk(self, size: int) -> None:
+        self._codes, self._figures = np.empty(size, np.int32), np.empty((len(FIGURES), size), np.int64)
+        self._filled = 0
 
     def add(self, at_ns: int, usages: list[UnitUsage]) -> None:
         """Take in one look: all of it, or nothing when it is not as it must be."""
-        codes = np.array([self._units.setdefault(usage.unit, len(self._units)) for usage in usages], np.int32)
+        codes = [self._units.setdefault(usage.unit, len(self._units)) for usage in usages]
         figures = np.array([_figures_of(usage) for usage in usages], np.int64).reshape(-1, len(FIGURES))
-        self._moments.append(at_ns)
-        self._sizes.append(len(usages))
-        self._looks.append((codes, figures))
-        self._waiting += len(usages)
-        if self._waiting >= BATCH:
+        if self._filled + len(codes) > len(self._codes):
             self._end_chunk()
+            self._begin_chunk(max(BATCH, len(codes)))
+        place = slice(self._filled, self._filled + len(codes))
+        self._codes[place], self._figures[:, place] = codes, figures.T
+        self._filled = place.stop
+        self._moments.append(at_ns)
+        self._sizes.append(len(codes))
 
     def _end_chunk(self) -> None:
-        codes, figures = (np.concatenate(parts) for parts in zip(*self._looks, strict=True))
-        columns = [np.ascontiguousarray(column) for column in figures.T]
-        self._chunks.append([pa.array(codes), *(pa.array(column, mask=column == UNREAD) for column in columns)])
-        self._looks.clear()
-        self._waiting = 0
+        figures = [column[: self._filled] for column in self._figures]
+        columns = [pa.array(column, mask=column == UNREAD) for column in figures]
+        self._chunks.append([pa.array(self._codes[: self._filled]), *columns])
 
     def table(self, begin_ns: int) -> pa.Table:
-        """The samples as a SAMPLES table, times relative to the trial's begin."""
-        if self._looks:
-            self._end_chunk()
+        """The samples as a SAMPLES table, times relative to the trial's begin; nothing can be added after it."""
+        self._end_chunk()
         names = pa.array(list(self._units), pa.string())
         moments = np.repeat(np.frombuffer(self._moments, np.int64) - begin_ns, np.frombuffer(self._sizes, np.int32))
         batches, at = [], 0

@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.measure.evidence import UnitLog
+from harness.measure.starts import STARTED
 from harness.record.nouns import UnitRecord
 from targets.contract import EventFacts
 
@@ -37,6 +39,32 @@ def logged_lives(log: UnitLog) -> list[Life]:
         last = removal or EventFacts()
         lives.append(Life(creation["unit"], bool(creation.get("for_request")), lived_ns, last))
     return lives
+
+
+def seen_lives(requests: pa.Table) -> list[Life]:
+    """Every unit that rows name, in the order of their first: from then to the end of its last, which is the least that
+    it lived. Its peak is the most that the platform told of any of its requests."""
+    named = requests.filter(pc.is_valid(requests["unit"])).unify_dictionaries()
+    units = named["unit"].combine_chunks()
+    numbers, names = units.indices.to_numpy(), units.dictionary.to_pylist()
+    begun: Numbers = np.full(len(names), 2**62, np.int64)
+    ended, memory = np.full(len(names), -(2**62), np.int64), np.full(len(names), UNREAD, np.int64)
+    is_started = pc.is_in(named["start_class"].cast(pa.string()), pa.array(sorted(STARTED)))
+    started = set(numbers[is_started.to_numpy()])
+    np.minimum.at(begun, numbers, _first_known(named, "sent_ns", "scheduled_ns"))
+    np.maximum.at(ended, numbers, _first_known(named, "completed_ns", "done_ns", "scheduled_ns"))
+    np.maximum.at(memory, numbers, pc.fill_null(named["memory_used_bytes"], UNREAD).to_numpy())
+    lives = []
+    for number in dict.fromkeys(numbers.tolist()):
+        last = EventFacts(memory_peak_bytes=int(memory[number])) if memory[number] != UNREAD else EventFacts()
+        lived_ns = max(0, int(ended[number] - begun[number]))
+        lives.append(Life(names[number], number in started, lived_ns, last))
+    return lives
+
+
+def _first_known(table: pa.Table, *columns: str) -> Numbers:
+    known: Numbers = pc.coalesce(*(table[name] for name in columns)).to_numpy()
+    return known
 
 
 def unit_records(lives: list[Life], samples: pa.Table) -> list[UnitRecord]:

@@ -22,6 +22,8 @@ KINDS = ("requests", "samples")
 CHANGED = "changed or cut off after the run: its sha256 is not the trial's"
 MOST_BYTES = 64 * 2**20
 """Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
+ROWS_TOGETHER = 131_072
+"""Rows of a Parquet file that are encoded at a time: all of one row group are in memory beside the table."""
 
 
 class RunFolder:
@@ -84,7 +86,7 @@ class RunFolder:
             for kind, table in tables.items():
                 name = file_name(kind, record)
                 with replacing(inside(self.path, name)) as file:
-                    pq.write_table(table, file, compression="zstd")
+                    pq.write_table(table, file, ROWS_TOGETHER, compression="zstd")
                 files[name] = sha256(self.path / name)
             saved = record.model_copy(update={"files": files})
             self._append(saved.model_dump_json().encode() + b"\n")

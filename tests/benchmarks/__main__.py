@@ -8,7 +8,7 @@ import sys
 
 from tests.benchmarks.calm import worst
 
-BENCHMARKS = ("load_path", "lambda_front", "scale", "capacity")
+BENCHMARKS = ("load_path", "lambda_front", "memory", "scale", "capacity")
 
 
 def main() -> int:

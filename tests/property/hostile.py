@@ -24,6 +24,7 @@ LEAST = {
     "old trial lines": (300, 200),
     "old parquet tables": (120, 0),
     "replies": (2400, 1600),
+    "completions": (300, 200),
     "load records": (300, 0),
     "marks": (1800, 1200),
     "events": (300, 300),

@@ -10,14 +10,16 @@ from hypothesis import strategies as st
 from harness.load.process import RECORD_TYPE, Arrival, Sent
 from harness.load.replies import Replies, Reply
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
-from harness.measure.evidence import UnitLog, judge_reply, phases_ns, queue_ns, read_reply, start_class
+from harness.measure.evidence import UnitLog
 from harness.measure.rows import Judge
-from harness.record.columns import phases_in, requests_schema
+from harness.record.columns import phase_column, phases_in, requests_schema
 from harness.record.nouns import Outcome
 from harness.record.phases import phase_problems
 from targets import workload
+from targets.contract import Completion, Witnessed
 from targets.events import EventLog, EventReader
 from targets.serving import marks
+from tests.envelopes import FAR, LOCAL
 from tests.property.hostile import RAW, Tally, as_json, examples, mostly, mutated, numbers, spoiled, texts, values
 
 INSIDE = {
@@ -29,6 +31,13 @@ INSIDE = {
     "init_ended_ns": 2_900,
     "received_ns": 2_950,
     "init": {"entered_ns": 2_000, "phases_ns": {"imports": 100, "weights": 200, "connections": 5}},
+    "generation": "g1",
+    "initialization": "on-demand",
+    "spent_ns": 10,
+    "gpu_ns": 7,
+    "tokens_out": 3,
+    "part": "core",
+    "parts": {"edge": {"unit": "0002"}},
 }
 OUTSIDE = {
     "received_ns": 1_000,
@@ -52,7 +61,17 @@ raws = st.sampled_from([*RAW, "@huge@"])
 anything = mostly(values, raws, share=9)
 bodies = mutated(BODY, anything).map(as_json) | mutated(ERROR, anything).map(as_json)
 headers = mutated(OUTSIDE, anything, most=2).map(as_json) | st.just(as_json(OUTSIDE)) | st.just(b"")
-JUDGES = {name: Judge(workload(name), False, LOG) for name in ("echo", "filetype", "embed-onnx")}
+EVENTS = as_json({"chunk": 1}), as_json({"frostline": INSIDE})
+STREAM = b"data: %s\n\nevent: frostline\ndata: %s\n\n" % EVENTS
+WORDS = [Witnessed("r1", "0001", "reset", 9, 8, 7, 6, 5, {"boot": 4, "create": 2**62})]
+JUDGES = [
+    judge
+    for name in ("echo", "filetype", "embed-onnx")
+    for judge in (
+        Judge(workload(name), False, LOCAL, UnitLog(LOG)),
+        Judge(workload(name), False, FAR, None, WORDS),
+    )
+]
 
 
 def is_json(data):
@@ -64,33 +83,53 @@ def is_json(data):
 
 
 def test_replies():
-    """By the functions one by one and by the judge; its rows fit the columns that are stored."""
+    """Of a target with a log and of one without; the rows fit the columns that are stored, and no time is negative."""
     tally = Tally("replies")
 
     @examples(tally.name)
     @given(
         mostly(headers, spoiled(as_json(OUTSIDE))),
-        mostly(bodies, spoiled(as_json(BODY)), st.binary(max_size=40)),
-        st.sampled_from([200, 200, 200, 500, 429, 0]),
-        st.sampled_from(sorted(JUDGES)),
+        mostly(bodies, spoiled(as_json(BODY)), spoiled(STREAM), st.binary(max_size=40)),
+        st.sampled_from([200, 200, 200, 500, 429, 202, 0]),
+        st.sampled_from(JUDGES),
+        st.booleans(),
     )
-    def check(header, body, status, name):
-        evidence, _, error = read_reply(header, body)
-        found, why = judge_reply(status, error, evidence, None)
-        assert found in set(Outcome)
-        assert why is None or len(why.encode()) < 2000
-        log = UnitLog(LOG)
-        queue = queue_ns(evidence)
-        assert queue is None or abs(queue) < 2**63
-        start_class(evidence, log)
-        parts = phases_ns(evidence, SCHEDULED_NS, DONE_NS, log, same_clock=True)
-        assert not parts or sum(parts.values()) == DONE_NS - SCHEDULED_NS
-        assert not phase_problems(list(parts))
+    def check(header, body, status, judge, streamed):
         stamps = (SCHEDULED_NS, Fate.ANSWERED, SENT_NS, FIRST_BYTE_NS, DONE_NS)
-        arrival = Arrival(0, *stamps, status, reply=Reply(header), head=body)
-        table = JUDGES[name].table(Sent.of(SCHEDULED_NS, [arrival]))
-        assert table.schema.equals(requests_schema(phases_in(table.column_names)))
-        table.validate(full=True)
+        arrival = Arrival(0, *stamps, status, reply=Reply(header, "r1", streamed=streamed), head=body)
+        judged = judge.judge(Sent.of(SCHEDULED_NS, [arrival]))
+        check_table(judged)
+        (row,) = judged.requests.to_pylist()
+        assert row["outcome"] in set(Outcome)
+        assert row["error"] is None or len(row["error"].encode()) < 2000
+        parts = [row[phase_column(name)] for name in judged.phases]
+        assert not parts or (min(parts) >= 0 and sum(parts) == DONE_NS - SCHEDULED_NS)
+        assert row["handler_ns"] is None or row["handler_ns"] >= 0
+        tally.count(is_json(body) and body.startswith(b"{"))
+
+    check()
+    tally.check()
+
+
+def check_table(judged):
+    assert judged.requests.schema.equals(requests_schema(judged.phases))
+    assert judged.phases == phases_in(judged.requests.schema.names)
+    assert not phase_problems(judged.phases)
+    judged.requests.validate(full=True)
+
+
+def test_completions():
+    """The end of an accepted request comes from elsewhere too."""
+    tally = Tally("completions")
+
+    @examples(tally.name)
+    @given(mostly(bodies, spoiled(as_json(BODY))), st.sampled_from([200, 200, 500, 0]), st.integers(0, 2**59))
+    def check(body, status, at_ns):
+        arrival = Arrival(0, SCHEDULED_NS, Fate.ANSWERED, SENT_NS, FIRST_BYTE_NS, DONE_NS, 202, reply=Reply(b"", "r1"))
+        ends = [Completion("r1", at_ns, status, body)]
+        judged = Judge(workload("echo"), False, FAR, None, WORDS, ends).judge(Sent.of(SCHEDULED_NS, [arrival]))
+        check_table(judged)
+        assert judged.requests["completed_ns"].to_pylist() == [at_ns - SCHEDULED_NS]
         tally.count(is_json(body) and body.startswith(b"{"))
 
     check()
@@ -111,8 +150,6 @@ def load_records(draw):
             low, high = 0, max(Fate)
         elif name == "status":
             high = 999
-        elif name == "reply_bytes":
-            high = 2**31 - 1
         records[name] = draw(st.lists(st.integers(low, high), min_size=n, max_size=n))
     records["index"] = np.arange(n)
     return records
@@ -120,7 +157,6 @@ def load_records(draw):
 
 def test_load_records():
     tally = Tally("load records")
-    judge = JUDGES["echo"]
 
     @examples(tally.name)
     @given(load_records(), texts)
@@ -128,9 +164,11 @@ def test_load_records():
         assert records.dtype.itemsize == RECORD.size
         numbered = ErrorTexts()
         number = numbered.number(text.encode(errors="replace").decode())
-        table = judge.table(Sent(0, records, [numbered.texts[number]] * len(records), Replies()))
-        assert table.num_rows == len(records)
-        assert table.schema.equals(requests_schema(phases_in(table.column_names)))
+        sent = Sent(0, records, [numbered.texts[number]] * len(records), Replies())
+        for judge in JUDGES[:2]:
+            judged = judge.judge(sent)
+            assert judged.requests.num_rows == len(records)
+            assert judged.requests.schema.equals(requests_schema(judged.phases))
         tally.count(parsed=False)
 
     check()

@@ -7,10 +7,13 @@ import pytest
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
 from harness.load.wire import Fate
-from harness.measure.rows import CHECK_RAISED, Judge, outcomes_of
+from harness.measure.answers import CHECK_RAISED
+from harness.measure.evidence import UnitLog
+from harness.measure.rows import Judge, outcomes_of
 from harness.record.columns import phases_in, requests_schema
 from targets.clock import clock_id
 from targets.workloads.echo import WORKLOAD
+from tests.envelopes import LOCAL
 
 BEGIN_NS = 1_000_000
 PAYLOADS = WORKLOAD.payloads()
@@ -18,7 +21,7 @@ LOG = [
     {"at_ns": BEGIN_NS + 110, "kind": "create", "unit": "0001", "for_request": True},
     {"at_ns": BEGIN_NS + 500, "kind": "create", "unit": "0002", "for_request": False},
 ]
-EMPTY = dict.fromkeys(requests_schema(()).names)
+EMPTY = dict.fromkeys(requests_schema([]).names)
 
 
 def envelope(index, unit="0001", invocation=2, **more):
@@ -45,18 +48,13 @@ COLD_HEADER = header(
 def arrival(index, fate=Fate.ANSWERED, status=200, body=b"", head=b"", **fields):
     """Scheduled 100 ns after the begin, sent at 103, first byte at 690, done at 700."""
     reply = Reply(head) if body or head else None
-    stamps = {"sent_ns": BEGIN_NS + 103, "first_byte_ns": BEGIN_NS + 690, "done_ns": BEGIN_NS + 700}
-    return Arrival(
-        index,
-        BEGIN_NS + 100,
-        fate,
-        status=status,
-        in_flight=3,
-        reply=reply,
-        head=body,
-        reply_bytes=len(body),
-        **{**stamps, **fields},
-    )
+    given = {"sent_ns": BEGIN_NS + 103, "first_byte_ns": BEGIN_NS + 690, "done_ns": BEGIN_NS + 700, **fields}
+    sizes = {"reply_bytes": len(body), "body_bytes": 9}
+    return Arrival(index, BEGIN_NS + 100, fate, status=status, in_flight=3, reply=reply, head=body, **sizes, **given)
+
+
+def table_of(sent, workload=WORKLOAD, events=LOG):
+    return Judge(workload, False, LOCAL, UnitLog(events)).judge(sent).requests
 
 
 def payload(index):
@@ -167,28 +165,28 @@ CASES = [
 
 @pytest.mark.parametrize(("given", "expected"), CASES)
 def test_a_row_of_each_outcome(given, expected):
-    table = Judge(WORKLOAD, False, LOG).table(Sent.of(BEGIN_NS, [given]))
-    assert table.schema == requests_schema(phases_in(table.column_names))
+    table = table_of(Sent.of(BEGIN_NS, [given]))
+    assert table.schema == requests_schema(phases_in(table.schema.names))
     (row,) = table.to_pylist()
     known = {"index": given.index, "payload": payload(given.index), "scheduled_ns": 100, "in_flight": 3}
-    known |= {"new_connection": False, "reply_bytes": given.reply_bytes}
-    known |= {} if given.status else {"reply_bytes": None}
+    known |= {"new_connection": False, "reply_bytes": given.reply_bytes if given.status else None}
+    known |= {"bytes_in": 9 if given.sent_ns else None}
     assert row == {**EMPTY, **known, **expected}
 
 
 def test_a_table_holds_every_arrival_in_its_order():
     arrivals = [arrival(index, body=envelope(index)) if index % 2 else arrival(index, Fate.SHED, 0) for index in (0, 1)]
     sent = Sent.of(BEGIN_NS, arrivals).join(Sent.of(BEGIN_NS, [arrival(2, Fate.FAILED, 0, error="refused")]))
-    table = Judge(WORKLOAD, False, []).table(sent)
+    table = table_of(sent)
     assert table["index"].to_pylist() == [0, 1, 2]
     assert table["outcome"].to_pylist() == ["shed", "ok", "failed"]
     assert table["error"].to_pylist() == [None, None, "refused"]
 
 
 def test_no_arrival_no_row():
-    table = Judge(WORKLOAD, False, []).table(Sent.of(BEGIN_NS, []))
+    table = table_of(Sent.of(BEGIN_NS, []))
     assert table.num_rows == 0
-    assert table.schema == requests_schema(())
+    assert table.schema == requests_schema([])
 
 
 class Raising:
@@ -202,7 +200,7 @@ class Raising:
 
 
 def test_a_check_that_raises_costs_its_row_and_not_the_run():
-    table = Judge(Raising(), False, []).table(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]))  # type: ignore[arg-type]
+    table = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Raising())
     (row,) = table.to_pylist()
     assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} KeyError: 'label'")
     assert row["handler_ns"] == 50, "what the envelope proves is kept"

@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from harness.measure.evidence import UnitLog
-from harness.measure.units import logged_lives, unit_records
-from harness.record.columns import SAMPLES
+from harness.measure.units import logged_lives, seen_lives, unit_records
+from harness.record.columns import SAMPLES, requests_schema
 
 
 def samples(*rows):
@@ -84,3 +84,28 @@ def test_records_come_in_the_order_of_creation_and_keep_their_own_figures():
 @pytest.mark.parametrize("events", [[], [{"at_ns": 1, "kind": "open"}, {"at_ns": 2, "kind": "throttled"}]])
 def test_no_unit_no_record(events):
     assert records(events, samples()) == []
+
+
+def seen(*rows):
+    schema = requests_schema([])
+    given = {"index": 0, "scheduled_ns": 0, "outcome": "ok"}
+    return unit_records(seen_lives(pa.Table.from_pylist([{**given, **row} for row in rows], schema=schema)), samples())
+
+
+def test_without_a_log_a_unit_lived_from_its_first_row_to_its_last():
+    units = seen(
+        {"unit": "b", "sent_ns": 10, "done_ns": 30, "start_class": "cold", "memory_used_bytes": 5},
+        {"unit": "a", "sent_ns": 20, "done_ns": 90, "start_class": "warm"},
+        {"unit": "b", "sent_ns": 40, "done_ns": 70, "start_class": "warm", "memory_used_bytes": 9},
+        {"outcome": "failed"},
+        {"unit": "a", "sent_ns": 5, "done_ns": 6, "completed_ns": 95, "start_class": "proactive"},
+    )
+    assert [(unit.unit, unit.for_request, unit.lived_ns, unit.memory_peak_bytes) for unit in units] == [
+        ("b", True, 60, 9),
+        ("a", False, 90, None),
+    ]
+    assert {unit.own_peak_bytes for unit in units} == {unit.cpu_ns for unit in units} == {None}
+
+
+def test_rows_that_name_no_unit_make_none():
+    assert seen({"outcome": "failed"}) == seen() == []

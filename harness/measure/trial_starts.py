@@ -1,0 +1,80 @@
+"""What each request of a trial met, and where the time of its start went: judged once everything is known of all."""
+
+from collections.abc import Iterator, Mapping
+
+from harness.load.process import Records
+from harness.measure.cells import Names
+from harness.measure.evidence import Evidence, UnitLog
+from harness.measure.phases import OwnPhases, Parts, logged_phases, split_start
+from harness.measure.starts import DRIFT, STARTED, UNKNOWN, Finding, Lives, Wait, reconcile, start_class
+from harness.record.nouns import StartClass
+from targets.clock import clock_id
+from targets.contract import Capabilities, Witnessed
+
+
+class TrialStarts:
+    """Takes in what is known row by row; only what is told of starts is kept until they are judged."""
+
+    def __init__(self, can: Capabilities, log: UnitLog | None, records: Records, kinds: Names, words: Names) -> None:
+        """`kinds` and `words` are the columns start_class and start_type."""
+        self._log = log
+        self._our_clock = clock_id() if can.clock == "shared" else None
+        self._records = records
+        self._kinds, self._words = kinds, words
+        self._lives, self._own = Lives(), OwnPhases()
+        self._firsts: dict[int, tuple[Evidence, int]] = {}
+        """By row: the evidence of what may have met a start, and when it ended."""
+        self._platform_ns: dict[int, Mapping[str, int]] = {}
+        self._told: set[int] = set()
+        """Rows of which the platform told something that has to be held against the evidence."""
+        self.disagreements = 0
+
+    def add(self, row: int, evidence: Evidence, ended_ns: int) -> None:
+        """What a reply proves."""
+        self._lives.add_answer(evidence)
+        kind = start_class(evidence, self._log) if self._log else _later(evidence)
+        self._kinds.put(row, kind)
+        if kind in STARTED or (kind is None and evidence.inside):
+            self._firsts[row] = (evidence, ended_ns)
+
+    def add_word(self, row: int, witness: Witnessed, unit_is_known: bool) -> None:
+        """What the platform tells of a row."""
+        if witness.phases_ns:
+            self._platform_ns[row] = witness.phases_ns
+        if witness.unit and not unit_is_known:
+            self._lives.add_loss(witness.unit, int(self._records["done_ns"][row]))
+        if row in self._firsts or witness.start_type != self._kinds.get(row):
+            self._told.add(row)
+
+    def judge(self) -> Iterator[tuple[int, Parts]]:
+        """Tell the class of each row that is not told yet; yields the parts of each start, in the order of rows."""
+        for row in sorted({*self._firsts, *self._told}):
+            kind, disagrees = reconcile(self._finding(row), self._words.get(row))
+            self._kinds.put(row, kind)
+            self.disagreements += disagrees
+            if row in self._firsts and kind in STARTED:
+                yield row, self._parts(row)
+
+    def _finding(self, row: int) -> Finding:
+        if self._log is None and row in self._firsts:
+            evidence, ended_ns = self._firsts[row]
+            return self._lives.judge(evidence, self._wait(row, ended_ns))
+        kind = self._kinds.get(row)
+        return Finding(StartClass(kind), frozenset({StartClass(kind)})) if kind else UNKNOWN
+
+    def _wait(self, row: int, ended_ns: int) -> Wait:
+        record = self._records[row]
+        return Wait(int(record["sent_ns"] if record["started_ns"] else record["scheduled_ns"]), ended_ns)
+
+    def _parts(self, row: int) -> Parts:
+        evidence, ended_ns = self._firsts[row]
+        scheduled_ns = int(self._records["scheduled_ns"][row])
+        if self._our_clock and evidence.inside and evidence.inside.get("clock") == self._our_clock:
+            before = logged_phases(evidence, scheduled_ns, self._log or UnitLog())
+            return split_start(evidence, ended_ns - scheduled_ns, self._own, before, drift=0)
+        return split_start(evidence, ended_ns - scheduled_ns, self._own, self._platform_ns.get(row, {}), DRIFT)
+
+
+def _later(evidence: Evidence) -> StartClass | None:
+    """A later invocation is warm by the unit's own count; what a first one is, is judged when all are known."""
+    return StartClass.WARM if (evidence.invocation or 0) > 1 else None
