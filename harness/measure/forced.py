@@ -11,7 +11,7 @@ from harness.measure import page_cache, starts
 from harness.measure.bodies import read_reply
 from harness.measure.evidence import Evidence, UnitLog
 from harness.measure.starts import Wait
-from targets.contract import Deployment, DeploymentError, Endpoint, Payload, StartFailed
+from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Payload, StartFailed
 
 MOST_TRIES = 3
 """Forced starts per start of the right kind that is wanted; then the trial says how many it got."""
@@ -32,7 +32,12 @@ class Asker:
 
 
 def force_cold_starts(
-    deployment: Deployment, asker: Asker, count: int, dropped: bool, progress: Callable[[int], None]
+    deployment: Deployment,
+    can: Capabilities,
+    asker: Asker,
+    count: int,
+    dropped: bool,
+    progress: Callable[[int], None],
 ) -> Sent:
     """Send requests, each from nothing, until `count` of them met a proven cold start; what was not is among them too.
 
@@ -47,7 +52,7 @@ def force_cold_starts(
         except DeploymentError as error:
             problem = f"no further cold start could be forced after {len(arrivals)}: {error}"
             return Sent.of(begin_ns, arrivals, [problem])
-        proven += is_proven_cold(arrivals[-1], deployment)
+        proven += is_proven_cold(arrivals[-1], deployment, can)
         progress(proven)
     return Sent.of(begin_ns, arrivals)
 
@@ -70,11 +75,16 @@ def failed_arrival(index: int, scheduled_ns: int, error: StartFailed) -> Arrival
     return Arrival(index, scheduled_ns, Fate.FAILED, done_ns=now_ns(), error=str(error)[:MOST_ERROR])
 
 
-def is_proven_cold(arrival: Arrival, deployment: Deployment) -> bool:
-    """Whether the reply and the deployment's log prove that this request met a start."""
+def is_proven_cold(arrival: Arrival, deployment: Deployment, can: Capabilities) -> bool:
+    """Whether the reply proves that this request met a start: beside the deployment's log, or by its generation."""
     if arrival.reply is None:
         return False
     content = read_reply(arrival.head, arrival.reply.tail, arrival.reply.streamed)
     evidence = Evidence.of(content.envelope, arrival.reply.header)
-    own = [event for event in deployment.events() if event.get("unit") == evidence.unit]
-    return starts.is_proven_cold(evidence, Wait(arrival.scheduled_ns, arrival.done_ns), None, UnitLog(own))
+    generation = deployment.generation if can.cold == "renewed" else None
+    wait = Wait(arrival.scheduled_ns, arrival.done_ns)
+    return starts.is_proven_cold(evidence, wait, generation, _log_of(deployment, evidence.unit) if can.events else None)
+
+
+def _log_of(deployment: Deployment, unit: str | None) -> UnitLog:
+    return UnitLog([event for event in deployment.events() if event.get("unit") == unit])

@@ -67,9 +67,9 @@ def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Pro
 
 
 def _send_to_cold_units(visit: Visit, deployment: Deployment, asker: Asker, progress: Progress) -> Sent:
-    count, regime = visit.experiment.cold_starts, visit.trial.regime
+    count, regime, can = visit.experiment.cold_starts, visit.trial.regime, visit.target.capabilities
     dropped = regime is not None and regime.page_cache == "dropped"
-    return force_cold_starts(deployment, asker, count, dropped, lambda proven: progress(proven, count))
+    return force_cold_starts(deployment, can, asker, count, dropped, lambda proven: progress(proven, count))
 
 
 def _send_while_scaling_out(

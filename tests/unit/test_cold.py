@@ -1,9 +1,11 @@
 """Forced cold starts are tried until enough are proven, and what is not proven is counted."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+import targets
 from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load.process import Arrival
@@ -18,6 +20,8 @@ from targets.contract import DeploymentError, Endpoint, FunctionSettings, Order,
 from targets.local import front_process
 from targets.local.front_process import FunctionDeployment
 from targets.workloads.echo import WORKLOAD
+
+CAN = targets.target("process-service").capabilities
 
 
 class FakeDeployment:
@@ -54,7 +58,7 @@ def forced(monkeypatch, answers, count, dropped=False):
     monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     counts: list[int] = []
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(deployment, asker, count, dropped, counts.append)  # type: ignore[arg-type]
+    sent = force_cold_starts(deployment, CAN, asker, count, dropped, counts.append)  # type: ignore[arg-type]
     return sent.records["index"].tolist(), deployment, counts
 
 
@@ -131,7 +135,7 @@ def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
     deployment = Failing([True] * 9)
     monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(deployment, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
+    sent = force_cold_starts(deployment, CAN, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     fates = [Fate(fate).name for fate in sent.records["fate"]]
     assert fates == ["ANSWERED", "FAILED", "ANSWERED"]
     assert sent.errors[1] == "replica 0002 ended before it answered: exit code 1"
@@ -145,7 +149,7 @@ def test_what_cannot_be_made_cold_ends_the_trial_with_its_rows_kept_and_a_proble
     deployment = Failing([True] * 9)
     monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(deployment, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
+    sent = force_cold_starts(deployment, CAN, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
     assert [Fate(fate).name for fate in sent.records["fate"]] == ["ANSWERED", "FAILED", "ANSWERED"]
     assert sent.problems == ["no further cold start could be forced after 3: replicas are left after they were removed"]
 
@@ -156,7 +160,7 @@ def test_a_start_that_the_engine_refuses_is_no_row():
             raise DeploymentError("the engine refused")
 
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(Refused([]), asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
+    sent = force_cold_starts(Refused([]), CAN, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     assert len(sent.records) == 0
     assert sent.problems == ["no further cold start could be forced after 0: the engine refused"]
 
@@ -196,5 +200,24 @@ def test_a_service_that_fails_every_start_is_tried_three_times_as_often_as_was_a
             raise StartFailed("it ended")
 
     asker = Asker(list(WORKLOAD.payloads()), 1)
-    sent = force_cold_starts(Broken([]), asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
+    sent = force_cold_starts(Broken([]), CAN, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     assert sent.records["fate"].tolist() == [Fate.FAILED] * 6
+
+
+@pytest.mark.parametrize(("echoed", "expected"), [("new", 2), ("old", 0), (None, 0)])
+def test_where_no_absence_can_be_proved_the_echoed_generation_is_the_proof(monkeypatch, echoed, expected):
+    far = replace(CAN, clock="own", cold="renewed", events=False)
+    deployment = FakeDeployment([])
+    deployment.generation = "new"
+    init = {"entered_ns": 10**12, "phases_ns": {"weights": 1}}
+    inside = {"unit": "a", "invocation": 1, "begun_ns": 10**12 + 3, "ended_ns": 10**12 + 4, "init": init}
+    inside |= {"generation": echoed} if echoed else {}
+
+    def answer(endpoint, body, index, *rest):
+        head = json.dumps({"answer": {}, "frostline": inside}).encode()
+        return Arrival(index, 1, Fate.ANSWERED, 1, 2, 30, 200, reply=Reply(b""), head=head)
+
+    monkeypatch.setattr(cold, "ask", answer)
+    counts: list[int] = []
+    force_cold_starts(deployment, far, Asker(list(WORKLOAD.payloads()), 1), 2, False, counts.append)  # type: ignore[arg-type]
+    assert counts[-1] == expected
