@@ -12,7 +12,7 @@ from harness.cost.words import PEAK_NOT_STATED, notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
-from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from harness.record.nouns import FORCED_COLD, SCALE_OUT, TargetFacts
 from harness.record.stated import Economics, economics_of
 
 SIZE = ("memory_mb", "cpus")
@@ -38,7 +38,8 @@ def costing_of(
     """
     priced = price_rows(run, summary, book, capacity)
     expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
-    notices = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides])
+    in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.row.target)) for side in sides)
+    notices = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides], in_cloud)
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
     return Costing(
         run=run.manifest.run,
@@ -51,6 +52,11 @@ def costing_of(
         break_evens=break_evens(sides),
         notices=[*chosen.notices, *given, *notices, *priced.left_out],
     )
+
+
+def runs_elsewhere(target: TargetFacts) -> bool:
+    """Whether a target is the service that is sold: its units ran under another clock, and it stands in for nothing."""
+    return target.capabilities.get("clock") == "own" and target.emulated is False
 
 
 def price_rows(

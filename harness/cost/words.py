@@ -100,10 +100,13 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
         yield "no image, so no registry in the cost"
 
 
-def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]]) -> Iterator[str]:
-    """What must be said of all sides, each given with its row's case: assumptions, and what nobody stated."""
+def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]], in_cloud: bool) -> Iterator[str]:
+    """What must be said of all sides, each given with its row's case: assumptions, and what nobody stated.
+
+    `in_cloud` says that all were measured where they are sold.
+    """
     bought, stakes = economics.priced_as, economics.stakes
-    yield from (HEADLINE, LIST_PRICES, FROM_EMULATION, SAME_MIX)
+    yield from (HEADLINE, LIST_PRICES, *([] if in_cloud else [FROM_EMULATION]), SAME_MIX)
     if any(side.way.replicated for side, _ in sides):
         yield ALL_MONTH
         if bought.load_balancer == "alb":

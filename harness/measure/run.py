@@ -64,8 +64,10 @@ def start_run(
 def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
     """Carry out the trials that an interrupted run lacks, and those whose files are damaged.
 
-    UsageError when another process is at it, or when machine, code or packages are not those that it began with.
+    UsageError when another process is at it, or when machine, code or packages are not those that it began with;
+    RecordError when it is stored in an earlier version.
     """
+    folder.check_can_grow()
     earlier_owner = Owner.parse(str(folder.manifest.owner.get("process", "")))
     if (
         earlier_owner is not None

@@ -66,15 +66,21 @@ class RunFolder:
             raise RecordError(f"{path} is not a run folder: {reason}: name a folder with manifest.json") from None
         return cls(path, *read_manifest(text, file))
 
+    def check_can_grow(self) -> None:
+        """RecordError where it is stored in an earlier version: two versions in one folder could be read as neither."""
+        if self.stored_as != RUN_SCHEMA:
+            problem = f"run {self.manifest.run} is stored as {self.stored_as}, and {RUN_SCHEMA} is what is written"
+            raise RecordError(f"{problem}: it can be read, but not continued: start a new run")
+
     def write_manifest(self) -> None:
         """Replace manifest.json by the current `manifest`, atomically."""
-        self._refuse_to_mix()
+        self.check_can_grow()
         with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
             file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
 
     def save_trial(self, record: TrialRecord, requests: pa.Table, samples: pa.Table) -> TrialRecord:
         """Write both files, then the line that names them, so that no line is ever without its files."""
-        self._refuse_to_mix()
+        self.check_can_grow()
         if self._saved is None:
             self._saved = {trial_key(earlier) for earlier in self.trials()}
         if trial_key(record) in self._saved:
@@ -151,11 +157,6 @@ class RunFolder:
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
         name = file_name(kind, record)
         return read_table(inside(self.path, name), name, schema_of(kind, record.phases, columns), self.stored_as)
-
-    def _refuse_to_mix(self) -> None:
-        if self.stored_as != RUN_SCHEMA:
-            problem = f"run {self.manifest.run} is stored as {self.stored_as}, and {RUN_SCHEMA} is what is written"
-            raise RecordError(f"{problem}: it can be read, but not continued: start a new run")
 
     def _lines(self, file: Path) -> Iterator[bytes]:
         with ordinary(file) as stream:

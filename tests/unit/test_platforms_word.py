@@ -182,3 +182,12 @@ def test_a_target_of_several_parts_is_not_priced_by_one_of_them(tmp_path):
     costing = costing_of(run, summarise(run))
     assert costing.sides == []
     assert any("a bill of several parts is not known here, and it has 2" in text for text in costing.notices)
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"), [({"clock": "own"}, False), ({"clock": "own", "emulated": True}, True), ({}, True)]
+)
+def test_durations_of_the_service_that_is_sold_are_not_said_to_come_from_here(tmp_path, facts, said):
+    run = one_trial(tmp_path, requests([5.0] * 9), target_facts("function", "aws_lambda", **facts))
+    notices = costing_of(run, summarise(run)).notices
+    assert any("durations come from this machine" in text for text in notices) is said

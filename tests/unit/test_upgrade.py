@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ import pytest
 from harness.analysis.compare import compare
 from harness.cost.costing import costing_of, summary_with_cost
 from harness.errors import RecordError
+from harness.measure.run import continue_run
 from harness.record.columns import requests_schema
 from harness.record.folder import RunFolder
 from harness.record.nouns import RUN_SCHEMA
@@ -100,7 +102,8 @@ def test_a_column_that_version_1_had_is_missed(copy, name):
 def test_nothing_is_added_to_it_in_another_version(copy):
     run, table = RunFolder.open(copy), requests([5.0])
     before = {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()}
-    for write in (run.write_manifest, lambda: run.save_trial(trial(table), table, samples())):
+    save = partial(run.save_trial, trial(table), table, samples())
+    for write in (run.write_manifest, save, partial(continue_run, run, None)):
         with pytest.raises(RecordError, match="it can be read, but not continued"):
             write()
     assert {file: file.read_bytes() for file in copy.rglob("*") if file.is_file()} == before
