@@ -26,6 +26,8 @@ MET_START = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartCla
 INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns")
 SELDOM = ("gpu_ns", "billed_ns", "first_chunk_ns", "chunks", "tokens_out")
 """Columns that most trials leave empty: read one at a time, and kept where any row has a value."""
+AMOUNTS = ("gpu_ns", "billed_ns", "chunks", "tokens_out")
+"""Those of them that are no moment."""
 MOST_STRANGE = 5
 """So many of each kind of problem are named; a file can hold millions."""
 
@@ -155,7 +157,7 @@ def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler:
 
 
 def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
-    """Where the rows break conservation: one per arrival, with the outcomes counted and instants in order."""
+    """Where the rows break conservation: one per arrival, outcomes counted, instants in order, nothing below 0."""
     problems = []
     n = len(rows)
     if n != record.scheduled:
@@ -170,7 +172,9 @@ def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
     in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
     if broken := int(np.sum(rows.good & ~in_order)):
         problems.append(f"{broken} rows are ok without scheduled_ns <= sent_ns < done_ns")
-    return problems
+    amounts = {"handler_ns": rows.handler_ns, **{name: rows.seldom[name] for name in rows.seldom if name in AMOUNTS}}
+    negative = {name: int(np.sum(values < 0)) for name, values in amounts.items()}
+    return problems + [f"{n} rows have less than 0 in {name}" for name, n in negative.items() if n]
 
 
 def place_of(name: StrEnum) -> int:

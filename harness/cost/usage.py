@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.analysis.stats import CONFIDENCE, Floats, centre_over_trials
 from harness.analysis.trial_rows import NS_PER_S, Codes, Mask, TrialRows, place_of, read_rows
+from harness.errors import RecordError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, TrialRecord
@@ -96,6 +97,8 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
     told_ns = rows.seldom.get("billed_ns", np.full(len(rows), np.nan))
     init_ns, reckoned = init_of(rows), invoked & np.isnan(told_ns)
     duration_ns = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
+    if negative := int(np.sum((init_ns < 0) | (duration_ns < 0))):
+        raise RecordError(f"trial {record.trial}: {negative} requests took less than 0, so nothing can be billed")
     return TrialUse(
         arrivals=len(rows),
         good=int(good.sum()),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.analysis.table import summarise
 from harness.analysis.trial_figures import read_figures
+from harness.cost.costing import costing_of
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, StartClass
@@ -23,7 +24,9 @@ MOST_MEMORY = 2**30
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return small_run(tmp_path_factory.mktemp("results").resolve())
+    expected = {"requests_per_month": 1_000_000, "peak_to_mean": 3}
+    experiment = {"name": "quickstart", "expected": expected}
+    return small_run(tmp_path_factory.mktemp("results").resolve(), experiment=experiment)
 
 
 def forged(run, kind, data, valid, **changes):
@@ -40,6 +43,7 @@ def summarised(run):
     tmp = run.path.parent.parent
     with watched(tmp, run.path):
         summary, message = outcome(lambda: summarise(RunFolder.open(run.path)))
+        outcome(lambda: costing_of(run, summary))
     assert message is None
     assert pa.total_allocated_bytes() < MOST_MEMORY
     assert [row.valid for row in summary.rows if row.target == "docker-service"] == [True]

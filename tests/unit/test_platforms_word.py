@@ -191,3 +191,19 @@ def test_durations_of_the_service_that_is_sold_are_not_said_to_come_from_here(tm
     run = one_trial(tmp_path, requests([5.0] * 9), target_facts("function", "aws_lambda", **facts))
     notices = costing_of(run, summarise(run)).notices
     assert any("durations come from this machine" in text for text in notices) is said
+
+
+@pytest.mark.parametrize("name", ["handler_ns", "billed_ns", "gpu_ns", "chunks", "tokens_out"])
+def test_an_amount_below_0_spoils_its_trial_and_is_not_billed(tmp_path, name):
+    run = one_trial(tmp_path, requests([5.0] * 9, **{name: [1] * 8 + [-5]}))
+    summary = summarise(run)
+    assert [text for text in summary.problems if f"1 rows have less than 0 in {name}" in text]
+    assert costing_of(run, summary).sides == []
+
+
+def test_a_start_with_an_initialisation_below_0_is_not_billed(tmp_path):
+    parts = {"phase_boot_ns": [-50 * MS] * 9, "phase_unaccounted_ns": [55 * MS] * 9}
+    run = one_trial(tmp_path, requests([5.0] * 9, start_class=["cold"] * 9, **parts))
+    costing = costing_of(run, summarise(run))
+    assert costing.sides == []
+    assert any("9 requests took less than 0, so nothing can be billed" in text for text in costing.notices)
