@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -244,11 +244,16 @@ def test_scale_out(subject: Subject, say: Say) -> None:
     say("proven")
 
 
+def with_toy(workload: str, folder: Path, *files: str) -> AbstractContextManager[None]:
+    """This workload among those that are listed, unless it is already."""
+    return plugged_in(*([] if workload in targets.workload_names() else [put(folder, *files)]))
+
+
 @pytest.mark.parametrize("name", HERE)
 def test_streams(name: str, tmp_path: Path, say: Say) -> None:
     """A workload that streams is answered chunk by chunk, and whole where that is no capability."""
     target = TARGETS[name]
-    with plugged_in(put(tmp_path, "toys/toy_stream.py")), deploy(target, "toy-stream") as subject:
+    with with_toy("toy-stream", tmp_path, "toys/toy_stream.py"), deploy(target, "toy-stream") as subject:
         answer = subject.ask()
     assert len(answer.body["answer"]) > 1 and "error" not in answer.body
     kind = "text/event-stream" if target.capabilities.streams else "application/json"
@@ -310,7 +315,7 @@ def test_images_absent(name: str, tmp_path: Path, say: Say) -> None:
     target = TARGETS[name]
     with ExitStack() as stack:
         stack.enter_context(one_at_a_time("absent"))
-        stack.enter_context(plugged_in(put(tmp_path, "toys/toy_device.py", "device.py")))
+        stack.enter_context(with_toy("toy-device", tmp_path, "toys/toy_device.py", "device.py"))
         absent = deploy(target, "toy-device", images_absent=True)
         if not target.capabilities.images_absent:
             refusal(lambda: stack.enter_context(absent))
