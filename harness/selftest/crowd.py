@@ -18,6 +18,11 @@ def crowd_of_function(exam: Exam) -> Iterator[Check]:
     throttled = testimony.record.scheduled - len(testimony.handled)
     yield same("sandboxes busy at once", exam.target, most_at_once(testimony.lives), exam.row(CROWD).max_sandboxes)
     yield same("requests throttled", exam.target, throttled, testimony.record.counts.get(Outcome.THROTTLED, 0))
+
+
+def queue_of_function(exam: Exam) -> Iterator[Check]:
+    """None waits: each takes a sandbox at once, or is turned away."""
+    (testimony,) = exam.testimonies
     waits = testimony.rows["queue_ns"].dropna() / 1e6
     name = "queue delay of a function, median ms"
     if waits.empty:

@@ -32,7 +32,7 @@ TRIES = 3
 
 
 def choose_targets(names: list[str], say: Say) -> list[str]:
-    """Targets to examine: those asked for, else every local one that can run here. MissingError when one cannot."""
+    """Targets to examine: those asked for, else all that run here and bill nothing. MissingError when one cannot."""
     if unknown := [name for name in names if name not in targets.target_names()]:
         known = ", ".join(targets.target_names())
         raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
@@ -60,8 +60,7 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
-    target = targets.target(name)
-    available = scenarios(target.parts[0].kind, target.capabilities.isolated)
+    available = scenarios(targets.target(name))
     known = [scenario.name for scenario in available]
     if unknown := [label for label in only if label not in known]:
         raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])

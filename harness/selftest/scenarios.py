@@ -1,17 +1,18 @@
-"""What the self-test carries out on a target of each kind, and which checks judge it."""
+"""What the self-test carries out on a target, by its kind and its capabilities, and which checks judge it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from harness.selftest.bills import bills, bills_sample
 from harness.selftest.check import Check
-from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service
-from harness.selftest.starts import BARE, TIMED, classes, memory, phases, sample_size, starts, sums
+from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service, queue_of_function
+from harness.selftest.starts import BARE, TIMED, classes, durations, memory, phases, sample_size, starts, sums
 from harness.selftest.testimony import Exam
 from harness.selftest.traffic import conservation, handler_times, out_of_memory, outcomes
 from harness.selftest.verdicts import HANDLER_MS, ONE, OTHER, PLANTED, PLANTED_RATIO, verdicts
-from targets.contract import Kind
+from targets.contract import Capabilities, Target
 
 Judge = Callable[[Exam], Iterator[Check]]
 MODEL = "known-truth"
@@ -44,11 +45,12 @@ class Scenario:
         return defaults | self.fields
 
 
-def scenarios(kind: Kind, isolated: bool) -> list[Scenario]:
-    """The scenarios of one kind of target, in the order in which they are carried out."""
-    if kind == "function":
-        return [_starts(), _mix(isolated), _crowd_of_function(), _verdicts()]
-    return [_starts(), _steady(), _hangs(), _crowd_of_service(), _verdicts()]
+def scenarios(target: Target) -> list[Scenario]:
+    """The scenarios that fit a target, in the order in which they are carried out."""
+    can = target.capabilities
+    if target.parts[0].kind == "function":
+        return [_starts(can), _mix(can), _crowd_of_function(can), _verdicts()]
+    return [_starts(can), _steady(), _hangs(), _crowd_of_service(), _verdicts()]
 
 
 def workload(label: str, **settings: Any) -> dict[str, Any]:
@@ -56,20 +58,28 @@ def workload(label: str, **settings: Any) -> dict[str, Any]:
     return {"name": MODEL, "label": label, "settings": settings}
 
 
-def _starts() -> Scenario:
+def told_by(can: Capabilities, sampled: bool = False) -> tuple[Judge, ...]:
+    """What judges a platform's own word of single requests, where it gives it."""
+    if can.usage != "per_request":
+        return ()
+    return (bills, bills_sample) if sampled else (bills,)
+
+
+def _starts(can: Capabilities) -> Scenario:
     """Forced cold starts with and without commanded time and memory."""
     timed = workload(TIMED, handler_ms=60, **TIMED_SETTINGS)
     fields = {"workloads": [workload(BARE, handler_ms=60), timed], "rounds": 4, "cold_starts": 3}
-    return Scenario("starts", fields, (classes, starts, sums, phases, memory))
+    usage = (memory,) if can.usage == "polled" else told_by(can)
+    return Scenario("starts", fields, (classes, starts, sums, phases, durations, *usage))
 
 
-def _mix(isolated: bool) -> Scenario:
+def _mix(can: Capabilities) -> Scenario:
     """Bursts with everything that can go wrong in a sandbox, then requests so rare that each one finds it evicted."""
     faults = {
         "crash": list(range(37, 6000, 97)),
         "hang": list(range(150, 6000, 600)),
         "hang_ms": HANG_MS["function"],
-        "overrun": [700, 1300, 2500] if isolated else [],
+        "overrun": [700, 1300, 2500] if can.isolated else [],
         "fail_share": 0.02,
         "wrong_share": 0.02,
         "slow_starts": [2, 6],
@@ -83,7 +93,7 @@ def _mix(isolated: bool) -> Scenario:
         "function": {"keep_alive_s": 0.5, "concurrency_limit": 3, "timeout_s": 4, "init_timeout_s": 4},
     }
     judges = (classes, partial(sample_size, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
-    return Scenario("mix", fields, (*judges, conservation, handler_times))
+    return Scenario("mix", fields, (*judges, conservation, handler_times, durations, *told_by(can, sampled=True)))
 
 
 def _steady() -> Scenario:
@@ -105,14 +115,15 @@ def _hangs() -> Scenario:
     return Scenario("hang", fields, (classes, outcomes, conservation))
 
 
-def _crowd_of_function() -> Scenario:
+def _crowd_of_function(can: Capabilities) -> Scenario:
     """Six requests within 0.3 s, each long enough to meet all the others, where four sandboxes are allowed."""
     fields = {
         "workloads": [workload(CROWD, handler_ms=5000)],
         "profiles": [{"constant": {"rate": 20, "seconds": 0.3}}],
         "function": {"concurrency_limit": 4, "init_timeout_s": 60},
     }
-    return Scenario("crowd", fields, (crowd_of_function, classes, conservation))
+    queue = (queue_of_function,) if can.clock == "shared" else ()
+    return Scenario("crowd", fields, (crowd_of_function, *queue, classes, conservation))
 
 
 def _crowd_of_service() -> Scenario:

@@ -15,6 +15,7 @@ from harness.selftest.testimony import Exam, Testimony
 BARE, TIMED = "bare", "timed"
 """Labels of the workload without any commanded time or memory, and with all of it."""
 LEAST_MEMORY_MB = 1.0
+DURATIONS = ("queue_ns", "handler_ns", "billed_ns", "init_ns", "restore_ns", "connect_ns", "tls_ns")
 ANSWERED = [Outcome.OK, Outcome.WRONG]
 
 
@@ -64,7 +65,7 @@ def starts(exam: Exam) -> Iterator[Check]:
 
 
 def sums(exam: Exam) -> Iterator[Check]:
-    """The parts of a start and its remainder add up to the time from scheduled to done, to the nanosecond."""
+    """The parts of a start and its remainder add up to the time from scheduled to its end, to the nanosecond."""
     off, n = 0, 0
     for testimony in exam.testimonies:
         columns = [phase_column(name) for name in phases_in(testimony.rows)]
@@ -72,7 +73,8 @@ def sums(exam: Exam) -> Iterator[Check]:
             continue
         rows = testimony.rows[testimony.rows[phase_column("unaccounted")].notna()]
         n += len(rows)
-        total, wall = rows[columns].sum(axis=1), rows["done_ns"] - rows["scheduled_ns"]
+        ended = rows["completed_ns"].fillna(rows["done_ns"])
+        total, wall = rows[columns].sum(axis=1), ended - rows["scheduled_ns"]
         off += int((total.astype("int64") != wall.astype("int64")).sum())
     name = f"starts whose parts do not add up to the whole, of {n}"
     yield same(name, exam.target, 0, off) if n else absent(name, exam.target, "no start was measured in parts")
@@ -93,6 +95,17 @@ def phases(exam: Exam) -> Iterator[Check]:
         yield near(f"phase {name}, median ms beyond the bare workload's", exam.target, truth, measured)
     first = exam.row(TIMED).cold_phases_ms.get("first_inference")
     yield near("phase first_inference, median ms", exam.target, commanded.handler_ms, first)
+
+
+def durations(exam: Exam) -> Iterator[Check]:
+    """No duration is negative, whichever clock it was taken by, and what is unaccounted for is none either."""
+    below = 0
+    for testimony in exam.testimonies:
+        rows = testimony.rows
+        columns = [*DURATIONS, *(phase_column(name) for name in phases_in(rows))]
+        below += int((rows[columns] < 0).sum().sum())
+        below += int((rows["done_ns"] < rows["scheduled_ns"]).sum())
+    yield same("negative durations", exam.target, 0, below)
 
 
 def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:

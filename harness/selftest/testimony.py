@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from harness.measure.recording import EVENTS
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import StartClass, TrialRecord
 from harness.selftest.ledger import HandledRequest, Life, read_ledger
+from harness.selftest.platform import Bill, read_bills, read_platform_events
 from targets.contract import Event
 from targets.workloads.known_truth import Command, Settings, command, read_settings
 
@@ -28,8 +29,11 @@ class Testimony:
     rows: pd.DataFrame
     lives: list[Life]
     events: list[Event]
+    """The deployment's own log, or what its platform wrote down for the self-test alone: never compared with ours."""
     engine: Mapping[str, list[str]] | None
     """By container id; None where no engine runs the units."""
+    bills: Mapping[str, Bill] = field(default_factory=dict)
+    """By request; empty where the platform tells nothing of single ones."""
 
     @cached_property
     def settings(self) -> Settings:
@@ -101,9 +105,14 @@ def read_testimonies(
     testimonies = []
     for record in latest_attempts(run.trials()):
         place = witness / f"{record.trial}.{record.attempt}"
-        log = place / EVENTS
-        # A trial in which nothing was sent has no log.
-        events = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+        events = read_platform_events(place)
+        seen = (read_ledger(place), _logged_events(place) if events is None else events, engine, read_bills(place))
         rows = run.requests(record).to_pandas()
-        testimonies.append(Testimony(record, trials[record.trial], rows, read_ledger(place), events, engine))
+        testimonies.append(Testimony(record, trials[record.trial], rows, *seen))
     return testimonies
+
+
+def _logged_events(place: Path) -> list[Event]:
+    log = place / EVENTS
+    # A trial in which nothing was sent has no log.
+    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

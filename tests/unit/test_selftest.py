@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+import targets
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import RunnableExperiment
@@ -16,14 +17,21 @@ from harness.record.nouns import Outcome
 from harness.selftest import examination
 from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements
+from harness.selftest.bills import bills
 from harness.selftest.check import Check, Unjudged, near, same
-from harness.selftest.crowd import crowd_of_function, crowd_of_service, implied_in_flight, implied_queue_ms
+from harness.selftest.crowd import (
+    crowd_of_service,
+    implied_in_flight,
+    implied_queue_ms,
+    queue_of_function,
+)
 from harness.selftest.ledger import HandledRequest, Life
 from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.starts import BARE, TIMED, classes, phases, sums
 from harness.selftest.traffic import conservation, handler_times, outcomes
 from tests import synthetic
+from tests.fakes.plugged import FAR, plugged_in
 
 MS = 1_000_000
 FIELDS = {
@@ -301,7 +309,7 @@ def nothing_as_seen(trial):
     return seen.Testimony(synthetic.trial(table, trial.id), trial, rows, [], [], None)
 
 
-@pytest.mark.parametrize("judge", [handler_times, crowd_of_service, crowd_of_function, sums])
+@pytest.mark.parametrize("judge", [handler_times, crowd_of_service, queue_of_function, sums, bills])
 def test_where_there_is_nothing_to_compare_a_check_fails_and_says_why(judge):
     trial = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
     summary = SimpleNamespace(rows=[SimpleNamespace(workload="crowd", max_sandboxes=None)])
@@ -332,9 +340,12 @@ def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, on
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("kind", ["service", "function"])
-@pytest.mark.parametrize("isolated", [True, False])
-def test_every_scenario_is_an_experiment(kind, isolated):
-    target = ("docker" if isolated else "process") + ("-service" if kind == "service" else "-lambda")
-    for scenario in scenarios(kind, isolated):
-        parse_experiment(scenario.experiment(target), scenario.name)
+with plugged_in(FAR):
+    TARGETS = {name: targets.target(name) for name in targets.target_names()}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_scenario_is_an_experiment(name):
+    with plugged_in(FAR):
+        for scenario in scenarios(TARGETS[name]):
+            parse_experiment(scenario.experiment(name), scenario.name)
