@@ -5,17 +5,20 @@ No time is judged: how often each thing happened is the same on any machine whos
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 
 import targets
 from harness.measure.watchers import LogWatcher
+from harness.selftest.bills import bills, bills_sample
 from harness.selftest.examination import judge
 from harness.selftest.running import check_line, conclude
 from harness.selftest.scenarios import Scenario, workload
-from harness.selftest.starts import classes, starts, sums
+from harness.selftest.starts import classes, durations, starts, sums
 from harness.selftest.traffic import conservation, out_of_memory, outcomes
+from targets.contract import Target
 
 
 def of_function(isolated: bool) -> Scenario:
@@ -40,6 +43,17 @@ def of_function(isolated: bool) -> Scenario:
     return Scenario("counts", fields, judges, timed=False)
 
 
+def of_far_function() -> Scenario:
+    """The same where no log and no clock is shared. Each start for a request brings another sandbox with it, which
+    serves when the first one is busy with a reset; so the first unit is the one whose start overruns."""
+    scenario = of_function(isolated=False)
+    (mixed,) = scenario.fields["workloads"]
+    mixed = mixed | {"settings": mixed["settings"] | {"slow_starts": [1]}}
+    own = {"far-function": {"proactive_share": 1.0, "keep_alive_s": 2.0}}
+    judges = (*scenario.judges, durations, bills, bills_sample)
+    return replace(scenario, fields={**scenario.fields, "workloads": [mixed], "settings": own}, judges=judges)
+
+
 def of_service() -> Scenario:
     """Failures and wrong answers under steady traffic."""
     mixed = workload("mix", handler_ms=8, handler_sigma=0.5, fail_share=0.06, wrong_share=0.06)
@@ -47,10 +61,16 @@ def of_service() -> Scenario:
     return Scenario("counts", fields, (classes, outcomes, conservation), timed=False)
 
 
+def scenario_of(target: Target) -> Scenario:
+    if target.capabilities.clock == "own":
+        return of_far_function()
+    return of_function(target.capabilities.isolated) if target.parts[0].kind == "function" else of_service()
+
+
 def main() -> int:
     name, results = sys.argv[1], Path(sys.argv[2])
     target, watcher = targets.target(name), LogWatcher(Console(stderr=True, highlight=False, width=200))
-    scenario = of_function(target.capabilities.isolated) if target.parts[0].kind == "function" else of_service()
+    scenario = scenario_of(target)
     found = []
     for check in judge(scenario, name, results, watcher):
         watcher.say(check_line(check))

@@ -17,7 +17,7 @@ class Throttled(Exception):
 
 
 class Pool:
-    """One request per sandbox, the latest one first. A start for a request may bring another sandbox with it."""
+    """One request per sandbox: one that was started ahead first, then the latest. A start for a request may bring another sandbox with it."""
 
     def __init__(self, rules: Rules, environment: dict[str, str], truth: Truth) -> None:
         self.truth = truth
@@ -40,10 +40,10 @@ class Pool:
                 raise Throttled
             self._busy += 1
             now = now_ns()
-            ready = [sandbox for sandbox in self._idle if sandbox.usable_ns <= now]
-            if ready:
-                self._idle.remove(ready[-1])
-                return ready[-1]
+            if ready := [sandbox for sandbox in self._idle if sandbox.usable_ns <= now]:
+                chosen = next((sandbox for sandbox in ready if sandbox.asked == 0), ready[-1])
+                self._idle.remove(chosen)
+                return chosen
             sandbox = self._add(for_request=True)
             if self._draw.random() < self._rules.proactive_share:
                 threading.Thread(target=self._start_ahead, args=(self._add(for_request=False),), daemon=True).start()

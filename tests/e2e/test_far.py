@@ -1,0 +1,76 @@
+"""A platform whose clock is not ours, that shows no events and mails its log: what is counted there is what is true."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harness.record.folder import RunFolder
+from tests.e2e.bench import WIDE, Bench
+from tests.fakes.plug_ins import python_path
+from tests.fakes.plugged import FAR, ROOT, plugged_in
+
+COUNTS = WIDE + "import sys; from tests.e2e.counts import main; sys.exit(main())"
+PATHS = python_path(ROOT, FAR)
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One that was there before a run and stays after it, 300 s ahead and 200 ppm too fast."""
+    with plugged_in(FAR):
+        from targets.farland.region import end_platform, start_platform
+    folder = tmp_path_factory.mktemp("far")
+    process = start_platform(folder, ahead_s=300, drift_ppm=200, deploy_s=1)
+    yield folder
+    end_platform(process)
+
+
+def held(platform: Path) -> list[str]:
+    """What is deployed there now."""
+    with plugged_in(FAR):
+        from targets.farland.region import Region
+    return [item["name"] for item in Region(platform).call("GET", "/deployments")["deployments"]]
+
+
+def test_what_is_counted_far_away_is_what_is_true(bench: Bench, platform: Path):
+    """Slow: one start is waited out until the platform begins it again (6 s)."""
+    begun = bench.start(
+        "far-function", bench.results, code=COUNTS, PYTHONPATH=PATHS, FAR_PLATFORM=str(platform), FAR_DEPLOY_S="1"
+    )
+    finished = begun.finish()
+    assert finished.out, finished.err
+    printed = json.loads(finished.out)
+    checks = {check["name"].removeprefix("counts: "): check for check in printed["checks"]}
+    assert printed["unjudged"] == [] and [check for check in checks.values() if not check["ok"]] == []
+    kinds = {label.split()[-1] for label in checks if label.startswith("start class ")}
+    assert kinds == {"cold", "cold_reinit", "reset", "proactive", "warm"}, "everything that is hard to tell was there"
+    for label in ("failures injected", "wrong answers injected", "crashes and memory overruns", "billed ms"):
+        assert checks[label]["truth"] > 0
+    assert checks["requests of which the platform told nothing"]["truth"] > 0
+    assert checks["negative durations"]["measured"] == 0
+    assert held(platform) == [] and bench.leftovers() == []
+
+
+def test_it_is_deployed_once_for_all_trials_of_a_run(bench: Bench, platform: Path):
+    experiment = bench.experiment(
+        workloads=["echo"],
+        targets=["far-function", "far-queue"],
+        profiles=[{"constant": {"rate": 10, "seconds": 1}}, {"steady": {"rate": 10, "seconds": 1}}],
+        rounds=3,
+        cold_starts=2,
+    )
+    variables = {"PYTHONPATH": PATHS, "FAR_PLATFORM": str(platform), "FAR_DEPLOY_S": "1"}
+    finished = bench.measure(experiment, **variables)
+    assert finished.code == 0, finished.err + finished.out
+    (run,) = bench.folders()
+    assert deployed(run, "far-function") == deployed(run, "far-queue") == 1
+    assert all(record.valid and record.counts["ok"] == record.scheduled for record in run.trials())
+    assert held(platform) == [] and bench.leftovers() == []
+
+
+def deployed(run: RunFolder, target: str) -> int:
+    """How many functions served the trials of a target."""
+    records = [record for record in run.trials() if record.target == target]
+    assert len(records) == 9, "three profiles, three rounds"
+    return len({record.deployment["function"] for record in records})
