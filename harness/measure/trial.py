@@ -43,9 +43,10 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
         end_ns = now_ns()
         deployment.settle(SETTLE_S)
         completions = list(deployment.completions(SETTLE_S)) if can.asynchronous else []
+        witnesses = list(deployment.witnesses())  # while it is there: a log far away may go with what it is of
     finally:
         problems = leases.give_back(visit, lease)
-    account = Account(lease.events(), list(deployment.witnesses()), completions, deployment.describe())
+    account = Account(lease.events(), witnesses, completions, deployment.describe())
     result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
     return _add_problems(result, [*sampler.problems, *problems])
 

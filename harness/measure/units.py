@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.measure.evidence import UnitLog
-from harness.measure.starts import STARTED
+from harness.measure.starts import PROVEN_COLD
 from harness.record.nouns import UnitRecord
 from targets.contract import EventFacts
 
@@ -49,7 +49,7 @@ def seen_lives(requests: pa.Table) -> list[Life]:
     numbers, names = units.indices.to_numpy(), units.dictionary.to_pylist()
     begun: Numbers = np.full(len(names), 2**62, np.int64)
     ended, memory = np.full(len(names), -(2**62), np.int64), np.full(len(names), UNREAD, np.int64)
-    is_started = pc.is_in(named["start_class"].cast(pa.string()), pa.array(sorted(STARTED)))
+    is_started = pc.is_in(named["start_class"].cast(pa.string()), pa.array(sorted(PROVEN_COLD)))
     started = set(numbers[is_started.to_numpy()])
     np.minimum.at(begun, numbers, _first_known(named, "sent_ns", "scheduled_ns"))
     np.maximum.at(ended, numbers, _first_known(named, "completed_ns", "done_ns", "scheduled_ns"))

@@ -99,6 +99,7 @@ def test_without_a_log_a_unit_lived_from_its_first_row_to_its_last():
         {"unit": "b", "sent_ns": 40, "done_ns": 70, "start_class": "warm", "memory_used_bytes": 9},
         {"outcome": "failed"},
         {"unit": "a", "sent_ns": 5, "done_ns": 6, "completed_ns": 95, "start_class": "proactive"},
+        {"unit": "a", "sent_ns": 30, "done_ns": 31, "start_class": "reset"},
     )
     assert [(unit.unit, unit.for_request, unit.lived_ns, unit.memory_peak_bytes) for unit in units] == [
         ("b", True, 60, 9),

@@ -17,7 +17,7 @@ class Throttled(Exception):
 
 
 class Pool:
-    """One request per sandbox: one that was started ahead first, then the latest. A start for a request may bring another sandbox with it."""
+    """One request per sandbox: one started ahead first, then the latest. A start may bring another one with it."""
 
     def __init__(self, rules: Rules, environment: dict[str, str], truth: Truth) -> None:
         self.truth = truth
