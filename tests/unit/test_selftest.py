@@ -13,7 +13,8 @@ from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.watchers import LogWatcher
-from harness.record.nouns import Outcome
+from harness.record.nouns import Outcome, Witnesses
+from harness.selftest import bills as bill
 from harness.selftest import examination
 from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements
@@ -26,9 +27,10 @@ from harness.selftest.crowd import (
     queue_of_function,
 )
 from harness.selftest.ledger import HandledRequest, Life
+from harness.selftest.platform import Bill
 from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
-from harness.selftest.starts import BARE, TIMED, classes, phases, sums
+from harness.selftest.starts import BARE, TIMED, classes, durations, phases, sums
 from harness.selftest.traffic import conservation, handler_times, outcomes
 from tests import synthetic
 from tests.fakes.plugged import FAR, plugged_in
@@ -132,6 +134,37 @@ def test_parts_that_do_not_add_up_are_found():
     assert not any(verdicts(sums, trial_as_seen()).values()), "no start at all proves nothing"
     rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
     assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
+
+
+def billed(**changes):
+    """Six requests of which the second was never told of."""
+    asked = [f"id{number}" for number in range(6)]
+    told = [None if number == 1 else 3 * MS for number in range(6)]
+    words, memory = [told[n] and "warm" for n in range(6)], [ns and 16 * bill.MB for ns in told]
+    columns = {"request_id": asked, "billed_ns": told, "start_type": words, "memory_used_bytes": memory}
+    table = synthetic.requests([5.0] * 6, **{**columns, **changes.pop("columns", {})})
+    written = {name: Bill(name, "0001", "warm", 3 * MS, 16, name != "id1") for name in asked}
+    testimony = trial_as_seen(rows=table.to_pandas(), bills=written | changes.pop("bills", {}))
+    testimony.record.witnessed = Witnesses(expected=6, came=5, disagree=0).model_copy(update=changes)
+    return testimony
+
+
+def test_what_a_platform_says_of_requests_is_its_own_sum():
+    assert list(verdicts(bills, billed()).values()) == [True] * 4
+    assert verdicts(bills, billed(columns={"billed_ns": [4 * MS, None, *[3 * MS] * 4]}))["billed ms"] is False
+    invented = billed(columns={"billed_ns": [3 * MS] * 6})
+    assert not verdicts(bills, invented)["requests with a figure that is not the platform's"]
+    assert not verdicts(bills, billed(came=6))["requests of which the platform told nothing"]
+    assert not verdicts(bills, billed(disagree=1))["requests of which the platform contradicts the unit"]
+    assert not verdicts(bills, trial_as_seen())["billed ms"], "no bill at all proves nothing"
+
+
+@pytest.mark.parametrize("column", ["queue_ns", "handler_ns", "phase_unaccounted_ns", "tls_ns"])
+def test_a_negative_duration_is_found(column):
+    good = synthetic.requests([5.0] * 6, phase_unaccounted_ns=[1] * 6).to_pandas()
+    assert verdicts(durations, trial_as_seen(rows=good))["negative durations"]
+    bad = synthetic.requests([5.0] * 6, **{"phase_unaccounted_ns": [1] * 6, column: [-1, *[1] * 5]}).to_pandas()
+    assert not verdicts(durations, trial_as_seen(rows=bad))["negative durations"]
 
 
 def starts_as_seen(bare_ms, imports_ms):
