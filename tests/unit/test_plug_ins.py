@@ -88,6 +88,14 @@ def test_two_of_one_name_are_one_error_that_names_both_places(tmp_path, place, s
         assert str(theirs) in lines[0] and str(CODE) in lines[0] and "rename one of the two files" in lines[0]
 
 
+def test_two_senders_of_one_name_are_one_error_that_names_both_places(tmp_path):
+    theirs = write(tmp_path / "harness" / "load" / "senders" / "http.py", "SENDER = None\n")
+    done = frostline("load", "http://127.0.0.1:9/", "--rate", "1", "--seconds", "1", on_path=(tmp_path,))
+    assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "sender http is in" in line and str(theirs) in line and "rename one of the two files" in line
+
+
 def test_two_plug_ins_of_one_name_are_refused_too(tmp_path):
     first, second = (write(tmp_path / name / "targets" / name / "bare.py", TARGET) for name in ("one", "two"))
     done = frostline("list", on_path=(tmp_path / "one", tmp_path / "two"))
@@ -101,10 +109,13 @@ def test_one_folder_that_is_named_twice_is_one_plug_in(tmp_path):
 
 def test_another_copy_of_ours_is_no_plug_in(tmp_path):
     """As where one checkout is worked on, and another one is installed."""
-    for package in ("targets", "loadprofiles"):
+    for package in ("targets", "loadprofiles", "harness", "harness/load", "harness/load/senders"):
         write(tmp_path / package / "__init__.py", "raise SystemExit('the other one was imported')")
     write(tmp_path / "targets" / "workloads" / "echo.py", "raise SystemExit('the other one was imported')")
     write(tmp_path / "loadprofiles" / "steady.py", "raise SystemExit('the other one was imported')")
+    write(tmp_path / "harness" / "load" / "senders" / "http.py", "raise SystemExit('the other one was imported')")
+    listed = python("from harness.load.senders import sender_names; print(sender_names())", on_path=(CODE, tmp_path))
+    assert listed.stdout == "['http', 'https']\n", listed.stderr
     listed = python("from harness.cli import main; main()", "list", on_path=(CODE, tmp_path))
     assert listed.returncode == 0, listed.stderr
 
