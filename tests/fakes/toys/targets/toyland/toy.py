@@ -60,7 +60,7 @@ class Toy:
     parts = (Part("process", "service", "fargate"),)
     settings = ToySettings
     capabilities = Capabilities(
-        clock="shared", cold="removed", usage="polled", events=False, emulated=False, isolated=False, deploy_s=1.0
+        clock="shared", cold="renewed", usage="polled", events=False, emulated=False, isolated=False, deploy_s=1.0
     )
 
     def missing(self, accelerators: int = 0) -> str | None:
@@ -79,7 +79,7 @@ class Toy:
 
 
 class ToyDeployment(Logged):
-    """One process at a time. Cold means that it is killed and reaped."""
+    """One process at a time. Cold means another process, and its generation is the proof: there is no log."""
 
     def __init__(self, package: Package, order: Order) -> None:
         if order.images_absent:
