@@ -75,8 +75,9 @@ class Trial:
 
     @property
     def expected_s(self) -> float:
-        """Roughly how long the trial takes, deployment included."""
-        deploy_s = targets.target(self.target).capabilities.deploy_s
+        """Roughly how long the trial takes, with its deployment where that is its own."""
+        can = targets.target(self.target).capabilities
+        deploy_s = can.deploy_s if can.deploys == "per_trial" else 0.0
         return deploy_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
 
 

@@ -37,7 +37,13 @@ class RunnableExperiment:
     @property
     def expected_minutes(self) -> float:
         """About how long the run takes, in minutes, without packaging."""
-        return (START_UP_S + sum(trial.expected_s for trial in self.trials)) / 60
+        shared = {(trial.workload.key, trial.target) for trial in self.trials if _is_deployed_once(trial.target)}
+        deploy_s = sum(targets.target(name).capabilities.deploy_s for _, name in shared)
+        return (START_UP_S + deploy_s + sum(trial.expected_s for trial in self.trials)) / 60
+
+
+def _is_deployed_once(name: str) -> bool:
+    return targets.target(name).capabilities.deploys == "per_run"
 
 
 def fit_to_machine(experiment: Experiment) -> RunnableExperiment:

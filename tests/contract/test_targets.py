@@ -19,7 +19,10 @@ import pytest
 from botocore.config import Config
 
 import targets
-from targets.clock import clock_id
+from harness.load import single as load_path
+from harness.load.senders import endpoint_problems
+from harness.load.wire import Fate
+from targets.clock import clock_id, now_ns
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
 from tests.conftest import one_at_a_time
 from tests.contract.subject import PATIENCE_S, Subject, deploy, post
@@ -132,6 +135,17 @@ def test_answers(subject: Subject, say: Say) -> None:
         assert evidence["begun_ns"] <= evidence["ended_ns"]
     assert max(counts.values()) > 1
     say("proven")
+
+
+def test_load_path(subject: Subject, say: Say) -> None:
+    """The bench reaches it as the plain client does, and gets the id and the envelope that the platform gave."""
+    assert endpoint_problems(subject.endpoint) == []
+    arrival = load_path.ask(subject.endpoint, subject.workload.payloads()[0].body, 0, now_ns(), PATIENCE_S)
+    assert arrival.fate is Fate.ANSWERED and arrival.reply is not None, arrival.error
+    assert arrival.status == (202 if subject.can.asynchronous else 200)
+    assert bool(arrival.reply.request_id) is bool(subject.endpoint.request_id_header)
+    assert (b'"frostline"' in arrival.reply.tail) is not subject.can.asynchronous
+    say(subject.endpoint.sender or urlsplit(subject.endpoint.url).scheme)
 
 
 def test_clock(subject: Subject, say: Say) -> None:

@@ -6,6 +6,7 @@ import targets
 from harness.errors import MissingError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import fit_to_machine
+from tests.fakes.plugged import FAR, plugged_in
 
 BOTH = ["docker-service", "docker-lambda"]
 STAND_INS = ["process-service", "process-lambda"]
@@ -97,3 +98,14 @@ def test_a_stand_in_that_cannot_run_here_either_is_said_at_once(missing):
     missing.update(GONE | {"process-lambda": "no interpreter"})
     with pytest.raises(MissingError, match="process-lambda: no interpreter"):
         choice(BOTH, STAND_INS)
+
+
+def test_what_is_deployed_once_for_a_run_is_expected_once():
+    fields = {"name": "fit", "question": "?", "targets": ["far-function"], "workloads": ["echo", "filetype"]}
+    fields |= {"profiles": [{"constant": {"rate": 1, "seconds": 1}}], "cold_starts": 0}
+    with plugged_in(FAR):
+        deploy_s = targets.target("far-function").capabilities.deploy_s
+        few, many = (fit_to_machine(parse_experiment({**fields, "rounds": n}, "test")) for n in (1, 31))
+        assert len(many.trials) == 62 and sum(trial.expected_s for trial in many.trials) == 62
+        assert 60 * (many.expected_minutes - few.expected_minutes) == pytest.approx(60), "their load alone"
+        assert 60 * few.expected_minutes >= 2 + 2 * deploy_s
