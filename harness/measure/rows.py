@@ -102,13 +102,14 @@ class _Rows:
     def take_replies(self) -> None:
         """Judge each reply, and what was answered without anything that could be kept."""
         waiting = self._records["fate"] == Fate.ANSWERED
+        indexes = np.ascontiguousarray(self._records["index"])  # of a view, each look-up would make a copy
         for index, reply in self._sent.replies:
-            row = int(np.searchsorted(self._records["index"], index))
-            if row < len(waiting) and waiting[row] and self._records["index"][row] == index:
+            row = int(np.searchsorted(indexes, index))
+            if row < len(waiting) and waiting[row] and indexes[row] == index:
                 waiting[row] = False
                 self._take_reply(row, index, reply)
         for row in np.flatnonzero(waiting).tolist():
-            self._take_reply(row, int(self._records["index"][row]), None)
+            self._take_reply(row, int(indexes[row]), None)
 
     def _take_reply(self, row: int, index: int, reply: Reply | None) -> None:
         status = int(self._records["status"][row])
