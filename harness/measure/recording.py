@@ -119,13 +119,14 @@ def record_arrivals(
 
 
 def judge_rows(visit: Visit, sent: Sent, account: Account, log: UnitLog | None) -> Judged:
-    """The rows, after which nothing of the replies is needed any more."""
+    """The rows, after which nothing of replies and completions is needed any more."""
     own_model = visit.trial.workload.model_dir is not None
     can = visit.target.capabilities
     try:
         return Judge(visit.workload, own_model, can, log, account.witnesses, account.completions).judge(sent)
     finally:
         sent.replies.close()
+        account.completions.close()
 
 
 def counts_of(requests: pa.Table) -> dict[Outcome, int]:

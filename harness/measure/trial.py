@@ -6,6 +6,7 @@ from dataclasses import replace
 from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
 from harness.load.wire import LoadPlan
+from harness.measure.completions import KeptCompletions
 from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.leases import SETTLE_S, Leases
@@ -42,7 +43,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
             sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
         deployment.settle(SETTLE_S)
-        completions = list(deployment.completions(SETTLE_S)) if can.asynchronous else []
+        completions = KeptCompletions(deployment.completions(SETTLE_S) if can.asynchronous else ())
         witnesses = list(deployment.witnesses())  # while it is there: a log far away may go with what it is of
     finally:
         problems = leases.give_back(visit, lease)

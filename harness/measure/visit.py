@@ -12,9 +12,10 @@ import pyarrow as pa
 import targets
 from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment
+from harness.measure.completions import KeptCompletions
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Completion, Event, Order, Package, Target, Witnessed, Workload
+from targets.contract import Event, Order, Package, Target, Witnessed, Workload
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ class Account:
 
     events: list[Event] = field(default_factory=list)
     witnesses: list[Witnessed] = field(default_factory=list)
-    completions: list[Completion] = field(default_factory=list)
+    completions: KeptCompletions = field(default_factory=KeptCompletions)
     facts: dict[str, Any] = field(default_factory=dict)
 
 

@@ -1,0 +1,28 @@
+"""Ends of accepted requests, on file until they are judged: their bodies may be large, and are read one at a time."""
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+
+from targets.contract import Completion
+
+
+class KeptCompletions:
+    """Takes them as they are collected, gives them back in that order. To be closed by whoever has read them."""
+
+    def __init__(self, ends: Iterable[Completion] = ()) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
+        for end in ends:
+            head = [end.request_id, end.at_ns, end.status, len(end.body)]
+            self._file.write(json.dumps(head).encode() + b"\n")
+            self._file.write(end.body)
+
+    def __iter__(self) -> Iterator[Completion]:
+        self._file.seek(0)
+        while line := self._file.readline():
+            request_id, at_ns, status, size = json.loads(line)
+            yield Completion(request_id, at_ns, status, self._file.read(size))
+
+    def close(self) -> None:
+        """Let go of the file. Safe to call twice."""
+        self._file.close()

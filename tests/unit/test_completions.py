@@ -1,0 +1,36 @@
+"""Ends of accepted requests wait on file, whatever their bodies hold."""
+
+import tracemalloc
+from contextlib import closing
+
+from harness.measure.completions import KeptCompletions
+from targets.contract import Completion
+
+
+def test_what_is_kept_comes_back_as_it_was_and_as_often_as_it_is_read():
+    ends = [
+        Completion("a\nb\u2028\ud800", 2**62, 200, b"\n{}\n\x00\xff"),
+        Completion("", 0, 0, b""),
+        Completion("c", 7, 500, b'["a", 1, 2, 3]\n'),
+    ]
+    with closing(KeptCompletions(ends)) as kept:
+        assert list(kept) == ends
+        assert list(kept) == ends
+
+
+def test_none_is_none():
+    with closing(KeptCompletions()) as kept:
+        assert list(kept) == []
+    kept.close()
+
+
+def test_no_body_is_held():
+    size = 1_000_000
+    tracemalloc.start()
+    try:
+        with closing(KeptCompletions(Completion(str(at), at, 200, bytes(size)) for at in range(20))) as kept:
+            assert sum(len(end.body) for end in kept) == 20 * size
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 5 * size
