@@ -46,7 +46,7 @@ SHOWN = (
     ("service time from sent", "service_ms"),
     ("first chunk from sent", "first_chunk_ms"),
     ("last chunk from sent", "last_chunk_ms"),
-    ("connections opened meanwhile", "connect_ms"),
+    ("connecting meanwhile", "connect_ms"),
     ("their TLS handshakes", "tls_ms"),
     ("generator lag", "lag_ms"),
 )

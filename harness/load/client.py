@@ -86,7 +86,8 @@ class Client:
         position = index % len(route.requests)
         exchange.body_bytes = len(route.bodies[position])
         connection = self._take_idle(turn) or HubConnection(route, self.hub)
-        timer = gevent.Timeout.start_new(self.plan.timeout_s, TimedOut())
+        timer = gevent.Timeout(self.plan.timeout_s, TimedOut)
+        timer.start()
         try:
             if connection.socket is None:
                 connection.open(exchange)

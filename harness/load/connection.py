@@ -122,11 +122,11 @@ class Connection(ABC):
     def receive(self, exchange: Exchange) -> None:
         """Read until the reply is whole. RequestFailed when it does not come whole."""
         self.parser.begin(exchange)
-        while not exchange.complete:
-            self.wait_readable()
+        while True:
             try:
                 data = self.socket.recv(PIECE)
             except BlockingIOError:
+                self.wait_readable()
                 continue
             arrived_ns = now_ns()
             if not data:
@@ -135,6 +135,9 @@ class Connection(ABC):
                 self.parser.feed(data, arrived_ns)
             else:
                 self._read_records(self.tls, exchange, data, arrived_ns)
+            if exchange.complete:
+                return
+            self.wait_readable()  # also when more may be there already: others get their turn between two pieces
 
     def is_gone(self) -> bool:
         """Whether an idle connection can carry no more: closed by the other side, or something came unasked."""

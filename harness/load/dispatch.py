@@ -17,7 +17,7 @@ from harness.load.client import Client
 from harness.load.connection import TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.replies import Body, Spool
-from harness.load.wire import RECORD, ErrorTexts, Fate, fate_of
+from harness.load.wire import BEGUN, BEGUN_AT, RECORD, ErrorTexts, Fate, fate_of
 
 TFD_TIMER_ABSTIME = 1
 BATCH = 64
@@ -46,8 +46,8 @@ class Dispatcher:
         self.cap = client.plan.cap
         self.records = bytearray(RECORD.size * len(indexes))
         self.spool = spool
-        self.failure: OSError | None = None
-        """Why replies could not be kept."""
+        self.problem = ""
+        """What went wrong here, and makes what was seen worthless."""
         self.errors = ErrorTexts()
         self.in_flight = self.ended = 0
         self.done = gevent.event.Event()
@@ -96,7 +96,7 @@ class Dispatcher:
         started_ns = now_ns()
         self.in_flight += 1
         exchange = Exchange()
-        self._write_record(position, index, scheduled_ns, started_ns, exchange, Fate.UNFINISHED, "")
+        BEGUN.pack_into(self.records, position * RECORD.size + BEGUN_AT, started_ns, self.in_flight)
         in_flight, fate, text = self.in_flight, Fate.ANSWERED, ""
         problem: BaseException | None = None
         try:
@@ -105,6 +105,9 @@ class Dispatcher:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError) as error:
             fate, text, problem = fate_of(error), str(error) or type(error).__name__, error
+        except Exception as error:  # ours, or a sender's: no fault of the target
+            fate, text, problem = Fate.FAILED, f"{type(error).__name__}: {error}", error
+            self.problem = self.problem or f"a request could not be made: {text}"
         if not exchange.done_ns:
             exchange.done_ns = now_ns()
         self.in_flight -= 1
@@ -125,7 +128,7 @@ class Dispatcher:
         try:
             spool.keep(index, header, request_id, exchange.streamed, body)
         except OSError as error:  # a full disk: told to the run, when all is over
-            self.failure = self.failure or error
+            self.problem = self.problem or f"replies could not be kept: {error}"
 
     def _write_record(
         self,
@@ -144,6 +147,8 @@ class Dispatcher:
             index,
             scheduled_ns,
             started_ns,
+            self.in_flight if in_flight is None else in_flight,
+            exchange.chunks,
             exchange.connect_ns,
             exchange.tls_ns,
             exchange.sent_ns,
@@ -153,8 +158,6 @@ class Dispatcher:
             exchange.done_ns,
             exchange.size,
             exchange.body_bytes,
-            exchange.chunks,
-            self.in_flight if in_flight is None else in_flight,
             exchange.status,
             self.errors.number(text) if text else 0,
             fate,

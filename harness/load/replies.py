@@ -35,32 +35,23 @@ class Reply:
 
 
 class Body:
-    """One body while it comes, with the digest of what stands before its last envelope so far."""
+    """One body while it comes, to be cut where its last envelope begins."""
 
-    __slots__ = ("_carry", "_digest", "_head_digest", "pieces", "size", "tail_at")
+    __slots__ = ("_cut", "pieces", "size")
 
     def __init__(self) -> None:
         self.pieces: list[bytes] = []
         self.size = 0
-        self.tail_at: int | None = None
-        self._digest = hashlib.sha256()
-        self._head_digest = self._digest
-        self._carry = b""
-        """The last bytes: not in the digest yet, because an envelope may begin in them."""
+        self._cut: Cut | None = None
 
     def add(self, piece: bytes) -> None:
-        """Take the next piece. All work is done piece by piece, so that no long body blocks others at its end."""
+        """Take the next piece. The work is done piece by piece, so that a long body blocks nobody at its end."""
+        if self.pieces:
+            if self._cut is None:
+                self._cut = Cut()
+                self._cut.add(self.pieces[0])
+            self._cut.add(piece)
         self.pieces.append(piece)
-        window = self._carry + piece
-        at = window.rfind(ENVELOPE)
-        if at >= 0:
-            self.tail_at = self.size - len(self._carry) + at
-            self._digest.update(window[:at])
-            self._head_digest = self._digest.copy()
-            window = window[at:]
-        hashed = max(0, len(window) - len(ENVELOPE) + 1)
-        self._digest.update(window[:hashed])
-        self._carry = window[hashed:]
         self.size += len(piece)
 
     @classmethod
@@ -71,20 +62,57 @@ class Body:
         return body
 
     def split(self) -> tuple[bytes, list[bytes], bytes]:
-        """The head's digest, its pieces, and the tail."""
-        if self.tail_at is None:
+        """The digest of what stands before its last envelope, that in pieces, and the rest."""
+        if self._cut is not None:
+            return self._cut.digest(), *split_at(self.pieces, self._cut.at)
+        data = self.pieces[0] if self.pieces else b""
+        at = data.rfind(ENVELOPE)
+        head, tail = (data[:at], data[at:]) if at >= 0 else (data, b"")
+        return hashlib.sha256(head).digest(), [head], tail
+
+
+class Cut:
+    """Where the last envelope begins in a body of several pieces, and the digest of all before it."""
+
+    def __init__(self) -> None:
+        self.at: int | None = None
+        self._size = 0
+        self._digest = self._head_digest = hashlib.sha256()
+        self._carry = b""
+        """The last bytes: not in the digest yet, because an envelope may begin in them."""
+
+    def add(self, piece: bytes) -> None:
+        """Look through the next piece."""
+        window = self._carry + piece
+        at = window.rfind(ENVELOPE)
+        if at >= 0:
+            self.at = self._size - len(self._carry) + at
+            self._digest.update(window[:at])
+            self._head_digest = self._digest.copy()
+            window = window[at:]
+        hashed = max(0, len(window) - len(ENVELOPE) + 1)
+        self._digest.update(window[:hashed])
+        self._carry = window[hashed:]
+        self._size += len(piece)
+
+    def digest(self) -> bytes:
+        """Of the head; nothing can be added any more."""
+        if self.at is None:
             self._digest.update(self._carry)
-            self._carry = b""
-            return self._digest.digest(), self.pieces, b""
-        head: list[bytes] = []
-        at = self.tail_at
-        for number, piece in enumerate(self.pieces):
-            if len(piece) > at:
-                tail = b"".join([piece[at:], *self.pieces[number + 1 :]])
-                return self._head_digest.digest(), [*head, piece[:at]], tail
-            head.append(piece)
-            at -= len(piece)
-        raise AssertionError("an envelope begins beyond the end of its body")
+        return self._head_digest.digest()
+
+
+def split_at(pieces: list[bytes], at: int | None) -> tuple[list[bytes], bytes]:
+    """The pieces before `at`, and all after it in one; None leaves everything before it."""
+    if at is None:
+        return pieces, b""
+    head: list[bytes] = []
+    for number, piece in enumerate(pieces):
+        if len(piece) > at:
+            return [*head, piece[:at]], b"".join([piece[at:], *pieces[number + 1 :]])
+        head.append(piece)
+        at -= len(piece)
+    return head, b""
 
 
 class Spool:

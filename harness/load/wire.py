@@ -23,6 +23,8 @@ FIELDS = (
     ("index", "<i8"),
     ("scheduled_ns", "<i8"),
     ("started_ns", "<i8"),
+    ("in_flight", "<i4"),
+    ("chunks", "<i4"),
     ("connect_ns", "<i8"),
     ("tls_ns", "<i8"),
     ("sent_ns", "<i8"),
@@ -32,8 +34,6 @@ FIELDS = (
     ("done_ns", "<i8"),
     ("reply_bytes", "<i8"),
     ("body_bytes", "<i8"),
-    ("chunks", "<i4"),
-    ("in_flight", "<i4"),
     ("status", "<u2"),
     ("error", "<u2"),
     ("fate", "u1"),
@@ -43,8 +43,12 @@ FIELDS = (
 """A record as NumPy reads it. Stamps are moments in ns, and 0 is what did not happen; `connect_ns` and `tls_ns` say
 how long opening a connection for this request took, first_chunk_ns to chunks what came of a reply in chunks."""
 
-RECORD = struct.Struct("<12q2i2H2B2x")
+RECORD = struct.Struct("<3q2i9q2H2B2x")
 """The same as it is written."""
+
+BEGUN = struct.Struct("<qi")
+BEGUN_AT = 16
+"""Of a record so much is written, there, when its request begins: started_ns and in_flight."""
 
 DEFAULT_CAP = 20_000
 RESERVED = 100

@@ -90,8 +90,8 @@ class Shift:
     def _write_outputs(self) -> None:
         self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
         self.spool.close()
-        if self.dispatcher.failure is not None:
-            raise TrialError(f"replies could not be kept: {self.dispatcher.failure}: make room in {self.plan.folder}")
+        if self.dispatcher.problem:
+            raise TrialError(self.dispatcher.problem)
         self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
 
     def _report_to_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -35,49 +34,17 @@ from harness.load.wire import (
 from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
 from targets.contract import Endpoint
+from tests.http_server import HttpServer
 
 JSON_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Timeline: kept\r\n"
 
 
-class Server:
-    """Answers each path in its own way, in a thread; counts connections and the bodies that arrived."""
+class Server(HttpServer):
+    """Replies in every form that there is; counts the bodies that arrived."""
 
-    def __init__(self):
-        self.bodies, self.connections = Counter(), 0
-        self.loop = asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1000))
-        self.port = self.server.sockets[0].getsockname()[1]
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def close(self):
-        async def end():
-            self.server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    async def serve(self, reader, writer):
-        self.connections += 1
-        try:
-            while True:
-                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
-                fields = dict(line.split(": ", 1) for line in head.split("\r\n")[1:-2])
-                body = await reader.readexactly(int(fields.get("content-length", 0)))
-                self.bodies[body] += 1
-                path = head.split(" ", 2)[1].strip("/").split("?")[0]
-                await getattr(self, path or "plain")(body, writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    @property
+    def bodies(self):
+        return Counter(body for _, body in self.requests)
 
     async def plain(self, body, writer):
         writer.write(JSON_HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
@@ -123,9 +90,6 @@ class Server:
 
     async def failing(self, body, writer):
         writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
-
-    async def hang(self, body, writer):
-        await asyncio.Event().wait()
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +229,7 @@ def left(folder, *stripes):
 
 def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
     result = read_sent(*left(tmp_path, [0, 2, 4], [1, 3]), 5)
+    sent_by_tests.append(result)
     assert result.records["index"].tolist() == [0, 1, 2, 3, 4]
     assert result.errors == ["", "error of 1", "", "error of 1", ""]
     assert whole(result.replies) == {n: (b"h", b"%02d" % n) for n in range(5)}

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -15,6 +14,7 @@ from collections import Counter
 import pytest
 
 from harness.clock import now_ns
+from harness.errors import TrialError
 from harness.load.connection import Route, addresses_of
 from harness.load.process import LoadProcess
 from harness.load.senders import endpoint_problems, sender, sender_names, sender_of
@@ -22,6 +22,7 @@ from harness.load.single import ask
 from harness.load.wire import Fate, LoadPlan
 from targets.contract import Endpoint
 from tests.certificates import make_certificate
+from tests.http_server import HttpServer
 
 REPLY = b"HTTP/1.1 200 OK\r\nX-Frostline-Timeline: kept\r\nX-Request: 7\r\nContent-Length: 2\r\n\r\nok"
 STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -36,49 +37,8 @@ def has_ipv6_loopback():
         return False
 
 
-class Server:
-    """Answers by path, over TLS where it has a certificate; remembers requests and counts connections."""
-
-    def __init__(self, host="127.0.0.1", certificate=None):
-        self.requests, self.connections = [], 0
-        self.loop = asyncio.new_event_loop()
-        context = None
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-        start = asyncio.start_server(self.serve, host, 0, ssl=context, limit=1 << 24)
-        self.server = self.loop.run_until_complete(start)
-        self.port = self.server.sockets[0].getsockname()[1]
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def close(self):
-        async def end():
-            self.server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
-
-    async def serve(self, reader, writer):
-        self.connections += 1
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:-2])
-                body = await reader.readexactly(int(fields.get("content-length", 0)))
-                self.requests.append((head.decode(), body))
-                await getattr(self, head.split(b" ", 2)[1].decode().strip("/") or "plain")(body, writer)
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
-            pass
-        finally:
-            writer.close()
+class Server(HttpServer):
+    """Replies of every kind that a sender may get."""
 
     async def plain(self, body, writer):
         writer.write(REPLY)
@@ -102,9 +62,6 @@ class Server:
         await writer.drain()
         await asyncio.sleep(0.05)
         writer.transport.abort()
-
-    async def hang(self, body, writer):
-        await asyncio.Event().wait()
 
 
 @pytest.fixture(scope="module")
@@ -383,6 +340,7 @@ def test_an_endpoint_says_how_it_is_asked(process, serve):
 TOY = """
 from dataclasses import replace
 from harness.clock import now_ns
+from harness.errors import TrialError
 from harness.load.senders.http import Http, write_request
 
 class Signed(Http):
@@ -416,6 +374,34 @@ def test_a_sender_in_another_folder_is_found_and_signs_at_the_moment_of_sending(
     environment = {**os.environ, "PYTHONPATH": path}
     done = subprocess.run(listing, capture_output=True, text=True, env=environment, check=True)
     assert done.stdout == "['http', 'https', 'toy-signed']\n"
+
+
+BROKEN = """
+from harness.load.senders.http import Http
+
+class Broken(Http):
+    schemes = ()
+
+    def request(self, endpoint, body):
+        return lambda: {}["key"]
+
+SENDER = Broken()
+"""
+
+
+def test_a_sender_that_raises_is_no_fault_of_the_target(serve, tmp_path):
+    folder = tmp_path / "harness" / "load" / "senders"
+    folder.mkdir(parents=True)
+    (folder / "broken.py").write_text(BROKEN)
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    process = LoadProcess(environment={"PYTHONPATH": path})
+    try:
+        endpoint = Endpoint(f"http://127.0.0.1:{serve().port}/", sender="broken")
+        plan = LoadPlan("", [endpoint], "", 0.1, timeout_s=10)
+        with pytest.raises(TrialError, match="a request could not be made: KeyError: 'key'"):
+            process.carry_out(plan, array.array("d", [0.0]), [b"{}"], lambda ended: None)
+    finally:
+        process.close()
 
 
 def test_single_requests_need_no_gevent():
