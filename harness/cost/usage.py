@@ -11,7 +11,7 @@ from harness.errors import RecordError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, TrialRecord
-from harness.record.phases import init_phases
+from harness.record.phases import BOOT, init_phases
 
 UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
 METHOD = "t over trials, log scale"
@@ -28,7 +28,7 @@ class Requests:
     duration_ns: Floats
     """In the handler; from sent to done where the handler's time is not known, which is more."""
     init_ns: Floats
-    """Initialisation of those that met a start; 0 for the others, and where none of its parts is known."""
+    """Initialisation of those that met a start, as far as its parts are known; 0 for the others."""
     told_ns: Floats
     """What the platform itself says that it bills; nan where it does not say."""
 
@@ -62,7 +62,7 @@ class TrialUse:
     assumed: int = 0
     """Requests without a handler time of their own: they are billed from sent to done, which is more."""
     uninitialised: int = 0
-    """Requests that met a start whose parts are not known: its initialisation is missing."""
+    """Requests that met a start whose boot is not known: its initialisation is not wholly there."""
     told: int = 0
     """Requests of which the platform itself said what it bills."""
 
@@ -95,7 +95,7 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
     handler, started, good = rows.handler_ns, rows.met_start, rows.good
     invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
     told_ns = rows.seldom.get("billed_ns", np.full(len(rows), np.nan))
-    init_ns, reckoned = init_of(rows), invoked & np.isnan(told_ns)
+    (init_ns, unknown), reckoned = init_of(rows), invoked & np.isnan(told_ns)
     duration_ns = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
     if negative := int(np.sum((init_ns < 0) | (duration_ns < 0))):
         raise RecordError(f"trial {record.trial}: {negative} requests took less than 0, so nothing can be billed")
@@ -103,25 +103,26 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
         arrivals=len(rows),
         good=int(good.sum()),
         invoked=int(invoked.sum()),
-        billed=meter(Requests(record, invoked, rows.starts, duration_ns, np.nan_to_num(init_ns), told_ns)),
+        billed=meter(Requests(record, invoked, rows.starts, duration_ns, init_ns, told_ns)),
         handler_s=float(np.nansum(handler)) / NS_PER_S,
         handled=int(np.sum(~np.isnan(handler))),
         late=int(np.sum(good & started & (rows.latency_ms > objective_ms))),
         bad=int(np.sum(~good)),
         assumed=int((reckoned & np.isnan(handler)).sum()),
-        uninitialised=int((reckoned & np.isnan(init_ns)).sum()),
+        uninitialised=int((reckoned & unknown).sum()),
         told=int(np.sum(~np.isnan(told_ns))),
     )
 
 
-def init_of(rows: TrialRows) -> Floats:
-    """Initialisation of each request, in ns: 0 where it met no start, nan where none of a start's parts is known."""
-    init_ns = np.zeros(len(rows))
+def init_of(rows: TrialRows) -> tuple[Floats, Mask]:
+    """Initialisation of each request, in ns, as far as its parts are known; and of whose start the boot is not."""
+    init_ns, unknown = np.zeros(len(rows)), rows.met_start.copy()
     if rows.met_start.any():
-        parts = [rows.phases_ns[phase] for phase in init_phases(rows.phases_ns)]
-        init = np.array(parts) if parts else np.full((1, int(rows.met_start.sum())), np.nan)
-        init_ns[rows.met_start] = np.where(np.isnan(init).all(axis=0), np.nan, np.nan_to_num(init).sum(axis=0))
-    return init_ns
+        for phase in init_phases(rows.phases_ns):
+            init_ns[rows.met_start] += np.nan_to_num(rows.phases_ns[phase])
+        if BOOT in rows.phases_ns:
+            unknown[rows.met_start] = np.isnan(rows.phases_ns[BOOT])
+    return init_ns, unknown
 
 
 def use_of(trials: list[TrialUse]) -> Use | None:

@@ -95,7 +95,7 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
         if assumed:
             yield f"{plural(assumed, 'request')} without a handler time: billed from sent to done, which is more"
         if unknown:
-            yield f"{plural(unknown, 'start')} of unknown parts: their initialisation is not in the cost"
+            yield f"{plural(unknown, 'start')} of unknown parts: their initialisation is not wholly in the cost"
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
 

@@ -207,3 +207,13 @@ def test_a_start_with_an_initialisation_below_0_is_not_billed(tmp_path):
     costing = costing_of(run, summarise(run))
     assert costing.sides == []
     assert any("9 requests took less than 0, so nothing can be billed" in text for text in costing.notices)
+
+
+def test_a_start_whose_boot_nobody_saw_is_not_wholly_billed_and_that_is_said(tmp_path):
+    """Under a clock of its own a unit tells of its own parts alone: 20 ms of them and 1 ms in the handler."""
+    parts = {"phase_imports_ns": [20 * MS] * 9, "phase_unaccounted_ns": [80 * MS] * 9}
+    run = one_trial(tmp_path, requests([100.0] * 9, start_class=["cold"] * 9, handler_ns=[MS] * 9, **parts))
+    found = read_use(run, run.trials()[0], 0.0, meter)
+    assert (found.billed.seconds, found.uninitialised) == (pytest.approx(9 * 0.021), 9)
+    (side,) = costing_of(run, summarise(run)).sides
+    assert "9 starts of unknown parts: their initialisation is not wholly in the cost" in side.notes
