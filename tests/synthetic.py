@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from harness.record.columns import SAMPLES, phase_column, phases_in, requests_schema
 from harness.record.folder import RunFolder
-from harness.record.nouns import GeneratorRecord, Manifest, Outcome, TargetFacts, TrialRecord, UnitRecord
+from harness.record.nouns import GeneratorRecord, Manifest, Outcome, TrialRecord, UnitRecord
 from harness.record.phases import order_phases
+from harness.record.target_facts import TargetFacts
 
 MS = 1_000_000
 PHASES = (

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
-from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TargetFacts, TrialRecord
+from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.target_facts import TargetFacts
 
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 

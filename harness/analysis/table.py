@@ -32,8 +32,9 @@ from harness.analysis.trial_rows import MET_START
 from harness.analysis.usage import POLLED, usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
-from harness.record.nouns import FORCED_COLD, Case, Outcome, StartClass, TargetFacts, TrialRecord
+from harness.record.nouns import FORCED_COLD, Case, Outcome, StartClass, TrialRecord
 from harness.record.phases import order_phases
+from harness.record.target_facts import TargetFacts
 
 __all__ = ["Row", "Summary", "summarise"]
 

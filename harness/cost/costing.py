@@ -12,8 +12,9 @@ from harness.cost.words import PEAK_NOT_STATED, notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
-from harness.record.nouns import FORCED_COLD, SCALE_OUT, TargetFacts
+from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from harness.record.stated import Economics, economics_of
+from harness.record.target_facts import TargetFacts
 
 SIZE = ("memory_mb", "cpus")
 

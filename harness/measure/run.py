@@ -22,7 +22,8 @@ from harness.measure.machine import machine_facts
 from harness.measure.walk import Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
-from harness.record.nouns import Manifest, PartFacts, TargetFacts, package_identity
+from harness.record.nouns import Manifest, package_identity
+from harness.record.target_facts import PartFacts, TargetFacts
 from targets.contract import DeploymentError, Package
 from targets.local import containers
 from targets.ownership import Owner

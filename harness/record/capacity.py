@@ -18,8 +18,9 @@ from harness.errors import RecordError
 from harness.files.problems import problems_in, quote
 from harness.files.whole import one_line, read_file
 from harness.record.estimate import Estimate
+from harness.record.forms import Count, Record, Text
 from harness.record.lines import read_record
-from harness.record.nouns import KERNEL, MACHINE, Count, Manifest, Record, Text, package_identity
+from harness.record.nouns import KERNEL, MACHINE, Manifest, package_identity
 from harness.record.stated import Objective, objective_of
 
 CAPACITY_SCHEMA: Literal["frostline/capacity/2"] = "frostline/capacity/2"

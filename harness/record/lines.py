@@ -10,7 +10,8 @@ from harness.errors import RecordError
 from harness.files.problems import problems_in, quote
 from harness.files.strict_json import strict_json
 from harness.files.whole import one_line, safe_name
-from harness.record.nouns import RUN_SCHEMA, Manifest, Record, TrialRecord
+from harness.record.forms import Record
+from harness.record.nouns import RUN_SCHEMA, Manifest, TrialRecord
 from harness.record.upgrade import OLD_SCHEMA, upgrade_manifest, upgrade_trial
 
 MOST_PROBLEMS = 50

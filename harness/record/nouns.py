@@ -1,17 +1,17 @@
 """The nouns that are stored: outcomes, start classes, phases, trials and the manifest of a run."""
 
-import math
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, Strict, with_config
+from pydantic import AfterValidator, ConfigDict, Field, with_config
 from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
-from harness.files.problems import quote
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
+from harness.record.forms import Count, Number, Record, Share, Text
 from harness.record.phases import phase_problems
+from harness.record.target_facts import UNTOLD, TargetFacts
 
 RUN_SCHEMA: Literal["frostline/run/2"] = "frostline/run/2"
 
@@ -49,27 +49,6 @@ class StartClass(StrEnum):
     WARM = "warm"
 
 
-Text = Annotated[str, Field(max_length=2000)]
-Share = Annotated[float, Field(ge=0, le=1.001)]
-Count = Annotated[int, Field(ge=0)]
-Switch = Annotated[bool, Strict()]
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, int) and not isinstance(value, bool):
-        accepted = -(2**63) <= value < 2**63  # a longer one becomes no float: isfinite would raise OverflowError
-    else:
-        accepted = isinstance(value, float) and math.isfinite(value)
-    if not accepted:
-        raise ValueError(f"{quote(value)} is not accepted: a finite number is, within 64 bits")
-    number: float = value
-    return number
-
-
-Number = Annotated[float, PlainValidator(_number)]
-"""As it was written: 1769 stays a whole number."""
-
-
 def _phases(names: list[str]) -> list[str]:
     if problems := phase_problems(names):
         raise ValueError("; ".join(problems[:3]))
@@ -86,12 +65,6 @@ def package_identity(facts: Mapping[str, Any]) -> str | None:
     """
     identity = facts.get("image_id") or facts.get("site")
     return identity if isinstance(identity, str) else None
-
-
-class Record(BaseModel):
-    """Stored data: unknown fields are kept out, so that a newer file is noticed instead of half-read."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class UnitRecord(Record):
@@ -210,66 +183,6 @@ class TrialRecord(Record):
     def valid(self) -> bool:
         """Whether this trial may enter figures."""
         return not self.problems
-
-
-@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
-class CapabilityFacts(TypedDict, total=False):
-    """What a target can prove, and how: `targets.contract.Capabilities`. A later Frostline may know more of them."""
-
-    clock: Text
-    cold: Text
-    usage: Text
-    events: Switch
-    emulated: Switch
-    isolated: Switch
-    engine: Switch
-    images_absent: Switch
-    page_cache: Switch
-    scale_out: Switch
-    streams: Switch
-    asynchronous: Switch
-    accelerator: Switch
-    invoke_api: Switch
-    deploys: Text
-    deploy_s: Number
-    billed: list[Text]
-
-
-class PartFacts(Record):
-    """A piece of a target that is sized and bought on its own."""
-
-    name: Text
-    kind: Text
-    """service or function."""
-    bought_as: Text
-    """Name of the way of buying, e.g. aws_lambda."""
-
-
-class TargetFacts(Record):
-    """What a target is and can do, as it said itself when the run began; what it did not say is None."""
-
-    parts: list[PartFacts] = []
-    """The first is the one that requests reach."""
-    capabilities: CapabilityFacts = {}
-
-    @property
-    def kind(self) -> str | None:
-        """Of the part that requests reach."""
-        return self.parts[0].kind if self.parts else None
-
-    @property
-    def emulated(self) -> bool | None:
-        """Whether it stands in for a cloud service that it is not."""
-        return self.capabilities.get("emulated")
-
-    @property
-    def isolated(self) -> bool | None:
-        """Whether its units are held to their memory and CPU limits."""
-        return self.capabilities.get("isolated")
-
-
-UNTOLD = TargetFacts()
-"""Of a target that the manifest does not name."""
 
 
 class Manifest(Record):

@@ -6,8 +6,8 @@ import pytest
 
 import targets
 from harness.measure.run import _target_facts
-from harness.record.nouns import CapabilityFacts, TargetFacts
 from harness.record.phases import RESERVED
+from harness.record.target_facts import CapabilityFacts, TargetFacts
 from targets.contract import RESERVED_PHASES, Capabilities
 
 

@@ -1,0 +1,66 @@
+"""What a run keeps of its targets: their parts, and what each could prove. The reading half knows no more of them."""
+
+from pydantic import ConfigDict, with_config
+from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
+
+from harness.record.forms import Number, Record, Switch, Text
+
+
+@with_config(ConfigDict(extra="allow", allow_inf_nan=False))
+class CapabilityFacts(TypedDict, total=False):
+    """What a target can prove, and how: `targets.contract.Capabilities`. A later Frostline may know more of them."""
+
+    clock: Text
+    cold: Text
+    usage: Text
+    events: Switch
+    emulated: Switch
+    isolated: Switch
+    engine: Switch
+    images_absent: Switch
+    page_cache: Switch
+    scale_out: Switch
+    streams: Switch
+    asynchronous: Switch
+    accelerator: Switch
+    invoke_api: Switch
+    deploys: Text
+    deploy_s: Number
+    billed: list[Text]
+
+
+class PartFacts(Record):
+    """A piece of a target that is sized and bought on its own."""
+
+    name: Text
+    kind: Text
+    """service or function."""
+    bought_as: Text
+    """Name of the way of buying, e.g. aws_lambda."""
+
+
+class TargetFacts(Record):
+    """What a target is and can do, as it said itself when the run began; what it did not say is None."""
+
+    parts: list[PartFacts] = []
+    """The first is the one that requests reach."""
+    capabilities: CapabilityFacts = {}
+
+    @property
+    def kind(self) -> str | None:
+        """Of the part that requests reach."""
+        return self.parts[0].kind if self.parts else None
+
+    @property
+    def emulated(self) -> bool | None:
+        """Whether it stands in for a cloud service that it is not."""
+        return self.capabilities.get("emulated")
+
+    @property
+    def isolated(self) -> bool | None:
+        """Whether its units are held to their memory and CPU limits."""
+        return self.capabilities.get("isolated")
+
+
+UNTOLD = TargetFacts()
+"""Of a target that the manifest does not name."""
