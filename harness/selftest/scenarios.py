@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from harness.selftest.answers import answers
 from harness.selftest.bills import bills, bills_sample
 from harness.selftest.check import Check
 from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service, queue_of_function
@@ -49,8 +50,8 @@ def scenarios(target: Target) -> list[Scenario]:
     """The scenarios that fit a target, in the order in which they are carried out."""
     can = target.capabilities
     if target.parts[0].kind == "function":
-        return [_starts(can), _mix(can), _crowd_of_function(can), _verdicts()]
-    return [_starts(can), _steady(), _hangs(), _crowd_of_service(), _verdicts()]
+        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), _verdicts()]
+    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts()]
 
 
 def workload(label: str, **settings: Any) -> dict[str, Any]:
@@ -102,6 +103,13 @@ def _steady() -> Scenario:
     bursts = {"rate": 30, "seconds": 20, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
     judges = (classes, outcomes, conservation, handler_times)
     return Scenario("mix", {"workloads": [mixed], "profiles": [{"bursty": bursts}]}, judges)
+
+
+def _answers(can: Capabilities) -> Scenario:
+    """Streams of four chunks, and of each answer what a device took for it."""
+    told = workload("told", handler_ms=20, chunks=4, gpu_ms=3.5, requests=100)
+    fields = {"workloads": [told], "profiles": [{"constant": {"rate": 10, "seconds": 3}}]}
+    return Scenario("answers", fields, (partial(answers, streams=can.streams), classes, conservation), timed=False)
 
 
 def _hangs() -> Scenario:

@@ -8,14 +8,14 @@ phase (name, begun_ns, ended_ns), ready, begun and ended (request, at_ns).
 import json
 import os
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
 from targets.clock import now_ns, sleep
-from targets.contract import Infer, Payload, Phase, Wheel
+from targets.contract import Infer, Measured, Payload, Phase, Wheel
 
 PAGE = 4096
 MB = 1_048_576
@@ -53,6 +53,10 @@ class Settings:
     slow_starts: Indices = ()
     slow_start_ms: float = 15_000.0
     """How much longer the first start of these units takes; a repeated one is as fast as the others."""
+    chunks: float = 0
+    """Of each answer, which streams then, a share of its time before each; 0 answers whole."""
+    gpu_ms: float = 0.0
+    """What each answer says a device took for it: so much, and as many ns as its request's number. 0 says nothing."""
 
 
 def read_settings(settings: Mapping[str, Any]) -> Settings:
@@ -111,6 +115,11 @@ def command(settings: Settings, request: int) -> Command:
     return Command(request, handler_ms)
 
 
+def gpu_ns(settings: Settings, request: int) -> int | None:
+    """The device's time for a request, which differs from every other's; None where nothing is to be said."""
+    return int(settings.gpu_ms * 1e6) + request if settings.gpu_ms else None
+
+
 class Ledger:
     """Appends to this unit's file; does nothing where no ledger is asked for."""
 
@@ -145,8 +154,17 @@ class Handler:
         self._spend(phase, "connections", settings.connections_ms)
         self.ledger.write("ready")
 
-    def __call__(self, request: dict[str, Any]) -> dict[str, int]:
+    def __call__(self, request: dict[str, Any]) -> Any:
         """Carry out one command. Injected when it is to fail."""
+        chunks = int(self.settings.chunks)
+        stream = self._answer(request, chunks or 1)
+        if chunks:
+            return stream
+        (answer,) = stream
+        device_ns = gpu_ns(self.settings, int(request["request"]))
+        return answer if device_ns is None else Measured(answer, gpu_ns=device_ns)
+
+    def _answer(self, request: dict[str, Any], chunks: int) -> Generator[dict[str, int], None, Measured]:
         begun_ns = now_ns()
         number, fault = int(request["request"]), request.get("fault")
         self.ledger.write("begun", request=number, at_ns=begun_ns)  # not of the writing, which may come later
@@ -154,11 +172,17 @@ class Handler:
             os._exit(CRASH_STATUS)
         if fault == "overrun":
             _touch_memory(int(self.settings.overrun_mb * MB))
-        _until(begun_ns, self.settings.hang_ms if fault == "hang" else request["handler_ms"])
+        ms = self.settings.hang_ms if fault == "hang" else request["handler_ms"]
+        answer = {"request": -1 - number if fault == "wrong" else number}
+        for chunk in range(1, chunks):
+            _until(begun_ns, ms * chunk / chunks)
+            yield answer
+        _until(begun_ns, ms)
         self.ledger.write("ended", request=number)
         if fault == "fail":
             raise Injected(f"request {number} was told to fail")
-        return {"request": -1 - number if fault == "wrong" else number}
+        yield answer
+        return Measured(gpu_ns=gpu_ns(self.settings, number))
 
     def _spend(self, phase: Phase, name: str, ms: float, work: Callable[[], None] | None = None) -> None:
         stamp: AbstractContextManager[None] = phase(name) if ms else nullcontext()
@@ -220,12 +244,20 @@ class KnownTruth:
         return [Payload(f"command-{order.request}", json.dumps(asdict(order)).encode()) for order in commands]
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when the answer gives back the request's number."""
-        number = json.loads(payload.body)["request"]
-        answered_number = answer.get("request") if isinstance(answer, dict) else None
-        if type(answered_number) is not int:
-            return f"asked as {number}, answered {type(answer).__name__} without a number"
-        return None if answered_number == number else f"asked as {number}, answered as another"
+        """None when the answer, or each of its chunks, gives back the request's number."""
+        number, chunks = json.loads(payload.body)["request"], int(self.settings.chunks)
+        if not chunks:
+            return _problem(answer, number)
+        if not isinstance(answer, list) or len(answer) != chunks:
+            return f"asked as {number}, answered {type(answer).__name__} and not {chunks} chunks"
+        return next(filter(None, (_problem(chunk, number) for chunk in answer)), None)
+
+
+def _problem(answer: Any, number: int) -> str | None:
+    answered_number = answer.get("request") if isinstance(answer, dict) else None
+    if type(answered_number) is not int:
+        return f"asked as {number}, answered {type(answer).__name__} without a number"
+    return None if answered_number == number else f"asked as {number}, answered as another"
 
 
 WORKLOAD = KnownTruth()

@@ -12,7 +12,9 @@ from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.selftest.ledger import most_at_once, read_ledger
 from targets.local.processes import CODE
-from targets.workloads.known_truth import CRASH_STATUS, command, read_settings
+from targets.serving.call import Call
+from targets.serving.timeline import Timeline
+from targets.workloads.known_truth import CRASH_STATUS, Injected, command, read_settings
 
 FIELDS = {"name": "truth", "question": "?", "targets": ["process-lambda"], "profiles": []}
 
@@ -132,6 +134,39 @@ def test_a_wrong_answer_is_wrong_by_its_own_check():
         right = {"request": told["request"]}
         assert model.check(payload, right, False) is None
         assert model.check(payload, {"request": -1 - told["request"]}, False) is not None
+
+
+def test_an_answer_streams_and_tells_a_devices_time_on_command():
+    settings = {"handler_ms": 6, "chunks": 3, "gpu_ms": 2, "requests": 2}
+    model = targets.workload("known-truth", settings)
+    infer = model.load(Timeline().phase, None, 1)
+    for number, payload in enumerate(model.payloads()):
+        call = Call(infer, json.loads(payload.body), {})
+        assert call.streams
+        reply = call.whole()
+        assert reply["answer"] == [{"request": number}] * 3
+        assert reply["frostline"]["gpu_ns"] == 2_000_000 + number
+        assert model.check(payload, reply["answer"], False) is None
+        assert "as another" in model.check(payload, [{"request": number}] * 2 + [{"request": -1}], False)
+        assert "3 chunks" in model.check(payload, [{"request": number}] * 2, False)
+
+
+def test_a_device_tells_of_whole_answers_too_and_of_nothing_unless_it_is_asked_to():
+    model = targets.workload("known-truth", {"gpu_ms": 0.5})
+    event = json.loads(model.payloads()[3].body)
+    assert Call(model.load(Timeline().phase, None, 1), event, {}).whole()["frostline"]["gpu_ns"] == 500_003
+    plain = targets.workload("known-truth", {})
+    assert "gpu_ns" not in Call(plain.load(Timeline().phase, None, 1), event, {}).whole()["frostline"]
+
+
+def test_a_stream_that_is_told_to_fail_fails_after_its_first_chunks():
+    settings = {"chunks": 3, "fail_share": 1}
+    model = targets.workload("known-truth", settings)
+    call = Call(model.load(Timeline().phase, None, 1), json.loads(model.payloads()[0].body), {})
+    chunks = call.chunks()
+    assert [next(chunks), next(chunks)] == [{"request": 0}] * 2
+    with pytest.raises(Injected):
+        next(chunks)
 
 
 def test_requests_at_once_are_counted_from_the_ledger(tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import pandas as pd
@@ -18,6 +19,7 @@ from harness.selftest import bills as bill
 from harness.selftest import examination
 from harness.selftest import testimony as seen
 from harness.selftest.agreement import disagreements
+from harness.selftest.answers import answers
 from harness.selftest.bills import bills
 from harness.selftest.check import Check, Unjudged, near, same
 from harness.selftest.crowd import (
@@ -32,6 +34,7 @@ from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
 from harness.selftest.starts import BARE, TIMED, classes, durations, phases, sums
 from harness.selftest.traffic import conservation, handler_times, outcomes
+from targets.workloads.known_truth import read_settings
 from tests import synthetic
 from tests.fakes.plugged import FAR, plugged_in
 
@@ -157,6 +160,24 @@ def test_what_a_platform_says_of_requests_is_its_own_sum():
     assert not verdicts(bills, billed(came=6))["requests of which the platform told nothing"]
     assert not verdicts(bills, billed(disagree=1))["requests of which the platform contradicts the unit"]
     assert not verdicts(bills, trial_as_seen())["billed ms"], "no bill at all proves nothing"
+
+
+def told(streams=True, **columns):
+    """The checks of six answers of three chunks, on which a device spent 1,000 ns and the request's number."""
+    true = {"gpu_ns": [1000 + number for number in range(6)], "chunks": [3 if streams else None] * 6}
+    testimony = trial_as_seen(rows=synthetic.requests([5.0] * 6, **{**true, **columns}).to_pandas())
+    vars(testimony)["settings"] = read_settings({"chunks": 3, "gpu_ms": 0.001})
+    return verdicts(partial(answers, streams=streams), testimony)
+
+
+def test_what_came_with_answers_is_compared_row_by_row():
+    assert list(told().values()) == list(told(streams=False).values()) == [True, True]
+    for false in ([1001, 1000, 1002, 1003, 1004, 1005], [None, 1001, 1002, 1003, 1004, 1005]):
+        assert not told(gpu_ns=false)["device's time, ns"]
+    for false in ([3, 3, 3, 3, 3, 2], [None] * 6):
+        assert not told(chunks=false)["chunks of streams"]
+    assert not told(streams=False, chunks=[3] * 6)["chunks of streams"], "nobody streamed"
+    assert not told(outcome=["failed"] * 6)["device's time, ns"], "no answer at all proves nothing"
 
 
 @pytest.mark.parametrize("column", ["queue_ns", "handler_ns", "phase_unaccounted_ns", "tls_ns"])
@@ -364,7 +385,7 @@ def test_a_trial_that_was_not_sent_has_no_log_and_is_read_all_the_same(tmp_path)
     ("names", "only", "words"),
     [
         (["x"], [], "not one of: docker-lambda"),
-        (["process-lambda"], ["hang"], "scenario: 'hang' is not one of: starts, mix, crowd, verdicts"),
+        (["process-lambda"], ["hang"], "scenario: 'hang' is not one of: starts, mix, answers, crowd, verdicts"),
     ],
 )
 def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, only, words):
