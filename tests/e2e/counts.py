@@ -58,13 +58,14 @@ def of_service() -> Scenario:
     """Failures and wrong answers under steady traffic."""
     mixed = workload("mix", handler_ms=8, handler_sigma=0.5, fail_share=0.06, wrong_share=0.06)
     fields = {"workloads": [mixed], "profiles": [{"constant": {"rate": 30, "seconds": 5}}]}
-    return Scenario("counts", fields, (classes, outcomes, conservation), timed=False)
+    return Scenario("counts", fields, (classes, outcomes, conservation, durations), timed=False)
 
 
 def scenario_of(target: Target) -> Scenario:
-    if target.capabilities.clock == "own":
-        return of_far_function()
-    return of_function(target.capabilities.isolated) if target.parts[0].kind == "function" else of_service()
+    if target.parts[0].kind == "service":
+        return of_service()
+    can = target.capabilities
+    return of_function(can.isolated) if can.events else of_far_function()
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,21 +35,36 @@ def held(platform: Path) -> list[str]:
 
 def test_what_is_counted_far_away_is_what_is_true(bench: Bench, platform: Path):
     """Slow: one start is waited out until the platform begins it again (6 s)."""
-    begun = bench.start(
-        "far-function", bench.results, code=COUNTS, PYTHONPATH=PATHS, FAR_PLATFORM=str(platform), FAR_DEPLOY_S="1"
+    checks = counted(bench, platform, "far-function")
+    assert kinds_of(checks) == {"cold", "cold_reinit", "reset", "proactive", "warm"}, (
+        "everything that is hard to tell was there"
     )
-    finished = begun.finish()
-    assert finished.out, finished.err
-    printed = json.loads(finished.out)
-    checks = {check["name"].removeprefix("counts: "): check for check in printed["checks"]}
-    assert printed["unjudged"] == [] and [check for check in checks.values() if not check["ok"]] == []
-    kinds = {label.split()[-1] for label in checks if label.startswith("start class ")}
-    assert kinds == {"cold", "cold_reinit", "reset", "proactive", "warm"}, "everything that is hard to tell was there"
     for label in ("failures injected", "wrong answers injected", "crashes and memory overruns", "billed ms"):
         assert checks[label]["truth"] > 0
     assert checks["requests of which the platform told nothing"]["truth"] > 0
     assert checks["negative durations"]["measured"] == 0
     assert held(platform) == [] and bench.leftovers() == []
+
+
+def test_a_service_far_away_is_counted_as_one_here_is(bench: Bench, platform: Path):
+    checks = counted(bench, platform, "far-service")
+    assert kinds_of(checks) == {"proactive", "warm"}
+    assert checks["failures injected"]["truth"] > 0 and checks["negative durations"]["measured"] == 0
+    assert held(platform) == [] and bench.leftovers() == []
+
+
+def counted(bench: Bench, platform: Path, target: str) -> dict[str, dict[str, Any]]:
+    """The checks that the self-test made there, all of which hold."""
+    variables = {"PYTHONPATH": PATHS, "FAR_PLATFORM": str(platform), "FAR_DEPLOY_S": "1"}
+    finished = bench.start(target, bench.results, code=COUNTS, **variables).finish()
+    assert finished.out, finished.err
+    printed = json.loads(finished.out)
+    assert printed["unjudged"] == [] and [check for check in printed["checks"] if not check["ok"]] == []
+    return {check["name"].removeprefix("counts: "): check for check in printed["checks"]}
+
+
+def kinds_of(checks: dict[str, dict[str, Any]]) -> set[str]:
+    return {label.split()[-1] for label in checks if label.startswith("start class ")}
 
 
 def test_it_is_deployed_once_for_all_trials_of_a_run(bench: Bench, platform: Path):

@@ -14,7 +14,8 @@ from tests.fakes.far.clock import FarClock
 FarClock.begin(float(os.environ.get("FAR_AHEAD_S", "300")), int(os.environ.get("FAR_DRIFT_PPM", "200"))).rule()
 
 from tests.fakes.far.certificate import make_certificate  # noqa: E402 - the clock first
-from tests.fakes.far.service import Region, Server  # noqa: E402
+from tests.fakes.far.region import Region  # noqa: E402
+from tests.fakes.far.service import Server  # noqa: E402
 
 
 def main(folder: Path) -> None:

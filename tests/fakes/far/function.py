@@ -1,59 +1,44 @@
 """One deployed function: carries requests, repeats a start that overran, writes its log and the truth."""
 
-import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns
-from tests.fakes.far.clock import VARIABLE
+from tests.fakes.far.deployed import Deployed
 from tests.fakes.far.mail import Mail
 from tests.fakes.far.passage import MS, Passage
 from tests.fakes.far.pool import Pool
+from tests.fakes.far.queue import Queue
 from tests.fakes.far.rules import Rules
 from tests.fakes.far.sandbox import Ended, Sandbox, TooLate
-from tests.fakes.far.truth import Truth
 
-ROOT = Path(__file__).parents[3]
-INHERITED = ("PATH", "LANG", "TMPDIR", "HOME", "LD_LIBRARY_PATH", VARIABLE)
 DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the runtime ended before it answered"}'
 TIMED_OUT = b'{"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after %.2f seconds"}'
 
 
-class Function:
-    """What was deployed under one name; `order` is what the deploy request said, tags and all."""
+class Function(Deployed):
+    """Units are started by requests."""
 
     def __init__(self, order: Mapping[str, Any]) -> None:
-        self.tags: dict[str, str] = order["tags"]
+        super().__init__(order)
         self.rules = Rules(**order["rules"])
-        self.mail = Mail(self.rules.post)
-        self._memory_mb: int = order["memory_mb"]
-        self._environment = self._basic_environment(order["paths"]) | order["environment"]
-        self._set_ledger(order["ledger"])
-        self.pool = Pool(self.rules, dict(self._environment), Truth(order["ledger"]))
-
-    def _basic_environment(self, paths: list[str]) -> dict[str, str]:
-        return {
-            **{name: os.environ[name] for name in INHERITED if name in os.environ},
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *paths]),
-            "PYTHONUNBUFFERED": "1",
+        self.environment |= {
             "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{self.rules.timeout_s:g}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         }
+        self.mail = Mail(self.rules.post)
+        self._memory_mb: int = order["memory_mb"]
+        self.pool = Pool(self.rules, self.environment, self.truth)
+        self.queue = Queue(self.rules.concurrency_limit, self.invoke)
 
-    def _set_ledger(self, ledger: str | None) -> None:
-        self._environment["FROSTLINE_LEDGER"] = ledger or ""
+    def renew(self, anew: bool) -> None:
+        """End every sandbox; `anew`: count them from one."""
+        self.pool.renew(self.environment, self.truth if anew else None)
 
-    def update(self, environment: dict[str, str]) -> None:
-        """Change its environment: nothing that was started before answers again."""
-        self._environment |= environment
-        self.pool.renew(dict(self._environment))
-
-    def begin_anew(self, environment: dict[str, str], ledger: str | None) -> None:
-        """The same, and everything is as when it was deployed, with another folder for the truth."""
-        self._environment |= environment
-        self._set_ledger(ledger)
-        self.pool.renew(dict(self._environment), Truth(ledger))
+    def close(self) -> None:
+        """End every sandbox."""
+        self.pool.close()
+        self.queue.close()
 
     def invoke(self, body: bytes, request_id: str) -> bytes:
         """The answer of one request, which may be an error. Throttled beyond the concurrency limit."""

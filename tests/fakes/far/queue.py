@@ -3,9 +3,9 @@
 import threading
 import time
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.fakes.far.function import Function
 from tests.fakes.far.pool import Throttled
 
 AGAIN_S = 0.05
@@ -15,9 +15,9 @@ MOST_WORKERS = 32
 class Queue:
     """Takes any number; a message that is throttled is tried again until it is carried out."""
 
-    def __init__(self, function: Function) -> None:
-        self._function = function
-        self._workers = ThreadPoolExecutor(min(MOST_WORKERS, function.rules.concurrency_limit))
+    def __init__(self, workers: int, invoke: Callable[[bytes, str], bytes]) -> None:
+        self._invoke = invoke
+        self._workers = ThreadPoolExecutor(min(MOST_WORKERS, workers))
         self._changed = threading.Condition()
         self._open = 0
         self._ends: list[dict[str, object]] = []
@@ -47,7 +47,7 @@ class Queue:
     def _carry_out(self, body: bytes, request_id: str) -> None:
         while True:
             try:
-                reply = self._function.invoke(body, request_id)
+                reply = self._invoke(body, request_id)
                 break
             except Throttled:
                 time.sleep(AGAIN_S)

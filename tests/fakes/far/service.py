@@ -1,113 +1,20 @@
-"""The platform's own API and its functions' endpoints, over HTTPS and HTTP alike.
+"""How the platform is reached, over HTTPS and HTTP alike: its API, its functions, and POST /serve/NAME[/UNIT]."""
 
-POST and GET /deployments; GET and DELETE /deployments/NAME, POST .../update and .../anew, GET .../log?after=N.
-POST /invoke/NAME is answered, POST /queue/NAME only accepted: its end is told by GET /queue/NAME?after=N, and how many
-there are by GET /queue/NAME/state.
-"""
-
+import http.client
 import json
 import re
 import secrets
 import ssl
 import threading
+from contextlib import closing
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from targets.clock import now_ns
-from tests.fakes.far.function import Function
-from tests.fakes.far.pool import Throttled
-from tests.fakes.far.queue import Queue
+from tests.fakes.far.region import Region
 
 REQUEST_ID = "x-far-request-id"
-POLL_S = 1.0
-ROUTES = {
-    ("POST", r"/deployments"): "deploy",
-    ("GET", r"/deployments"): "names",
-    ("GET", r"/deployments/(\w+)"): "look",
-    ("DELETE", r"/deployments/(\w+)"): "remove",
-    ("POST", r"/deployments/(\w+)/update"): "update",
-    ("POST", r"/deployments/(\w+)/anew"): "begin_anew",
-    ("GET", r"/deployments/(\w+)/log"): "log",
-    ("POST", r"/invoke/(\w+)"): "invoke",
-    ("POST", r"/queue/(\w+)"): "accept",
-    ("GET", r"/queue/(\w+)"): "ends",
-    ("GET", r"/queue/(\w+)/state"): "queue_state",
-}
-Answer = tuple[int, dict[str, Any] | bytes]
-THROTTLED = 429, {"errorType": "TooManyRequests", "errorMessage": "too many requests are being handled"}
-
-
-class Region:
-    """Everything that is deployed."""
-
-    def __init__(self, deploy_s: float) -> None:
-        self._deploy_ns = int(deploy_s * 1e9)
-        self._deployed: dict[str, tuple[Function, Queue, int]] = {}
-
-    def answer(self, method: str, url: str, body: bytes, request_id: str) -> Answer:
-        """Do what one request asks for."""
-        parts = urlsplit(url)
-        for (verb, pattern), name in ROUTES.items():
-            if verb == method and (match := re.fullmatch(pattern, parts.path)):
-                query = {key: int(values[0]) for key, values in parse_qs(parts.query).items()}
-                try:
-                    return getattr(self, f"_{name}")(*match.groups(), body=body, request_id=request_id, **query)
-                except KeyError as error:
-                    return 404, {"errorType": "NotFound", "errorMessage": f"nothing is deployed as {error}"}
-        return 404, {"errorType": "NotFound", "errorMessage": f"{method} {parts.path} is no operation"}
-
-    def _deploy(self, body: bytes, **_: object) -> Answer:
-        name = f"fn{secrets.token_hex(6)}"
-        function = Function(json.loads(body))
-        self._deployed[name] = function, Queue(function), now_ns() + self._deploy_ns
-        return 202, {"name": name}
-
-    def _names(self, **_: object) -> Answer:
-        return 200, {"deployments": [{"name": name, **held[0].tags} for name, held in list(self._deployed.items())]}
-
-    def _look(self, name: str, **_: object) -> Answer:
-        return 200, {"state": "active" if self._deployed[name][2] <= now_ns() else "pending"}
-
-    def _remove(self, name: str, **_: object) -> Answer:
-        if held := self._deployed.pop(name, None):  # fine when it is gone
-            function, queue, _ready_ns = held
-            function.pool.close()
-            queue.close()
-        return 200, {}
-
-    def _update(self, name: str, body: bytes, **_: object) -> Answer:
-        self._deployed[name][0].update(**json.loads(body))
-        return 200, {}
-
-    def _begin_anew(self, name: str, body: bytes, **_: object) -> Answer:
-        self._deployed[name][0].begin_anew(**json.loads(body))
-        return 200, {}
-
-    def _log(self, name: str, after: int, **_: object) -> Answer:
-        return 200, {"lines": self._deployed[name][0].mail.read(after)}
-
-    def _invoke(self, name: str, body: bytes, request_id: str, **_: object) -> Answer:
-        try:
-            return 200, self._deployed[name][0].invoke(body or b"{}", request_id)
-        except Throttled:
-            return THROTTLED
-
-    def _accept(self, name: str, body: bytes, request_id: str, **_: object) -> Answer:
-        self._deployed[name][1].put(body, request_id)
-        return 202, {}
-
-    def _ends(self, name: str, after: int, **_: object) -> Answer:
-        return 200, {"ends": self._deployed[name][1].read(after, POLL_S)}
-
-    def _queue_state(self, name: str, **_: object) -> Answer:
-        return 200, self._deployed[name][1].state
-
-    def close(self) -> None:
-        """End every sandbox."""
-        for name in list(self._deployed):
-            self._remove(name)
+SERVED = re.compile(r"/serve/(\w+)(?:/(\w+))?")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -126,17 +33,45 @@ class Handler(BaseHTTPRequestHandler):
         """Answer any method."""
         request_id = secrets.token_hex(8)
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        if served := SERVED.fullmatch(self.path):
+            self._hand_on(served[1], served[2], body)
+            return
         status, answer = self._region.answer(self.command, self.path, body, request_id)
-        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        for name, value in {
-            "content-type": "application/json",
-            "content-length": len(data),
-            REQUEST_ID: request_id,
-        }.items():
-            self.send_header(name, str(value))
-        self.end_headers()
+        self._reply(status, answer if isinstance(answer, bytes) else json.dumps(answer).encode(), request_id)
+
+    def _hand_on(self, name: str, unit: str | None, body: bytes) -> None:
+        """A service's reply, piece by piece as it comes."""
+        try:
+            connection, response = self._region.fleet(name).hand_on(body, unit)
+        except KeyError:
+            self._reply(404, b"{}")
+        except (OSError, http.client.HTTPException):
+            self._reply(502, b'{"errorType": "BadGateway", "errorMessage": "no replica answered"}')
+        else:
+            with closing(connection):
+                kind = response.headers.get("content-type", "")
+                if kind == "text/event-stream":
+                    self._relay(response, kind)
+                else:
+                    self._reply(response.status, response.read())
+
+    def _relay(self, response: http.client.HTTPResponse, kind: str) -> None:
+        self._begin(response.status, {"content-type": kind, "transfer-encoding": "chunked"})
+        while piece := response.read1():
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _reply(self, status: int, data: bytes, request_id: str = "") -> None:
+        headers = {"content-type": "application/json", "content-length": str(len(data))}
+        self._begin(status, headers | ({REQUEST_ID: request_id} if request_id else {}))
         self.wfile.write(data)
+
+    def _begin(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
 
     do_GET = do_DELETE = do_POST
 
