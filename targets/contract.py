@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
 
 Kind = Literal["service", "function"]
 """The two sides of the question: who keeps units running, and who starts them for requests."""
@@ -417,11 +417,11 @@ class Deployment(Protocol):
         """Everything that was started, initialised and stopped so far, in the order in which the platform noted it.
 
         `at_ns` says when it happened: what a unit stamped itself may be noted after something later. Empty where events
-        are no capability.
+        are no capability. Answers after destroy as well, whose removals are among them.
         """
 
     def settle(self, limit_s: float) -> None:
-        """After the last reply: wait for logs that come late, at most so long."""
+        """After the last reply or completion: wait for logs that come late, at most so long."""
 
     def witnesses(self) -> Iterable[Witnessed]:
         """What the platform has said so far of requests, each once; what never came is simply not there."""
@@ -456,6 +456,13 @@ class Target(Protocol):
         """Start it; a service is returned once it has answered. Raises StartFailed or another DeploymentError."""
 
 
+RESERVED_CASE = frozenset(
+    {
+        *("memory_mb", "cpus", "accelerators", "rate", "seconds", "compression"),
+        *("cold_starts", "page_cache", "images", "scale_out"),
+    }
+)
+"""What tells two rows apart on every target: no setting may be called so."""
 TARGET_MEMBERS = ("name", "parts", "capabilities", "settings", "missing", "package", "deploy")
 
 
@@ -467,6 +474,8 @@ class Remnant:
     run: str
     owner: str
     """As targets.ownership.Owner writes itself; "" where it is not known."""
+    expires_s: float | None = None
+    """Wall time after which nobody needs it, whatever machine its owner is on; None where that is not known."""
 
 
 @runtime_checkable
@@ -487,6 +496,14 @@ def claim_problems(target: Target) -> list[str]:
     can, problems = target.capabilities, []
     if not target.parts or any(part.kind not in get_args(Kind) for part in target.parts):
         problems.append(f"parts: {target.parts!r} is not accepted: give at least one, each of {get_args(Kind)}")
+    hints = get_type_hints(Capabilities)
+    for name, allowed in ((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal):
+        if (value := getattr(can, name)) not in allowed:
+            problems.append(f"{name}: {value!a} is not one of: {', '.join(allowed)}")
+    if taken := sorted(RESERVED_CASE & target.settings().case().keys()):
+        problems.append(f"settings: case() has {', '.join(taken)}: the bench's own names, so choose others")
+    if len({part.name for part in target.parts}) < len(target.parts):
+        problems.append(f"parts: two of {[part.name for part in target.parts]} have one name: rename one")
     far = can.clock == "own"
     claims = {"events": can.events, "page_cache": can.page_cache, "engine": can.engine}
     problems += [

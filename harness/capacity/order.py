@@ -60,8 +60,8 @@ class CapacityOrder:
 
     @property
     def limits_units(self) -> bool:
-        """Whether the target takes a limit of units at once; elsewhere one unit is searched."""
-        return hasattr(targets.target(self.target).settings(), "concurrency_limit")
+        """Whether units start for requests up to a limit that can be set; elsewhere one unit is searched."""
+        return "concurrency" in targets.target(self.target).settings().case()
 
     @property
     def objective(self) -> str:

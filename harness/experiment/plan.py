@@ -146,6 +146,10 @@ def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
     case: Case = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
     if sizing.accelerators:
         case["accelerators"] = sizing.accelerators
+    for part in platform.parts[1:]:
+        more = experiment.sizing.of(part)
+        sizes = {f"{part.name}_memory_mb": more.memory_mb, f"{part.name}_cpus": more.cpus}
+        case.update(sizes)  # type: ignore[typeddict-item]
     case.update(experiment.settings_of(platform).case())  # type: ignore[typeddict-item]
     if cell.regime is not None:
         regime = cell.regime

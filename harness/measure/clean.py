@@ -16,7 +16,7 @@ import psutil
 
 import targets
 from targets.clock import clock_id, now_ns, sleep, wall_time
-from targets.contract import DeploymentError, Swept
+from targets.contract import DeploymentError, Remnant, Swept
 from targets.local import containers
 from targets.ownership import (
     EXPIRES_LABEL,
@@ -100,7 +100,7 @@ def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None 
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
     for name in names:
-        with suppress(DeploymentError):  # `clean` does it later
+        with suppress(Exception):  # a platform fails in ways of its own, and `clean` does it later
             for item in (item for item in _remnants(name) if item.run == run_id):
                 _remove(item)
     if any(targets.target(name).capabilities.engine for name in names):
@@ -162,9 +162,14 @@ def _remnants(name: str) -> Iterator[Remains]:
     if isinstance(target, Swept):
         for remnant in target.remnants():
             owner = Owner.parse(remnant.owner)
-            alive = owner is not None and owner.alive
+            alive = owner is not None and (owner.alive or _may_live_elsewhere(owner, remnant))
             remove = partial(target.remove, remnant)
             yield Remains("remnant", f"{name} {remnant.name}", remnant.run, alive, remove, owner)
+
+
+def _may_live_elsewhere(owner: Owner, remnant: Remnant) -> bool:
+    """Whether it is of another machine that shares the platform: trusted until it expires."""
+    return owner.boot != clock_id() and (remnant.expires_s is None or wall_time() < remnant.expires_s)
 
 
 def _folders() -> Iterator[Remains]:

@@ -34,11 +34,11 @@ class Leases:
         kept = self._kept.pop(key, None)
         if kept is None:
             return Lease(visit.target.deploy(visit.package, visit.order()))
-        earlier = len(kept.events())
         try:
+            earlier = len(kept.events())
             kept.reset(visit.witness)
         except BaseException:  # what cannot be brought back is no use to the next trial either
-            kept.destroy()
+            _destroy(kept)
             raise
         return Lease(kept, earlier)
 

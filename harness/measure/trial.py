@@ -14,7 +14,7 @@ from harness.measure.recording import Begin, record_refusal, record_trial, recor
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Deployment, DeploymentError, StartFailed
+from targets.contract import TIMELINE_HEADER, Capabilities, Deployment, DeploymentError, StartFailed
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
@@ -42,14 +42,27 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
         with Sampler(deployment, can.usage == "polled") as sampler:
             sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
-        deployment.settle(SETTLE_S)
-        completions = KeptCompletions(deployment.completions(SETTLE_S) if can.asynchronous else ())
-        witnesses = list(deployment.witnesses())  # while it is there: a log far away may go with what it is of
+        account, unheard = _take_account(deployment, can)
     finally:
         problems = leases.give_back(visit, lease)
-    account = Account(lease.events(), witnesses, completions, deployment.describe())
+    account = replace(account, events=lease.events())  # after the removal, which is one of them
     result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
-    return _add_problems(result, [*sampler.problems, *problems])
+    return _add_problems(result, [*sampler.problems, *unheard, *problems])
+
+
+def _take_account(deployment: Deployment, can: Capabilities) -> tuple[Account, list[str]]:
+    """What the deployment says while it is there: a log far away may go with what it is of. What it could not say
+    makes the trial INVALID; what was measured is kept."""
+    account = Account()
+    try:
+        account = replace(account, facts=deployment.describe())
+        if can.asynchronous:
+            account = replace(account, completions=KeptCompletions(deployment.completions(SETTLE_S)))
+        deployment.settle(SETTLE_S)
+        account = replace(account, witnesses=list(deployment.witnesses()))
+    except Exception as error:  # a service far away fails in ways of its own
+        return account, [f"the platform's own word could not be had: {type(error).__name__}: {error}"]
+    return account, []
 
 
 def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:

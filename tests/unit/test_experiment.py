@@ -15,6 +15,7 @@ from harness.errors import UsageError
 from harness.experiment.plan import plan
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.files.strict_yaml import MOST_BYTES
+from targets.contract import ServiceSettings
 
 VALID = {
     "name": "trial-run",
@@ -333,6 +334,8 @@ def test_settings_of_a_target_count_before_those_of_all():
         ({"clock": "own"}, "events is claimed and clock is own"),
         ({"events": False}, "cold is removed and events is not claimed"),
         ({"images_absent": True}, "images_absent is claimed and engine is not"),
+        ({"clock": "Own"}, "clock: 'Own' is not one of: shared, own"),
+        ({"usage": "pulled"}, "usage: 'pulled' is not one of: polled, per_request, afterwards"),
     ],
 )
 def test_a_target_that_claims_what_cannot_be_is_refused(monkeypatch, claims, part):
@@ -352,3 +355,23 @@ def test_a_target_whose_file_cannot_be_read_is_a_message(monkeypatch):
 
     monkeypatch.setattr(targets, "target", broken)
     assert any("its file cannot be read: ImportError: no module named frost" in line for line in problems())
+
+
+def test_sizes_of_further_parts_are_in_the_case(monkeypatch):
+    target = targets.target("process-service")
+    core = dataclasses.replace(target.parts[0], name="core")
+    edge = dataclasses.replace(target.parts[0], name="edge", kind="function", bought_as="aws_lambda")
+    monkeypatch.setattr(type(target), "parts", (edge, core))
+    sizes = {"function_memory_mb": 512, "service_memory_mb": 4096, "service_cpus": 2}
+    experiment = parse_experiment({**copy.deepcopy(VALID), "targets": ["process-service"], "sizing": sizes}, "here")
+    case = plan(experiment, experiment.targets)[0].case
+    assert (case["memory_mb"], case["core_memory_mb"], case["core_cpus"]) == (512, 4096, 2)
+
+
+def test_a_setting_may_not_be_called_as_what_tells_every_row(monkeypatch):
+    class Greedy(ServiceSettings):
+        def case(self):
+            return {"memory_mb": 1}
+
+    monkeypatch.setattr(type(targets.target("process-service")), "settings", Greedy)
+    assert any("settings: case() has memory_mb" in line for line in problems()), problems()

@@ -95,12 +95,10 @@ def test_a_deployment_of_a_run_is_made_once_reset_before_each_further_trial_and_
 
 def test_trials_that_are_ordered_otherwise_have_a_deployment_of_their_own():
     target, leases = Slow("per_run"), Leases()
-    target.capabilities = replace(target.capabilities, engine=True, images_absent=True)
-    for visit in visits(target, images=["present", "absent"]):
+    small, large = next(visits(target)), next(visits(target, sizing={"service_memory_mb": 4096}))
+    for visit in (small, large, small, large):
         leases.give_back(visit, leases.take(visit))
-    assert len(target.made) in (1, 2)
-    orders = {visit.order().images_absent for visit in visits(target, images=["present", "absent"])}
-    assert len(target.made) == len(orders)
+    assert [len(deployment.resets) for deployment in target.made] == [1, 1]
 
 
 def test_what_cannot_be_brought_back_is_removed_and_the_next_trial_is_deployed_anew():
@@ -112,3 +110,20 @@ def test_what_cannot_be_brought_back_is_removed_and_the_next_trial_is_deployed_a
     assert [deployment.destroyed for deployment in target.made] == [1]
     leases.take(third)
     assert len(target.made) == 2
+
+
+def test_what_cannot_even_be_removed_hides_neither_the_interruption_nor_the_failure():
+    target, leases = Slow("per_run"), Leases()
+    first, second = list(visits(target))[:2]
+    leases.give_back(first, leases.take(first))
+    (deployment,) = target.made
+
+    def interrupted(ledger):
+        raise KeyboardInterrupt
+
+    def refused():
+        raise DeploymentError("the platform does not answer")
+
+    deployment.reset, deployment.destroy = interrupted, refused
+    with pytest.raises(KeyboardInterrupt):
+        leases.take(second)

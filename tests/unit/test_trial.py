@@ -1,5 +1,7 @@
 """What a trial leaves when its target, its emulator or our own watching fails."""
 
+from dataclasses import replace
+
 import pytest
 
 from harness.clock import sleep
@@ -11,14 +13,14 @@ from harness.load.wire import Fate
 from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
 from harness.measure.sampler import Sampler
-from harness.measure.trial import visit_target
+from harness.measure.trial import _take_account, visit_target
 from harness.measure.visit import Account, Visit
 from harness.measure.walk import is_done
 from harness.measure.watchers import closing_line
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
-from targets.contract import DeploymentError, Package, StartFailed
+from targets.contract import Completion, DeploymentError, Package, StartFailed
 from targets.local import process_service
 
 WHY = "replica 0001 ended before it answered: exit code 1"
@@ -208,3 +210,30 @@ def test_a_cap_that_does_not_fit_is_refused_before_anything_starts(monkeypatch):
     monkeypatch.setattr(fitting, "most_descriptors", lambda: 1024)
     with pytest.raises(UsageError, match=r"load\.cap: 2000 is not accepted: .*1024 descriptors.*ulimit -Hn 2100"):
         fitting.fit_to_machine(visit("constant", load={"cap": 2000}).experiment)
+
+
+class Forgetful:
+    """A deployment far away that says who it is, and then its log service fails."""
+
+    def describe(self):
+        return {"platform": "far"}
+
+    def completions(self, limit_s):
+        self.collected = True
+        yield Completion("a", 5, 200, b"{}")
+
+    def settle(self, limit_s):
+        assert self.collected, "logs are of what has ended"
+
+    def witnesses(self):
+        raise ConnectionError("503 from the log service")
+
+
+def test_what_a_platform_cannot_say_makes_its_trial_invalid_and_loses_nothing():
+    can = replace(process_service.TARGET.capabilities, asynchronous=True)
+    account, problems = _take_account(Forgetful(), can)  # type: ignore[arg-type]
+    assert account.facts == {"platform": "far"}
+    assert [end.request_id for end in account.completions] == ["a"]
+    assert account.witnesses == []
+    assert problems == ["the platform's own word could not be had: ConnectionError: 503 from the log service"]
+    account.completions.close()
