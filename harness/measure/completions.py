@@ -3,6 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
+from typing import IO
 
 from targets.contract import Completion
 
@@ -11,13 +12,17 @@ class KeptCompletions:
     """Takes them as they are collected, gives them back in that order. To be closed by whoever has read them."""
 
     def __init__(self, ends: Iterable[Completion] = ()) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
+        self._file: IO[bytes] | None = None
+        """None as long as there is none."""
         for end in ends:
+            self._file = self._file or tempfile.TemporaryFile()
             head = [end.request_id, end.at_ns, end.status, len(end.body)]
             self._file.write(json.dumps(head).encode() + b"\n")
             self._file.write(end.body)
 
     def __iter__(self) -> Iterator[Completion]:
+        if self._file is None:
+            return
         self._file.seek(0)
         while line := self._file.readline():
             request_id, at_ns, status, size = json.loads(line)
@@ -25,4 +30,5 @@ class KeptCompletions:
 
     def close(self) -> None:
         """Let go of the file. Safe to call twice."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
