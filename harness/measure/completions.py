@@ -15,7 +15,7 @@ class KeptCompletions:
         self._file: IO[bytes] | None = None
         """None as long as there is none."""
         for end in ends:
-            self._file = self._file or tempfile.TemporaryFile()
+            self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
             head = [end.request_id, end.at_ns, end.status, len(end.body)]
             self._file.write(json.dumps(head).encode() + b"\n")
             self._file.write(end.body)
