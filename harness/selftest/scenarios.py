@@ -50,7 +50,7 @@ def scenarios(target: Target) -> list[Scenario]:
     """The scenarios that fit a target, in the order in which they are carried out."""
     can = target.capabilities
     if can.asynchronous:  # nobody waits there: no start can be forced, and how many are busy at once does not show
-        return [_mix(can)]
+        return [_mix(can), _answers(can)]
     if target.parts[0].kind == "function":
         return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), _verdicts()]
     return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts()]
