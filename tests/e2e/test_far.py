@@ -1,16 +1,18 @@
 """A platform whose clock is not ours, that shows no events and mails its log: what is counted there is what is true."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.bench import WIDE, Bench
+from tests.e2e.bench import WIDE, Bench, until
 from tests.fakes.plug_ins import python_path
 from tests.fakes.plugged import FAR, ROOT, plugged_in
 
+LONG = {"workloads": ["echo"], "targets": ["far-function"], "profiles": [{"constant": {"rate": 5, "seconds": 300}}]}
 COUNTS = WIDE + "import sys; from tests.e2e.counts import main; sys.exit(main())"
 PATHS = python_path(ROOT, FAR)
 
@@ -53,10 +55,30 @@ def test_a_service_far_away_is_counted_as_one_here_is(bench: Bench, platform: Pa
     assert held(platform) == [] and bench.leftovers() == []
 
 
+@pytest.mark.usefixtures("cleaning")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_a_run_has_there_goes_with_it_or_is_found_by_clean(bench: Bench, platform: Path, number: signal.Signals):
+    variables = told_of(platform)
+    run = bench.start("run", bench.experiment(**LONG), "--results", bench.results, **variables)
+    until(lambda: held(platform), "it is deployed")
+    run.signal(number)
+    run.finish()
+    if number is signal.SIGKILL:
+        until(lambda: not list(bench.processes()), "the load process ends")
+        assert held(platform) != [], "nobody was left to remove it"
+        cleaned = bench.run("clean", **variables)
+        assert cleaned.code == 0 and "far-function" in cleaned.out, cleaned.out + cleaned.err
+    assert held(platform) == [] and bench.leftovers() == []
+
+
+def told_of(platform: Path) -> dict[str, str]:
+    """What makes a command find the far targets, and their platform."""
+    return {"PYTHONPATH": PATHS, "FAR_PLATFORM": str(platform), "FAR_DEPLOY_S": "1"}
+
+
 def counted(bench: Bench, platform: Path, target: str) -> dict[str, dict[str, Any]]:
     """The checks that the self-test made there, all of which hold."""
-    variables = {"PYTHONPATH": PATHS, "FAR_PLATFORM": str(platform), "FAR_DEPLOY_S": "1"}
-    finished = bench.start(target, bench.results, code=COUNTS, **variables).finish()
+    finished = bench.start(target, bench.results, code=COUNTS, **told_of(platform)).finish()
     assert finished.out, finished.err
     printed = json.loads(finished.out)
     assert printed["unjudged"] == [] and [check for check in printed["checks"] if not check["ok"]] == []
@@ -76,8 +98,7 @@ def test_it_is_deployed_once_for_all_trials_of_a_run(bench: Bench, platform: Pat
         cold_starts=2,
         settings={name: {"latest_s": 0.2} for name in ("far-function", "far-queue")},
     )
-    variables = {"PYTHONPATH": PATHS, "FAR_PLATFORM": str(platform), "FAR_DEPLOY_S": "1"}
-    finished = bench.measure(experiment, **variables)
+    finished = bench.measure(experiment, **told_of(platform))
     assert finished.code == 0, finished.err + finished.out
     (run,) = bench.folders()
     trials = {"far-function": 6, "far-queue": 4}  # forced cold starts as well, or not: no reply of a queue proves one
