@@ -1,6 +1,7 @@
 """The far platform is as bad as it says: its clock, its mail, and what its target makes of its lines."""
 
 import random
+import threading
 import time
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.fakes.far.clock import FarClock
 from tests.fakes.far.mail import Mail, Post
 from tests.fakes.far.passage import Passage
+from tests.fakes.far.pool import Throttled
+from tests.fakes.far.queue import Queue
 from tests.fakes.plugged import FAR, plugged_in
 
 with plugged_in(FAR):
@@ -69,3 +72,18 @@ def test_whole_pieces_may_come_in_any_order():
     random.Random(3).shuffle(pieces)
     read = read_lines(line for piece in pieces for line in piece)
     assert [read[f"{number:04x}"].start_type for number in range(5)] == [facts["start_type"] for facts, _, _ in STARTS]
+
+
+def test_a_queue_that_is_removed_while_all_is_throttled_ends():
+    tried = threading.Event()
+
+    def throttle(body, request_id):
+        tried.set()
+        raise Throttled
+
+    queue = Queue(1, throttle)
+    queue.put(b"{}", "1")
+    assert tried.wait(10)
+    queue.close()
+    queue._workers.shutdown(wait=True)
+    assert queue.state == {"ended": 0, "open": 1}

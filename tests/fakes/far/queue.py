@@ -19,6 +19,7 @@ class Queue:
         self._invoke = invoke
         self._workers = ThreadPoolExecutor(min(MOST_WORKERS, workers))
         self._changed = threading.Condition()
+        self._closed = False
         self._open = 0
         self._ends: list[dict[str, object]] = []
 
@@ -41,17 +42,22 @@ class Queue:
             return {"ended": len(self._ends), "open": self._open}
 
     def close(self) -> None:
-        """Take no more."""
+        """Take no more, and try nothing again."""
+        self._closed = True
         self._workers.shutdown(wait=False, cancel_futures=True)
 
     def _carry_out(self, body: bytes, request_id: str) -> None:
-        while True:
-            try:
-                reply = self._invoke(body, request_id)
-                break
-            except Throttled:
-                time.sleep(AGAIN_S)
+        while (reply := self._try(body, request_id)) is None:
+            if self._closed:
+                return
+            time.sleep(AGAIN_S)
         with self._changed:
             self._open -= 1
             self._ends.append({"request_id": request_id, "status": 200, "body": b64encode(reply).decode()})
             self._changed.notify_all()
+
+    def _try(self, body: bytes, request_id: str) -> bytes | None:
+        try:
+            return self._invoke(body, request_id)
+        except Throttled:
+            return None
