@@ -66,7 +66,7 @@ def selftest(
     format: AsProgress = "text",
     results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
 ) -> None:
-    """Measure what is known beforehand on all targets that bill nothing, and print truth beside it (about 15 minutes)."""
+    """Measure what is known beforehand on all targets that bill nothing, and print the truth beside it (15 minutes)."""
     from harness.selftest.running import run_selftest
 
     raise typer.Exit(run_selftest(target or [], scenario or [], results, format, console()))
