@@ -5,14 +5,18 @@ A folder on PYTHONPATH that mirrors this tree adds to it, as in my/targets/toyla
 """
 
 import pkgutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from targets.names import NameTaken, Unreadable, files_by_name, read
+
 if TYPE_CHECKING:
     from targets.contract import Target, Workload
+
+__all__ = ["NameTaken", "Unreadable", "roots", "target", "target_names", "workload", "workload_names"]
 
 __path__ = [
     entry
@@ -21,50 +25,32 @@ __path__ = [
 ]
 
 
-class NameTaken(Exception):
-    """Two files give one name, and neither is preferred to the other."""
-
-
 def roots() -> list[Path]:
     """The folders in which a `targets` folder lies, ours first: a unit that is a process has them on its path."""
     return [Path(entry).parent for entry in __path__]
 
 
 @cache
-def _target_modules() -> dict[str, str]:
-    """Dotted module by target name: docker-service is docker_service.py of the folder of its platform. A file is read,
-    not imported, to see whether it sets TARGET, for an import may need a library that only that platform needs."""
-    files = (path for entry in __path__ for path in sorted(Path(entry).glob("*/*.py")))
-    places = (path for path in files if "\nTARGET = " in path.read_text(errors="replace"))
-    return {name: f"targets.{path.parent.name}.{path.stem}" for name, path in _by_name("target", places).items()}
+def _target_files() -> dict[str, Path]:
+    """File by target name: docker-service is docker_service.py of the folder of its platform."""
+    return files_by_name("target", "TARGET", __path__, "*/*.py")
 
 
 @cache
 def _workload_files() -> dict[str, Path]:
-    """File by workload name. What workloads share lies in folders among them, or in serving/."""
-    found = ((Path(entry), pkgutil.iter_modules([entry])) for entry in import_module("targets.workloads").__path__)
-    files = (folder / f"{module.name}.py" for folder, modules in found for module in modules if not module.ispkg)
-    return _by_name("workload", files)
-
-
-def _by_name(what: str, files: Iterable[Path]) -> dict[str, Path]:
-    """NameTaken when two files have one name."""
-    named: dict[str, Path] = {}
-    for path in files:
-        name = path.stem.replace("_", "-")
-        if (other := named.setdefault(name, path)) != path:
-            raise NameTaken(f"{what} {name} is in {other} and in {path}: rename one of the two files")
-    return named
+    """File by workload name. What workloads share sets no WORKLOAD, or lies in folders among them."""
+    return files_by_name("workload", "WORKLOAD", import_module("targets.workloads").__path__)
 
 
 def target_names() -> list[str]:
     """Names of the targets there are, found by listing the folders of this one."""
-    return sorted(_target_modules())
+    return sorted(_target_files())
 
 
 def target(name: str) -> "Target":
-    """The target of this name. KeyError when there is none."""
-    target: Target = import_module(_target_modules()[name]).TARGET
+    """The target of this name. KeyError when there is none, Unreadable when it cannot be had."""
+    path = _target_files()[name]
+    target: Target = read("target", name, "TARGET", f"targets.{path.parent.name}.{path.stem}")
     return target
 
 
@@ -74,9 +60,11 @@ def workload_names() -> list[str]:
 
 
 def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload":
-    """The workload of this name. KeyError when there is none, ValueError when it does not take these settings."""
+    """The workload of this name. KeyError when there is none, Unreadable when it cannot be had.
+
+    ValueError when it does not take these settings."""
     module = f"targets.workloads.{_workload_files()[name].stem}"
-    workload: Workload = import_module(module).WORKLOAD
+    workload: Workload = read("workload", name, "WORKLOAD", module)
     if not settings:
         return workload
     from targets.contract import Configurable

@@ -40,8 +40,9 @@ def main() -> None:
     except FrostlineError as error:
         _fail(str(error), error.exit_code)
     except Exception as error:
-        targets = sys.modules.get("targets")  # a command that reads a stored run never imports them
-        if targets is None or not isinstance(error, targets.NameTaken):
+        from targets.names import NameTaken, Unreadable
+
+        if not isinstance(error, NameTaken | Unreadable):
             raise
         _fail(str(error), UsageError.exit_code)
 

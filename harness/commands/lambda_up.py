@@ -11,9 +11,20 @@ from rich.console import Console
 import targets
 from harness.clock import sleep
 from harness.errors import MissingError, UsageError
+from harness.files.text import harmless
+from harness.files.whole import one_line
 from harness.interruption import interruptible
 from harness.measure.clean import sweep
-from targets.contract import Deployment, DeploymentError, FunctionSettings, Order, Package, Sizing, Target
+from targets.contract import (
+    Deployment,
+    DeploymentError,
+    FunctionSettings,
+    Order,
+    Package,
+    Sizing,
+    Target,
+    claim_problems,
+)
 from targets.packaging.model_folder import model_dir_problems
 
 HIGHEST_PORT = 65_535
@@ -35,11 +46,13 @@ class LambdaOrder:
 
     def problems(self) -> list[str]:
         """Everything that cannot be done as asked."""
-        functions = _invoked_targets()
+        functions, unusable = _invoked_targets()
         found = []
         if self.workload not in targets.workload_names():
             found.append(f"workload: {self.workload!a} is not one of: {', '.join(targets.workload_names())}")
-        if self.target and self.target not in functions:
+        if self.target in unusable:
+            found.append(f"--target: {self.target}: {unusable[self.target]}")
+        elif self.target and self.target not in functions:
             found.append(f"--target: {self.target!a} is not one of: {', '.join(functions)}")
         if not 0 <= self.port <= HIGHEST_PORT:
             found.append(f"--port: {self.port} is not accepted: a port is 0 to {HIGHEST_PORT}")
@@ -63,7 +76,10 @@ def lambda_up(order: LambdaOrder, console: Console) -> None:
     """Serve until interrupted; everything is removed then. UsageError or MissingError before anything starts."""
     if problems := order.problems():
         raise UsageError(problems)
-    target = _target(order.target)
+    functions, unusable = _invoked_targets()
+    for name, why in unusable.items():
+        console.print(f"note: target {name} is left out: {why}", markup=False)
+    target = targets.target(order.target) if order.target else _first_that_runs(functions)
     workload = targets.workload(order.workload)
     try:
         package = target.package(workload, order.model_dir, lambda line: console.print(line, markup=False))
@@ -90,19 +106,31 @@ def _serve(order: LambdaOrder, target: Target, package: Package, console: Consol
         sweep(run_id, [target.name], cut_off=True)
 
 
-def _target(name: str) -> Target:
-    if name:
-        return targets.target(name)
-    found = [targets.target(name) for name in _invoked_targets()]
-    return min(
-        (target for target in found if not target.missing()), key=lambda target: not target.capabilities.isolated
-    )
+def _first_that_runs(names: list[str]) -> Target:
+    """Isolated ones before others."""
+    found = [target for name in names if not (target := targets.target(name)).missing()]
+    return min(found, key=lambda target: not target.capabilities.isolated)
 
 
-def _invoked_targets() -> list[str]:
-    """Those that cost nothing and speak the Invoke API."""
-    found = {name: targets.target(name).capabilities for name in targets.target_names()}
-    return [name for name, can in found.items() if can.invoke_api and not can.billed]
+def _invoked_targets() -> tuple[list[str], dict[str, str]]:
+    """Those that cost nothing and speak the Invoke API; by name, why a target cannot be used at all."""
+    functions, unusable = [], {}
+    for name in targets.target_names():
+        if why := _why_unusable(name):
+            unusable[name] = why
+            continue
+        can = targets.target(name).capabilities
+        if can.invoke_api and not can.billed:
+            functions.append(name)
+    return functions, unusable
+
+
+def _why_unusable(name: str) -> str | None:
+    try:
+        problems = claim_problems(targets.target(name))
+    except targets.Unreadable as error:
+        problems = [f"its file cannot be read: {error.why}"]
+    return one_line(harmless(problems[0])) if problems else None
 
 
 def _tell(deployment: Deployment, order: LambdaOrder, target: Target, console: Console) -> None:

@@ -1,35 +1,46 @@
 """What there is to choose from, with a line each."""
 
-import loadprofiles
+from collections.abc import Callable
+
 import targets
 from harness.errors import UsageError
+from harness.experiment.profiles import profile, profile_names
 from harness.experiment.question import experiment_names, read_experiment
+from harness.files.text import harmless
+from harness.files.whole import one_line
 
 Lines = list[tuple[str, str]]
 
 
 def listing() -> dict[str, Lines]:
-    """Headings with (name, line) pairs; everything is found by listing folders. UsageError where two have one name."""
-    try:
-        return _lines()
-    except ValueError as error:
-        raise UsageError([str(error)]) from error
-
-
-def _lines() -> dict[str, Lines]:
+    """Headings with (name, line) pairs; everything is found by listing folders."""
     return {
-        "Experiments": [(name, _experiment(name)) for name in experiment_names()],
-        "Workloads": [(name, targets.workload(name).summary) for name in targets.workload_names()],
-        "Targets": [(name, _first_line(type(targets.target(name)))) for name in targets.target_names()],
-        "Load profiles": [(name, _first_line(loadprofiles.profile(name))) for name in loadprofiles.profile_names()],
+        "Experiments": _lines(experiment_names(), _experiment),
+        "Workloads": _lines(targets.workload_names(), lambda name: targets.workload(name).summary),
+        "Targets": _lines(targets.target_names(), lambda name: _first_line(type(targets.target(name)))),
+        "Load profiles": _lines(profile_names(), lambda name: _first_line(profile(name))),
     }
 
 
-def _experiment(name: str) -> str:
+def _lines(names: list[str], summary: Callable[[str], str]) -> Lines:
+    """One that cannot be read says so, and keeps none of the others from the list."""
+    return [(name, _line(name, summary)) for name in names]
+
+
+def _line(name: str, summary: Callable[[str], str]) -> str:
     try:
-        experiment = read_experiment(name)
+        return one_line(harmless(summary(name)))
     except UsageError as error:
-        return f"cannot be read: {error.problems[0]}"
+        why = error.problems[0]
+    except targets.Unreadable as error:
+        why = error.why
+    except AttributeError as error:  # a stranger's object that is none of what it is listed as
+        why = str(error)
+    return f"cannot be read: {one_line(harmless(why))}"
+
+
+def _experiment(name: str) -> str:
+    experiment = read_experiment(name)
     return f"{experiment.question} ({experiment.rounds} rounds)"
 
 

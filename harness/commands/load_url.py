@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from rich.console import Console
 
-import loadprofiles
 from harness.analysis.stats import Floats, need_over_trials, percentile
 from harness.errors import UsageError
+from harness.experiment.profiles import profile, profile_names
 from harness.files.problems import problems_in, quote
 from harness.load.connection import NO_REPLY, addresses_of
 from harness.load.process import LoadProcess, Records, Sent
@@ -91,11 +91,11 @@ class LoadOrder:
         if self.body is not None and not self.body.is_file():
             problems.append(f"--body: {self.body} is not a file: name one that holds the request's body")
         load = None
-        if self.profile not in loadprofiles.profile_names():
-            problems.append(f"--profile: {self.profile!a} is not one of: {', '.join(loadprofiles.profile_names())}")
+        if self.profile not in profile_names():
+            problems.append(f"--profile: {self.profile!a} is not one of: {', '.join(profile_names())}")
         else:
             try:
-                load = loadprofiles.profile(self.profile).model_validate({"rate": self.rate, "seconds": self.seconds})
+                load = profile(self.profile).model_validate({"rate": self.rate, "seconds": self.seconds})
             except ValidationError as error:
                 problems += [f"--{line}" for line in problems_in(error)]
         if problems or load is None:

@@ -95,7 +95,7 @@ def lambda_up(
     starts_per_10_s: int = 1000,
     init_timeout_s: float = 10.0,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
-    target: Annotated[str, typer.Option(help="docker-lambda or process-lambda; default: what this machine can")] = "",
+    target: Annotated[str, typer.Option(help="one that speaks the Invoke API; default: the first that runs here")] = "",
 ) -> None:
     """Run the local Lambda for one workload until Ctrl-C; boto3 with endpoint_url works against it."""
     from harness.commands.lambda_up import LambdaOrder, lambda_up

@@ -4,9 +4,9 @@ import itertools
 import random
 from dataclasses import dataclass
 
-import loadprofiles
 import targets
 from harness.experiment.pieces import WorkloadChoice
+from harness.experiment.profiles import profile
 from harness.experiment.question import Experiment
 from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 from loadprofiles import LoadProfile
@@ -103,7 +103,7 @@ def cells_of(experiment: Experiment) -> list[Cell]:
         regimes = itertools.product(experiment.page_cache, experiment.images)
         cells += [Cell(FORCED_COLD, regime=Regime(*regime)) for regime in regimes]
     if choice := experiment.scale_out:
-        load = loadprofiles.profile("steady").model_validate({"rate": choice.rate, "seconds": choice.seconds})
+        load = profile("steady").model_validate({"rate": choice.rate, "seconds": choice.seconds})
         cells.append(Cell(SCALE_OUT, load, scale_out=choice.starts))
     return cells
 

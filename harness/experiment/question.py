@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
-import loadprofiles
 import targets
 from harness.errors import UsageError
 from harness.experiment.pieces import (
@@ -18,6 +17,7 @@ from harness.experiment.pieces import (
     SizingChoice,
     WorkloadChoice,
 )
+from harness.experiment.profiles import profile, profile_names
 from harness.experiment.settings import MOST_REPLICAS, settings_of, settings_problems
 from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
@@ -99,7 +99,7 @@ class Experiment(Part):
     @field_validator("profiles")
     @classmethod
     def _usable_profiles(cls, choices: list[ProfileChoice], info: ValidationInfo) -> list[ProfileChoice]:
-        known, compression = loadprofiles.profile_names(), info.data.get("compression", 1.0)
+        known, compression = profile_names(), info.data.get("compression", 1.0)
         problems = _unknown("profiles", [choice.name for choice in choices], known)
         for at, choice in enumerate(choices):
             if choice.name in known:
@@ -188,7 +188,8 @@ def _claim_problems(field: str, names: list[str]) -> list[str]:
         try:
             lines = claim_problems(targets.target(name))
         except Exception as error:  # a file of a stranger's, or a library that only its platform needs
-            lines = [f"its file cannot be read: {type(error).__name__}: {one_line(harmless(str(error)))}"]
+            why = error.why if isinstance(error, targets.Unreadable) else f"{type(error).__name__}: {error}"
+            lines = [f"its file cannot be read: {one_line(harmless(why))}"]
         problems += [f"{field}: {name}: {line}" for line in lines]
     return problems
 
@@ -204,7 +205,7 @@ def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
 
 
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
-    kind = loadprofiles.profile(choice.name)
+    kind = profile(choice.name)
     return kind.model_validate({**kind.compression_parameters(compression), **choice.parameters})
 
 

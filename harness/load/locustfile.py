@@ -13,8 +13,8 @@ from locust import events
 from locust.env import Environment
 from locust.runners import LocalRunner
 
-import loadprofiles
 from harness.clock import now_ns
+from harness.experiment.profiles import profile, profile_names
 from harness.load.wire import LoadPlan
 from harness.load.worker import OpenLoopUser, Shift
 from loadprofiles.contract import fingerprint
@@ -39,9 +39,9 @@ def add_options(parser: Any) -> None:
 def check_options(environment: Environment, **_: Any) -> None:
     """Refuse what would not do as asked: an unknown profile, or workers that would each send the whole schedule."""
     options: Any = environment.parsed_options
-    profile = options.profile or "steady"
-    if profile not in loadprofiles.profile_names():
-        raise SystemExit(f"--profile: {profile!a} is not one of: {', '.join(loadprofiles.profile_names())}")
+    name = options.profile or "steady"
+    if name not in profile_names():
+        raise SystemExit(f"--profile: {name!a} is not one of: {', '.join(profile_names())}")
     if environment.runner is not None and not isinstance(environment.runner, LocalRunner):
         raise SystemExit("this locustfile runs in one process: for several use `frostline load --workers N`")
 
@@ -55,7 +55,7 @@ class Schedule(OpenLoopUser):
     def on_start(self) -> None:
         """Draw the schedule and get ready."""
         options = self.environment.parsed_options
-        kind = loadprofiles.profile(options.profile or "steady")
+        kind = profile(options.profile or "steady")
         fields = {"rate": options.rate, "seconds": options.seconds, "compression": options.compression}
         offsets = kind.model_validate(fields).arrivals(options.seed)
         host = (self.environment.host or self.host).rstrip("/")

@@ -12,12 +12,12 @@ from statistics import fmean, stdev
 import pytest
 from pydantic import ValidationError
 
-from loadprofiles import profile, profile_names
+from harness.experiment.profiles import profile, profile_names
 from loadprofiles.contract import LoadProfile, fingerprint
 
 SETTINGS = {"rate": 5.0, "seconds": 400.0, "compression": 20.0}
 FINGERPRINTS = f"""
-from loadprofiles import profile, profile_names
+from harness.experiment.profiles import profile, profile_names
 from loadprofiles.contract import fingerprint
 for name in profile_names():
     print(name, fingerprint(profile(name)(**{SETTINGS}).arrivals(7)))

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from harness.experiment.pieces import ProfileChoice, WorkloadChoice
+from harness.experiment.profiles import profile, profile_names
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.record.definition import DEFAULTS, INNER_DEFAULTS, PROFILE_DEFAULTS, canonical, definition_sha256
 from harness.record.stated import FIELDS as ECONOMICS
-from loadprofiles import profile, profile_names
 
 SPARSE = {"name": "x", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "cold_starts": 1}
 

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import loadprofiles
 import targets
 from harness.errors import UsageError
 from harness.experiment.plan import plan
+from harness.experiment.profiles import profile_names
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.files.strict_yaml import MOST_BYTES
 from targets.contract import ServiceSettings
@@ -69,7 +69,7 @@ def test_the_valid_one_is_valid():
         ({"workloads": ["resnet"]}, ["workloads: 'resnet' is not one of: ", *targets.workload_names()]),
         ({"targets": ["ec2"]}, ["targets: 'ec2' is not one of: ", *targets.target_names()]),
         ({"without_engine": ["ec2"]}, ["without_engine: 'ec2' is not one of: ", *targets.target_names()]),
-        ({"profiles": [{"spiky": {}}]}, ["profiles: 'spiky' is not one of: ", *loadprofiles.profile_names()]),
+        ({"profiles": [{"spiky": {}}]}, ["profiles: 'spiky' is not one of: ", *profile_names()]),
         ({"profiles": [{"steady": {"rate": -1, "seconds": 9}}]}, ["profiles.0.steady.rate: -1 ", "greater than 0"]),
         ({"profiles": [{"steady": {"rate": 1, "seconds": 0}}]}, ["profiles.0.steady.seconds: 0 ", "greater than 0"]),
         ({"profiles": [{"steady": {"rate": math.nan, "seconds": 1}}]}, ["profiles.0.steady.rate: nan ", "finite"]),

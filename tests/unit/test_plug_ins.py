@@ -1,14 +1,20 @@
 """A folder on PYTHONPATH that mirrors the tree adds targets, workloads and load profiles, with no edit anywhere."""
 
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+import targets
+from harness.commands import lambda_up
 from targets.local.processes import CODE
+from targets.names import files_by_name
 from tests.fakes.plug_ins import put, python_path
+from tests.fakes.plugged import plugged_in
 
 TARGET = '''"""A target of one file."""
 
@@ -19,6 +25,7 @@ class Bare:
 
 TARGET = Bare()
 '''
+LOST = "import no_such_library\n"
 PROFILE = '''"""A load profile of one file."""
 
 from loadprofiles.constant import Constant
@@ -79,7 +86,7 @@ def test_what_lies_on_the_path_is_listed(tmp_path):
     ],
 )
 def test_two_of_one_name_are_one_error_that_names_both_places(tmp_path, place, says):
-    theirs = write(tmp_path / place, TARGET)
+    theirs = write(tmp_path / place, f"{TARGET}\nWORKLOAD = None\nPROFILE = None\n")
     for command in (["list"], ["run", "quickstart", "--results", str(tmp_path / "results")]):
         done = frostline(*command, on_path=(tmp_path,))
         assert (done.returncode, done.stdout) == (2, "")
@@ -94,6 +101,86 @@ def test_two_senders_of_one_name_are_one_error_that_names_both_places(tmp_path):
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
     (line,) = done.stderr.splitlines()
     assert "sender http is in" in line and str(theirs) in line and "rename one of the two files" in line
+
+
+def test_two_load_profiles_of_one_name_are_one_error_of_load_as_well(tmp_path):
+    theirs = write(tmp_path / "loadprofiles" / "steady.py", PROFILE)
+    done = frostline("load", "http://127.0.0.1:9/", "--rate", "1", "--seconds", "1", on_path=(tmp_path,))
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "load profile steady is in" in line and str(theirs) in line
+
+
+def test_a_plug_in_that_cannot_be_read_is_a_line_of_the_list(tmp_path):
+    write(tmp_path / "targets" / "lostland" / "lost.py", LOST + TARGET)
+    write(tmp_path / "targets" / "workloads" / "lost_model.py", LOST + "WORKLOAD = 1\n")
+    write(tmp_path / "targets" / "workloads" / "no_model.py", "WORKLOAD = 1\n")
+    write(tmp_path / "loadprofiles" / "lost_profile.py", LOST + "PROFILE = 1\n")
+    listed = frostline("list", on_path=(tmp_path,))
+    assert listed.returncode == 0, listed.stderr
+    lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in listed.stdout.splitlines() if line[0] == " "}
+    for name in ("lost", "lost-model", "lost-profile"):
+        assert lines[name] == "cannot be read: ModuleNotFoundError: No module named 'no_such_library'"
+    assert lines["no-model"] == "cannot be read: 'int' object has no attribute 'summary'"
+    assert lines["process-lambda"].startswith("Emulated") and "steady" in lines
+
+
+def test_a_file_that_sets_nothing_to_choose_is_not_listed(tmp_path):
+    for place in ("targets/workloads", "targets/lostland", "loadprofiles"):
+        write(tmp_path / place / "shared_helpers.py", "raise SystemExit('imported')\n")
+    listed = frostline("list", on_path=(tmp_path,))
+    assert listed.returncode == 0 and "shared-helpers" not in listed.stdout, listed.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TARGET = 1\n",
+        "import json\nTARGET=1",
+        "x = 0\r\nTARGET: dict[str, int] = {}\r\n",
+        "\ufeffTARGET: 'Target' = 1\n",
+        "TARGET  =  (\n1)",
+    ],
+)
+def test_a_file_is_found_however_it_sets_the_name(tmp_path, text):
+    (tmp_path / "one.py").write_bytes(text.encode())
+    assert files_by_name("target", "TARGET", [str(tmp_path)]) == {"one": tmp_path / "one.py"}
+
+
+@pytest.mark.parametrize(
+    "text", ["TARGETS = 1\n", "print(TARGET == 1)\n", "TARGET == 1\n", "    TARGET = 1\n", "# TARGET = 1"]
+)
+def test_a_file_that_only_speaks_of_the_name_is_not(tmp_path, text):
+    (tmp_path / "one.py").write_text(text)
+    assert files_by_name("target", "TARGET", [str(tmp_path)]) == {}
+
+
+def test_a_target_that_calls_itself_otherwise_than_its_file_is_refused_with_both_fixes(tmp_path):
+    write(tmp_path / "targets" / "bareland" / "bare_run.py", TARGET)
+    write(tmp_path / "targets" / "workloads" / "probe.py", "class W:\n    name = 'prob'\n\nWORKLOAD = W()\n")
+    listed = frostline("list", on_path=(tmp_path,))
+    says = "cannot be read: it says name = {}: say {}, or call the file after the name"
+    assert says.format("'bare'", "'bare-run'") in listed.stdout
+    assert says.format("'prob'", "'probe'") in listed.stdout
+    done = frostline("capacity", "echo", "bare-run", "--latency-ms", "5", on_path=(tmp_path,))
+    assert done.returncode == 2 and "bare-run" in done.stderr and "Traceback" not in done.stderr, done.stderr
+
+
+def test_lambda_up_leaves_out_what_cannot_be_used_and_says_so(tmp_path, monkeypatch, capsys):
+    write(tmp_path / "targets" / "lostland" / "lost.py", LOST + TARGET)
+    write(tmp_path / "targets" / "lostland" / "bare.py", TARGET)
+    served = []
+    monkeypatch.setattr(lambda_up, "_serve", lambda order, target, package, console: served.append(target.name))
+    for name in ("docker-lambda", "process-lambda"):
+        monkeypatch.setattr(targets.target(name), "package", lambda workload, model_dir, say: None, raising=False)
+    order = lambda_up.LambdaOrder("echo", 0, 1769, {}, None, "")
+    with plugged_in(tmp_path):
+        lambda_up.lambda_up(order, Console(width=200))
+        (told,) = dataclasses.replace(order, target="lost").problems()
+    assert len(served) == 1 and served[0] in ("docker-lambda", "process-lambda")
+    said = capsys.readouterr().out
+    why = "its file cannot be read: ModuleNotFoundError: No module named 'no_such_library'"
+    assert f"note: target lost is left out: {why}\n" in said and "note: target bare is left out: " in said
+    assert told == f"--target: lost: {why}"
 
 
 def test_two_plug_ins_of_one_name_are_refused_too(tmp_path):
