@@ -1,5 +1,6 @@
 """Requests over many connections at once in a gevent hub: as many as are needed, no pool limit, no retry."""
 
+from collections import OrderedDict
 from typing import Any
 
 import gevent
@@ -51,6 +52,49 @@ class HubConnection(Connection):
         super().close()
 
 
+class TimeLimits:
+    """Ends every request that takes longer than all may take, with one timer: who began first is over first."""
+
+    def __init__(self, hub: Any, limit_s: float) -> None:
+        self._loop = hub.loop
+        self._limit_ns = int(limit_s * 1e9)
+        self._deadlines: OrderedDict[Any, int] = OrderedDict()
+        """By greenlet, the earliest first."""
+        self._timer: Any = None
+
+    def begin(self) -> None:
+        """The current greenlet's request begins: TimedOut is thrown into it when its time is over."""
+        deadline_ns = self._deadlines[gevent.getcurrent()] = now_ns() + self._limit_ns
+        if self._timer is None:
+            self._arm(deadline_ns)
+
+    def end(self) -> None:
+        """The current greenlet's request has ended."""
+        self._deadlines.pop(gevent.getcurrent(), None)
+
+    def close(self) -> None:
+        """Throw nothing any more."""
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer.close()
+            self._timer = None
+
+    def _arm(self, deadline_ns: int) -> None:
+        self._timer = self._loop.timer(max(0.0, (deadline_ns - now_ns()) / 1e9))
+        self._timer.start(self._end_overdue)
+
+    def _end_overdue(self) -> None:
+        """In the hub: the greenlets run until they wait again, and have ended their requests by then."""
+        self.close()
+        while self._deadlines:
+            greenlet, deadline_ns = next(iter(self._deadlines.items()))
+            if deadline_ns > now_ns():
+                self._arm(deadline_ns)
+                return
+            del self._deadlines[greenlet]
+            greenlet.throw(TimedOut)
+
+
 class Client:
     """Sends requests that were made ready, over connections that are reused last in, first out."""
 
@@ -58,6 +102,7 @@ class Client:
         self.hub: Any = gevent.get_hub()
         self.plan = plan
         self.routes = [Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies) for endpoint in plan.endpoints]
+        self._limits = TimeLimits(self.hub, plan.timeout_s)
         self._idle: list[list[HubConnection]] = [[] for _ in plan.endpoints]
         self.opened: list[tuple[int, int] | None] = []
         """By endpoint: ns for connecting and for TLS."""
@@ -86,8 +131,7 @@ class Client:
         position = index % len(route.requests)
         exchange.body_bytes = len(route.bodies[position])
         connection = self._take_idle(turn) or HubConnection(route, self.hub)
-        timer = gevent.Timeout(self.plan.timeout_s, TimedOut)
-        timer.start()
+        self._limits.begin()
         try:
             if connection.socket is None:
                 connection.open(exchange)
@@ -95,7 +139,7 @@ class Client:
             exchange.sent_ns = now_ns()
             connection.receive(exchange)
         finally:
-            timer.close()
+            self._limits.end()
             if exchange.reusable:
                 connection.idle_since_ns = exchange.done_ns
                 self._idle[turn].append(connection)
@@ -104,6 +148,7 @@ class Client:
 
     def close(self) -> None:
         """Close every idle connection."""
+        self._limits.close()
         for idle in self._idle:
             while idle:
                 idle.pop().close()

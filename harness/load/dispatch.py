@@ -1,6 +1,7 @@
 """Starts every arrival at its scheduled moment, whatever became of the ones before: an open loop."""
 
 import array
+import contextlib
 import ctypes
 import os
 import sys
@@ -198,14 +199,17 @@ class KernelTimer:
         if self._descriptor < 0:
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._spec = _Itimerspec()
+        self._spec_reference = ctypes.byref(self._spec)
+        self._is_armed = False
         self._callback = callback
         self._watcher = hub.loop.io(self._descriptor, 1, priority=hub.loop.MAXPRI)
         self._watcher.start(self._call_back)
 
     def arm(self, at_ns: int) -> None:
-        """Set the kernel's timer."""
+        """Set the kernel's timer; that also takes back what it has to say of an earlier moment."""
+        self._is_armed = True
         self._spec.value_s, self._spec.value_ns = divmod(max(1, at_ns), 1_000_000_000)
-        self._libc.timerfd_settime(self._descriptor, TFD_TIMER_ABSTIME, ctypes.byref(self._spec), None)
+        self._libc.timerfd_settime(self._descriptor, TFD_TIMER_ABSTIME, self._spec_reference, None)
 
     def close(self) -> None:
         """Give the descriptor back."""
@@ -214,11 +218,11 @@ class KernelTimer:
         os.close(self._descriptor)
 
     def _call_back(self) -> None:
-        try:
-            os.read(self._descriptor, 8)
-        except BlockingIOError:
-            return
+        self._is_armed = False
         self._callback()
+        if not self._is_armed:
+            with contextlib.suppress(BlockingIOError):
+                os.read(self._descriptor, 8)
 
 
 class LoopTimer:
