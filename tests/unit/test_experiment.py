@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import datetime as dt
 import math
 
 import pytest
@@ -315,6 +316,40 @@ def test_nothing_but_a_usage_error_comes_of_any_mutation(fields):
 )
 def test_settings_of_a_target_are_held_to_what_it_knows(settings, part):
     assert any(part in line for line in problems(settings=settings)), problems(settings=settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Peculiar(ServiceSettings):
+    """Settings of types that no target of ours has."""
+
+    copy: bool = False
+    zones: tuple[str, ...] = ()
+    spare: int = 0
+
+
+@pytest.mark.parametrize(
+    ("own", "line"),
+    [
+        ({"keep_alive_s": "60"}, "process-lambda.keep_alive_s: '60' is not accepted: Input should be a valid number"),
+        ({"concurrency_limit": "5"}, "process-lambda.concurrency_limit: '5' is not accepted: Input should be a valid"),
+        ({"concurrency_limit": True}, "process-lambda.concurrency_limit: True is not accepted: Input should be a"),
+        ({"keep_alive_s": dt.date(2026, 1, 1)}, "write a text, a number, true, false, a list or a mapping"),
+        ({"keep_alive_s": [0] * 10_001}, "holds more than 10000 values"),
+    ],
+)
+def test_a_setting_of_the_wrong_type_is_refused_and_not_made_to_fit(own, line):
+    (told,) = problems(settings={"process-lambda": own})
+    assert line in told and told.startswith(f"settings.process-lambda.{next(iter(own))}: ")
+
+
+@pytest.mark.filterwarnings("error")
+def test_settings_arrive_in_the_types_that_the_target_declares(monkeypatch):
+    monkeypatch.setattr(type(targets.target("process-service")), "settings", Peculiar)
+    own = {"copy": True, "zones": ["a", "b"], "replicas": 2}
+    experiment = parse_experiment({**copy.deepcopy(VALID), "settings": {"process-service": own}}, "here")
+    assert experiment.settings_of(targets.target("process-service")) == Peculiar(2, True, ("a", "b"), 0)
+    told = problems(settings={"process-service": {"copy": 1, "zones": "ab", "spare": -1}})
+    assert len(told) == 3 and all("is not accepted: Input should be" in line for line in told), told
 
 
 def test_settings_of_a_target_count_before_those_of_all():
