@@ -4,6 +4,7 @@ import ast
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -354,6 +355,66 @@ def test_a_plug_in_is_taken_from_where_it_lies_with_what_it_shares(tmp_path, tre
     with pytest.raises(
         DeploymentError, match=r"probe needs the file targets/workloads/parts/letters\.py: put it there"
     ):
+        code_files(Probe())
+
+
+SHIPPED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import targets
+print(targets.workload("probe").summary)
+"""
+HEAD = "class Probe:\n    name = 'probe'\n    summary = WORD\n\nWORKLOAD = Probe()\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "files"),
+    [
+        ("from targets.workloads.shared import WORD", {"shared/__init__.py": "WORD = 'hello'"}),
+        ("from targets.workloads import shared; WORD = shared.WORD", {"shared/__init__.py": "WORD = 'hello'"}),
+        ("from targets.workloads.shared import *", {"shared/__init__.py": "from .words import WORD"}),
+        ("from targets.workloads.shared.words import WORD", {"shared/__init__.py": "FIRST = 'hello'"}),
+        ("from targets.workloads import ns; import targets.workloads.ns.words; WORD = ns.words.WORD", {}),
+        ("import targets.workloads.ns, targets.workloads.ns.words as words; WORD = words.WORD", {}),
+        ("from targets.workloads.ns import deep; from targets.workloads.ns.deep import word; WORD = word.WORD", {}),
+        ("from .ns.words import WORD", {}),
+        ("from . import ns; from .ns import words; WORD = words.WORD", {}),
+        ("from ..workloads.ns import words; WORD = words.WORD", {}),
+        ("def late():\n    from .ns.words import WORD\n    return WORD\nWORD = late()", {}),
+        ("from .ns.deep.word import WORD", {"ns/deep/word.py": "from ..words import WORD"}),
+    ],
+)
+def test_what_is_shipped_runs_where_nothing_else_is(tmp_path, monkeypatch, line, files):
+    workloads = tmp_path / "plug-in" / "targets" / "workloads"
+    ours = {"ns/words.py": "WORD = 'hello'", "ns/deep/word.py": "WORD = 'hello'"}
+    if "shared" in line:
+        ours["shared/words.py"] = "WORD = 'hello'"
+    for name, text in (ours | files | {"probe.py": f"{line}\n{HEAD}"}).items():
+        path = workloads / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n")
+    monkeypatch.setattr(targets, "__path__", [*targets.__path__, str(workloads.parent)])
+    for name, path in code_files(Probe()).items():
+        copied = tmp_path / "image" / name
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copied)
+    command = [sys.executable, "-I", "-S", "-c", SHIPPED, str(tmp_path / "image" / "code")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.stdout == "hello\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("line", "missing"),
+    [
+        ("from .letters import A", r"workloads/letters\.py"),
+        ("from targets.workloads.parts import absent", r"workloads/parts/absent\.py"),
+        ("import targets.workloads.parts.absent", r"workloads/parts/absent\.py"),
+    ],
+)
+def test_what_is_imported_and_missing_is_named(tree, line, missing):
+    (tree / "workloads" / "parts").mkdir()
+    (tree / "workloads" / "probe.py").write_text(f"{line}\n")
+    with pytest.raises(DeploymentError, match=missing):
         code_files(Probe())
 
 
