@@ -54,8 +54,11 @@ def serve() -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 1024  # a few refused connections would say nothing about memory
+
+    server = Server(("127.0.0.1", 0), Handler)
     Thread(target=server.serve_forever, daemon=True).start()
     print(server.server_address[1], flush=True)
     sys.stdin.read()
@@ -95,6 +98,8 @@ def take_replies(port: int) -> dict[str, float]:
     table = Judge(Long(), False, can).judge(sent).requests  # type: ignore[arg-type]
     sent.replies.close()
     good = table["outcome"].to_pylist().count("ok")
+    for error in set(table["error"].drop_null().to_pylist()):
+        print(f"not as it must be: {error}", file=sys.stderr)
     return {"the load process": max(loaders), "the run, which judges": peak_mb(), "good": good}
 
 
