@@ -7,10 +7,12 @@ from harness.measure import clean as cleaning
 from targets.contract import Remnant
 from targets.ownership import Owner
 
-MINE = str(Owner.current())
-DEAD = str(Owner(2**22 + 1, "1", Owner.current().boot))
-ELSEWHERE = "4242/9999/another-boot"
-NOW_S = utc_now().timestamp()
+OWNERS = {
+    "mine": str(Owner.current()),
+    "dead": str(Owner(2**22 + 1, "1", Owner.current().boot)),
+    "elsewhere": "4242/9999/another-boot",
+    "nobody": "",
+}
 
 
 class Shared:
@@ -27,17 +29,18 @@ class Shared:
 
 
 @pytest.mark.parametrize(
-    ("owner", "expires_s", "alive"),
+    ("whose", "left_s", "alive"),
     [
-        (MINE, None, True),
-        (DEAD, None, False),
-        (ELSEWHERE, None, True),
-        (ELSEWHERE, NOW_S + 3600, True),
-        (ELSEWHERE, NOW_S - 3600, False),
-        ("", None, False),
+        ("mine", None, True),
+        ("dead", None, False),
+        ("elsewhere", None, True),
+        ("elsewhere", 3600, True),
+        ("elsewhere", -3600, False),
+        ("nobody", None, False),
     ],
 )
-def test_what_another_machine_made_is_its_own_until_it_expires(monkeypatch, owner, expires_s, alive):
+def test_what_another_machine_made_is_its_own_until_it_expires(monkeypatch, whose, left_s, alive):
+    owner, expires_s = OWNERS[whose], None if left_s is None else utc_now().timestamp() + left_s
     target = Shared(Remnant("fn-1", "run-1", owner, expires_s))
     monkeypatch.setattr("targets.target", lambda name: target)
     (remains,) = cleaning._remnants("shared")
