@@ -177,7 +177,6 @@ def stall() -> list[str]:
 
 
 if __name__ == "__main__":
-    comparisons = [partial(compare, rate, rate, bound_ms) for rate, bound_ms in LAG_BOUNDS_MS.items()]
-    comparisons.append(partial(compare, FASTEST, BESIDE, None))
-    codes = [settled(measure) for measure in (*comparisons, over_tls, stall)]
+    codes = [settled(partial(compare, rate, rate, bound_ms)) for rate, bound_ms in LAG_BOUNDS_MS.items()]
+    codes += [settled(partial(compare, FASTEST, BESIDE, None)), settled(over_tls), settled(stall)]
     sys.exit(worst(codes))

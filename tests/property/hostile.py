@@ -26,6 +26,7 @@ LEAST = {
     "replies": (2400, 1600),
     "completions": (300, 200),
     "load records": (300, 0),
+    "reply bytes": (800, 0),
     "marks": (1800, 1200),
     "events": (300, 300),
     "names": (70, 70),

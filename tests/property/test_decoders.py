@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.load.parser import Exchange, ReplyParser, RequestFailed
 from harness.load.process import RECORD_TYPE, Arrival, Sent
 from harness.load.replies import Replies, Reply
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
@@ -131,6 +132,54 @@ def test_completions():
         check_table(judged)
         assert judged.requests["completed_ns"].to_pylist() == [at_ns - SCHEDULED_NS]
         tally.count(is_json(body) and body.startswith(b"{"))
+
+    check()
+    tally.check()
+
+
+STREAM = [b'data: {"chunk": 1}\n\n', b'event: frostline\ndata: {"frostline": {}}\n\n']
+CHUNKS = b"".join(b"%x\r\n%b\r\n" % (len(data), data) for data in STREAM) + b"0\r\n\r\n"
+WHOLE = [
+    b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\nX-Kept: yes\r\n\r\n" + b'{"frostline": {}}',
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 Busy\r\nConnection: close\r\n\r\nuntil the end",
+    b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+]
+
+
+def test_reply_bytes():
+    """However bytes are spoiled and cut, a reply is whole or its request has failed; what is told of it agrees."""
+    tally = Tally("reply bytes")
+
+    def read(data, size):
+        parser, exchange = ReplyParser("x-kept", "x-id"), Exchange()
+        parser.begin(exchange)
+        try:
+            for moment, at in enumerate(range(0, len(data), size), 1):
+                parser.feed(data[at : at + size], moment)
+                if exchange.complete:
+                    return exchange
+            parser.end(len(data) + 1)
+        except RequestFailed as error:
+            assert str(error)
+        return exchange
+
+    @examples(tally.name)
+    @given(mostly(st.sampled_from(WHOLE).flatmap(spoiled), st.sampled_from(WHOLE), st.binary(max_size=80)))
+    def check(data):
+        found = [read(data, size) for size in (1, 7, max(1, len(data)))]
+        for exchange in found:
+            body = exchange.body
+            _, head, tail = exchange.take_body().split()
+            assert len(b"".join(head)) + len(tail) == exchange.size
+            assert body is None or b"".join(body.pieces) == b"".join(head) + tail
+            assert not exchange.complete or exchange.status >= 200
+            assert exchange.first_chunk_ns <= exchange.last_chunk_ns
+            assert (exchange.first_chunk_ns > 0) == (exchange.chunks > 0)
+            assert exchange.complete or not exchange.reusable
+        whole = [exchange for exchange in found if exchange.complete]
+        assert len({(exchange.status, exchange.size) for exchange in whole}) <= 1
+        tally.count(parsed=False)
 
     check()
     tally.check()
