@@ -20,7 +20,7 @@ from gevent.fileobject import FileObjectPosix  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from harness.clock import now_ns  # noqa: E402
-from harness.load.worker import LoneUser, Shift  # noqa: E402
+from harness.load.worker import LoneUser, Shift, text_of  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
 LEAD_NS = 300_000_000
@@ -79,11 +79,13 @@ class Master:
         )
 
     def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
-        """Run the plan in this folder; returns the moment of offset 0 and the workers' reports."""
+        """Run the plan in this folder; returns the moment of offset 0 and the workers' reports, or their errors."""
         self.inbox = {kind: [] for kind in self.KINDS}
         for rank, client in enumerate(sorted(self.runner.clients)):
             self.runner.send_message("frostline_plan", {"folder": folder, "rank": rank, "of": self.workers}, client)
         self._await(lambda: len(self.inbox["frostline_planned"]) == self.workers, "workers did not take the plan")
+        if refusals := [report for report in self.inbox["frostline_planned"] if "error" in report]:
+            return 0, refusals
         self.runner.start(self.workers, spawn_rate=self.workers)
         self._await(lambda: len(self.inbox["frostline_armed"]) == self.workers, "workers did not get ready")
         begin_ns = now_ns() + LEAD_NS
@@ -110,7 +112,11 @@ def work(port: int) -> None:
     runner = environment.create_worker_runner("127.0.0.1", port)
 
     def on_plan(environment: Environment, msg: Any, **_: Any) -> None:
-        shift = Shift(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
+        try:
+            shift = Shift(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
+        except Exception as error:
+            runner.send_message("frostline_planned", {"rank": msg.data["rank"], "error": text_of(error)})
+            return
         environment.shift = shift  # type: ignore[attr-defined]
         runner.send_message("frostline_planned", {"rank": shift.rank})
         shift.armed.wait()
@@ -141,9 +147,9 @@ def main() -> None:
         try:
             begin_ns, reports = team.carry_out(line.decode().strip())
         except Exception as error:  # told to the run, which decides
-            say(error=f"{type(error).__name__}: {error}")
+            say(error=text_of(error))
             continue
-        problems = [report["error"] for report in reports if "error" in report]
+        problems = sorted({report["error"] for report in reports if "error" in report})
         say(error="; ".join(problems)) if problems else say(begin_ns=begin_ns, workers=reports)
 
 

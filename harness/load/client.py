@@ -13,7 +13,6 @@ from harness.load.parser import Exchange, RequestFailed
 from harness.load.wire import LoadPlan
 
 READ, WRITE = 1, 2
-PROBE_AFTER_NS = 1_000_000_000
 PREWARM_AT_ONCE = 16
 PREWARM_LIMIT_S = 20.0
 """For all connections that are opened before the start."""
@@ -35,11 +34,14 @@ class HubConnection(Connection):
             self._readable = self._hub.loop.io(self.socket.fileno(), READ)
         self._hub.wait(self._readable)
 
-    def wait_writable(self) -> None:
+    def wait_writable(self, limit_s: float | None = None) -> bool:
         """Let the hub run until something can be sent."""
         writable = self._hub.loop.io(self.socket.fileno(), WRITE)
         try:
-            self._hub.wait(writable)
+            with gevent.Timeout(limit_s, False):
+                self._hub.wait(writable)
+                return True
+            return False
         finally:
             writable.close()
 
@@ -134,14 +136,13 @@ class Client:
         self._limits.begin()
         try:
             if connection.socket is None:
-                connection.open(exchange)
+                connection.open(exchange, self.plan.timeout_s)
             connection.send(route.requests[position]())
             exchange.sent_ns = now_ns()
             connection.receive(exchange)
         finally:
             self._limits.end()
             if exchange.reusable:
-                connection.idle_since_ns = exchange.done_ns
                 self._idle[turn].append(connection)
             else:
                 connection.close()
@@ -157,7 +158,7 @@ class Client:
         idle = self._idle[turn]
         while idle:
             connection = idle.pop()
-            if now_ns() - connection.idle_since_ns < PROBE_AFTER_NS or not connection.is_gone():
+            if not connection.is_gone():  # costs nothing: a look after sending would find nothing yet
                 return connection
             connection.close()
         return None
@@ -166,13 +167,12 @@ class Client:
         """Open one connection; None when that fails."""
         connection, exchange = HubConnection(self.routes[turn], self.hub), Exchange()
         try:
-            connection.open(exchange)
+            connection.open(exchange, PREWARM_LIMIT_S)
         except (OSError, RequestFailed):
             connection.close()
             return None
         except BaseException:  # all of them together took too long
             connection.close()
             raise
-        connection.idle_since_ns = now_ns()
         self._idle[turn].append(connection)
         return exchange

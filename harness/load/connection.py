@@ -14,7 +14,7 @@ from typing import Any
 
 from harness.clock import now_ns
 from harness.load.parser import Exchange, ReplyParser, RequestFailed
-from harness.load.senders import sender_of
+from harness.load.senders import SenderFailed, endpoint_problems, failure_of, sender_of
 from harness.load.senders.contract import Request, origin
 from harness.load.tls import NO_TLS, Tls
 from targets.contract import Endpoint
@@ -22,6 +22,8 @@ from targets.contract import Endpoint
 PIECE = 65_536
 """Most that is read at once: between the pieces of a long reply, others get their turn."""
 NO_REPLY = "no reply in time"
+MOST_CONNECT_S = 3.0
+"""So long one of several addresses is waited for at most: it may lead nowhere. The last one may take all the time."""
 
 
 class TimedOut(Exception):
@@ -48,16 +50,26 @@ class Route:
 
     @classmethod
     def to(cls, endpoint: Endpoint, bodies: list[bytes], kept_header: str, keep: bool) -> "Route":
-        """Raises OSError when the host has no address."""
-        sender = sender_of(endpoint)
-        requests = [sender.request(endpoint, body) for body in bodies]
-        return cls(endpoint, bodies, requests, addresses_of(endpoint), sender.tls(endpoint), kept_header, keep)
+        """SenderFailed when its sender cannot send there, OSError when the host has no address."""
+        if problems := endpoint_problems(endpoint):
+            raise SenderFailed("\n".join(problems))
+        try:
+            sender = sender_of(endpoint)
+            tls, requests = sender.tls(endpoint), [sender.request(endpoint, body) for body in bodies]
+        except Exception as error:
+            raise SenderFailed(failure_of(endpoint, error)) from error
+        return cls(endpoint, bodies, requests, addresses_of(endpoint), tls, kept_header, keep)
 
     def prefer(self, address: tuple[int, Any]) -> None:
         """Try this one first from now on: another one may lead nowhere."""
         if self.addresses[0] != address:
             self.addresses.remove(address)
             self.addresses.insert(0, address)
+
+    def defer(self, address: tuple[int, Any]) -> None:
+        """Try this one last from now on."""
+        self.addresses.remove(address)
+        self.addresses.append(address)
 
 
 def addresses_of(endpoint: Endpoint) -> list[tuple[int, Any]]:
@@ -77,7 +89,6 @@ class Connection(ABC):
 
     def __init__(self, route: Route) -> None:
         self.route = route
-        self.idle_since_ns = 0
         self.socket: Any = None
         self.tls: Tls | None = None
         self.parser = ReplyParser(route.kept_header, route.endpoint.request_id_header, route.keep)
@@ -87,20 +98,28 @@ class Connection(ABC):
         """Return when the socket may have something, or raise what ends the wait."""
 
     @abstractmethod
-    def wait_writable(self) -> None:
-        """Return when the socket may take something, or raise what ends the wait."""
+    def wait_writable(self, limit_s: float | None = None) -> bool:
+        """Return when the socket may take something, or raise what ends the wait; False when `limit_s` is over."""
 
-    def open(self, exchange: Exchange) -> None:
-        """Connect to the first address that takes us, and shake hands. OSError or RequestFailed."""
+    def open(self, exchange: Exchange, limit_s: float) -> None:
+        """Connect to the first address that takes us, and shake hands. OSError or RequestFailed.
+
+        Whoever calls sees that it takes no longer than `limit_s`; one of several addresses gets a share of that.
+        """
         begun_ns = now_ns()
         problem: OSError | None = None
-        for family, address in tuple(self.route.addresses):
+        waiting = list(self.route.addresses)
+        share_s = min(MOST_CONNECT_S, limit_s / len(waiting))
+        while waiting:
+            family, address = waiting.pop(0)
             self.close()
             try:
                 self.socket = self.new_socket(family, socket.SOCK_STREAM)  # OSError where no descriptor is left
                 exchange.fresh = True
-                self._connect(address)
+                self._connect(address, share_s if waiting else None)
             except OSError as error:
+                if error.errno == errno.ETIMEDOUT:
+                    self.route.defer((family, address))
                 problem = error
                 continue
             connected_ns = now_ns()
@@ -122,11 +141,11 @@ class Connection(ABC):
     def receive(self, exchange: Exchange) -> None:
         """Read until the reply is whole. RequestFailed when it does not come whole."""
         self.parser.begin(exchange)
-        while True:
+        while not exchange.complete:
+            self.wait_readable()  # also when more may be there already: others get their turn between two pieces
             try:
                 data = self.socket.recv(PIECE)
             except BlockingIOError:
-                self.wait_readable()
                 continue
             arrived_ns = now_ns()
             if not data:
@@ -135,12 +154,10 @@ class Connection(ABC):
                 self.parser.feed(data, arrived_ns)
             else:
                 self._read_records(self.tls, exchange, data, arrived_ns)
-            if exchange.complete:
-                return
-            self.wait_readable()  # also when more may be there already: others get their turn between two pieces
 
     def is_gone(self) -> bool:
-        """Whether an idle connection can carry no more: closed by the other side, or something came unasked."""
+        """Whether an idle connection can carry no more: closed by the other side, or something came unasked, which
+        would be taken for the reply to the next request."""
         try:
             data = self.socket.recv(PIECE)
             # A server hands out tickets of its TLS session whenever it likes: they are no reply, and no end.
@@ -156,13 +173,13 @@ class Connection(ABC):
             self.socket.close()
             self.socket = None
 
-    def _connect(self, address: Any) -> None:
+    def _connect(self, address: Any, limit_s: float | None) -> None:
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         error = self.socket.connect_ex(address)
         if error == errno.EINPROGRESS:
-            self.wait_writable()
-            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            in_time = self.wait_writable(limit_s)
+            error = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if in_time else errno.ETIMEDOUT
         if error:
             host = f"[{address[0]}]" if ":" in address[0] else address[0]
             raise OSError(error, f"connect to {host}:{address[1]}: {os.strerror(error)}")

@@ -8,6 +8,14 @@ from harness.load.replies import Body
 
 EVENT_STREAM = b"text/event-stream"
 LINE_END = re.compile(rb"\r\n|\n|\r")
+MARK = b"\xef\xbb\xbf"
+"""May stand before the first line of a stream."""
+NO_CHUNKS = frozenset({b"frostline", b"error"})
+"""Events that are no piece of the answer."""
+MOST_KEPT = 64_000_000
+"""Bytes of a reply that is kept: a longer one has failed. One that nobody keeps may have any length."""
+MOST_HEAD = 1_000_000
+"""Bytes before a reply's body."""
 PREFIX = 64
 """Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
 
@@ -73,6 +81,7 @@ class ReplyParser:
         }
         self._exchange = Exchange()
         self._arrived_ns = 0
+        self._head_size = 0
         self._events: EventCounter | None = None
         self._chunk_size = 0
         self._parser = httptools.HttpResponseParser(self)
@@ -80,9 +89,10 @@ class ReplyParser:
     def begin(self, exchange: Exchange) -> None:
         """A request was sent: what comes now belongs to it."""
         self._exchange = exchange
+        self._head_size = 0
 
     def feed(self, data: bytes, arrived_ns: int) -> None:
-        """Read what came at this moment. RequestFailed when it is not HTTP/1.1."""
+        """Read what came at this moment. RequestFailed when it is not HTTP/1.1, or too long."""
         exchange = self._exchange
         self._arrived_ns = arrived_ns
         if not exchange.first_byte_ns:
@@ -93,6 +103,8 @@ class ReplyParser:
             if not exchange.complete:
                 raise RequestFailed(f"not HTTP/1.1: {error}") from error
             exchange.reusable = False
+        if not exchange.complete:
+            self._check_size(exchange, len(data))
 
     def end(self, arrived_ns: int) -> None:
         """The other side has closed: fine for a reply without a length. RequestFailed when one is not whole."""
@@ -153,6 +165,14 @@ class ReplyParser:
             exchange.complete, exchange.done_ns = True, self._arrived_ns
             exchange.reusable = self._parser.should_keep_alive()
 
+    def _check_size(self, exchange: Exchange, came: int) -> None:
+        if not exchange.size:
+            self._head_size += came
+        if self._head_size > MOST_HEAD:
+            raise RequestFailed(f"more than {MOST_HEAD // 1_000_000} MB came before a body: too long to be a head")
+        if self._keep and exchange.size > MOST_KEPT:
+            raise RequestFailed(f"the reply is too long to be kept: more than {MOST_KEPT // 1_000_000} MB")
+
     def _count_chunks(self, count: int) -> None:
         if count:
             self._exchange.chunks += count
@@ -161,10 +181,11 @@ class ReplyParser:
 
 
 class EventCounter:
-    """Counts server-sent events that carry data, other than `event: frostline`, as their last line comes."""
+    """Counts server-sent events that carry a chunk of the answer, as their last line comes."""
 
     def __init__(self) -> None:
         self._line = b""
+        self._is_first = True
         self._after_return = False
         self._name = b""
         self._has_data = False
@@ -180,6 +201,8 @@ class EventCounter:
 
     def _read_line(self, line: bytes) -> bool:
         """Whether this line ends an event that counts."""
+        if self._is_first:
+            line, self._is_first = line.removeprefix(MARK), False
         if line:
             field, _, value = line.partition(b":")
             if field == b"data":
@@ -187,6 +210,6 @@ class EventCounter:
             elif field == b"event":
                 self._name = value.removeprefix(b" ")
             return False
-        counts = self._has_data and self._name != b"frostline"
+        counts = self._has_data and self._name not in NO_CHUNKS
         self._name, self._has_data = b"", False
         return counts

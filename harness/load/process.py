@@ -19,6 +19,7 @@ import numpy as np
 from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
+from harness.load.senders import SenderFailed, endpoint_problems
 from harness.load.wire import FIELDS, Fate, LoadPlan, load_problems
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
@@ -131,9 +132,12 @@ class LoadProcess:
         self._unread = b""
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
-        """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError."""
+        """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError,
+        which is SenderFailed where an endpoint cannot be sent to."""
         if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), most_descriptors()):
             raise TrialError("\n".join(problems))
+        if problems := [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]:
+            raise SenderFailed("\n".join(problems))
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
         plan.write(offsets, bodies)

@@ -1,4 +1,4 @@
-"""One request on a connection of its own, never sent again: for forced starts, where no generator runs."""
+"""Requests one by one, each on a connection of its own and never sent again: where no generator runs."""
 
 import selectors
 
@@ -6,7 +6,8 @@ from harness.clock import now_ns
 from harness.load.connection import Connection, Route, TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.process import Arrival
-from harness.load.replies import Reply
+from harness.load.replies import Body, Reply
+from harness.load.senders import SenderFailed, failure_of
 from harness.load.wire import Fate, fate_of
 from targets.contract import TIMELINE_HEADER, Endpoint
 
@@ -26,56 +27,73 @@ class LoneConnection(Connection):
 
     def wait_readable(self) -> None:
         """Block until something has come."""
-        self._wait(selectors.EVENT_READ)
+        self._wait(selectors.EVENT_READ, self._until_ns)
 
-    def wait_writable(self) -> None:
+    def wait_writable(self, limit_s: float | None = None) -> bool:
         """Block until something can be sent."""
-        self._wait(selectors.EVENT_WRITE)
+        limit_ns = self._until_ns if limit_s is None else now_ns() + int(limit_s * 1e9)
+        return self._wait(selectors.EVENT_WRITE, min(limit_ns, self._until_ns))
 
-    def _wait(self, event: int) -> None:
+    def _wait(self, event: int, limit_ns: int) -> bool:
+        """False when a limit before the end has passed. The clock comes first: what is always ready has no end."""
+        left_s = (limit_ns - now_ns()) / 1e9
         with selectors.DefaultSelector() as selector:
             selector.register(self.socket, event)
-            if not selector.select(max(0.0, (self._until_ns - now_ns()) / 1e9)):
-                raise TimedOut
+            if left_s > 0 and selector.select(left_s):
+                return True
+        if limit_ns < self._until_ns:
+            return False
+        raise TimedOut
 
 
-def ask(
-    endpoint: Endpoint,
-    body: bytes,
-    index: int,
-    scheduled_ns: int,
-    timeout_s: float,
-    kept_header: str = TIMELINE_HEADER,
-) -> Arrival:
-    """Send one request and wait for its end; the host's name is looked up first. No generator began on it, so there is
-    no such stamp."""
-    exchange = Exchange()
-    exchange.body_bytes = len(body)
-    fate, text = Fate.ANSWERED, ""
-    try:
-        _carry_out(endpoint, body, exchange, timeout_s, kept_header)
-    except TimedOut as error:
-        fate, text = Fate.TIMED_OUT, str(error)
-    except (RequestFailed, OSError) as error:
-        fate, text = fate_of(error), str(error) or type(error).__name__
-    return _arrival(index, scheduled_ns, exchange, fate, text)
+class Lone:
+    """The way to one endpoint, made ready before a clock begins: looked up, built, certificates loaded."""
 
+    def __init__(self, endpoint: Endpoint, bodies: list[bytes], kept_header: str = TIMELINE_HEADER) -> None:
+        """SenderFailed when the endpoint's sender cannot send there."""
+        self.endpoint = endpoint
+        self._sizes = [len(body) for body in bodies]
+        self._route: Route | OSError
+        try:
+            self._route = Route.to(endpoint, bodies, kept_header, keep=True)
+        except OSError as error:  # no address: its requests have failed
+            self._route = error
 
-def _carry_out(endpoint: Endpoint, body: bytes, exchange: Exchange, timeout_s: float, kept_header: str) -> None:
-    route = Route.to(endpoint, [body], kept_header, keep=True)
-    connection = LoneConnection(route, now_ns() + int(timeout_s * 1e9))
-    try:
-        connection.open(exchange)
-        connection.send(route.requests[0]())
-        exchange.sent_ns = now_ns()
-        connection.receive(exchange)
-    finally:
+    def ask(self, index: int, scheduled_ns: int, timeout_s: float) -> Arrival:
+        """Send one request, whose body is the one whose turn it is, and wait for its end. No generator began on it, so
+        there is no such stamp. SenderFailed when it could not be made: that is no fault of the target."""
+        exchange, position = Exchange(), index % len(self._sizes)
+        exchange.body_bytes = self._sizes[position]
+        fate, text = Fate.ANSWERED, ""
+        try:
+            self._carry_out(position, exchange, timeout_s)
+        except TimedOut as error:
+            fate, text = Fate.TIMED_OUT, str(error)
+        except (RequestFailed, OSError) as error:
+            fate, text = fate_of(error), str(error) or type(error).__name__
+        except Exception as error:
+            raise SenderFailed(failure_of(self.endpoint, error)) from error
         exchange.done_ns = exchange.done_ns or now_ns()
-        connection.close()
+        return _arrival(index, scheduled_ns, exchange, fate, text)
+
+    def _carry_out(self, position: int, exchange: Exchange, timeout_s: float) -> None:
+        route = self._route
+        if isinstance(route, OSError):
+            raise route
+        connection = LoneConnection(route, now_ns() + int(timeout_s * 1e9))
+        try:
+            connection.open(exchange, timeout_s)
+            connection.send(route.requests[position]())
+            exchange.sent_ns = now_ns()
+            connection.receive(exchange)
+        finally:
+            connection.close()
 
 
 def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text: str) -> Arrival:
-    _, head, tail = exchange.take_body().split()
+    """Of a reply that did not come whole only who answered is kept, as in the open loop."""
+    body = exchange.take_body() if fate == Fate.ANSWERED else Body()
+    _, head, tail = body.split()
     reply = Reply(exchange.header_value, exchange.request_id.decode("latin-1"), tail, 0, exchange.streamed)
     return Arrival(
         index,
@@ -84,7 +102,7 @@ def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text
         in_flight=1,
         fresh=exchange.fresh,
         error=text,
-        reply=reply if fate == Fate.ANSWERED else None,
+        reply=reply if fate == Fate.ANSWERED or reply.header or reply.request_id else None,
         head=b"".join(head),
         reply_bytes=exchange.size,
         **{name: getattr(exchange, name) for name in SAME},

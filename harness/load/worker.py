@@ -12,12 +12,11 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from harness.clock import cpu_ns, now_ns
-from harness.errors import TrialError
+from harness.errors import FrostlineError, TrialError
 from harness.load.client import Client
 from harness.load.dispatch import Dispatcher
 from harness.load.parser import Exchange
 from harness.load.replies import Spool
-from harness.load.senders import endpoint_problems
 from harness.load.wire import LoadPlan, load_problems, most_in_flight
 from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
@@ -26,14 +25,17 @@ COOL_DOWN = (50_000, 20, 100)
 """Garbage collection thresholds while a schedule runs: rare, and never of what existed before it."""
 
 
+def text_of(error: Exception) -> str:
+    """What a run is told: errors of ours are sentences, of others the kind says most."""
+    return str(error) if isinstance(error, FrostlineError) else f"{type(error).__name__}: {error}"
+
+
 class Shift:
     """Worker `rank` of `of` carries out arrivals rank, rank + of, ...: together they are exactly the schedule."""
 
     def __init__(self, environment: Environment, folder: str, rank: int, of: int) -> None:
         plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
-        problems = load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors)
-        problems += [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]
-        if problems:
+        if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors):
             raise TrialError("\n".join(problems))
         self.plan = plan = replace(plan, cap=min(plan.cap, most_in_flight(descriptors)))
         self.rank = rank
@@ -54,7 +56,7 @@ class Shift:
         try:
             self._run()
         except Exception as error:
-            self.report = {"rank": self.rank, "error": f"{type(error).__name__}: {error}"}
+            self.report = {"rank": self.rank, "error": text_of(error)}
         finally:
             self.armed.set()
             self.finished.set()

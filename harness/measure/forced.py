@@ -1,11 +1,12 @@
 """Forced cold starts: remove every unit, prove it gone, send one request, keep its whole story."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.clock import now_ns
 from harness.load.process import Arrival, Sent
-from harness.load.single import ask
+from harness.load.senders import SenderFailed
+from harness.load.single import Lone
 from harness.load.wire import Fate
 from harness.measure import page_cache, starts
 from harness.measure.bodies import read_reply
@@ -25,10 +26,17 @@ class Asker:
     payloads: list[Payload]
     timeout_s: float
 
-    def ask(self, endpoint: Endpoint, index: int, scheduled_ns: int) -> Arrival:
-        """Send one request with the payload whose turn it is."""
-        body = self.payloads[index % len(self.payloads)].body
-        return ask(endpoint, body, index, scheduled_ns, self.timeout_s)
+    def make_ready(self, endpoints: Sequence[Endpoint]) -> Lone | None:
+        """The way to the first of them, where it is known: nothing of it then falls into what is measured.
+
+        SenderFailed when its sender cannot send there."""
+        return Lone(endpoints[0], [payload.body for payload in self.payloads]) if endpoints else None
+
+    def ask(self, endpoint: Endpoint, ready: Lone | None, index: int, scheduled_ns: int) -> Arrival:
+        """Send one request with the payload whose turn it is, by the way that was made ready if it leads there."""
+        if ready is None or ready.endpoint != endpoint:
+            ready = Lone(endpoint, [payload.body for payload in self.payloads])
+        return ready.ask(index, scheduled_ns, self.timeout_s)
 
 
 def force_cold_starts(
@@ -42,14 +50,15 @@ def force_cold_starts(
     """Send requests, each from nothing, until `count` of them met a proven cold start; what was not is among them too.
 
     A start that fails is a failed row, and the next one is tried; where nothing can be made cold or the machine refuses
-    a start, the rows so far are kept with a problem. `dropped`: the page cache is dropped before each.
+    a start, or no request can be made, the rows so far are kept with a problem. `dropped`: the page cache is dropped
+    before each.
     """
     arrivals: list[Arrival] = []
     begin_ns, proven = now_ns(), 0
     while proven < count and len(arrivals) < MOST_TRIES * count:
         try:
             arrivals.append(_send_from_nothing(deployment, asker, len(arrivals), dropped))
-        except DeploymentError as error:
+        except (DeploymentError, SenderFailed) as error:
             problem = f"no further cold start could be forced after {len(arrivals)}: {error}"
             return Sent.of(begin_ns, arrivals, [problem])
         proven += is_proven_cold(arrivals[-1], deployment, can)
@@ -59,7 +68,9 @@ def force_cold_starts(
 
 def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped: bool) -> Arrival:
     """Send one request from nothing. For a service the clock begins when a replica is asked for."""
+    asker.make_ready(deployment.endpoints)  # what vouches for a service is loaded: it may be nowhere once it is cold
     deployment.make_cold()
+    ready = asker.make_ready(deployment.endpoints)
     if dropped:
         page_cache.drop()
     scheduled_ns = now_ns()
@@ -67,7 +78,7 @@ def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped
         deployment.wake()
     except StartFailed as error:
         return failed_arrival(index, scheduled_ns, error)
-    return asker.ask(deployment.endpoints[0], index, scheduled_ns)
+    return asker.ask(deployment.endpoints[0], ready, index, scheduled_ns)
 
 
 def failed_arrival(index: int, scheduled_ns: int, error: StartFailed) -> Arrival:
@@ -77,7 +88,7 @@ def failed_arrival(index: int, scheduled_ns: int, error: StartFailed) -> Arrival
 
 def is_proven_cold(arrival: Arrival, deployment: Deployment, can: Capabilities) -> bool:
     """Whether the reply proves that this request met a start: beside the deployment's log, or by its generation."""
-    if arrival.reply is None:
+    if arrival.fate != Fate.ANSWERED or arrival.reply is None:
         return False
     content = read_reply(arrival.head, arrival.reply.tail, arrival.reply.streamed)
     evidence = Evidence.of(content.envelope, arrival.reply.header)

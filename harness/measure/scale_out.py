@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from harness.clock import now_ns, sleep
 from harness.load.process import Arrival, Sent
+from harness.load.senders import SenderFailed
 from harness.measure.forced import Asker, failed_arrival
 from targets.contract import Deployment, DeploymentError, StartFailed
 
@@ -18,6 +19,7 @@ def scale_out_under(
     asked for; one that did not start is a failed row, one that the machine refused a problem. The generator goes on
     sending to the first replicas: what a new one takes on later is no question here.
     """
+    asker.make_ready(deployment.endpoints)  # what vouches for the first replicas vouches for those to come
     results: list[Sent] = []
     failures: list[BaseException] = []
 
@@ -36,7 +38,7 @@ def scale_out_under(
         sleep(max(0.0, (begun_ns - now_ns()) / 1e9 + moment_s))
         try:  # whatever happens, the schedule is under way and has to be waited for
             arrivals.append(_add_replica(deployment, asker, index))
-        except DeploymentError as error:
+        except (DeploymentError, SenderFailed) as error:
             problems.append(f"a replica could not be added: {error}")
     thread.join()
     if failures:
@@ -56,4 +58,4 @@ def _add_replica(deployment: Deployment, asker: Asker, index: int) -> Arrival:
         endpoint = deployment.scale_out()
     except StartFailed as error:
         return failed_arrival(index, scheduled_ns, error)
-    return asker.ask(endpoint, index, scheduled_ns)
+    return asker.ask(endpoint, None, index, scheduled_ns)

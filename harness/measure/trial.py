@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
+from harness.load.senders import SenderFailed
 from harness.load.wire import LoadPlan
 from harness.measure.completions import KeptCompletions
 from harness.measure.constancy import Circumstances
@@ -72,13 +73,18 @@ def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
 
 
 def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
-    """Send in the one of three ways that the trial's cell asks for."""
+    """Send in the one of three ways that the trial's cell asks for. Where the target's sender cannot send, nothing is
+    sent and the trial has that problem: other targets have other senders."""
     asker = Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
-    if visit.trial.regime is not None:
-        return _send_to_cold_units(visit, deployment, asker, progress)
-    if visit.trial.scale_out:
-        return _send_while_scaling_out(visit, deployment, load, asker, progress)
-    return _send_schedule(visit, deployment, load, progress)
+    begin_ns = now_ns()
+    try:
+        if visit.trial.regime is not None:
+            return _send_to_cold_units(visit, deployment, asker, progress)
+        if visit.trial.scale_out:
+            return _send_while_scaling_out(visit, deployment, load, asker, progress)
+        return _send_schedule(visit, deployment, load, progress)
+    except SenderFailed as error:
+        return Sent.of(begin_ns, [], [str(error)])
 
 
 def _send_to_cold_units(visit: Visit, deployment: Deployment, asker: Asker, progress: Progress) -> Sent:

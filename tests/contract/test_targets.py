@@ -19,8 +19,8 @@ import pytest
 from botocore.config import Config
 
 import targets
-from harness.load import single as load_path
 from harness.load.senders import endpoint_problems
+from harness.load.single import Lone
 from harness.load.wire import Fate
 from targets.clock import clock_id, now_ns
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
@@ -140,7 +140,7 @@ def test_answers(subject: Subject, say: Say) -> None:
 def test_load_path(subject: Subject, say: Say) -> None:
     """The bench reaches it as the plain client does, and gets the id and the envelope that the platform gave."""
     assert endpoint_problems(subject.endpoint) == []
-    arrival = load_path.ask(subject.endpoint, subject.workload.payloads()[0].body, 0, now_ns(), PATIENCE_S)
+    arrival = Lone(subject.endpoint, [subject.workload.payloads()[0].body]).ask(0, now_ns(), PATIENCE_S)
     assert arrival.fate is Fate.ANSWERED and arrival.reply is not None, arrival.error
     assert arrival.status == (202 if subject.can.asynchronous else 200)
     assert bool(arrival.reply.request_id) is bool(subject.endpoint.request_id_header)

@@ -16,7 +16,7 @@ import pytest
 
 import targets
 from harness.clock import now_ns
-from harness.load.single import ask
+from harness.load.single import Lone
 from targets.contract import Order, Package, Sizing
 from targets.ownership import OWNER_VARIABLE, RUN_LABEL, RUN_VARIABLE, Owner, labels, variables
 from tests.e2e.bench import HANG_S, MAIN, Bench, Started, assert_done, until
@@ -120,7 +120,8 @@ def test_a_front_that_ends_while_it_makes_sandboxes_leaves_none(engine, packages
     package = packages["echo", name.replace("lambda", "service")]
     deployment = targets.target(name).deploy(package, Order(run, Sizing.of_function(1769)))
     body = targets.workload("echo").payloads()[0].body
-    askers = [threading.Thread(target=ask, args=(deployment.endpoints[0], body, 0, now_ns(), HANG_S)) for _ in range(4)]
+    lone = Lone(deployment.endpoints[0], [body])
+    askers = [threading.Thread(target=lone.ask, args=(0, now_ns(), HANG_S)) for _ in range(4)]
     for asker in askers:
         asker.start()
     until(lambda: [event for event in deployment.events() if event["kind"] == "create"], "sandboxes are made")

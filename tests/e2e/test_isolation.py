@@ -21,10 +21,10 @@ PYTHON = "/opt/frostline/venv/bin/python"
 
 def ask(deployment: Deployment) -> int:
     """One request, which makes a function start its sandbox; returns the HTTP status."""
-    from harness.load.single import ask
+    from harness.load.single import Lone
 
     body = targets.workload("echo").payloads()[0].body
-    return ask(deployment.endpoints[0], body, 0, now_ns(), 60).status
+    return Lone(deployment.endpoints[0], [body]).ask(0, now_ns(), 60).status
 
 
 @pytest.fixture(scope="module", params=["docker-service", "docker-lambda"])

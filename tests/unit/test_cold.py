@@ -53,9 +53,22 @@ def arrival(index, started):
     return Arrival(index, 1, Fate.ANSWERED, 1, 2, 3, 200, reply=reply, head=head)
 
 
+def lone(answer):
+    """The class of a way to an endpoint on which nothing is sent."""
+
+    class Fake:
+        def __init__(self, endpoint, bodies):
+            self.endpoint = endpoint
+
+        def ask(self, index, scheduled_ns, timeout_s):
+            return answer(index)
+
+    return Fake
+
+
 def forced(monkeypatch, answers, count, dropped=False):
     deployment = FakeDeployment(answers)
-    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "Lone", lone(lambda index: arrival(index, next(deployment.answers))))
     counts: list[int] = []
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, CAN, asker, count, dropped, counts.append)  # type: ignore[arg-type]
@@ -133,7 +146,7 @@ class Failing(FakeDeployment):
 
 def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
     deployment = Failing([True] * 9)
-    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "Lone", lone(lambda index: arrival(index, next(deployment.answers))))
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, CAN, asker, 2, False, lambda proven: None)  # type: ignore[arg-type]
     fates = [Fate(fate).name for fate in sent.records["fate"]]
@@ -147,7 +160,7 @@ def test_a_start_that_fails_is_a_row_and_the_next_one_is_tried(monkeypatch):
 
 def test_what_cannot_be_made_cold_ends_the_trial_with_its_rows_kept_and_a_problem(monkeypatch):
     deployment = Failing([True] * 9)
-    monkeypatch.setattr(cold, "ask", lambda e, b, index, *rest: arrival(index, next(deployment.answers)))
+    monkeypatch.setattr(cold, "Lone", lone(lambda index: arrival(index, next(deployment.answers))))
     asker = Asker(list(WORKLOAD.payloads()), 1)
     sent = force_cold_starts(deployment, CAN, asker, 3, False, lambda proven: None)  # type: ignore[arg-type]
     assert [Fate(fate).name for fate in sent.records["fate"]] == ["ANSWERED", "FAILED", "ANSWERED"]
@@ -213,11 +226,11 @@ def test_where_no_absence_can_be_proved_the_echoed_generation_is_the_proof(monke
     inside = {"unit": "a", "invocation": 1, "begun_ns": 10**12 + 3, "ended_ns": 10**12 + 4, "init": init}
     inside |= {"generation": echoed} if echoed else {}
 
-    def answer(endpoint, body, index, *rest):
+    def answer(index):
         head = json.dumps({"answer": {}, "frostline": inside}).encode()
         return Arrival(index, 1, Fate.ANSWERED, 1, 2, 30, 200, reply=Reply(b""), head=head)
 
-    monkeypatch.setattr(cold, "ask", answer)
+    monkeypatch.setattr(cold, "Lone", lone(answer))
     counts: list[int] = []
     force_cold_starts(deployment, far, Asker(list(WORKLOAD.payloads()), 1), 2, False, counts.append)  # type: ignore[arg-type]
     assert counts[-1] == expected

@@ -14,11 +14,10 @@ from collections import Counter
 import pytest
 
 from harness.clock import now_ns
-from harness.errors import TrialError
 from harness.load.connection import Route, addresses_of
 from harness.load.process import LoadProcess
-from harness.load.senders import endpoint_problems, sender, sender_names, sender_of
-from harness.load.single import ask
+from harness.load.senders import SenderFailed, endpoint_problems, sender, sender_names, sender_of
+from harness.load.single import Lone
 from harness.load.wire import Fate, LoadPlan
 from targets.contract import Endpoint
 from tests.certificates import make_certificate
@@ -103,7 +102,7 @@ def fates(sent):
 
 
 def ask_now(endpoint, body=b"{}", timeout_s=10):
-    return ask(endpoint, body, 4, now_ns(), timeout_s)
+    return Lone(endpoint, [body]).ask(4, now_ns(), timeout_s)
 
 
 ipv6 = pytest.mark.skipif(not has_ipv6_loopback(), reason="this machine has no ::1")
@@ -298,7 +297,7 @@ def test_senders_are_found_by_listing():
     assert sender_names() == ["http", "https"]
     assert sender_of(Endpoint("http://x/")) is sender("http")
     assert sender_of(Endpoint("https://x/")) is sender("https")
-    with pytest.raises(ValueError, match="sender: 'post' is not one of: http, https"):
+    with pytest.raises(SenderFailed, match="sender: 'post' is not one of: http, https"):
         sender("post")
     (problem,) = endpoint_problems(Endpoint("gopher://x/"))
     assert problem == "url: 'gopher://x/' is not accepted: begin it with http:// or https://"
@@ -335,73 +334,6 @@ def test_an_endpoint_says_how_it_is_asked(process, serve):
     assert "\r\nx-amz-invocation-type: Event\r\n" in head
     assert head.lower().count("content-type") == 1
     assert body == b"hello"
-
-
-TOY = """
-from dataclasses import replace
-from harness.clock import now_ns
-from harness.errors import TrialError
-from harness.load.senders.http import Http, write_request
-
-class Signed(Http):
-    schemes = ()
-
-    def request(self, endpoint, body):
-        return lambda: write_request(endpoint, body, {"x-signed-at": str(now_ns())})
-
-SENDER = Signed()
-"""
-
-
-def test_a_sender_in_another_folder_is_found_and_signs_at_the_moment_of_sending(serve, tmp_path):
-    folder = tmp_path / "harness" / "load" / "senders"
-    folder.mkdir(parents=True)
-    (folder / "toy_signed.py").write_text(TOY)
-    server = serve()
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = LoadProcess(environment={"PYTHONPATH": path})
-    try:
-        endpoint = Endpoint(f"http://127.0.0.1:{server.port}/", sender="toy-signed")
-        plan = LoadPlan("", [endpoint], "", 0.1, timeout_s=10, keep_replies=False)
-        sent = process.carry_out(plan, array.array("d", [n / 50 for n in range(5)]), [b"{}"], lambda ended: None)
-        sent.replies.close()
-    finally:
-        process.close()
-    signed = [int(head.split("x-signed-at: ")[1].split("\r")[0]) for head, _ in server.requests]
-    assert len(set(signed)) == 5
-    assert (sent.records["started_ns"] <= signed).all() and (signed <= sent.records["sent_ns"]).all()
-    listing = [sys.executable, "-c", "from harness.load.senders import sender_names; print(sender_names())"]
-    environment = {**os.environ, "PYTHONPATH": path}
-    done = subprocess.run(listing, capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout == "['http', 'https', 'toy-signed']\n"
-
-
-BROKEN = """
-from harness.load.senders.http import Http
-
-class Broken(Http):
-    schemes = ()
-
-    def request(self, endpoint, body):
-        return lambda: {}["key"]
-
-SENDER = Broken()
-"""
-
-
-def test_a_sender_that_raises_is_no_fault_of_the_target(serve, tmp_path):
-    folder = tmp_path / "harness" / "load" / "senders"
-    folder.mkdir(parents=True)
-    (folder / "broken.py").write_text(BROKEN)
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    process = LoadProcess(environment={"PYTHONPATH": path})
-    try:
-        endpoint = Endpoint(f"http://127.0.0.1:{serve().port}/", sender="broken")
-        plan = LoadPlan("", [endpoint], "", 0.1, timeout_s=10)
-        with pytest.raises(TrialError, match="a request could not be made: KeyError: 'key'"):
-            process.carry_out(plan, array.array("d", [0.0]), [b"{}"], lambda ended: None)
-    finally:
-        process.close()
 
 
 def test_single_requests_need_no_gevent():

@@ -17,6 +17,8 @@ ASKER = Asker(list(WORKLOAD.payloads()), 1)
 class Refusing:
     """A deployment that cannot be given a replica."""
 
+    endpoints = ()
+
     def __init__(self, error):
         self.error = error
 

@@ -9,6 +9,7 @@ from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
+from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
@@ -20,7 +21,7 @@ from harness.measure.watchers import closing_line
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.nouns import Outcome
 from loadprofiles.contract import fingerprint
-from targets.contract import Completion, DeploymentError, Package, StartFailed
+from targets.contract import Completion, DeploymentError, Endpoint, Package, StartFailed
 from targets.local import process_service
 
 WHY = "replica 0001 ended before it answered: exit code 1"
@@ -108,6 +109,38 @@ def test_what_the_bench_or_the_engine_could_not_do_is_no_failure_of_the_target_a
     assert result.record.problems[0] == why
     assert not result.record.valid
     assert not is_done([result.record], most=2)
+
+
+class Unreachable:
+    """It runs, and its endpoint names a sender that there is not; it stands for its load process, too."""
+
+    endpoints = (Endpoint("http://127.0.0.1:1/", sender="absent"),)
+    generation = "1"
+
+    def usage(self):
+        return []
+
+    events = witnesses = usage
+
+    def describe(self):
+        return {}
+
+    def do_nothing(self, *_):
+        pass
+
+    make_cold = wake = settle = destroy = do_nothing
+
+    def carry_out(self, plan, *_):
+        raise SenderFailed("sender: 'absent' is not one of: http, https")
+
+
+@pytest.mark.parametrize("profile", ["constant", "cold", "scale-out"])
+def test_a_target_whose_sender_cannot_send_has_an_invalid_trial_and_ends_no_run(profile):
+    it = visit(profile, scale_out={"starts": 2, "rate": 5, "seconds": 1})
+    it.target.deploy = lambda package, order: Unreachable()
+    record = visit_target(it, Leases(), Unreachable(), lambda ended, of: None).record  # type: ignore[arg-type]
+    assert record.scheduled == 0 and not record.valid
+    assert record.problems[0].endswith("sender: 'absent' is not one of: http, https")
 
 
 def test_arrivals_are_drawn_once(monkeypatch):

@@ -1,60 +1,72 @@
-"""How requests are asked. Each file with a SENDER is one way, found by listing this folder and others like it."""
+"""How requests are asked. Each file that sets SENDER is one way, found by listing this folder and others like it.
+
+An endpoint names its sender, or has the one that is called like its URL's scheme. Only that one is ever imported:
+what another sender needs may be absent.
+"""
 
 import pkgutil
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.load.senders.contract import Sender
+from harness.errors import TrialError
+from harness.load.senders.contract import Sender, without_userinfo
 from targets.contract import Endpoint
+from targets.names import NameTaken, Unreadable, files_by_name, read
 
-__all__ = ["Sender", "sender", "sender_names", "sender_of"]
+__all__ = ["Sender", "SenderFailed", "endpoint_problems", "sender", "sender_name", "sender_names", "sender_of"]
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 
+class SenderFailed(TrialError):
+    """A sender cannot send to an endpoint, or raised: no fault of the target. Lines like those of its problems."""
+
+
 @cache
 def _files() -> dict[str, Path]:
-    """File by sender name. UsageError when two files have one name."""
-    named: dict[str, Path] = {}
-    for path in (Path(entry, f"{module.name}.py") for entry in __path__ for module in pkgutil.iter_modules([entry])):
-        name = path.stem.replace("_", "-")
-        if (other := named.setdefault(name, path)) != path:
-            raise UsageError([f"sender {name} is in {other} and in {path}: rename one of the two files"])
-    return {name: path for name, path in named.items() if name != "contract"}
+    return files_by_name("sender", "SENDER", __path__)
 
 
 def sender_names() -> list[str]:
-    """Names of the senders there are."""
+    """Names of the senders there are. NameTaken when two files give one."""
     return sorted(_files())
 
 
 def sender(name: str) -> Sender:
-    """The sender of this name. ValueError when there is none."""
+    """The sender of this name. SenderFailed when there is none, or when it cannot be had."""
     if name not in _files():
-        raise ValueError(f"sender: {name!a} is not one of: {', '.join(sender_names())}")
-    sender: Sender = import_module(f"{__name__}.{_files()[name].stem}").SENDER
-    return sender
+        raise SenderFailed(f"sender: {name!a} is not one of: {', '.join(sender_names())}")
+    try:
+        found: Sender = read("sender", name, "SENDER", f"{__name__}.{_files()[name].stem}")
+    except Unreadable as error:
+        raise SenderFailed(f"sender: {_files()[name]} cannot be read: {error.why}") from error
+    return found
+
+
+def sender_name(endpoint: Endpoint) -> str:
+    """The sender's name that an endpoint gives, or its URL's scheme."""
+    return endpoint.sender or endpoint.url.partition("://")[0].lower()
 
 
 def sender_of(endpoint: Endpoint) -> Sender:
-    """The sender that an endpoint names, or that serves its URL's scheme. ValueError unless there is exactly one."""
-    if endpoint.sender:
-        return sender(endpoint.sender)
-    scheme = endpoint.url.partition("://")[0].lower()
-    serving = {name: found for name in sender_names() if scheme in (found := sender(name)).schemes}
-    if len(serving) == 1:
-        return next(iter(serving.values()))
-    if serving:
-        raise ValueError(f"sender: {', '.join(serving)} all serve {scheme}: name one of them")
-    served = sorted({f"{each}://" for name in sender_names() for each in sender(name).schemes})
-    raise ValueError(f"url: {endpoint.url!a} is not accepted: begin it with {' or '.join(served)}")
+    """The sender for an endpoint. SenderFailed when there is none."""
+    name = sender_name(endpoint)
+    if not endpoint.sender and name not in _files():
+        url = without_userinfo(endpoint.url)[:200]
+        raise SenderFailed(f"url: {url!a} is not accepted: begin it with http:// or https://")
+    return sender(name)
 
 
 def endpoint_problems(endpoint: Endpoint) -> list[str]:
     """Everything that keeps requests from being sent there, one line each."""
     try:
         return sender_of(endpoint).problems(endpoint)
-    except (ValueError, UsageError) as error:
+    except (SenderFailed, NameTaken) as error:
         return [str(error)]
+    except Exception as error:
+        return [failure_of(endpoint, error)]
+
+
+def failure_of(endpoint: Endpoint, error: Exception) -> str:
+    """What is said of a sender that raised."""
+    return f"sender: {sender_name(endpoint)} raised {type(error).__name__}: {error}"

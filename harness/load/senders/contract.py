@@ -1,5 +1,6 @@
 """What a sender is: it says which bytes leave for an endpoint, and over what. How they travel is the load path's."""
 
+import re
 import ssl
 from collections.abc import Callable
 from typing import Protocol
@@ -10,16 +11,17 @@ from targets.contract import Endpoint
 Request = Callable[[], bytes]
 """One request from its first to its last byte; called at the moment of sending, so that a signature is of then."""
 
+SCHEME = re.compile(r"([^/?#@:\\]*:)?[/\\]+")
+HOST = re.compile(r"(\[[^@]*\]|[^:@]*)(:\d*)?")
+
 
 class Sender(Protocol):
     """One way of asking. One file each in this folder, or in a harness/load/senders/ on PYTHONPATH, which sets SENDER.
 
-    Requests that are signed go in here: `request` prepares what stays the same, and what it returns adds date and
-    signature when it is called. Everything else of the load path stays as it is.
+    An endpoint names it, or has a URL whose scheme is called like the file. Requests that are signed go in here:
+    `request` prepares what stays the same, and what it returns adds date and signature when it is called. Everything
+    else of the load path stays as it is.
     """
-
-    schemes: tuple[str, ...]
-    """Of the URLs that it serves unless an endpoint names another sender; none where it is only taken by its name."""
 
     def problems(self, endpoint: Endpoint) -> list[str]:
         """Why it cannot send there, one line each, which begins with the endpoint's field."""
@@ -35,3 +37,15 @@ def origin(endpoint: Endpoint) -> tuple[str, int]:
     """Host and port of its URL; an IPv6 address stands without brackets."""
     parts = urlsplit(endpoint.url)
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def without_userinfo(url: str) -> str:
+    """A URL as it may be shown, whatever is wrong with it: without the name and password that may stand in it.
+
+    A password with a slash in it is no authority any more, yet no business of whoever reads an error.
+    """
+    scheme = SCHEME.match(url)
+    start = scheme.end() if scheme else 0
+    authority = re.split(r"[/?#\\]", url[start:], maxsplit=1)[0]
+    at = url.rfind("@")
+    return url if at < start or HOST.fullmatch(authority) else url[:start] + url[at + 1 :]

@@ -4,7 +4,7 @@ import re
 import ssl
 from urllib.parse import urlsplit
 
-from harness.load.senders.contract import Request, origin
+from harness.load.senders.contract import Request, origin, without_userinfo
 from targets.contract import Endpoint
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -17,7 +17,6 @@ BODILESS = frozenset({"HEAD", "CONNECT"})
 class Http:
     """Sends what the endpoint says, byte for byte the same each time."""
 
-    schemes: tuple[str, ...] = ("http",)
     scheme = "http"
     """Of every URL that it can be given."""
 
@@ -26,8 +25,11 @@ class Http:
         problems = [*self._url_problems(endpoint.url)]
         if not TOKEN.fullmatch(endpoint.method) or endpoint.method in BODILESS:
             problems.append(f"method: {endpoint.method!a} is not accepted: give one like GET or POST")
+        spelled: dict[str, str] = {}
         for name, value in endpoint.headers.items():
-            if not TOKEN.fullmatch(name) or name.lower() in OURS:
+            if (other := spelled.setdefault(name.lower(), name)) != name:
+                problems.append(f"headers: {name!a} is not accepted: {other!a} is the same one: leave out one of both")
+            elif not TOKEN.fullmatch(name) or name.lower() in OURS:
                 problems.append(f"headers: {name!a} is not accepted: it is no header that can be chosen")
             elif not (value.isascii() and value.isprintable()):
                 problems.append(f"headers: the value of {name} is not accepted: give printable ASCII on one line")
@@ -47,34 +49,35 @@ class Http:
         return [f"{name}: plain HTTP has no certificate: leave it out, or give https://" for name in given]
 
     def _url_problems(self, url: str) -> list[str]:
-        refusal, form = f"url: {url[:200]!a} is not accepted: ", f"{self.scheme}://host:port/path"
+        shown = without_userinfo(url)
+        refusal, form = f"url: {shown[:200]!a} is not accepted: ", f"{self.scheme}://host:port/path"
         if not (url.isascii() and url.isprintable()) or " " in url:
             return [f"{refusal}write other characters than printable ASCII as %XX"]
         try:
-            parts = urlsplit(url)
+            parts = urlsplit(shown)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             return [f"{refusal}{error}: give {form}"]
         if parts.scheme != self.scheme or not host or port == 0 or "%" in host:
             return [f"{refusal}give {form}"]
-        if "@" in parts.netloc:
+        if shown != url:
             return ["url: a name or password in it would not be sent: leave it out, and give a header instead"]
         return []
 
 
 def write_request(endpoint: Endpoint, body: bytes, further: dict[str, str]) -> bytes:
-    """A request with the endpoint's headers and `further` ones, each written over what we would say ourselves."""
+    """A request with the endpoint's headers and `further` ones: a later one replaces another of its name, which is one
+    in whatever case."""
     parts = urlsplit(endpoint.url)
     host, port = origin(endpoint)
     name = f"[{host}]" if ":" in host else host
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    headers = {"Host": f"{name}:{port}" if parts.port else name}
+    ours = {"Host": f"{name}:{port}" if parts.port else name}
     if body or endpoint.method in ("POST", "PUT", "PATCH"):
-        headers["Content-Length"] = str(len(body))
-        if "content-type" not in map(str.lower, endpoint.headers):
-            headers["Content-Type"] = "application/json"
-    lines = [f"{name}: {value}" for name, value in {**headers, **endpoint.headers, **further}.items()]
-    return "\r\n".join([f"{endpoint.method} {target} HTTP/1.1", *lines, "", ""]).encode() + body
+        ours |= {"Content-Length": str(len(body)), "Content-Type": "application/json"}
+    headers = [*ours.items(), *endpoint.headers.items(), *further.items()]
+    lines = {name.lower(): f"{name}: {value}" for name, value in headers}
+    return "\r\n".join([f"{endpoint.method} {target} HTTP/1.1", *lines.values(), "", ""]).encode() + body
 
 
 SENDER = Http()

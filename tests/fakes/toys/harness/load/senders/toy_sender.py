@@ -11,9 +11,7 @@ SECRET = b"toy"
 
 
 class ToySender(Http):
-    """Taken by its name alone, for the scheme is plain HTTP's."""
-
-    schemes = ()
+    """Taken by its name alone."""
 
     def __init__(self) -> None:
         self._numbers = itertools.count(1)
