@@ -74,7 +74,7 @@ class SizingChoice(Part):
     service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
     service_cpus: float = Field(1.0, ge=0.25, le=16)
     accelerators: int = Field(0, ge=0, le=16)
-    """GPUs of each unit, on either side."""
+    """GPUs of each unit, on either side, for itself: replicas and concurrency_limit may be no more than they do for."""
 
     def of(self, part: TargetPart) -> Sizing:
         """The sizing of one unit of this part."""

@@ -17,15 +17,15 @@ from targets.priority import be_punctual
 
 def make_sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLog) -> Any:
     """What makes the pool's sandboxes: containers, or processes."""
+    sizing = Sizing(**settings["sizing"])
     if settings["kind"] == "docker":
         from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
 
-        sizing = Sizing(**settings["sizing"])
         parts = {key: settings[key] for key in ("image", "prefix", "environment", "labels", "ledger", "archive")}
         return DockerSandboxes(SandboxOrder(sizing=sizing, settings=function, **parts), log)
     from targets.lambda_front.process_sandbox import ProcessSandboxes
 
-    return ProcessSandboxes(settings["environment"], log)
+    return ProcessSandboxes(settings["environment"], log, sizing)
 
 
 async def serve(settings: dict[str, Any]) -> None:

@@ -15,9 +15,10 @@ from docker.models.containers import Container
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, DeploymentError, EventFacts, FunctionSettings, Sizing
 from targets.events import EventLog
-from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
+from targets.local.gpus import Gpus
 from targets.local.resources import Cgroup, Usage
 from targets.packaging.archive import ImageArchive
 from targets.packaging.image import FUNCTION_COMMAND
@@ -52,6 +53,7 @@ class DockerSandboxes:
         self.order = order
         self.log = log
         self.client = containers.engine(pool_size=THREADS)
+        self.gpus = Gpus(order.sizing.accelerators)
         self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="engine")
 
     def new(self, name: str, generation: str) -> Sandbox:
@@ -80,6 +82,7 @@ class DockerSandbox(Sandbox):
     async def create(self) -> None:
         """Ask the engine for a container, after loading its image where that may be absent."""
         order = self.sandboxes.order
+        gpu_ids = await take_gpus(self.sandboxes.gpus, self.name)
         if order.archive is not None:
             begun_ns = self.log.write("load", self.name)
             await self._engine(ImageArchive(self.sandboxes.client, order.image, Path(order.archive)).load)
@@ -103,6 +106,7 @@ class DockerSandbox(Sandbox):
             environment=environment,
             labels=order.labels,
             ledger=order.ledger,
+            gpu_ids=gpu_ids,
         )
         self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)
@@ -156,6 +160,7 @@ class DockerSandbox(Sandbox):
             await asyncio.wait({self._creation})
             if self._creation.exception() is None:
                 await self._engine(containers.remove, self._creation.result())
+        self.sandboxes.gpus.give_back(self.name)
         return usage
 
     def _usage(self) -> Usage:

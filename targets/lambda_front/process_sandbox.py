@@ -6,9 +6,11 @@ import socket
 import psutil
 
 from targets.clock import now_ns
-from targets.contract import GENERATION_VARIABLE, EventFacts
+from targets.contract import GENERATION_VARIABLE, EventFacts, Sizing
 from targets.events import EventLog
-from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
+from targets.local import gpus
+from targets.local.gpus import Gpus
 from targets.local.resources import Usage, process_usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
@@ -18,22 +20,24 @@ DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the function\'s pro
 
 
 class ProcessSandboxes:
-    """Makes sandboxes that are processes with one environment."""
+    """Makes sandboxes that are processes with one environment, and with GPUs of their own."""
 
-    def __init__(self, environment: dict[str, str], log: EventLog) -> None:
+    def __init__(self, environment: dict[str, str], log: EventLog, sizing: Sizing) -> None:
         self.environment = environment
         self.log = log
+        self.gpus = Gpus(sizing.accelerators)
 
     def new(self, name: str, generation: str) -> Sandbox:
         """Make a sandbox whose process is not started yet."""
-        return ProcessSandbox(name, self.log, self.environment | {GENERATION_VARIABLE: generation})
+        return ProcessSandbox(name, self.log, self.environment | {GENERATION_VARIABLE: generation}, self.gpus)
 
 
 class ProcessSandbox(Sandbox):
     """One process, started anew after a crash under the same name."""
 
-    def __init__(self, name: str, log: EventLog, environment: dict[str, str]) -> None:
+    def __init__(self, name: str, log: EventLog, environment: dict[str, str], own: Gpus) -> None:
         super().__init__(name, log)
+        self.gpus = own
         self.environment = environment | {"FROSTLINE_UNIT": name}
         self.process: ServingProcess | None = None
         self._reader: asyncio.StreamReader
@@ -49,7 +53,8 @@ class ProcessSandbox(Sandbox):
             return {"pid": self.process.pid}
 
     async def create(self) -> None:
-        """Nothing exists before the process does."""
+        """Choose its GPUs: nothing else exists before the process does."""
+        self.environment |= gpus.variables(await take_gpus(self.gpus, self.name))
 
     async def start(self) -> None:
         """Start the process; it initialises while its first request waits in the socket."""
@@ -89,4 +94,5 @@ class ProcessSandbox(Sandbox):
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""
         await self.kill()
+        self.gpus.give_back(self.name)
         return self.killed_usage

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from targets.clock import now_ns
-from targets.contract import EventFacts, EventKind
+from targets.contract import DeploymentError, EventFacts, EventKind
 from targets.events import EventLog
+from targets.local.gpus import Gpus
 from targets.local.resources import Usage
 from targets.serving import marks
+
+GPU_LIMIT_S = 60.0
+GPU_POLL_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -27,6 +31,18 @@ END_OF_STEP: dict[Step, EventKind] = {"load": "loaded", "create": "created", "st
 
 class SandboxDied(Exception):
     """The sandbox ended while it held a request, or could not be started; the message says what is known."""
+
+
+async def take_gpus(gpus: Gpus, name: str) -> list[str]:
+    """The GPUs of a new sandbox: within the pool's limits they are there once the removal before has ended."""
+    deadline = now_ns() + int(GPU_LIMIT_S * 1e9)
+    while True:
+        try:
+            return gpus.take(name)
+        except DeploymentError as error:
+            if now_ns() > deadline:
+                raise SandboxDied(f"sandbox {name}: {error}") from error
+        await asyncio.sleep(GPU_POLL_S)
 
 
 class Sandbox(ABC):

@@ -3,7 +3,7 @@
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ import psutil
 from docker.models.containers import Container
 
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
-from targets.local import processes
+from targets.local import gpus
 from targets.local.processes import model_environment
 from targets.ownership import start_time
 
@@ -41,8 +41,10 @@ def missing(accelerators: int) -> str | None:
             hands_gpus_out = not accelerators or has_gpu_runtime(client.info())
     except DeploymentError as error:
         return str(error)
+    except (docker.errors.DockerException, OSError) as error:
+        return f"the Docker engine does not say what it can do ({error}): start it again, or use a process- target"
     if hands_gpus_out:
-        return processes.missing(accelerators)
+        return gpus.missing(accelerators)
     return (
         f"{accelerators} GPUs a unit are asked for, and the Docker engine has no way to hand one to a container: "
         "install the NVIDIA Container Toolkit, run `nvidia-ctk runtime configure` and start the engine again, "
@@ -67,10 +69,11 @@ def create(
     environment: dict[str, str],
     labels: dict[str, str],
     ledger: str | None = None,
+    gpu_ids: Sequence[str] = (),
 ) -> Container:
     """Create, not start. Root is read-only, /tmp is memory, swap is off, so the memory limit is the limit.
 
-    `ledger` is a folder of this machine that the container may write into.
+    `ledger` is a folder of this machine that the container may write into, `gpu_ids` are the GPUs it sees.
     """
     memory_bytes = sizing.memory_mb * 1024 * 1024
     return client.containers.create(
@@ -90,14 +93,14 @@ def create(
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         pids_limit=512,
-        device_requests=gpu_requests(sizing.accelerators),
+        device_requests=gpu_requests(gpu_ids),
         log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
     )
 
 
-def gpu_requests(count: int) -> list[docker.types.DeviceRequest] | None:
-    """`count` GPUs for one container, as `docker run --gpus` asks for them; None for none."""
-    return [docker.types.DeviceRequest(count=count, capabilities=[["gpu"]])] if count else None
+def gpu_requests(ids: Sequence[str]) -> list[docker.types.DeviceRequest] | None:
+    """These GPUs for one container, as `docker run --gpus device=` asks for them; None for none."""
+    return [docker.types.DeviceRequest(device_ids=list(ids), capabilities=[["gpu"]])] if ids else None
 
 
 def published_port(container: Container) -> int:

@@ -17,7 +17,8 @@ PROCESSES = Capabilities(
     page_cache=True,
     accelerator=True,
 )
-"""Processes see the whole machine, its GPUs as well."""
+"""A unit that is sized with GPUs has them for itself while it lives; more units at once than they do for are refused.
+One that is sized with none sees all of this machine's: processes see the whole of it."""
 CONTAINERS = replace(PROCESSES, isolated=True, engine=True, images_absent=True)
 
 

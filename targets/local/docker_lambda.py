@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
-from targets.local import containers
+from targets.local import containers, gpus
 from targets.local.declarations import CONTAINERS, FUNCTION, as_function
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Cgroup, Usage
@@ -34,7 +34,10 @@ class DockerLambda:
             return build_image(client, workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
-        """Start a front with an empty pool."""
+        """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
+        gpus.check_enough(
+            order.sizing.accelerators, order.settings_of(FunctionSettings).concurrency_limit, "concurrency_limit"
+        )
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
             archive = archive_image(client, package.reference) if order.images_absent else None

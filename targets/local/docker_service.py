@@ -13,8 +13,9 @@ from docker.models.containers import Container
 from targets.clock import now_ns
 from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
 from targets.events import EventLog
-from targets.local import containers
+from targets.local import containers, gpus
 from targets.local.declarations import CONTAINERS, SERVICE, as_service
+from targets.local.gpus import Gpus
 from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
@@ -42,11 +43,13 @@ class DockerService:
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
+        gpus.check_enough(order.sizing.accelerators, order.settings_of(ServiceSettings).replicas, "replicas")
+        own = Gpus(order.sizing.accelerators)
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
 
             def new(name: str, log: EventLog, order: Order) -> Replica:
-                return DockerReplica(name, log, client, package, order)
+                return DockerReplica(name, log, client, package, order, own)
 
             archive = archive_image(client, package.reference) if order.images_absent else None
             return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive, stack.pop_all())
@@ -55,8 +58,11 @@ class DockerService:
 class DockerReplica(Replica):
     """One container of the service."""
 
-    def __init__(self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order) -> None:
+    def __init__(
+        self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order, own: Gpus
+    ) -> None:
         super().__init__(name, log)
+        self.gpus = own
         self.client = client
         self.package = package
         self.order = order
@@ -77,6 +83,7 @@ class DockerReplica(Replica):
                 environment=environment,
                 labels=labels(self.order.run_id, Owner.current()),
                 ledger=str(self.order.ledger) if self.order.ledger else None,
+                gpu_ids=self.gpus.take(self.name),
             )
             self.container = container
             self.log.write("created", self.name, container=container.id)
@@ -119,6 +126,7 @@ class DockerReplica(Replica):
         if self.container is not None:
             with engine_errors(f"removing replica {self.name}"):
                 containers.remove(self.container)
+        self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:
         """Whether the engine knows no such container any more."""

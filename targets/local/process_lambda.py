@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 
 from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
-from targets.local import processes
+from targets.local import gpus, processes
 from targets.local.declarations import FUNCTION, PROCESSES, as_function
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Usage, process_usage
@@ -23,19 +23,22 @@ class ProcessLambda:
 
     def missing(self, accelerators: int = 0) -> str | None:
         """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
-        return processes.missing(accelerators)
+        return gpus.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
         return processes.package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
-        """Start a front with an empty pool."""
+        """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
+        function = order.settings_of(FunctionSettings)
+        gpus.check_enough(order.sizing.accelerators, function.concurrency_limit, "concurrency_limit")
         settings = {
             "kind": "process",
             "name": package.workload,
-            "function": vars(order.settings_of(FunctionSettings)),
+            "function": vars(function),
             "environment": processes.serving_environment(package, order),
+            "sizing": vars(order.sizing),
         }
         return FunctionDeployment(settings, order, _usage, _is_gone)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
 from targets.events import EventLog
-from targets.local import processes
+from targets.local import gpus, processes
 from targets.local.declarations import PROCESSES, SERVICE, as_service
+from targets.local.gpus import Gpus
 from targets.local.resources import Usage, process_usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.local.serving_process import ServingProcess
@@ -25,7 +26,7 @@ class ProcessService:
 
     def missing(self, accelerators: int = 0) -> str | None:
         """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
-        return processes.missing(accelerators)
+        return gpus.missing(accelerators)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
@@ -34,8 +35,11 @@ class ProcessService:
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
 
+        gpus.check_enough(order.sizing.accelerators, order.settings_of(ServiceSettings).replicas, "replicas")
+        own = Gpus(order.sizing.accelerators)
+
         def new(name: str, log: EventLog, order: Order) -> Replica:
-            return ProcessReplica(name, log, package, order)
+            return ProcessReplica(name, log, package, order, own)
 
         return ServiceDeployment(new, order, {"limits": None})
 
@@ -43,18 +47,20 @@ class ProcessService:
 class ProcessReplica(Replica):
     """One process, listening on a socket that we opened: no port is guessed, none is polled."""
 
-    def __init__(self, name: str, log: EventLog, package: Package, order: Order) -> None:
+    def __init__(self, name: str, log: EventLog, package: Package, order: Order, own: Gpus) -> None:
         super().__init__(name, log)
+        self.gpus = own
         self.environment = processes.serving_environment(package, order) | {"FROSTLINE_UNIT": name}
         self._process: ServingProcess | None = None
 
     def start(self) -> int:
-        """Open the socket and start the process on it; returns its port."""
+        """Open the socket and start the process on it, with GPUs of its own; returns its port."""
+        environment = self.environment | gpus.variables(self.gpus.take(self.name))
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
         self.log.write("start", self.name)
         try:
-            self._process = ServingProcess(SERVER, self.environment, listener, self.hear)
+            self._process = ServingProcess(SERVER, environment, listener, self.hear)
         except OSError as error:
             raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
         self.log.write("started", self.name, pid=self._process.pid)
@@ -73,6 +79,7 @@ class ProcessReplica(Replica):
         """Kill and reap the process."""
         if self._process is not None:
             self._process.kill()
+        self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:
         """Whether it was reaped: then the kernel has no such process any more."""

@@ -14,20 +14,11 @@ from targets.packaging.model_folder import model_dir_problems, model_sha256
 from targets.packaging.site import build_site, installed_packages
 
 CODE = Path(__file__).parents[2]
-DEVICES = Path("/dev")
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 """ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
-
-
-def missing(accelerators: int) -> str | None:
-    """Why this machine has not so many GPUs, and the fix; None when it has."""
-    present = len(list(DEVICES.glob("nvidia[0-9]*")))
-    if present >= accelerators:
-        return None
-    return f"{accelerators} GPUs a unit are asked for, and this machine has {present}: set sizing.accelerators to less"
 
 
 def interpreter() -> str:

@@ -14,7 +14,7 @@ from harness.commands.load_url import LoadOrder
 from harness.errors import RecordError, UsageError
 from harness.experiment.question import experiment_names
 from harness.record.folder import RunFolder
-from targets.contract import DeploymentError, FunctionSettings
+from targets.contract import DeploymentError, FunctionSettings, Sizing
 from targets.local.front_process import FrontProcess
 from tests.synthetic import manifest
 
@@ -173,7 +173,7 @@ def test_lambda_up_looks_at_the_model_first(frostline):
 
 
 def test_a_port_in_use_is_a_message():
-    settings = {"kind": "process", "name": "echo", "command": [], "environment": {}}
+    settings = {"kind": "process", "name": "echo", "environment": {}, "sizing": vars(Sizing(128, 1.0))}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(DeploymentError, match=rf"did not start on port {port}: .*address already in use"):

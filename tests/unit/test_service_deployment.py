@@ -12,6 +12,7 @@ from targets.contract import DeploymentError, Order, Package, ServiceSettings, S
 from targets.events import EventLog
 from targets.local import service_deployment
 from targets.local.docker_service import DockerReplica
+from targets.local.gpus import Gpus
 from targets.local.service_deployment import Replica, ServiceDeployment
 
 CLOSED_PORT = 1
@@ -64,7 +65,7 @@ def log(tmp_path):
 
 
 def docker_replica(log, create):
-    return DockerReplica("0001", log, engine(create), Package("echo", "frostline/echo:x"), ORDER)
+    return DockerReplica("0001", log, engine(create), Package("echo", "frostline/echo:x"), ORDER, Gpus(0))
 
 
 def test_a_container_that_ended_as_it_started_is_the_targets_failure(log):
