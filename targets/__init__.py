@@ -11,12 +11,21 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from targets.names import NameTaken, Unreadable, files_by_name, read
+from targets.names import NameTaken, Unreadable, files_by_name, read, reason
 
 if TYPE_CHECKING:
     from targets.contract import Target, Workload
 
-__all__ = ["NameTaken", "Unreadable", "roots", "target", "target_names", "workload", "workload_names"]
+__all__ = [
+    "NameTaken",
+    "Unreadable",
+    "roots",
+    "target",
+    "target_names",
+    "target_problems",
+    "workload",
+    "workload_names",
+]
 
 __path__ = [
     entry
@@ -52,6 +61,19 @@ def target(name: str) -> "Target":
     path = _target_files()[name]
     target: Target = read("target", name, "TARGET", f"targets.{path.parent.name}.{path.stem}")
     return target
+
+
+def target_problems(name: str) -> list[str]:
+    """Why the target of this name can be used nowhere, a line each: of its file, and of what it says of itself."""
+    from targets.contract import claim_problems
+
+    try:
+        return claim_problems(target(name))
+    except Unreadable as error:
+        why = error.why
+    except Exception as error:  # what a stranger's file sets may be anything
+        why = reason(error)
+    return [f"its file cannot be read: {why}"]
 
 
 def workload_names() -> list[str]:

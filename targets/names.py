@@ -40,9 +40,13 @@ def read(what: str, name: str, sets: str, module: str) -> Any:
     try:
         found = getattr(import_module(module), sets)
     except Exception as error:  # a stranger's file, or a library that is not here
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        raise Unreadable(what, name, why) from error
+        raise Unreadable(what, name, reason(error)) from error
     own = getattr(found, "name", name)
     if own != name:
         raise Unreadable(what, name, f"it says name = {own!a}: say {name!a}, or call the file after the name")
     return found
+
+
+def reason(error: Exception) -> str:
+    """Its kind and message, on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

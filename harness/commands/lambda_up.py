@@ -23,7 +23,6 @@ from targets.contract import (
     Package,
     Sizing,
     Target,
-    claim_problems,
 )
 from targets.packaging.model_folder import model_dir_problems
 
@@ -116,21 +115,13 @@ def _invoked_targets() -> tuple[list[str], dict[str, str]]:
     """Those that cost nothing and speak the Invoke API; by name, why a target cannot be used at all."""
     functions, unusable = [], {}
     for name in targets.target_names():
-        if why := _why_unusable(name):
-            unusable[name] = why
+        if problems := targets.target_problems(name):
+            unusable[name] = one_line(harmless(problems[0]))
             continue
         can = targets.target(name).capabilities
         if can.invoke_api and not can.billed:
             functions.append(name)
     return functions, unusable
-
-
-def _why_unusable(name: str) -> str | None:
-    try:
-        problems = claim_problems(targets.target(name))
-    except targets.Unreadable as error:
-        problems = [f"its file cannot be read: {error.why}"]
-    return one_line(harmless(problems[0])) if problems else None
 
 
 def _tell(deployment: Deployment, order: LambdaOrder, target: Target, console: Console) -> None:

@@ -26,7 +26,7 @@ from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
-from targets.contract import Settings, Target, claim_problems
+from targets.contract import Settings, Target
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -183,15 +183,7 @@ def _name_problems(field: str, names: list[str], known: list[str]) -> list[str]:
 
 def _claim_problems(field: str, names: list[str]) -> list[str]:
     """Of targets that cannot be read, or that claim what cannot be."""
-    problems = []
-    for name in names:
-        try:
-            lines = claim_problems(targets.target(name))
-        except Exception as error:  # a file of a stranger's, or a library that only its platform needs
-            why = error.why if isinstance(error, targets.Unreadable) else f"{type(error).__name__}: {error}"
-            lines = [f"its file cannot be read: {one_line(harmless(why))}"]
-        problems += [f"{field}: {name}: {line}" for line in lines]
-    return problems
+    return [f"{field}: {name}: {one_line(harmless(line))}" for name in names for line in targets.target_problems(name)]
 
 
 def _repeated(field: str, names: list[str]) -> list[str]:

@@ -15,6 +15,8 @@ from harness.analysis.table import summarise
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.files.problems import quote
+from harness.files.text import harmless
+from harness.files.whole import one_line
 from harness.measure.alone import alone
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
 from harness.measure.run import start_run
@@ -37,8 +39,9 @@ def choose_targets(names: list[str], say: Say) -> list[str]:
         known = ", ".join(targets.target_names())
         raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
     chosen = []
-    for name in names or [name for name in targets.target_names() if not targets.target(name).capabilities.billed]:
-        why = targets.target(name).missing()
+    for name in names or [name for name in targets.target_names() if not _bills(name)]:
+        problems = targets.target_problems(name)
+        why = one_line(harmless(problems[0])) if problems else targets.target(name).missing()
         if why is None:
             chosen.append(name)
         elif names:
@@ -46,6 +49,10 @@ def choose_targets(names: list[str], say: Say) -> list[str]:
         else:
             say(f"NOT EXAMINED: {name}: {why}")
     return chosen
+
+
+def _bills(name: str) -> bool:
+    return not targets.target_problems(name) and bool(targets.target(name).capabilities.billed)
 
 
 def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:

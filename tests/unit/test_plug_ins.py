@@ -11,6 +11,8 @@ from rich.console import Console
 
 import targets
 from harness.commands import lambda_up
+from harness.errors import MissingError
+from harness.selftest.examination import choose_targets
 from targets.local.processes import CODE
 from targets.names import files_by_name
 from tests.fakes.plug_ins import put, python_path
@@ -181,6 +183,18 @@ def test_lambda_up_leaves_out_what_cannot_be_used_and_says_so(tmp_path, monkeypa
     why = "its file cannot be read: ModuleNotFoundError: No module named 'no_such_library'"
     assert f"note: target lost is left out: {why}\n" in said and "note: target bare is left out: " in said
     assert told == f"--target: lost: {why}"
+
+
+def test_the_self_test_leaves_out_what_cannot_be_used_and_says_so(tmp_path):
+    write(tmp_path / "targets" / "lostland" / "lost.py", LOST + TARGET)
+    write(tmp_path / "targets" / "lostland" / "bare.py", TARGET)
+    said = []
+    with plugged_in(tmp_path):
+        chosen = choose_targets([], said.append)
+        with pytest.raises(MissingError, match="lost: its file cannot be read: ModuleNotFoundError"):
+            choose_targets(["lost"], said.append)
+    assert "process-lambda" in chosen and not {"lost", "bare"} & set(chosen)
+    assert any(line.startswith("NOT EXAMINED: lost: its file cannot be read: ") for line in said), said
 
 
 def test_two_plug_ins_of_one_name_are_refused_too(tmp_path):
