@@ -293,13 +293,13 @@ class UnitUsage:
 
 @dataclass(frozen=True)
 class Witnessed:
-    """What a platform itself says of one request, later: durations on its own clock. What it does not say is None."""
+    """What a platform itself says of one request or unit, later: durations on its own clock; None: untold."""
 
-    request_id: str
+    request_id: str | None = None
+    """None where it is said of the whole `unit`, whose peak `memory_used_bytes` is then."""
     unit: str | None = None
     start_type: str | None = None
     """The name of a start class: cold, cold_reinit, reset, restored, proactive or warm."""
-    duration_ns: int | None = None
     billed_ns: int | None = None
     init_ns: int | None = None
     restore_ns: int | None = None
@@ -430,7 +430,9 @@ class Deployment(Protocol):
         """Ends of accepted requests, each once, after at most so long; DeploymentError where not asynchronous."""
 
     def describe(self) -> dict[str, Any]:
-        """Facts for the result: limits in force, settings, versions."""
+        """Facts for the result: limits in force, settings, versions.
+
+        `init_timeout_s` among them says when an initialisation is cut off and done again, where that is so."""
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""

@@ -91,7 +91,8 @@ def notes_of_usage(usage: Usage) -> Iterator[Note]:
 
 
 def notes_of_witnesses(records: list[TrialRecord]) -> Iterator[Note]:
-    """Requests of which the platform's own word never came, and those of which it contradicts the unit's."""
+    """Requests of which the platform's own word never came, those of which it contradicts the unit's, and starts that
+    only it could have told apart."""
     witnessed = [record.witnessed for record in records if record.witnessed]
     expected = sum(witnesses.expected for witnesses in witnessed)
     if missing := sum(max(0, witnesses.expected - witnesses.came) for witnesses in witnessed):
@@ -102,6 +103,9 @@ def notes_of_witnesses(records: list[TrialRecord]) -> Iterator[Note]:
             f"at {disagree:,} of {expected:,} requests the platform's own word contradicts the unit's about the start"
         )
         yield Note("witnesses_disagree", text)
+    if undecided := sum(record.open_starts for record in records):
+        text = f"the class of {undecided:,} starts is but what nothing excludes: no word of the platform's decided it"
+        yield Note("open_starts", text)
 
 
 def notes_of_estimates(estimates: Mapping[str, Estimate], needs: Mapping[str, str]) -> Iterator[Note]:

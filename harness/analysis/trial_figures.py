@@ -101,6 +101,8 @@ def seldom_values(rows: TrialRows) -> dict[str, Floats]:
         rows.seldom.get(name) for name in ("gpu_ns", "first_chunk_ns", "chunks", "tokens_out")
     )
     none, good = np.empty(0), rows.good
+    if first is not None and np.isnan(first[good]).all():
+        first = None  # what failed before its answer was whole is no stream's first chunk
     return {
         "gpu": none if gpu is None else present(gpu[good]) * MS_PER_NS,
         # As latency: from the scheduled moment over all requests; a good answer that came whole has no first chunk.

@@ -24,7 +24,7 @@ class Usage:
     cpu_seconds: float | None
     cpu_throttled_seconds: float | None
     memory_gb_seconds: float | None
-    """Sizing times lifetime: what is reserved, not what is filled."""
+    """Sizing times lifetime: what is reserved, not what is filled. None where nobody logs how long a unit lived."""
     unread: int
     """Units with at least one counter of memory or CPU time that could not be read."""
     oom_killed: int
@@ -72,7 +72,9 @@ def sum_of(units: list[UnitRecord], nanoseconds: Callable[[UnitRecord], int | No
 
 
 def gb_seconds(units: list[UnitRecord], memory_mb: Any) -> float | None:
-    """Lambda's unit of memory over time; None when the sizing is not known."""
-    if not units or isinstance(memory_mb, bool) or not isinstance(memory_mb, int | float) or not memory_mb > 0:
+    """Lambda's unit of memory over time; None when the sizing is not known, or but the least that a unit lived."""
+    if not units or any(unit.lived_longer for unit in units):
+        return None
+    if isinstance(memory_mb, bool) or not isinstance(memory_mb, int | float) or not memory_mb > 0:
         return None
     return float(memory_mb) / MB_PER_GB * sum(unit.lived_ns for unit in units) / NS_PER_S

@@ -10,7 +10,7 @@ from harness.analysis.trial_rows import NS_PER_S, Codes, Mask, TrialRows, place_
 from harness.errors import RecordError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
-from harness.record.nouns import Outcome, TrialRecord
+from harness.record.nouns import Outcome, StartClass, TrialRecord
 from harness.record.phases import BOOT, init_phases
 
 UNBILLED = (Outcome.THROTTLED, Outcome.SHED)
@@ -26,7 +26,7 @@ class Requests:
     starts: Codes
     """Places in StartClass."""
     duration_ns: Floats
-    """In the handler; from sent to done where the handler's time is not known, which is more."""
+    """In the handler; from sent to done where the handler's time is not known; 0 where the end never came."""
     init_ns: Floats
     """Initialisation of those that met a start, as far as its parts are known; 0 for the others."""
     told_ns: Floats
@@ -61,8 +61,14 @@ class TrialUse:
     """Arrivals without a good answer."""
     assumed: int = 0
     """Requests without a handler time of their own: they are billed from sent to done, which is more."""
+    given_up: int = 0
+    """Those of which nobody awaited the end: they are billed for as long as they were waited for."""
     uninitialised: int = 0
     """Requests that met a start whose boot is not known: its initialisation is not wholly there."""
+    unended: int = 0
+    """Requests whose end never came, those that were only accepted among them: nobody knows what they took."""
+    uncut: int = 0
+    """Starts that were cut off and repeated where the limit is not known: what was before the cut is not there."""
     told: int = 0
     """Requests of which the platform itself said what it bills."""
 
@@ -96,7 +102,11 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
     invoked = ~np.isnan(rows.sent_ns) & ~np.isin(rows.outcomes, [place_of(outcome) for outcome in UNBILLED])
     told_ns = rows.seldom.get("billed_ns", np.full(len(rows), np.nan))
     (init_ns, unknown), reckoned = init_of(rows), invoked & np.isnan(told_ns)
+    unended = np.isnan(handler) & np.equal(rows.outcomes, place_of(Outcome.UNFINISHED))
+    given_up = np.isnan(handler) & np.equal(rows.outcomes, place_of(Outcome.TIMED_OUT))
+    reinit = np.equal(rows.starts, place_of(StartClass.COLD_REINIT)) & (record.init_timeout_s is None)
     duration_ns = np.where(np.isnan(handler), np.nan_to_num(rows.done_ns - rows.sent_ns), handler)
+    duration_ns[unended] = 0.0
     if negative := int(np.sum((init_ns < 0) | (duration_ns < 0))):
         raise RecordError(f"trial {record.trial}: {negative} requests took less than 0, so nothing can be billed")
     return TrialUse(
@@ -108,7 +118,10 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
         handled=int(np.sum(~np.isnan(handler))),
         late=int(np.sum(good & started & (rows.latency_ms > objective_ms))),
         bad=int(np.sum(~good)),
-        assumed=int((reckoned & np.isnan(handler)).sum()),
+        assumed=int((reckoned & np.isnan(handler) & ~unended & ~given_up).sum()),
+        given_up=int((reckoned & given_up).sum()),
+        unended=int((reckoned & unended).sum()),
+        uncut=int((reckoned & reinit).sum()),
         uninitialised=int((reckoned & unknown).sum()),
         told=int(np.sum(~np.isnan(told_ns))),
     )

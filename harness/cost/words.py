@@ -91,13 +91,22 @@ def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
     if size.remark:
         yield size.remark
     if not bought.way.replicated:
-        assumed, unknown = (sum(getattr(trial, name) for trial in trials) for name in ("assumed", "uninitialised"))
-        if assumed:
-            yield f"{plural(assumed, 'request')} without a handler time: billed from sent to done, which is more"
-        if unknown:
-            yield f"{plural(unknown, 'start')} of unknown parts: their initialisation is not wholly in the cost"
+        yield from doubts_of(trials)
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
+
+
+def doubts_of(trials: Sequence[TrialUse]) -> Iterator[str]:
+    """What of the billed time had to be assumed, or is not known."""
+    for name, noun, words in (
+        ("assumed", "request", "without a handler time: billed from sent to done, which is more"),
+        ("given_up", "request", "that took too long: billed for as long as they were waited for, and may have gone on"),
+        ("unended", "request", "whose end never came: nobody knows what they took, so it is not in the cost"),
+        ("uninitialised", "start", "of unknown parts: their initialisation is not wholly in the cost"),
+        ("uncut", "start", "cut off after an unknown time: what was before the cut is not in the cost"),
+    ):
+        if count := sum(getattr(trial, name) for trial in trials):
+            yield f"{plural(count, noun)} {words}"
 
 
 def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]], in_cloud: bool) -> Iterator[str]:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypedDict
@@ -67,6 +67,8 @@ class Arrival:
     chunks: int = 0
     reply_bytes: int = 0
     body_bytes: int = 0
+    generation: str = ""
+    """What its answer must echo to prove the start that was forced; "" where that is no proof."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Sent:
     """Empty where no schedule was carried out."""
     problems: list[str] = field(default_factory=list)
     """What kept requests from being sent and was not the target's fault."""
+    generations: Mapping[int, str] = field(default_factory=dict)
+    """By index: what the answer to a forced start must echo, where only that is proof."""
 
     @classmethod
     def of(cls, begin_ns: int, arrivals: Sequence[Arrival], problems: Sequence[str] = ()) -> "Sent":
@@ -98,7 +102,8 @@ class Sent:
                 body = Body.of(arrival.head + reply.tail)
                 spool.keep(arrival.index, reply.header, reply.request_id.encode("latin-1"), reply.streamed, body)
         kept, errors = Replies([Pair(replies, heads)]), [arrival.error for arrival in arrivals]
-        return cls(begin_ns, records, errors, kept, problems=list(problems))
+        generations = {arrival.index: arrival.generation for arrival in arrivals if arrival.generation}
+        return cls(begin_ns, records, errors, kept, problems=list(problems), generations=generations)
 
     def join(self, other: "Sent") -> "Sent":
         """These arrivals, then those that were sent beside them."""

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
 
+from harness.measure.words import is_end
 from targets.contract import Completion
 
 
@@ -12,9 +13,14 @@ class KeptCompletions:
     """Takes them as they are collected, gives them back in that order. To be closed by whoever has read them."""
 
     def __init__(self, ends: Iterable[Completion] = ()) -> None:
+        self.dropped = 0
+        """Those that had not the form of an end."""
         self._file: IO[bytes] | None = None
         """None as long as there is none."""
         for end in ends:
+            if not is_end(end):
+                self.dropped += 1
+                continue
             self._file = self._file or tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
             head = [end.request_id, end.at_ns, end.status, len(end.body)]
             self._file.write(json.dumps(head).encode() + b"\n")

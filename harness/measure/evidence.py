@@ -11,12 +11,15 @@ from harness.measure.bodies import parse_object
 from targets.contract import Event
 
 MOST_INT32 = 2**31 - 1
-Moment = Annotated[int, Field(strict=True, ge=0, le=2**59)]
-"""ns of a monotonic clock, at most 18 years: sums of a few still fit into 64 bits."""
-Amount = Annotated[int, Field(strict=True, ge=0, le=2**59)]
+MOST_NS = 2**59
+"""18 years: sums of a few still fit into 64 bits."""
+MOST_NAME = 200
+Moment = Annotated[int, Field(strict=True, ge=0, le=MOST_NS)]
+"""ns of a monotonic clock."""
+Amount = Annotated[int, Field(strict=True, ge=0, le=MOST_NS)]
 Counter = Annotated[int, Field(strict=True, ge=1, le=MOST_INT32)]
 Tokens = Annotated[int, Field(strict=True, ge=0, le=MOST_INT32)]
-Name = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=MOST_NAME)]
 
 
 class Init(TypedDict):
@@ -30,7 +33,7 @@ class Inside(TypedDict):
     """What an envelope must look like to be evidence. It comes from whatever answered, so nothing is taken on trust."""
 
     unit: Name
-    clock: NotRequired[Annotated[str, Field(max_length=200)] | None]
+    clock: NotRequired[Annotated[str, Field(max_length=MOST_NAME)] | None]
     invocation: Counter
     begun_ns: Moment
     ended_ns: Moment
@@ -38,7 +41,7 @@ class Inside(TypedDict):
     received_ns: NotRequired[Moment | None]
     init: NotRequired[Init | None]
     generation: NotRequired[Name | None]
-    request_id: NotRequired[Name | None]
+    request_id: NotRequired[Annotated[str, Field(min_length=1)] | None]
     initialization: NotRequired[Name | None]
     spent_ns: NotRequired[Amount | None]
     gpu_ns: NotRequired[Amount | None]

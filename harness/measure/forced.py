@@ -1,7 +1,7 @@
 """Forced cold starts: remove every unit, prove it gone, send one request, keep its whole story."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harness.clock import now_ns
 from harness.load.process import Arrival, Sent
@@ -57,7 +57,9 @@ def force_cold_starts(
     begin_ns, proven = now_ns(), 0
     while proven < count and len(arrivals) < MOST_TRIES * count:
         try:
-            arrivals.append(_send_from_nothing(deployment, asker, len(arrivals), dropped))
+            arrival = _send_from_nothing(deployment, asker, len(arrivals), dropped)
+            generation = deployment.generation if can.cold == "renewed" else ""
+            arrivals.append(replace(arrival, generation=generation))
         except (DeploymentError, SenderFailed) as error:
             problem = f"no further cold start could be forced after {len(arrivals)}: {error}"
             return Sent.of(begin_ns, arrivals, [problem])

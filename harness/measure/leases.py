@@ -1,10 +1,11 @@
 """How long a deployment lasts: one trial, or a whole run where a target says that deploying takes long."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from harness.measure.visit import Visit
-from targets.contract import Deployment, DeploymentError, Event
+from targets.contract import Deployment, DeploymentError, Event, Witnessed
 
 SETTLE_S = 90.0
 """How long a platform's own logs are waited for after a trial."""
@@ -16,10 +17,16 @@ class Lease:
 
     deployment: Deployment
     earlier_events: int = 0
+    earlier_requests: frozenset[str] = frozenset()
+    """Ids of those that it had told of before."""
 
     def events(self) -> list[Event]:
         """What its log says of this trial so far."""
         return self.deployment.events()[self.earlier_events :]
+
+    def new_words(self, witnesses: Iterable[Witnessed]) -> list[Witnessed]:
+        """Those of them that are of no request of an earlier trial."""
+        return [witness for witness in witnesses if witness.request_id not in self.earlier_requests]
 
 
 class Leases:
@@ -37,10 +44,11 @@ class Leases:
         try:
             earlier = len(kept.events())
             kept.reset(visit.witness)
+            told = frozenset(word.request_id for word in kept.witnesses() if word.request_id)
         except BaseException:  # what cannot be brought back is no use to the next trial either
             _destroy(kept)
             raise
-        return Lease(kept, earlier)
+        return Lease(kept, earlier, told)
 
     def give_back(self, visit: Visit, lease: Lease) -> list[str]:
         """Remove it, or keep it for the next trial; returns what could not be removed."""

@@ -21,6 +21,7 @@ from harness.measure.starts import PROVEN_COLD
 from harness.measure.units import logged_lives, seen_lives, unit_records
 from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
+from harness.record.forms import MOST_SECONDS
 from harness.record.nouns import Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Event
@@ -50,16 +51,32 @@ def record_trial(
 ) -> VisitResult:
     """The record of a trial in which requests were sent."""
     log = UnitLog(account.events) if visit.target.capabilities.events else None
-    result = record_arrivals(visit, begin, sent, account, log, (end_ns - sent.begin_ns) / 1e9)
+    judged = judge_rows(visit, sent, account, log)
+    result = record_arrivals(visit, begin, sent, account, judged, (end_ns - sent.begin_ns) / 1e9)
     lives = logged_lives(log) if log else seen_lives(result.requests)
-    units = unit_records(lives, samples)
+    units = unit_records(lives, samples, judged.unit_memory)
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": account.facts,
-        "warnings": [*result.record.warnings, *warnings_of(visit, result.requests, account.events)],
+        "init_timeout_s": _init_timeout(account.facts),
+        "warnings": [*judged.warnings, *lost_ends(account), *warnings_of(visit, result.requests, account.events)],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
+
+
+def _init_timeout(facts: dict[str, Any]) -> float | None:
+    """As the deployment describes it; None for what is no length of time."""
+    limit_s = facts.get("init_timeout_s")
+    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not 0 <= limit_s <= MOST_SECONDS:
+        return None
+    return float(limit_s)
+
+
+def lost_ends(account: Account) -> list[str]:
+    """That ends of accepted requests had not the form of one, so that their rows are unfinished."""
+    dropped = account.completions.dropped
+    return [f"{dropped} ends of accepted requests had no accepted form: dropped"] if dropped else []
 
 
 def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
@@ -69,7 +86,8 @@ def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
         Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
         for index, offset in enumerate(_offsets_of(visit))
     ]
-    result = record_arrivals(visit, begin, Sent.of(begin_ns, arrivals), Account(), None, 0)
+    sent, account = Sent.of(begin_ns, arrivals), Account()
+    result = record_arrivals(visit, begin, sent, account, judge_rows(visit, sent, account, None), 0)
     return replace(result, record=result.record.model_copy(update={"warnings": [_never_started_warning(why)]}))
 
 
@@ -90,12 +108,11 @@ def _offsets_of(visit: Visit) -> list[float]:
 
 
 def record_arrivals(
-    visit: Visit, begin: Begin, sent: Sent, account: Account, log: UnitLog | None, took_s: float
+    visit: Visit, begin: Begin, sent: Sent, account: Account, judged: Judged, took_s: float
 ) -> VisitResult:
     """What every trial with rows has on record: its counts, how well the schedule was kept, how the machine fared."""
     if visit.witness is not None:
         (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in account.events))
-    judged = judge_rows(visit, sent, account, log)
     can = visit.target.capabilities
     host_times = HostTimes.read()
     steal, throttled = host_times.steal_share(begin.host), host_times.was_throttled_since(begin.host)
@@ -109,6 +126,7 @@ def record_arrivals(
         scheduled=len(judged.requests),
         phases=judged.phases,
         witnessed=judged.witnessed,
+        open_starts=len(judged.open_rows),
         host_cpus=usable_cpus(),
         unit_cpus=visit.order().sizing.cpus if can.isolated and can.clock == "shared" else None,
         steal_share=None if steal is None else max(0.0, steal),

@@ -3,8 +3,8 @@
 Replies are read one at a time, in any order, and none is kept: what they say goes into columns at once.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from harness.measure.evidence import UnitLog
 from harness.measure.generator import generator_columns
 from harness.measure.phases import queue_ns
 from harness.measure.trial_starts import TrialStarts
+from harness.measure.words import AMOUNTS, Words, cut_id
 from harness.record.columns import FIXED, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import order_phases
@@ -34,9 +35,8 @@ OUTCOMES = {
     Fate.EXHAUSTED: Outcome.SHED,
 }
 ACCEPTED_STATUS = 202
+MS = 1_000_000
 NOT_COMPLETED = "accepted, but its end never came"
-MOST_ID = 200
-"""Characters of a request's id that are kept."""
 NOBODY = -1
 """In place of a row, where an id is on several: nobody knows of which one anything that is said with it is true."""
 
@@ -59,6 +59,11 @@ class Judged:
     """Parts of a start that occurred, in order: the table has a column for each."""
     witnessed: Witnesses | None
     """None where the platform tells nothing of single requests."""
+    open_rows: list[int] = field(default_factory=list)
+    """Rows whose start class is but what nothing excludes."""
+    unit_memory: dict[str, int] = field(default_factory=dict)
+    """By unit: the most memory that the platform told of the whole unit, in bytes."""
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -89,11 +94,15 @@ class _Rows:
         self._sent, self._records, self._can = sent, sent.records, judge.can
         self._cells = Cells(FIXED, len(sent.records))
         names = self._cells.names
-        self._starts = TrialStarts(judge.can, judge.log, sent.records, names["start_class"], names["start_type"])
+        self._starts = TrialStarts(judge.can, judge.log, sent, names["start_class"], names["start_type"])
         self._answers = Answers(judge.workload, judge.own_model, sent.replies)
         self._accepted: dict[str, int] = {}
         """By request id: rows of which only the acceptance is known."""
         self._told = np.zeros(len(sent.records), np.bool_)
+        self._words = Words()
+        self._strangers: dict[str, int] = {}
+        """By the id of a request that is on no row, or on several: the time that it is billed."""
+        self._unit_memory: dict[str, int] = {}
         for fate, outcome in OUTCOMES.items():
             names["outcome"].put_where(sent.records["fate"] == fate, outcome)
         for row, text in enumerate(sent.errors):
@@ -113,10 +122,11 @@ class _Rows:
 
     def _take_reply(self, row: int, index: int, reply: Reply | None) -> None:
         status = int(self._records["status"][row])
-        request_id = reply.request_id[:MOST_ID] if reply else ""
+        request_id = cut_id(reply.request_id) if reply else ""
         self._cells.texts["request_id"].put(row, request_id or None)
         if status == ACCEPTED_STATUS and self._can.asynchronous:
-            self._accepted[request_id] = NOBODY if request_id in self._accepted else row
+            if request_id:
+                self._accepted[request_id] = NOBODY if request_id in self._accepted else row
             self._cells.names["outcome"].put(row, Outcome.UNFINISHED)
             self._cells.names["error"].put(row, NOT_COMPLETED)
         else:
@@ -126,7 +136,7 @@ class _Rows:
     def take_completions(self, completions: Iterable[Completion]) -> None:
         """Judge the ends of what was accepted; each counts once, and only where its id is that of one row."""
         for completion in completions:
-            row = self._accepted.pop(completion.request_id, NOBODY)
+            row = self._accepted.pop(cut_id(completion.request_id), NOBODY)
             if row != NOBODY:
                 verdict = self._answers.judge_completion(int(self._records["index"][row]), completion)
                 self._take_verdict(row, verdict, completion.at_ns)
@@ -146,24 +156,31 @@ class _Rows:
                 cells.names[name].put(row, told.get(name))
             for name in ("invocation", "gpu_ns", "tokens_in", "tokens_out", "memory_used_bytes"):
                 cells.put_number(row, name, told.get(name))
-            cells.texts["request_id"].put_first(row, inside.get("request_id"))
+            cells.texts["request_id"].put_first(row, cut_id(inside.get("request_id") or "") or None)
         self._starts.add(row, evidence, ended_ns)
 
     def take_witnesses(self, witnesses: Iterable[Witnessed]) -> None:
-        """Take in what the platform tells of requests, where the id is that of one row."""
+        """Take in what the platform tells of requests, where the id is that of one row, and of units."""
         rows = self._cells.texts["request_id"].rows_by_text()
-        for witness in witnesses:
-            row = rows.get(witness.request_id)
-            if row is None:
-                continue
-            self._told[row] = True
-            unit_is_known = self._cells.names["unit"].get(row) is not None
-            self._starts.add_word(row, witness, unit_is_known)
-            self._cells.names["start_type"].put(row, witness.start_type)
-            if not unit_is_known:
-                self._cells.names["unit"].put(row, witness.unit)
-            for name in ("billed_ns", "init_ns", "restore_ns", "memory_used_bytes"):
-                self._cells.put_number(row, name, getattr(witness, name))
+        for witness in filter(None, map(self._words.accept, witnesses)):
+            request_id = cut_id(witness.request_id or "")
+            if (row := rows.get(request_id)) is not None:
+                self._take_word(row, witness)
+            elif request_id:
+                self._strangers[request_id] = witness.billed_ns or 0
+            elif witness.unit and witness.memory_used_bytes is not None:
+                most = self._unit_memory.get(witness.unit, 0)
+                self._unit_memory[witness.unit] = max(most, witness.memory_used_bytes)
+
+    def _take_word(self, row: int, witness: Witnessed) -> None:
+        self._told[row] = True
+        unit_is_known = self._cells.names["unit"].get(row) is not None
+        self._starts.add_word(row, witness, unit_is_known)
+        self._cells.names["start_type"].put(row, witness.start_type)
+        if not unit_is_known:
+            self._cells.names["unit"].put(row, witness.unit)
+        for name in AMOUNTS:
+            self._cells.put_number(row, name, getattr(witness, name))
 
     def end(self, payloads: list[str]) -> Judged:
         """Judge the starts, now that everything is known of them, and make the table."""
@@ -174,13 +191,29 @@ class _Rows:
                 self._cells.put_number(row, phase_column(name), part_ns)
         phases = order_phases(seen)
         table = self._cells.table(requests_schema(phases), generator_columns(self._sent, payloads))
-        return Judged(table, phases, self._witnesses())
+        open_rows, warnings = self._starts.open_rows, list(self._warnings())
+        return Judged(table, phases, self._witnesses(), open_rows, self._unit_memory, warnings)
 
     def _witnesses(self) -> Witnesses | None:
         """How far the platform's word came; None where it gives none of single requests."""
-        came = int(self._told.sum())
-        if not came and self._can.usage != "per_request":
+        came, strangers = int(self._told.sum()), len(self._strangers)
+        if not (came or strangers) and self._can.usage != "per_request":
             return None
-        throttled = self._records["status"] == THROTTLED_STATUS
-        expected = sum(bool(self._told[row] or not throttled[row]) for row in self._cells.texts["request_id"].by_row)
-        return Witnesses(expected=expected, came=came, disagree=self._starts.disagreements)
+        taken_up = (self._records["sent_ns"] > 0) & (self._records["status"] != THROTTLED_STATUS)
+        expected = int((taken_up | self._told).sum())
+        return Witnesses(expected=expected, came=came, disagree=self._starts.disagreements, strangers=strangers)
+
+    def _warnings(self) -> Iterator[str]:
+        """What was told and is in no row."""
+        yield from self._words.warnings()
+        if self._strangers:
+            billed_ms = sum(self._strangers.values()) / MS
+            count = len(self._strangers)
+            yield f"the platform told of {count} requests that are no row's: {billed_ms:g} ms of its bill are nowhere"
+        if self._starts.unplaced:
+            yield (
+                f"the platform's parts of {self._starts.unplaced} starts have no place: none was met, the unit told"
+                " nothing of it, or they are longer than the wait"
+            )
+        if self._starts.older:
+            yield f"{len(self._starts.older)} forced starts were answered by an older generation: of no start class"

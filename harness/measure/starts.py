@@ -138,6 +138,11 @@ def reconcile(finding: Finding, word: str | None) -> tuple[StartClass | None, bo
     return finding.proved, True
 
 
+def is_open(finding: Finding, word: str | None) -> bool:
+    """Whether the class is but what nothing excludes: others are as well, and no word decided between them."""
+    return finding.proved is not None and len(finding.open) > 1 and word not in finding.open
+
+
 def is_proven_cold(evidence: Evidence, wait: Wait, generation: str | None, log: UnitLog | None) -> bool:
     """Whether a forced start is one beyond doubt.
 

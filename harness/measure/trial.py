@@ -46,6 +46,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
         account, unheard = _take_account(deployment, can)
     finally:
         problems = leases.give_back(visit, lease)
+    account = replace(account, witnesses=lease.new_words(account.witnesses))
     account = replace(account, events=lease.events())  # after the removal, which is one of them
     result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
     return _add_problems(result, [*sampler.problems, *unheard, *problems])

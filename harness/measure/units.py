@@ -1,6 +1,8 @@
 """One record per unit: from the deployment's log where there is one, else from what was seen of it in rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ from targets.contract import EventFacts
 
 SAMPLED = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")
 Numbers = NDArray[np.int64]
+NOTHING: Mapping[str, int] = MappingProxyType({})
 UNREAD = -1
 """In place of a figure that nobody read; none of them can be negative."""
 
@@ -25,6 +28,8 @@ class Life:
     unit: str
     for_request: bool
     lived_ns: int
+    longer: bool = False
+    """Whether that is but the least."""
     last: EventFacts = field(default_factory=lambda: EventFacts())
     """The kernel's last figures, where somebody read them."""
 
@@ -37,7 +42,7 @@ def logged_lives(log: UnitLog) -> list[Life]:
         end_ns = removal["at_ns"] if removal else log.last_ns
         lived_ns = max(0, end_ns - creation["at_ns"])
         last = removal or EventFacts()
-        lives.append(Life(creation["unit"], bool(creation.get("for_request")), lived_ns, last))
+        lives.append(Life(creation["unit"], bool(creation.get("for_request")), lived_ns, last=last))
     return lives
 
 
@@ -58,7 +63,7 @@ def seen_lives(requests: pa.Table) -> list[Life]:
     for number in dict.fromkeys(numbers.tolist()):
         last = EventFacts(memory_peak_bytes=int(memory[number])) if memory[number] != UNREAD else EventFacts()
         lived_ns = max(0, int(ended[number] - begun[number]))
-        lives.append(Life(names[number], number in started, lived_ns, last))
+        lives.append(Life(names[number], number in started, lived_ns, longer=True, last=last))
     return lives
 
 
@@ -67,10 +72,12 @@ def _first_known(table: pa.Table, *columns: str) -> Numbers:
     return known
 
 
-def unit_records(lives: list[Life], samples: pa.Table) -> list[UnitRecord]:
-    """The records in the order of `lives`: the kernel's last figures, or the most that was sampled."""
+def unit_records(lives: list[Life], samples: pa.Table, told: Mapping[str, int] = NOTHING) -> list[UnitRecord]:
+    """The records in the order of `lives`: the kernel's last figures, or the most that was sampled.
+
+    `told` is each unit's memory by the platform's word on the whole unit, in bytes."""
     sampled = Sampled(samples)
-    return [_unit_record(life, sampled) for life in lives]
+    return [_unit_record(life, sampled, told.get(life.unit)) for life in lives]
 
 
 class Sampled:
@@ -109,13 +116,14 @@ class Sampled:
         return int(self._memory_sums[number] // self._memory_looks[number])
 
 
-def _unit_record(life: Life, sampled: Sampled) -> UnitRecord:
+def _unit_record(life: Life, sampled: Sampled, told_bytes: int | None) -> UnitRecord:
     unit, last = life.unit, life.last
     return UnitRecord(
         unit=unit,
         for_request=life.for_request,
         lived_ns=life.lived_ns,
-        memory_peak_bytes=last.get("memory_peak_bytes"),
+        lived_longer=life.longer,
+        memory_peak_bytes=_largest(last.get("memory_peak_bytes"), told_bytes),
         own_peak_bytes=_largest(last.get("own_memory_bytes"), sampled.most(unit, "own_memory_bytes")),
         memory_mean_bytes=sampled.mean_memory(unit),
         cpu_ns=_largest(last.get("cpu_ns"), sampled.most(unit, "cpu_ns")),

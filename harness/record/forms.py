@@ -10,6 +10,8 @@ from harness.files.problems import quote
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
+MOST_SECONDS = 1e9
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Switch = Annotated[bool, Strict()]
 
 

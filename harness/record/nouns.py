@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 an
 
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
-from harness.record.forms import Count, Number, Record, Share, Text
+from harness.record.forms import Count, Number, Record, Seconds, Share, Text
 from harness.record.phases import phase_problems
 from harness.record.target_facts import UNTOLD, TargetFacts
 
@@ -74,6 +74,8 @@ class UnitRecord(Record):
     for_request: bool
     """Started because a request needed it."""
     lived_ns: Count
+    lived_longer: bool = False
+    """Whether `lived_ns` is but the least, from its first request to its last, because nobody logs its life."""
     memory_peak_bytes: Count | None = None
     """The kernel's own peak, page cache included."""
     own_peak_bytes: Count | None = None
@@ -138,6 +140,8 @@ class Witnesses(Record):
     came: Count
     disagree: Count
     """Contradicted what the unit itself said of the start."""
+    strangers: Count = 0
+    """Requests that it told of and that are no row's, or nobody knows whose."""
 
 
 class TrialRecord(Record):
@@ -160,7 +164,11 @@ class TrialRecord(Record):
     counts: dict[Outcome, Count]
     scheduled: Count
     starts: Count = 0
-    """Units that the deployment started for requests, by its own event log."""
+    """Units started for requests: by the deployment's event log or, without one, those whose start a row tells of."""
+    open_starts: Count = 0
+    """Rows whose start class is but what nothing excludes: no word of the platform's decided."""
+    init_timeout_s: Seconds | None = None
+    """When the platform cuts an initialisation off and does it again; None where it does not, or does not say."""
     phases: Phases
     """Parts of a start that occurred, in order; the requests' file has a column for each."""
     witnessed: Witnesses | None = None

@@ -47,8 +47,13 @@ def _upgrade_target(facts: Any) -> Any:
 
 
 def upgrade_trial(data: Any) -> Any:
-    """A line of trials.jsonl of version 1."""
-    return {"phases": list(OLD_PHASES), **data} if isinstance(data, dict) else data
+    """A line of trials.jsonl of version 1. Its front's facts are the only ones that told of the limit."""
+    if not isinstance(data, dict):
+        return data
+    deployment = data.get("deployment")
+    front = deployment.get("front") if isinstance(deployment, dict) else None
+    limit = {"init_timeout_s": front["init_timeout_s"]} if isinstance(front, dict) and "init_timeout_s" in front else {}
+    return {"phases": list(OLD_PHASES), **limit, **data}
 
 
 def upgrade_requests(table: pa.Table, wanted: pa.Schema) -> pa.Table:

@@ -174,7 +174,8 @@ class FunctionDeployment(Logged):
 
     def describe(self) -> dict[str, Any]:
         """The front's settings in force."""
-        return {"front": {"priority": self.front.priority, **vars(self.function)}}
+        limit_s = self.function.init_timeout_s
+        return {"init_timeout_s": limit_s, "front": {"priority": self.front.priority, **vars(self.function)}}
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""

@@ -232,7 +232,7 @@ def test_witnesses(subject: Subject, say: Say) -> None:
     assert len(witnessed) >= len(told) / 2, "some may be lost, not most"
     assert any(witness.memory_used_bytes for witness in witnessed)
     for witness in witnessed:
-        known = [witness.duration_ns, witness.billed_ns, witness.init_ns, witness.restore_ns]
+        known = [witness.billed_ns, witness.init_ns, witness.restore_ns]
         assert all(figure >= 0 for figure in known if figure is not None)
         assert (witness.billed_ns or 0) % 1_000_000 == 0
     say("proven")

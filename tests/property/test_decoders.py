@@ -64,7 +64,7 @@ bodies = mutated(BODY, anything).map(as_json) | mutated(ERROR, anything).map(as_
 headers = mutated(OUTSIDE, anything, most=2).map(as_json) | st.just(as_json(OUTSIDE)) | st.just(b"")
 EVENTS = as_json({"chunk": 1}), as_json({"frostline": INSIDE})
 STREAM = b"data: %s\n\nevent: frostline\ndata: %s\n\n" % EVENTS
-WORDS = [Witnessed("r1", "0001", "reset", 9, 8, 7, 6, 5, {"boot": 4, "create": 2**62})]
+WORDS = [Witnessed("r1", "0001", "reset", 8, 7, 6, 5, {"boot": 4, "create": 2**62})]
 JUDGES = [
     judge
     for name in ("echo", "filetype", "embed-onnx")

@@ -15,6 +15,8 @@ from harness.measure import forced as cold
 from harness.measure import page_cache
 from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
 from harness.measure.recording import unproven_warnings
+from harness.measure.rows import Judge
+from harness.measure.starts import PROVEN_COLD
 from harness.record.nouns import StartClass
 from targets.contract import DeploymentError, Endpoint, FunctionSettings, Order, Sizing, StartFailed
 from targets.local import front_process
@@ -232,5 +234,9 @@ def test_where_no_absence_can_be_proved_the_echoed_generation_is_the_proof(monke
 
     monkeypatch.setattr(cold, "Lone", lone(answer))
     counts: list[int] = []
-    force_cold_starts(deployment, far, Asker(list(WORKLOAD.payloads()), 1), 2, False, counts.append)  # type: ignore[arg-type]
+    asker = Asker(list(WORKLOAD.payloads()), 1)
+    sent = force_cold_starts(deployment, far, asker, 2, False, counts.append)  # type: ignore[arg-type]
     assert counts[-1] == expected
+    assert set(sent.generations.values()) == {"new"} and len(sent.generations) == len(sent.records)
+    kinds = Judge(WORKLOAD, False, far).judge(sent).requests["start_class"].to_pylist()
+    assert sum(kind in PROVEN_COLD for kind in kinds) == expected, "what is recorded is what was proven"

@@ -282,7 +282,7 @@ def one_trial(tmp_path):
     def make(rows, **experiment):
         fields = {"name": "q", "expected": EXPECTED} | experiment
         run = RunFolder.create(tmp_path, manifest(trials=1, rounds=1, experiment=fields))
-        run.save_trial(trial(rows, seconds=2.0, deployment={"front": {"init_timeout_s": 10}}), rows, samples())
+        run.save_trial(trial(rows, seconds=2.0, init_timeout_s=10), rows, samples())
         return run
 
     return make

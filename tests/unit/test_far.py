@@ -64,7 +64,7 @@ def test_each_start_is_read_back_from_its_lines(facts, billed_ms, init_ns):
     (witnessed,) = read_lines(told.lines(512)).values()
     assert witnessed.start_type == facts["start_type"] and witnessed.unit == "0001"
     assert (witnessed.billed_ns, witnessed.init_ns) == (billed_ms * MS, init_ns)
-    assert (witnessed.duration_ns, witnessed.memory_used_bytes) == (5 * MS, 16 * 1024 * 1024)
+    assert witnessed.memory_used_bytes == 16 * 1024 * 1024
 
 
 def test_whole_pieces_may_come_in_any_order():

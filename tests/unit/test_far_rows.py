@@ -1,6 +1,7 @@
 """Rows of a target that shares no clock with us and keeps no log: by envelopes, witnesses and completions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from harness.measure.rows import NOT_COMPLETED, Judge
 from harness.record.nouns import Witnesses
 from targets.contract import Completion, Witnessed
 from targets.workloads.echo import WORKLOAD
-from tests.envelopes import FAR, MS, PAYLOADS, arrival, body_of, inside
+from tests.envelopes import FAR, MS, PAYLOADS, arrival, body_of, inside, log, outside
 
 FAR_NS = 300_000 * MS
 """How far its clock is ahead of ours."""
@@ -95,7 +96,7 @@ def test_a_witness_that_came_twice_or_of_a_stranger_counts_once_or_not():
         arrival(0, body_of(far(2)), request_id="r1"),
         witnesses=[witness(billed_ns=1), witness("unknown", billed_ns=5), witness(billed_ns=1)],
     )
-    assert it.witnessed == Witnesses(expected=1, came=1, disagree=0)
+    assert it.witnessed == Witnesses(expected=1, came=1, disagree=0, strangers=1)
     assert it.requests["billed_ns"].to_pylist() == [1]
 
 
@@ -103,12 +104,12 @@ def test_an_id_that_two_rows_have_is_nobodys():
     arrivals = [arrival(at, body_of(far(2), at), request_id="r1") for at in (0, 1)]
     it = judged(*arrivals, witnesses=[witness(billed_ns=1)])
     assert it.requests["billed_ns"].null_count == 2
-    assert it.witnessed == Witnesses(expected=2, came=0, disagree=0)
+    assert it.witnessed == Witnesses(expected=2, came=0, disagree=0, strangers=1)
 
 
 def test_witnesses_that_never_came_are_absent_and_counted():
     throttled = arrival(1, status=429, request_id="r2")
-    refused = arrival(2, fate=Fate.FAILED, status=0)
+    refused = arrival(2, fate=Fate.FAILED, status=0, sent_ns=0)
     it = judged(arrival(0, body_of(far(2)), request_id="r1"), throttled, refused)
     assert it.witnessed == Witnesses(expected=1, came=0, disagree=0)
     assert it.requests["start_type"].null_count == 3
@@ -251,3 +252,105 @@ def test_one_answer_is_checked_for_each_payload_that_got_it():
 def test_rows_whose_indexes_have_gaps_keep_their_replies():
     arrivals = [arrival(at, body_of(far(2 + at), at)) for at in (0, 2, 5)]
     assert [row["invocation"] for row in rows(*arrivals)] == [2, 4, 7]
+
+
+def queued(index, request_id, sent_ns, end_ns, body):
+    """An accepted request of a queue, and its end."""
+    stamps = {"scheduled_ns": sent_ns, "sent_ns": sent_ns, "done_ns": sent_ns + MS}
+    return arrival(index, b"{}", status=202, request_id=request_id, **stamps), Completion(request_id, end_ns, 200, body)
+
+
+CRASH = json.dumps({"errorType": "Runtime.ExitError", "errorMessage": "exit 1"}).encode()
+
+
+@pytest.mark.parametrize("completes", [True, False])
+def test_a_request_that_was_only_accepted_had_not_ended_then(completes):
+    """It crashes long after another one that was sent later has started the unit."""
+    first, crash = queued(0, "a", MS, 900 * MS, CRASH)
+    second, end = queued(1, "b", 5 * MS, 200 * MS, body_of(far(), 1))
+    ends = [end, crash] if completes else [end]
+    it = judged(first, second, completions=ends, witnesses=[witness("a", unit="0001"), witness("b", start_type="cold")])
+    assert it.requests["start_class"].to_pylist() == [None, "cold"]
+    assert it.witnessed == Witnesses(expected=2, came=2, disagree=0)
+
+
+def test_a_request_that_a_gateway_gave_up_had_not_ended_then():
+    first = arrival(0, status=504, request_id="a", done_ns=2 * MS)
+    started = arrival(1, body_of(far(), 1), scheduled_ns=5 * MS, sent_ns=5 * MS, request_id="b")
+    it = judged(first, started, witnesses=[witness("a", unit="0001")])
+    assert it.requests["start_class"].to_pylist()[1] == "cold"
+
+
+def test_a_queues_crash_makes_the_next_start_a_reset():
+    first, crash = queued(0, "a", MS, 90 * MS, CRASH)
+    second, end = queued(1, "b", 95 * MS, 300 * MS, body_of(far(spent_ns=50 * MS), 1))
+    it = judged(first, second, completions=[crash, end], witnesses=[witness("a", unit="0001")])
+    assert it.requests["start_class"].to_pylist()[1] == "reset"
+
+
+def forced(generations, answered):
+    """A forced start for each generation that was wanted, answered by a unit of another one perhaps."""
+    wanted = [
+        replace(arrival(at, body_of(far(unit=f"u{at}", generation=given), at), request_id=f"r{at}"), generation=want)
+        for at, (want, given) in enumerate(zip(generations, answered, strict=True))
+    ]
+    witnesses = [witness(f"r{at}", start_type="cold") for at in range(len(wanted))]
+    return judged(*wanted, witnesses=witnesses)
+
+
+def test_an_answer_of_an_older_generation_is_no_cold_start_whatever_the_platform_says():
+    it = forced(["g1", "g2", "g3"], ["g1", "g1", None])
+    assert it.requests["start_class"].to_pylist() == ["cold", None, None]
+    assert it.requests["phase_imports_ns"].null_count == 2
+    assert it.warnings == ["2 forced starts were answered by an older generation: of no start class"]
+    assert it.witnessed is not None
+    assert it.witnessed.disagree == 0
+
+
+def test_where_no_generation_is_wanted_none_is_asked_for():
+    it = forced(["", ""], ["g1", None])
+    assert it.requests["start_class"].to_pylist() == ["cold", "cold"]
+    assert it.warnings == []
+
+
+def test_a_class_that_nothing_decides_is_counted():
+    arrivals = [
+        *(arrival(0, body_of(far()), request_id="told"), arrival(1, body_of(far(unit="b"), 1), request_id="untold")),
+        *(arrival(2, body_of(far(2), 2)), arrival(3, status=500)),
+        arrival(4, body_of(far(unit="c", initialization="snap-start"), 4)),
+        arrival(5, body_of(far(unit="d"), 5), request_id="lukewarm"),
+        arrival(6, body_of(far(unit="e"), 6), request_id="denied"),
+    ]
+    told = [("told", "cold"), ("lukewarm", "lukewarm"), ("denied", "warm")]
+    it = judged(*arrivals, witnesses=[witness(name, start_type=word) for name, word in told])
+    assert it.open_rows == [1, 5, 6]
+
+
+def test_the_platforms_parts_fill_in_what_no_log_says_also_under_one_clock():
+    """As on Kubernetes beside us: the kernel's clock is ours, the platform keeps its log to itself."""
+    own = arrival(0, body_of(inside()), request_id="r1")
+    can = replace(FAR, clock="shared")
+    told = witness(phases_ns={"image": 20 * MS, "create": 3 * MS})
+    it = Judge(WORKLOAD, False, can, witnesses=[told]).judge(Sent.of(0, [own]))
+    assert it.phases == ["image", "create", "imports", "weights", "first_inference", "unaccounted"]
+    assert it.requests["phase_unaccounted_ns"].to_pylist() == [142 * MS]
+    spans = {"create": [2 * MS, 10 * MS], "start": [11 * MS, 40 * MS]}
+    front = outside(spans_ns=spans)
+    logged = arrival(0, body_of(inside()), json.dumps(front).encode(), request_id="r1")
+    for part_ns, image_ns in ((20 * MS, 20 * MS), (120 * MS, None)):
+        told = witness(phases_ns={"image": part_ns, "create": 99 * MS})
+        it = Judge(WORKLOAD, False, can, log("create"), witnesses=[told]).judge(Sent.of(0, [logged]))
+        (row,) = it.requests.to_pylist()
+        assert (row.get("phase_image_ns"), row["phase_create_ns"]) == (image_ns, 8 * MS), "the log goes first"
+        assert len(it.warnings) == (image_ns is None)
+
+
+@pytest.mark.parametrize("own", [far(), far(init=None), far(2)])
+def test_parts_that_have_no_place_are_said(own):
+    told = [witness(phases_ns={"create": 10**12 if own.get("init") else 1})]
+    it = judged(arrival(0, body_of(own), request_id="r1"), witnesses=told)
+    assert "create" not in it.phases
+    assert it.warnings == [
+        "the platform's parts of 1 starts have no place: none was met, the unit told nothing of it, or they are longer"
+        " than the wait"
+    ]

@@ -9,7 +9,7 @@ from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
 from harness.measure.leases import Leases
 from harness.measure.visit import Visit
-from targets.contract import DeploymentError, Package
+from targets.contract import DeploymentError, Package, Witnessed
 from targets.local import process_service
 
 
@@ -21,9 +21,13 @@ class Deployed:
         self.destroyed = 0
         self.stuck = stuck
         self.log = ["of the first trial"]
+        self.told = [Witnessed("first"), Witnessed(unit="0001")]
 
     def events(self):
         return self.log
+
+    def witnesses(self):
+        return self.told
 
     def reset(self, ledger):
         if self.stuck:
@@ -91,6 +95,17 @@ def test_a_deployment_of_a_run_is_made_once_reset_before_each_further_trial_and_
     assert deployment.destroyed == 0
     leases.close()
     assert deployment.destroyed == 1
+
+
+def test_what_was_told_of_an_earlier_trial_is_of_no_later_one():
+    target, leases = Slow("per_run"), Leases()
+    first, second, _ = visits(target)
+    lease = leases.take(first)
+    assert [word.request_id for word in lease.new_words(lease.deployment.witnesses())] == ["first", None]
+    leases.give_back(first, lease)
+    lease = leases.take(second)
+    lease.deployment.told.append(Witnessed("second"))  # type: ignore[attr-defined]
+    assert [word.request_id for word in lease.new_words(lease.deployment.witnesses())] == [None, "second"]
 
 
 def test_trials_that_are_ordered_otherwise_have_a_deployment_of_their_own():

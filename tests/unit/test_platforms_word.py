@@ -77,6 +77,14 @@ def test_a_failed_request_has_an_infinitely_late_first_chunk(tmp_path):
     assert row.chunks_p50.n == 1, "of the good answers"
 
 
+def test_chunks_of_failed_requests_alone_are_no_first_chunk(tmp_path):
+    first = [None if at < 72 else at * MS + MS for at in range(80)]
+    table = streamed(outcome=["ok"] * 72 + ["failed"] * 8, first_chunk_ns=first, last_chunk_ns=first)
+    (row,) = summarise(one_trial(tmp_path, table)).rows
+    assert row.first_chunk_p50_ms is None or row.first_chunk_p50_ms.value is None
+    assert "first_chunk_p50_ms" not in row.to_json()
+
+
 def test_first_chunks_are_compared_where_both_sides_stream(tmp_path):
     run = RunFolder.create(tmp_path, manifest(trials=2, rounds=1))
     for order, (target, quicker) in enumerate(zip(CASES, (1, 2), strict=True)):
@@ -129,6 +137,21 @@ def test_what_the_platform_never_said_and_what_it_contradicted_is_counted(tmp_pa
     assert {code: text for code, text in found.items() if code.startswith("witnesses")} == told
 
 
+def test_starts_whose_class_nothing_decided_are_counted(tmp_path):
+    found = notes(one_trial(tmp_path, requests([5.0] * 9), open_starts=4))
+    assert found["open_starts"].startswith("the class of 4 starts is but what nothing excludes")
+    assert "open_starts" not in notes(one_trial(tmp_path / "decided", requests([5.0] * 9)))
+
+
+@pytest.mark.parametrize(("longer", "expected"), [(False, 5.0), (True, None)])
+def test_what_is_reserved_is_told_only_where_the_whole_life_of_each_unit_is_known(tmp_path, longer, expected):
+    """Half of 1 GB for 10 s; a unit that was only seen in rows may have lived for an hour."""
+    units = [unit("u0"), unit("u1", lived_ns=0, lived_longer=longer)]
+    run = one_trial(tmp_path, requests([5.0] * 9), units=units, case={"memory_mb": 512})
+    (row,) = summarise(run).rows
+    assert row.memory_gb_seconds == expected
+
+
 def test_the_bill_is_metered_from_the_platforms_own_word_row_by_row(tmp_path):
     """Its own sum to the millisecond: of a start it says less, of a warm one more than our stamps, and it bills one
     that we saw throttled. One row it says nothing of: that is reckoned from stamps, 7 ms from sent to done."""
@@ -172,6 +195,45 @@ def test_memory_is_what_the_platform_tells_where_nothing_can_be_polled(tmp_path,
     (row,) = summarise(run).rows
     assert (row.memory_peak_mb, row.memory_own_peak_mb, row.cpu_seconds) == (90, None, None)
     assert "usage_unread" not in notes(run)
+
+
+def test_what_never_ended_is_unknown_to_the_bill_and_what_was_given_up_may_have_gone_on(tmp_path):
+    """A queue took 2 ms to accept a request: that is not what its handling takes."""
+    table = requests(
+        [2.0] * 9 + [50.0, 2.0],
+        completed_ns=[at * MS + 50 * MS for at in range(8)] + [None] * 3,
+        outcome=["ok"] * 8 + ["unfinished", "timed_out", "unfinished"],
+        handler_ns=[MS] * 8 + [None] * 3,
+        billed_ns=[None] * 10 + [7 * MS],
+    )
+    run = one_trial(tmp_path, table)
+    found = read_use(run, run.trials()[0], 0.0, meter)
+    assert (found.assumed, found.unended, found.given_up, found.told) == (0, 1, 1, 1)
+    assert found.billed.seconds == pytest.approx((8 * 1 + 50 + 7) / 1000)
+    (side,) = costing_of(run, summarise(run)).sides
+    assert "1 request whose end never came: nobody knows what they took, so it is not in the cost" in side.notes
+    assert any(note.startswith("1 request that took too long: billed for as long") for note in side.notes)
+
+
+@pytest.mark.parametrize(
+    ("facts", "billed_s"),
+    [
+        ({"init_timeout_s": 10.0}, 10.005),
+        ({"deployment": {"front": "10.1.2.3"}}, 0.005),
+        ({"deployment": {"front": [10]}}, 0.005),
+        ({"deployment": {"front": None}}, 0.005),
+        ({}, 0.005),
+    ],
+)
+def test_a_start_that_was_cut_off_is_billed_until_then_or_the_side_says_that_it_is_not(tmp_path, facts, billed_s):
+    rows = requests([900.0] * 2, start_class=["cold_reinit"] * 2, handler_ns=[5 * MS] * 2, billed_ns=[None, 9 * MS])
+    run = one_trial(tmp_path, rows, **facts)
+    found = read_use(run, run.trials()[0], 0.0, meter)
+    assert found.billed.seconds == pytest.approx(billed_s + 0.009)
+    assert found.uncut == ("init_timeout_s" not in facts)
+    (side,) = costing_of(run, summarise(run)).sides
+    said = "1 start cut off after an unknown time: what was before the cut is not in the cost"
+    assert (said in side.notes) == bool(found.uncut)
 
 
 def test_a_target_of_several_parts_is_not_priced_by_one_of_them(tmp_path):

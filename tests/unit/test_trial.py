@@ -11,6 +11,7 @@ from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
+from harness.measure.completions import KeptCompletions
 from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
 from harness.measure.sampler import Sampler
@@ -19,10 +20,11 @@ from harness.measure.visit import Account, Visit
 from harness.measure.walk import is_done
 from harness.measure.watchers import closing_line
 from harness.record.columns import SAMPLES, requests_schema
-from harness.record.nouns import Outcome
+from harness.record.nouns import Outcome, Witnesses
 from loadprofiles.contract import fingerprint
-from targets.contract import Completion, DeploymentError, Endpoint, Package, StartFailed
+from targets.contract import Completion, DeploymentError, Endpoint, Package, StartFailed, Witnessed
 from targets.local import process_service
+from tests.envelopes import MS, arrival, body_of, inside
 
 WHY = "replica 0001 ended before it answered: exit code 1"
 
@@ -203,6 +205,35 @@ def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number
     assert "Too many open files" in problem
     assert "load.cap" in problem
     assert record.deployment == {"replicas": 1}
+
+
+FAR_VISIT = replace(process_service.TARGET.capabilities, clock="own", cold="renewed", usage="afterwards", events=False)
+
+
+def told_of(*arrivals, **told):
+    far = visit("constant")
+    far.target.capabilities = FAR_VISIT
+    samples = SAMPLES.empty_table()
+    return record_trial(far, Begin.look(), Account(**told), Sent.of(1, arrivals), samples, 2_000_000_001).record
+
+
+def test_what_the_platform_told_is_on_record():
+    ends = [Completion("", 1, 200, b"")]
+    words = [Witnessed("stranger", billed_ns=MS), Witnessed(unit="0001", memory_used_bytes=7)]
+    answered = arrival(0, body_of(inside(clock="theirs")), request_id="r1")
+    record = told_of(
+        answered, witnesses=words, completions=KeptCompletions(ends), facts={"init_timeout_s": 10, "x": "y"}
+    )
+    assert (record.open_starts, record.init_timeout_s) == (1, 10)
+    assert [(unit.unit, unit.lived_longer, unit.memory_peak_bytes) for unit in record.units] == [("0001", True, 7)]
+    assert record.witnessed == Witnesses(expected=1, came=0, disagree=0, strangers=1)
+    assert [warning for warning in record.warnings if "told of 1 requests" in warning]
+    assert [warning for warning in record.warnings if warning.startswith("1 ends of accepted requests")]
+
+
+@pytest.mark.parametrize("limit_s", [None, True, "10", float("nan"), -1, 10**400])
+def test_what_is_no_length_of_time_is_no_limit(limit_s):
+    assert told_of(arrival(0), facts={"init_timeout_s": limit_s}).init_timeout_s is None
 
 
 def test_a_target_none_of_whose_forced_starts_came_up_never_started():

@@ -52,7 +52,7 @@ def test_the_kernels_last_figures_and_the_samples_are_joined():
 def test_what_was_not_read_is_none_and_never_zero():
     (record,) = records([event(1_000, "create", for_request=False)], samples())
     assert record.for_request is False
-    figures = record.model_dump(exclude={"unit", "for_request", "lived_ns", "oom_killed"})
+    figures = record.model_dump(exclude={"unit", "for_request", "lived_ns", "lived_longer", "oom_killed"})
     assert set(figures.values()) == {None}
 
 
@@ -106,6 +106,22 @@ def test_without_a_log_a_unit_lived_from_its_first_row_to_its_last():
         ("a", False, 90, None),
     ]
     assert {unit.own_peak_bytes for unit in units} == {unit.cpu_ns for unit in units} == {None}
+
+
+def test_what_was_seen_of_a_life_is_but_the_least_of_it_and_a_log_tells_the_whole():
+    assert [unit.lived_longer for unit in seen({"unit": "b", "sent_ns": 10, "done_ns": 30})] == [True]
+    assert [unit.lived_longer for unit in records([event(1, "create"), event(3, "removed")], samples())] == [False]
+
+
+def test_the_platforms_word_on_a_whole_unit_is_its_peak():
+    table = pa.Table.from_pylist(
+        [{"index": 0, "scheduled_ns": 0, "outcome": "ok", "unit": unit, "memory_used_bytes": 5} for unit in "abc"],
+        schema=requests_schema([]),
+    )
+    units = unit_records(seen_lives(table), samples(), {"a": 9, "b": 3, "nobody": 7})
+    assert [(unit.unit, unit.memory_peak_bytes) for unit in units] == [("a", 9), ("b", 5), ("c", 5)]
+    (logged,) = unit_records(logged_lives(UnitLog([event(1, "create")])), samples(), {"0001": 4})
+    assert logged.memory_peak_bytes == 4
 
 
 def test_rows_that_name_no_unit_make_none():

@@ -21,7 +21,7 @@ from harness.record.columns import requests_schema
 from harness.record.folder import RunFolder
 from harness.record.nouns import RUN_SCHEMA
 from harness.record.shelf import find_run
-from harness.record.upgrade import OLD_PHASES, OLD_SCHEMA
+from harness.record.upgrade import OLD_PHASES, OLD_SCHEMA, upgrade_trial
 from harness.report.export import as_csv
 from tests.synthetic import requests, samples, trial
 
@@ -80,6 +80,12 @@ def test_it_is_a_run_of_today_to_whoever_reads_it(run):
     table = run.requests(record)
     assert table.schema.equals(requests_schema(OLD_PHASES))
     assert table["request_id"].null_count == table["billed_ns"].null_count == len(table)
+
+
+def test_when_its_front_cut_starts_off_is_where_it_is_now():
+    assert upgrade_trial({"deployment": {"front": {"init_timeout_s": 10}}})["init_timeout_s"] == 10
+    for front in ("10.1.2.3", None, [10], {}):
+        assert "init_timeout_s" not in upgrade_trial({"deployment": {"front": front}})
 
 
 def test_a_run_from_before_images_were_measured_is_read_without_them(copy):

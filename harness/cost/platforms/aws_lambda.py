@@ -57,11 +57,8 @@ def billed_ms(durations_ms: Floats | Sequence[float]) -> float:
 
 def cut_off_ns(requests: Requests) -> Floats:
     """An initialisation that overran its limit is billed until then, and once more when it is repeated."""
-    deployment = requests.record.deployment
-    limit_s = deployment.get("front", {}).get("init_timeout_s") if isinstance(deployment, dict) else None
-    known = isinstance(limit_s, int | float) and not isinstance(limit_s, bool)
-    repeated = np.equal(requests.starts, place_of(StartClass.COLD_REINIT))
-    return np.where(repeated, float(limit_s) * NS_PER_S if known and limit_s else 0.0, 0.0)
+    limit_s = requests.record.init_timeout_s or 0.0  # where it is not known, the side says so
+    return np.where(np.equal(requests.starts, place_of(StartClass.COLD_REINIT)), limit_s * NS_PER_S, 0.0)
 
 
 def bill_lines(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> Iterator[CostLine]:

@@ -31,7 +31,6 @@ def _read_report(facts: dict[str, str], unit: str | None, phases: set[str]) -> W
         request_id=facts["RequestId"],
         unit=unit,
         start_type=_start_type(facts, phases),
-        duration_ns=_ns(facts["Duration"]),
         billed_ns=_ns(facts["Billed Duration"]),
         init_ns=_ns(facts["Init Duration"]) if "Init Duration" in facts else None,
         memory_used_bytes=int(memory.removesuffix(" MB")) * MB if memory else None,
