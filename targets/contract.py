@@ -468,6 +468,14 @@ RESERVED_CASE = frozenset(
 TARGET_MEMBERS = ("name", "parts", "capabilities", "settings", "missing", "package", "deploy")
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A target of which this machine can hold only so many units at once."""
+
+    def refusal(self, order: Order) -> str | None:
+        """Why what is ordered would be more, and the fix; None when it can be held. `deploy` refuses it as well."""
+
+
 @dataclass(frozen=True)
 class Remnant:
     """Something of ours that is left on a platform."""

@@ -10,7 +10,7 @@ from harness.load.wire import load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
 from harness.record.nouns import ROUNDS_FOR_VERDICT
-from targets.contract import Kind, Target
+from targets.contract import Bounded, Kind, Order, Target
 from targets.descriptors import most_descriptors
 
 START_UP_S = 5.0
@@ -97,8 +97,7 @@ def _unmeasured_regimes(experiment: Experiment, names: list[str]) -> list[str]:
 
 def _choose_targets(experiment: Experiment, notices: list[str]) -> list[str]:
     """The targets, in the place of those that cannot run here their stand-ins. MissingError when one has none."""
-    accelerators = experiment.sizing.accelerators
-    reasons = _missing_reasons(experiment.targets, accelerators)
+    reasons = _missing_reasons(experiment.targets, experiment)
     if not reasons:
         return experiment.targets
     if not experiment.without_engine:
@@ -116,20 +115,24 @@ def _choose_targets(experiment: Experiment, notices: list[str]) -> list[str]:
     )
     if not unmatched:
         chosen = list(dict.fromkeys(stand_ins[name] if name in reasons else name for name in experiment.targets))
-    if stand_in_reasons := _missing_reasons(chosen, accelerators):
+    if stand_in_reasons := _missing_reasons(chosen, experiment):
         raise MissingError("\n".join(f"{name}: {why}" for name, why in stand_in_reasons.items()))
     return chosen
 
 
-def _missing_reasons(names: list[str], accelerators: int) -> dict[str, str]:
-    """Why each of those that cannot run here cannot; `accelerators` are what a unit needs."""
-    return {name: why for name in names if (why := _why_missing(targets.target(name), accelerators))}
+def _missing_reasons(names: list[str], experiment: Experiment) -> dict[str, str]:
+    """Why each of those that cannot run here as the experiment asks cannot."""
+    return {name: why for name in names if (why := _why_missing(targets.target(name), experiment))}
 
 
-def _why_missing(target: Target, accelerators: int) -> str | None:
+def _why_missing(target: Target, experiment: Experiment) -> str | None:
+    accelerators = experiment.sizing.accelerators
     if accelerators and not target.capabilities.accelerator:
         return f"its units have no GPU, and sizing.accelerators asks for {accelerators}: leave it out or take another"
-    return target.missing(accelerators)
+    why = target.missing(accelerators)
+    if why is None and isinstance(target, Bounded):
+        why = target.refusal(Order("", experiment.sizing.of(target.parts[0]), experiment.settings_of(target)))
+    return why
 
 
 def _stand_ins(experiment: Experiment) -> dict[str, str]:

@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
+from targets.contract import Deployment, DeploymentError, Event, FunctionSettings, Order, Package, Workload
 from targets.local import containers, gpus
 from targets.local.declarations import CONTAINERS, FUNCTION, as_function
 from targets.local.front_process import FunctionDeployment
@@ -28,6 +28,11 @@ class DockerLambda:
         """Why no engine answers here, and the fix; None when one does."""
         return containers.missing(accelerators)
 
+    def refusal(self, order: Order) -> str | None:
+        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
+        units = order.settings_of(FunctionSettings).concurrency_limit
+        return gpus.refusal(order.sizing.accelerators, units, "concurrency_limit")
+
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
         with closing(containers.engine()) as client:
@@ -35,9 +40,8 @@ class DockerLambda:
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
-        gpus.check_enough(
-            order.sizing.accelerators, order.settings_of(FunctionSettings).concurrency_limit, "concurrency_limit"
-        )
+        if why := self.refusal(order):
+            raise DeploymentError(why)
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
             archive = archive_image(client, package.reference) if order.images_absent else None

@@ -36,6 +36,11 @@ class DockerService:
         """Why no engine answers here, and the fix; None when one does."""
         return containers.missing(accelerators)
 
+    def refusal(self, order: Order) -> str | None:
+        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
+        units = order.settings_of(ServiceSettings).replicas
+        return gpus.refusal(order.sizing.accelerators, units, "replicas")
+
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
         with closing(containers.engine()) as client:
@@ -43,7 +48,8 @@ class DockerService:
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
-        gpus.check_enough(order.sizing.accelerators, order.settings_of(ServiceSettings).replicas, "replicas")
+        if why := self.refusal(order):
+            raise DeploymentError(why)
         own = Gpus(order.sizing.accelerators)
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))

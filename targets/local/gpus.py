@@ -15,14 +15,15 @@ def missing(accelerators: int) -> str | None:
     return f"{accelerators} GPUs a unit are asked for, and this machine has {present}: set sizing.accelerators to less"
 
 
-def check_enough(each: int, units: int, setting: str) -> None:
-    """DeploymentError where `units` at once, as `setting` says, would be more than there are GPUs for."""
+def refusal(each: int, units: int, setting: str) -> str | None:
+    """Why `units` at once, as `setting` says, are more than there are GPUs for, and the fix; None when they are not."""
     present = _count()
-    if each and units * each > present:
-        raise DeploymentError(
-            f"{setting}: {units} units with {each} GPUs each are asked for, and this machine has {present}: "
-            f"set {setting} to {present // each} at most, or sizing.accelerators to less"
-        )
+    if units * each <= present:
+        return None
+    return (
+        f"{setting}: {units} units with {each} GPUs each are asked for, and this machine has {present}: "
+        f"set {setting} to {present // each} at most, or sizing.accelerators to less"
+    )
 
 
 def _count() -> int:

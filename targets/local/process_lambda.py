@@ -5,7 +5,7 @@ from pathlib import Path
 
 import psutil
 
-from targets.contract import Deployment, Event, FunctionSettings, Order, Package, Workload
+from targets.contract import Deployment, DeploymentError, Event, FunctionSettings, Order, Package, Workload
 from targets.local import gpus, processes
 from targets.local.declarations import FUNCTION, PROCESSES, as_function
 from targets.local.front_process import FunctionDeployment
@@ -25,18 +25,23 @@ class ProcessLambda:
         """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
         return gpus.missing(accelerators)
 
+    def refusal(self, order: Order) -> str | None:
+        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
+        units = order.settings_of(FunctionSettings).concurrency_limit
+        return gpus.refusal(order.sizing.accelerators, units, "concurrency_limit")
+
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
         return processes.package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
-        function = order.settings_of(FunctionSettings)
-        gpus.check_enough(order.sizing.accelerators, function.concurrency_limit, "concurrency_limit")
+        if why := self.refusal(order):
+            raise DeploymentError(why)
         settings = {
             "kind": "process",
             "name": package.workload,
-            "function": vars(function),
+            "function": vars(order.settings_of(FunctionSettings)),
             "environment": processes.serving_environment(package, order),
             "sizing": vars(order.sizing),
         }

@@ -28,6 +28,11 @@ class ProcessService:
         """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
         return gpus.missing(accelerators)
 
+    def refusal(self, order: Order) -> str | None:
+        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
+        units = order.settings_of(ServiceSettings).replicas
+        return gpus.refusal(order.sizing.accelerators, units, "replicas")
+
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
         return processes.package(workload, model_dir, say)
@@ -35,7 +40,8 @@ class ProcessService:
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
 
-        gpus.check_enough(order.sizing.accelerators, order.settings_of(ServiceSettings).replicas, "replicas")
+        if why := self.refusal(order):
+            raise DeploymentError(why)
         own = Gpus(order.sizing.accelerators)
 
         def new(name: str, log: EventLog, order: Order) -> Replica:

@@ -6,6 +6,7 @@ import targets
 from harness.errors import MissingError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import fit_to_machine
+from targets.local import gpus
 from tests.fakes.plugged import FAR, plugged_in
 
 BOTH = ["docker-service", "docker-lambda"]
@@ -98,6 +99,23 @@ def test_a_stand_in_that_cannot_run_here_either_is_said_at_once(missing):
     missing.update(GONE | {"process-lambda": "no interpreter"})
     with pytest.raises(MissingError, match="process-lambda: no interpreter"):
         choice(BOTH, STAND_INS)
+
+
+def test_more_units_than_there_are_gpus_for_are_refused_before_a_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus, "DEVICES", tmp_path)
+    for number in range(2):
+        (tmp_path / f"nvidia{number}").touch()
+    fields = {"name": "fit", "question": "?", "targets": ["process-service", "process-lambda"], "workloads": ["echo"]}
+    fields |= {"sizing": {"accelerators": 1}}
+    with pytest.raises(MissingError) as caught:
+        fit_to_machine(parse_experiment({**fields, "replicas": 3}, "test"))
+    service, function = str(caught.value).split("\n")
+    assert service.startswith(
+        "process-service: replicas: 3 units with 1 GPUs each are asked for, and this machine has 2"
+    )
+    assert function.startswith("process-lambda: concurrency_limit: 1000 units") and "to 2 at most" in function
+    fields |= {"replicas": 2, "function": {"concurrency_limit": 2}}
+    assert fit_to_machine(parse_experiment(fields, "test")).targets == fields["targets"]
 
 
 def test_what_is_deployed_once_for_a_run_is_expected_once():
