@@ -32,7 +32,7 @@ from harness.analysis.trial_rows import MET_START
 from harness.analysis.usage import POLLED, usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
-from harness.record.nouns import FORCED_COLD, Case, Outcome, StartClass, TrialRecord
+from harness.record.nouns import FORCED_COLD, PROVEN_COLD, Case, Outcome, StartClass, TrialRecord
 from harness.record.phases import order_phases
 from harness.record.target_facts import TargetFacts
 
@@ -120,7 +120,7 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
     row.starts = sum(record.starts for record in records)
     totals = {start: sum(figure.start_classes.get(start, 0) for figure in figures) for start in StartClass}
     row.start_classes = {start: n for start, n in totals.items() if n}
-    row.cold_starts = sum(totals[start] for start in MET_START)
+    row.cold_starts = sum(totals[start] for start in (PROVEN_COLD if row.profile == FORCED_COLD else MET_START))
     row.max_in_flight = most([figure.max_in_flight for figure in figures])
     row.max_sandboxes = most([figure.max_sandboxes for figure in figures])
     if row.profile != FORCED_COLD and row.seconds:

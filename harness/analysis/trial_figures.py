@@ -9,7 +9,7 @@ from harness.analysis.stats import Floats, TrialPercentile, percentile_of_trial
 from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
-from harness.record.nouns import StartClass, TrialRecord
+from harness.record.nouns import FORCED_COLD, PROVEN_COLD, StartClass, TrialRecord
 from harness.record.phases import UNACCOUNTED
 
 PERCENTILES = {
@@ -62,7 +62,7 @@ def read_trial(run: RunFolder, record: TrialRecord) -> tuple[TrialFigures, Trial
     except RecordError as error:
         damage = str(error).split("\n")
         return TrialFigures([*problems, f"{'; '.join(damage[:MOST_DAMAGE])}: {run.remedy}"]), None
-    return figures_of(rows, problems), rows
+    return figures_of(rows, problems, record.profile == FORCED_COLD), rows
 
 
 def count_breach(record: TrialRecord) -> str:
@@ -70,12 +70,15 @@ def count_breach(record: TrialRecord) -> str:
     return f"conservation: {record.scheduled} scheduled, but outcomes add up to {sum(record.counts.values())}"
 
 
-def figures_of(rows: TrialRows, problems: Sequence[str] = ()) -> TrialFigures:
-    """What a trial's rows come to; `problems` are known already. Of rows that do not add up only starts are counted."""
+def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = False) -> TrialFigures:
+    """What a trial's rows come to; `problems` are known already. Of rows that do not add up only starts are counted.
+
+    Of `forced` starts only those enter figures that are of the kind that was to be forced."""
     figures = TrialFigures([*problems, *rows.problems], start_classes=tally(rows.starts, StartClass))
     if figures.problems:
         return figures
-    good, cold = rows.good, rows.good & rows.met_start
+    good = rows.good
+    cold = good & (np.isin(rows.starts, [place_of(kind) for kind in PROVEN_COLD]) if forced else rows.met_start)
     values = {
         "latency": rows.latency_ms,
         "service": (rows.done_ns - rows.sent_ns)[good] * MS_PER_NS,
@@ -118,7 +121,7 @@ def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
     """Add the parts of the cold starts that were answered well; they must add up to the whole."""
     if not cold.any():
         return
-    answered = rows.good[rows.met_start]
+    answered = cold[rows.met_start]
     parts = {phase: values[answered] for phase, values in rows.phases_ns.items()}
     if not parts:
         return

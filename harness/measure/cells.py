@@ -1,6 +1,6 @@
 """Columns that are filled cell by cell, in any order, row by row or not; what stays empty takes no memory."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -82,34 +82,35 @@ class Names:
 
 
 class Texts:
-    """Texts that differ from row to row."""
+    """Texts that differ from row to row; the list of all rows is made with the first."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
-        self.by_row: dict[int, str] = {}
+        self._texts: list[str | None] = []
 
     def put(self, row: int, value: str | None) -> None:
         """Fill one cell."""
         if value is not None:
-            self.by_row[row] = value
+            self._texts = self._texts or [None] * self._rows
+            self._texts[row] = value
 
     def put_first(self, row: int, value: str | None) -> None:
         """Fill one cell, unless it is filled already."""
-        if value is not None:
-            self.by_row.setdefault(row, value)
+        if not self._texts or self._texts[row] is None:
+            self.put(row, value)
 
-    def rows_by_text(self) -> dict[str, int]:
-        """The row of each text that only one row has."""
+    def rows_of(self, wanted: Collection[str]) -> dict[str, int]:
+        """The row of each of these texts that exactly one row has; no more is made than there are of them."""
         rows: dict[str, int] = {}
         several = set()
-        for row, text in self.by_row.items():
-            if rows.setdefault(text, row) != row:
+        for row, text in enumerate(self._texts if wanted else ()):
+            if text is not None and text in wanted and rows.setdefault(text, row) != row:
                 several.add(text)
         return {text: row for text, row in rows.items() if text not in several}
 
     def array(self, kind: pa.DataType) -> pa.Array:
         """The column."""
-        return pa.array((self.by_row.get(row) for row in range(self._rows)), kind)
+        return pa.array(self._texts, kind) if self._texts else pa.nulls(self._rows, kind)
 
 
 class Cells:

@@ -17,12 +17,11 @@ from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows import Judge, Judged
 from harness.measure.scale_out import moments_of_adding
-from harness.measure.starts import PROVEN_COLD
 from harness.measure.units import logged_lives, seen_lives, unit_records
 from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.forms import MOST_SECONDS
-from harness.record.nouns import Outcome, TrialRecord
+from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Event
 

@@ -161,8 +161,10 @@ class _Rows:
 
     def take_witnesses(self, witnesses: Iterable[Witnessed]) -> None:
         """Take in what the platform tells of requests, where the id is that of one row, and of units."""
-        rows = self._cells.texts["request_id"].rows_by_text()
-        for witness in filter(None, map(self._words.accept, witnesses)):
+        accepted = [word for witness in witnesses if (word := self._words.accept(witness))]
+        ids = {cut_id(word.request_id) for word in accepted if word.request_id}
+        rows = self._cells.texts["request_id"].rows_of(ids)
+        for witness in accepted:
             request_id = cut_id(witness.request_id or "")
             if (row := rows.get(request_id)) is not None:
                 self._take_word(row, witness)

@@ -9,12 +9,10 @@ for this very request decides between them (`reconcile`).
 from dataclasses import dataclass
 
 from harness.measure.evidence import Evidence, UnitLog
-from harness.record.nouns import StartClass
+from harness.record.nouns import PROVEN_COLD, StartClass
 
 STARTED = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET)
 """The request waited for a start, whose parts are a part of its latency."""
-PROVEN_COLD = (StartClass.COLD, StartClass.COLD_REINIT)
-"""What a forced cold start must have been."""
 DRIFT = 0.001
 """How much faster than ours a unit's clock may run: five times what a sound one is allowed to."""
 BY_INITIALIZATION = {"provisioned-concurrency": StartClass.PROACTIVE, "snap-start": StartClass.RESTORED}

@@ -10,8 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.measure.evidence import UnitLog
-from harness.measure.starts import PROVEN_COLD
-from harness.record.nouns import UnitRecord
+from harness.record.nouns import PROVEN_COLD, UnitRecord
 from targets.contract import EventFacts
 
 SAMPLED = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")

@@ -49,6 +49,10 @@ class StartClass(StrEnum):
     WARM = "warm"
 
 
+PROVEN_COLD = (StartClass.COLD, StartClass.COLD_REINIT)
+"""What a forced cold start must have been."""
+
+
 def _phases(names: list[str]) -> list[str]:
     if problems := phase_problems(names):
         raise ValueError("; ".join(problems[:3]))

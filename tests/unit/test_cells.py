@@ -1,5 +1,7 @@
 """Columns that are filled cell by cell, and take nothing for what stays empty."""
 
+import tracemalloc
+
 import pyarrow as pa
 
 from harness.measure.cells import Cells, Names, Numbers, Texts
@@ -34,7 +36,22 @@ def test_a_text_of_several_rows_is_nobodys():
     for row, text in enumerate(["a", "b", "a", "a"]):
         texts.put_first(row, text)
         texts.put_first(row, "later")
-    assert texts.rows_by_text() == {"b": 1}
+    assert texts.rows_of({"a", "b", "c"}) == {"b": 1}
+    assert texts.rows_of({"c"}) == texts.rows_of(()) == Texts(2).rows_of({"a"}) == {}
+
+
+def test_texts_take_no_more_than_a_pointer_for_a_row_and_nothing_before_the_first():
+    texts = Texts(100_000)
+    assert texts.array(pa.string()).null_count == 100_000
+    tracemalloc.start()
+    try:
+        texts.put(3, None)
+        assert tracemalloc.get_traced_memory()[0] < 1_000
+        for row in range(100_000):
+            texts.put(row, "the same text")
+        assert tracemalloc.get_traced_memory()[0] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_table_has_the_columns_of_its_fields_and_those_added_later():

@@ -113,6 +113,20 @@ def test_an_unproven_start_is_in_neither_share_nor_percentile(tmp_path):
     assert row.throughput_rps is None
 
 
+def test_of_forced_starts_only_those_of_the_right_kind_are_cold_starts_with_parts(tmp_path):
+    """A unit that crashed and began again, or came from a snapshot, is not what was to be forced."""
+    kinds = ["cold"] * 5 + ["cold_reinit", "reset", "restored"]
+    parts = {
+        "phase_weights_ns": [100 * MS] * 6 + [900 * MS] * 2,
+        "phase_unaccounted_ns": [900 * MS] * 6 + [100 * MS] * 2,
+    }
+    table = requests([1000.0] * 8, start_class=kinds, **parts)
+    row = one(tmp_path, table, profile="cold")
+    assert (row.cold_starts, row.cold_p50_ms.n, row.cold_phases_ms["weights"]) == (6, 6, 100)
+    assert "2 forced cold starts are not proven cold: not counted as such" in [note.text for note in row.notes]
+    assert one(tmp_path / "traffic", table).cold_p50_ms.n == 8, "under traffic a start is a start"
+
+
 @pytest.mark.parametrize("started", [None, 10 * MS])
 def test_forced_cold_starts_have_no_lag_and_need_no_start_of_the_generator(tmp_path, started):
     table = requests([1000.0] * 6, start_class=["cold"] * 6, started_ns=[started] * 6)
