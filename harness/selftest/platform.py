@@ -20,6 +20,8 @@ class Bill:
     """What one request came to."""
 
     request_id: str
+    request: int
+    """Its number, as its body has it: whose bill it is, whatever becomes of the id."""
     unit: str
     start_type: str
     billed_ns: int

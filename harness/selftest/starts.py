@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
+from harness.measure.starts import STARTED
 from harness.record.columns import phase_column, phases_in
 from harness.record.nouns import Outcome, StartClass
 from harness.selftest.agreement import PHASE_SETTINGS
@@ -34,6 +35,9 @@ def classes(exam: Exam) -> Iterator[Check]:
             wrong += given != true
         answers = testimony.rows[testimony.rows["outcome"].astype(str).isin(ANSWERED)]
         missing += int(answers["start_class"].isna().sum())
+    if not measured and not missing:
+        yield absent("requests whose start class is wrong", exam.target, "no request was answered or has a class")
+        return
     yield same("requests whose start class is wrong", exam.target, 0, wrong)
     yield same("answers without a start class", exam.target, 0, missing)
     for kind in (kind for kind in StartClass if truth[kind] or measured[kind]):
@@ -59,25 +63,37 @@ def starts(exam: Exam) -> Iterator[Check]:
     led = sum(
         len({life.unit for life in testimony.lives} & testimony.units_for_requests) for testimony in exam.testimonies
     )
-    yield same(
-        "units started for requests", exam.target, led, sum(testimony.record.starts for testimony in exam.testimonies)
-    )
+    measured = sum(testimony.record.starts for testimony in exam.testimonies)
+    name = "units started for requests"
+    yield same(name, exam.target, led, measured) if led else absent(name, exam.target, "no such unit has a ledger")
 
 
 def sums(exam: Exam) -> Iterator[Check]:
-    """The parts of a start and its remainder add up to the time from scheduled to its end, to the nanosecond."""
-    off, n = 0, 0
+    """The parts of a start and its remainder add up to the time from scheduled to its end, to the nanosecond.
+
+    Parts that contradict the wait are dropped, so that each start which was answered must have been split at all.
+    """
+    off, split, true = 0, set[tuple[str, int]](), set[tuple[str, int]]()
     for testimony in exam.testimonies:
+        true |= {(testimony.record.trial, request) for request in _answered_starts(testimony)}
         columns = [phase_column(name) for name in phases_in(testimony.rows)]
         if not columns:
             continue
         rows = testimony.rows[testimony.rows[phase_column("unaccounted")].notna()]
-        n += len(rows)
+        split |= {(testimony.record.trial, int(index)) for index in rows["index"]}
         ended = rows["completed_ns"].fillna(rows["done_ns"])
         total, wall = rows[columns].sum(axis=1), ended - rows["scheduled_ns"]
         off += int((total.astype("int64") != wall.astype("int64")).sum())
-    name = f"starts whose parts do not add up to the whole, of {n}"
-    yield same(name, exam.target, 0, off) if n else absent(name, exam.target, "no start was measured in parts")
+    name = f"starts whose parts do not add up to the whole, of {len(split)}"
+    yield same(name, exam.target, 0, off) if split else absent(name, exam.target, "no start was measured in parts")
+    yield Check("answered starts that are split into parts", exam.target, len(true), len(split), true == split)
+
+
+def _answered_starts(testimony: Testimony) -> set[int]:
+    """Requests that waited for a start, by the ledger, and of whose unit a reply tells."""
+    answers = testimony.rows[testimony.rows["outcome"].astype(str).isin(ANSWERED)]
+    indices = {int(index) for index in answers["index"]} & testimony.handled.keys()
+    return {index for index in indices if testimony.true_class(index) in STARTED}
 
 
 def phases(exam: Exam) -> Iterator[Check]:
@@ -99,13 +115,15 @@ def phases(exam: Exam) -> Iterator[Check]:
 
 def durations(exam: Exam) -> Iterator[Check]:
     """No duration is negative, whichever clock it was taken by, and what is unaccounted for is none either."""
-    below = 0
+    below, n = 0, 0
     for testimony in exam.testimonies:
         rows = testimony.rows
         columns = [*DURATIONS, *(phase_column(name) for name in phases_in(rows))]
+        n += int(rows[columns].notna().sum().sum())
         below += int((rows[columns] < 0).sum().sum())
         below += int((rows["done_ns"] < rows["scheduled_ns"]).sum())
-    yield same("negative durations", exam.target, 0, below)
+    name = "negative durations"
+    yield same(name, exam.target, 0, below) if n else absent(name, exam.target, "no duration was measured")
 
 
 def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:

@@ -32,7 +32,7 @@ from harness.selftest.ledger import HandledRequest, Life
 from harness.selftest.platform import Bill
 from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
-from harness.selftest.starts import BARE, TIMED, classes, durations, phases, sums
+from harness.selftest.starts import BARE, DURATIONS, TIMED, classes, durations, phases, starts, sums
 from harness.selftest.traffic import conservation, handler_times, outcomes
 from targets.workloads.known_truth import read_settings
 from tests import synthetic
@@ -130,13 +130,28 @@ def test_a_lost_row_is_found():
 
 
 def test_parts_that_do_not_add_up_are_found():
-    rows = trial_as_seen().rows.assign(phase_boot_ns=pd.array([5 * MS] + [None] * 5, dtype="Int64"))
-    rows["phase_unaccounted_ns"] = pd.array([0] + [None] * 5, dtype="Int64")
-    checks = verdicts(sums, trial_as_seen(rows=rows))
-    assert list(checks.values()) == [True]
+    rows = split_in_parts()
+    assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [True, True]
     assert not any(verdicts(sums, trial_as_seen()).values()), "no start at all proves nothing"
     rows.loc[0, "phase_boot_ns"] = 5 * MS + 1
-    assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False]
+    assert list(verdicts(sums, trial_as_seen(rows=rows)).values()) == [False, True]
+
+
+def split_in_parts(starts=(0, 2, 4)):
+    """Rows of which these have a start that is split: what unit 1 and both lives of unit 2 began with."""
+    boot, rest = ([part if n in starts else None for n in range(6)] for part in (5 * MS, 0))
+    rows = trial_as_seen().rows.assign(phase_boot_ns=pd.array(boot, dtype="Int64"))
+    return rows.assign(phase_unaccounted_ns=pd.array(rest, dtype="Int64"))
+
+
+@pytest.mark.parametrize("starts", [(0,), (2, 4), (0, 2, 4, 5)])
+def test_a_start_whose_parts_were_dropped_or_made_up_is_found(starts):
+    checks = verdicts(sums, trial_as_seen(rows=split_in_parts(starts)))
+    assert checks["answered starts that are split into parts"] is False
+
+
+UNITS = ["0001"] * 2 + ["0002"] * 4
+"""Which of lives() had each request."""
 
 
 def billed(**changes):
@@ -144,22 +159,57 @@ def billed(**changes):
     asked = [f"id{number}" for number in range(6)]
     told = [None if number == 1 else 3 * MS for number in range(6)]
     words, memory = [told[n] and "warm" for n in range(6)], [ns and 16 * bill.MB for ns in told]
-    columns = {"request_id": asked, "billed_ns": told, "start_type": words, "memory_used_bytes": memory}
+    columns = {"request_id": asked, "billed_ns": told, "start_type": words, "memory_used_bytes": memory, "unit": UNITS}
     table = synthetic.requests([5.0] * 6, **{**columns, **changes.pop("columns", {})})
-    written = {name: Bill(name, "0001", "warm", 3 * MS, 16, name != "id1") for name in asked}
+    written = {f"id{n}": Bill(f"id{n}", n, UNITS[n], "warm", 3 * MS, 16, n != 1) for n in range(6)}
     testimony = trial_as_seen(rows=table.to_pandas(), bills=written | changes.pop("bills", {}))
     testimony.record.witnessed = Witnesses(expected=6, came=5, disagree=0).model_copy(update=changes)
     return testimony
 
 
 def test_what_a_platform_says_of_requests_is_its_own_sum():
-    assert list(verdicts(bills, billed()).values()) == [True] * 4
+    assert list(verdicts(bills, billed()).values()) == [True] * 6
     assert verdicts(bills, billed(columns={"billed_ns": [4 * MS, None, *[3 * MS] * 4]}))["billed ms"] is False
     invented = billed(columns={"billed_ns": [3 * MS] * 6})
     assert not verdicts(bills, invented)["requests with a figure that is not the platform's"]
     assert not verdicts(bills, billed(came=6))["requests of which the platform told nothing"]
     assert not verdicts(bills, billed(disagree=1))["requests of which the platform contradicts the unit"]
     assert not verdicts(bills, trial_as_seen())["billed ms"], "no bill at all proves nothing"
+
+
+@pytest.mark.parametrize("ids", [["id0", *[None] * 5], [*[f"id{n}" for n in range(5)], "other"]])
+def test_a_bill_that_found_no_row_is_missed(ids):
+    billed_ns = [3 * MS if name in ("id0", "id2", "id3", "id4") else None for name in ids]
+    checks = verdicts(bills, billed(columns={"request_id": ids, "billed_ns": billed_ns}))
+    assert not checks["billed ms"] and not checks["requests that were billed and have no row"]
+
+
+@pytest.mark.parametrize("swapped", [(0, 2), (4, 5)])
+def test_a_bill_of_another_request_is_found_also_where_all_its_figures_are_alike(swapped):
+    one, other = swapped
+    ids = [f"id{n}" for n in range(6)]
+    ids[one], ids[other] = ids[other], ids[one]
+    assert verdicts(bills, billed(columns={"request_id": ids}))["requests with another one's bill"] is False
+
+
+@pytest.mark.parametrize("side", ["row", "bill", "ledger"])
+def test_a_bill_whose_unit_is_another_is_found(side):
+    other = ["0002", *UNITS[1:]]
+    bill_of_another = Bill("id0", 0, "0002", "warm", 3 * MS, 16, True)
+    testimony = {
+        "row": lambda: billed(columns={"unit": other}),
+        "bill": lambda: billed(bills={"id0": bill_of_another}),
+        "ledger": lambda: billed(columns={"unit": other}, bills={"id0": bill_of_another}),
+    }[side]()
+    assert verdicts(bills, testimony)["requests with another one's bill"] is False
+
+
+def test_a_platform_that_told_nothing_at_all_contradicts_nothing_and_proves_nothing():
+    silent = billed()
+    silent.record.witnessed = None
+    checks = verdicts(bills, silent)
+    assert not checks["requests of which the platform contradicts the unit"]
+    assert not checks["requests of which the platform told nothing"]
 
 
 def told(streams=True, **columns):
@@ -358,12 +408,12 @@ def nothing_as_seen(trial):
     """A trial whose service never answered: it is on record, and no witness has anything to say."""
     table = synthetic.requests([5.0] * 6, outcome=["failed"] * 6, error=["refused"] * 6)
     rows = table.to_pandas()
-    for column in ("handler_ns", "queue_ns", "start_class"):
+    for column in ("handler_ns", "queue_ns", "start_class", *DURATIONS):
         rows[column] = pd.array([None] * 6, dtype="Int64")
     return seen.Testimony(synthetic.trial(table, trial.id), trial, rows, [], [], None)
 
 
-@pytest.mark.parametrize("judge", [handler_times, crowd_of_service, queue_of_function, sums, bills])
+@pytest.mark.parametrize("judge", [handler_times, crowd_of_service, queue_of_function, classes, starts, sums, durations, bills])
 def test_where_there_is_nothing_to_compare_a_check_fails_and_says_why(judge):
     trial = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
     summary = SimpleNamespace(rows=[SimpleNamespace(workload="crowd", max_sandboxes=None)])

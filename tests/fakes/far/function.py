@@ -1,5 +1,6 @@
 """One deployed function: carries requests, repeats a start that overran, writes its log and the truth."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.fakes.far.rules import Rules
 from tests.fakes.far.sandbox import Ended, Sandbox, TooLate
 
 DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the runtime ended before it answered"}'
+NUMBER = re.compile(rb'"request": (\d+)')
 TIMED_OUT = b'{"errorType": "Sandbox.Timedout", "errorMessage": "Task timed out after %.2f seconds"}'
 
 
@@ -53,6 +55,7 @@ class Function(Deployed):
             mailed = self.mail.send(passage.lines(self._memory_mb), surely=passage.failed)
             truth.bill(
                 request_id=request_id,
+                request=_number(body),
                 unit=passage.unit,
                 start_type=passage.start_type,
                 billed_ns=passage.billed_ms * MS,
@@ -89,3 +92,8 @@ class Function(Deployed):
         except (TooLate, Ended):
             sandbox.truth.write("init_timeout", sandbox.unit)
             passage.cut_ns = now_ns() - begun_ns
+
+
+def _number(body: bytes) -> int | None:
+    """Of a known-truth request; None for any other."""
+    return int(found[1]) if (found := NUMBER.search(body)) else None
