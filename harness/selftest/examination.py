@@ -58,12 +58,29 @@ def _bills(name: str) -> bool:
 def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
     """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
     chosen = choose_targets(names, watcher.say)
-    planned = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
-    minutes = sum(_fit(scenario, name).expected_minutes for scenario, name in planned)
-    watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(chosen)}, about {minutes:.0f} minutes")
+    available = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
+    planned = list(_plan(available, watcher.say))
+    if not planned:
+        raise MissingError(f"none of these scenarios can be carried out on {', '.join(chosen)}: choose others")
+    minutes = sum(runnable.expected_minutes for _, _, runnable in planned)
+    names = list(dict.fromkeys(name for _, name, _ in planned))
+    watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(names)}, about {minutes:.0f} minutes")
     with alone():
-        for scenario, name in planned:
+        for scenario, name, _ in planned:
             yield from judge(scenario, name, results, watcher)
+
+
+def _plan(available: list[tuple[Scenario, str]], say: Say) -> Iterator[tuple[Scenario, str, RunnableExperiment]]:
+    """Those that can be carried out; of each other one it is said why it cannot, and the rest goes on."""
+    for scenario, name in available:
+        why = scenario.misfit(targets.target(name))
+        if why is None:
+            try:
+                yield scenario, name, _fit(scenario, name)
+                continue
+            except MissingError as error:
+                why = " ".join(str(error).split())
+        say(f"NOT EXAMINED: {name}, {scenario.name}: {why}")
 
 
 def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:

@@ -1,7 +1,7 @@
 """What the self-test carries out on a target, by its kind and its capabilities, and which checks judge it."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,8 @@ class Scenario:
     judges: tuple[Judge, ...]
     timed: bool = True
     """Whether times are judged, so that a busy machine spoils it; counts are the same on any machine."""
+    awaited: bool = True
+    """Whether it says something only where each reply is waited for, and tells which unit it met."""
 
     def experiment(self, target: str) -> dict[str, Any]:
         """The whole experiment for one target."""
@@ -45,15 +47,24 @@ class Scenario:
         }
         return defaults | self.fields
 
+    def misfit(self, target: Target) -> str | None:
+        """Why nothing can be said of this target by it; None where it fits."""
+        if self.awaited and target.capabilities.asynchronous:
+            return "a request is only accepted there, so no start is forced and nobody sees how many are busy at once"
+        known = {field.name for field in fields(target.settings())}  # type: ignore[arg-type]
+        lacking = sorted(self.fields.get("function", {}).keys() - known)
+        return f"its settings have no {', '.join(lacking)}" if lacking else None
+
 
 def scenarios(target: Target) -> list[Scenario]:
-    """The scenarios that fit a target, in the order in which they are carried out."""
+    """What there is for targets of its kind, in the order in which it is carried out; `misfit` says what does not fit.
+
+    The kinds differ in what is true there: requests start units and are turned away, or queue before a fixed number.
+    """
     can = target.capabilities
-    if can.asynchronous:  # nobody waits there: no start can be forced, and how many are busy at once does not show
-        return [_mix(can), _answers(can)]
     if target.parts[0].kind == "function":
-        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), _verdicts()]
-    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts()]
+        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), _verdicts({"concurrency_limit": 1})]
+    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts({})]
 
 
 def workload(label: str, **settings: Any) -> dict[str, Any]:
@@ -95,8 +106,9 @@ def _mix(can: Capabilities) -> Scenario:
         "profiles": [{"bursty": bursts}, {"sparse": {"gap_s": 1.0, "seconds": 20}}],
         "function": {"keep_alive_s": 0.5, "concurrency_limit": 3, "timeout_s": 4, "init_timeout_s": 4},
     }
-    judges = (classes, partial(sample_size, least=LEAST_REQUESTS), starts, sums, outcomes, out_of_memory)
-    return Scenario("mix", fields, (*judges, conservation, handler_times, durations, *told_by(can, sampled=True)))
+    judges: tuple[Judge, ...] = (classes, partial(sample_size, least=LEAST_REQUESTS), starts, sums, outcomes)
+    judges = (*judges, out_of_memory, conservation, handler_times, durations, *told_by(can, sampled=True))
+    return Scenario("mix", fields, judges, awaited=False)
 
 
 def _steady() -> Scenario:
@@ -104,14 +116,15 @@ def _steady() -> Scenario:
     mixed = workload("mix", requests=2000, handler_ms=8, handler_sigma=0.5, fail_share=0.03, wrong_share=0.03)
     bursts = {"rate": 30, "seconds": 20, "on_mean_s": 4, "off_mean_s": 1.2, "inside_cv": 1}
     judges = (classes, outcomes, conservation, handler_times)
-    return Scenario("mix", {"workloads": [mixed], "profiles": [{"bursty": bursts}]}, judges)
+    return Scenario("mix", {"workloads": [mixed], "profiles": [{"bursty": bursts}]}, judges, awaited=False)
 
 
 def _answers(can: Capabilities) -> Scenario:
     """Streams of four chunks, and of each answer what a device took for it."""
     told = workload("told", handler_ms=20, chunks=4, gpu_ms=3.5, requests=100)
     fields = {"workloads": [told], "profiles": [{"constant": {"rate": 10, "seconds": 3}}]}
-    return Scenario("answers", fields, (partial(answers, streams=can.streams), classes, conservation), timed=False)
+    judges = (partial(answers, streams=can.streams), classes, conservation)
+    return Scenario("answers", fields, judges, timed=False, awaited=False)
 
 
 def _hangs() -> Scenario:
@@ -145,13 +158,13 @@ def _crowd_of_service() -> Scenario:
     return Scenario("crowd", fields, (crowd_of_service, classes, conservation))
 
 
-def _verdicts() -> Scenario:
+def _verdicts(limits: dict[str, Any]) -> Scenario:
     """The rounds that a verdict needs, of a workload, of itself again, and of itself with a fifth added."""
     slower = workload(PLANTED, handler_ms=HANDLER_MS * PLANTED_RATIO)
     fields = {
         "workloads": [workload(ONE, handler_ms=HANDLER_MS), workload(OTHER, handler_ms=HANDLER_MS), slower],
         "profiles": [{"constant": {"rate": 22, "seconds": 1.4}}],
-        "function": {"concurrency_limit": 1},
+        "function": limits,
         "rounds": 10,
     }
     return Scenario("verdicts", fields, (verdicts,))

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import targets
-from harness.errors import UsageError
+from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.watchers import LogWatcher
@@ -442,6 +443,61 @@ def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, on
     with pytest.raises(UsageError, match=words):
         run_selftest(names, only, tmp_path, "text", Console())
     assert list(tmp_path.iterdir()) == []
+
+
+def examined(monkeypatch, tmp_path, *names):
+    """The scenarios that are carried out, and what is said."""
+    monkeypatch.setattr(
+        examination, "judge", lambda scenario, name, *_: iter([Check(scenario.name, name, 1, 1, ok=True)])
+    )
+    log_stream = io.StringIO()
+    watcher = LogWatcher(Console(file=log_stream, width=300))
+    with plugged_in(FAR):
+        carried = [(check.target, check.name) for check in examination.examine(list(names), [], tmp_path, watcher)]
+    return carried, [line for line in log_stream.getvalue().splitlines() if "NOT EXAMINED" in line]
+
+
+def test_what_a_queue_cannot_show_is_said_and_the_rest_goes_on(monkeypatch, tmp_path):
+    carried, said = examined(monkeypatch, tmp_path, "far-queue", "process-lambda")
+    assert [name for target, name in carried if target == "far-queue"] == ["mix", "answers"]
+    assert len(carried) == 2 + len(scenarios(TARGETS["process-lambda"]))
+    assert [line.split("far-queue, ")[1].split(":")[0] for line in said] == ["starts", "crowd", "verdicts"]
+
+
+@dataclass(frozen=True)
+class FewSettings:
+    """A function's that knows of no limit to its initialising."""
+
+    keep_alive_s: float = 1.0
+    timeout_s: float = 1.0
+    concurrency_limit: int = 1
+
+
+def test_a_scenario_asks_for_no_setting_that_a_target_does_not_have():
+    target = SimpleNamespace(**{**vars(type(TARGETS["process-lambda"])), "settings": FewSettings})
+    found = {scenario.name: scenario.misfit(target) for scenario in scenarios(target)}
+    lacks = "its settings have no init_timeout_s"
+    assert found == {"starts": None, "mix": lacks, "answers": None, "crowd": lacks, "verdicts": None}
+
+
+def test_where_no_experiment_can_be_made_the_rest_goes_on(monkeypatch, tmp_path):
+    whole = examination._fit
+
+    def fit(scenario, name):
+        if scenario.name == "mix":
+            raise MissingError("nothing can be measured on it\nNOT MEASURED: all of it")
+        return whole(scenario, name)
+
+    monkeypatch.setattr(examination, "_fit", fit)
+    carried, (said,) = examined(monkeypatch, tmp_path, "process-lambda")
+    assert "mix" not in dict(map(reversed, carried)) and len(carried) == 4
+    assert said.endswith("process-lambda, mix: nothing can be measured on it NOT MEASURED: all of it")
+
+
+def test_where_nothing_is_left_it_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(Scenario, "misfit", lambda *_: "not today")
+    with pytest.raises(MissingError, match="none of these scenarios can be carried out on process-lambda"):
+        examined(monkeypatch, tmp_path, "process-lambda")
 
 
 with plugged_in(FAR):
