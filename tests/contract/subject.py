@@ -5,7 +5,7 @@ import http.client
 import json
 import secrets
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,13 +83,19 @@ class Subject:
         """Processes, containers and remnants of its run."""
         run = self.order.run_id
         found = [str(item) for item in psutil.process_iter(["environ"]) if _carries(item, run)]
-        if self.can.engine and engine_refusal() is None:
-            client = docker.from_env()
-            filters = {"label": f"{RUN_LABEL}={run}"}
-            found += [item.name for item in client.containers.list(all=True, filters=filters, ignore_removed=True)]
-            client.close()
+        found += [f"container {container['Name']}" for container in self.containers()]
         if isinstance(self.target, Swept):
             found += [remnant.name for remnant in self.target.remnants() if remnant.run == run]
+        return found
+
+    def containers(self) -> list[dict[str, Any]]:
+        """What the engine says of each container of its run; nothing where no engine answers."""
+        if engine_refusal() is not None:
+            return []
+        client = docker.from_env()
+        filters = {"label": f"{RUN_LABEL}={self.order.run_id}"}
+        found = [item.attrs for item in client.containers.list(all=True, filters=filters, ignore_removed=True)]
+        client.close()
         return found
 
 
@@ -110,8 +116,8 @@ def deploy(target: Target, workload: str = WORKLOAD, ledger: Path | None = None,
         gc.collect()  # the Docker client leaves sockets to the collector
 
 
-def post(endpoint: Endpoint, body: bytes) -> Answer:
-    """One request on a connection of its own."""
+def post(endpoint: Endpoint, body: bytes, at_first: Callable[[], object] | None = None) -> Answer:
+    """One request on a connection of its own; `at_first` is called when the first piece of a stream has come."""
     parts = urlsplit(endpoint.url)
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
@@ -124,7 +130,10 @@ def post(endpoint: Endpoint, body: bytes) -> Answer:
         connection.request(endpoint.method, parts.path, body, headers)
         response = connection.getresponse()
         told = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status, told, _parse(told.get("content-type", ""), response.read()))
+        first = response.read1() if at_first else b""
+        if at_first:
+            at_first()
+        return Answer(response.status, told, _parse(told.get("content-type", ""), first + response.read()))
     finally:
         connection.close()
 

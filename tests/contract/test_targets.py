@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, get_args
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ from harness.load.senders import endpoint_problems
 from harness.load.single import Lone
 from harness.load.wire import Fate
 from targets.clock import clock_id, now_ns
-from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Swept, Target
+from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Sizing, Swept, Target
 from tests.conftest import one_at_a_time
 from tests.contract.subject import PATIENCE_S, Subject, deploy, post
 from tests.fakes.plug_ins import put
@@ -40,6 +41,9 @@ HERE = [
     if not target.capabilities.billed
 ]
 """Those that a test deploys: what has containers needs an engine, what costs money is left to `selftest`."""
+SMALL = Sizing(256, 0.5)
+OVERRUN = b'{"request": 0, "handler_ms": 1, "fault": "overrun"}'
+"""Of a known-truth request: it takes 4 GB unless it is killed first."""
 FIX = re.compile(r"\b(start|install|set|run|make|use|give|log in|grant|export|create)\b", re.IGNORECASE)
 Say = Callable[[str], None]
 
@@ -266,10 +270,17 @@ def with_toy(workload: str, folder: Path, *files: str) -> AbstractContextManager
 
 @pytest.mark.parametrize("name", HERE)
 def test_streams(name: str, tmp_path: Path, say: Say) -> None:
-    """A workload that streams is answered chunk by chunk, and whole where that is no capability."""
-    target = TARGETS[name]
-    with with_toy("toy-stream", tmp_path, "toys/toy_stream.py"), deploy(target, "toy-stream") as subject:
+    """A workload that streams is answered chunk by chunk, and whole where that is no capability.
+
+    The second chunk is made only after the first one has come, so that whoever keeps chunks back has no answer.
+    """
+    target, ledger = TARGETS[name], new_ledger(tmp_path)
+    with with_toy("toy-stream", tmp_path, "toy_stream.py"), deploy(target, "toy-stream", ledger) as subject:
         answer = subject.ask()
+        if target.capabilities.streams:
+            body = json.dumps({"text": "a late frost", "after": "first"}).encode()
+            in_turns = post(subject.endpoint, body, (ledger / "first").touch)
+            assert in_turns.body["answer"] == ["a", "etal", "tsorf"], in_turns.body
     assert len(answer.body["answer"]) > 1 and "error" not in answer.body
     kind = "text/event-stream" if target.capabilities.streams else "application/json"
     assert subject.can.asynchronous or answer.headers["content-type"] == kind
@@ -289,10 +300,15 @@ def test_asynchronous(subject: Subject, say: Say) -> None:
 
 
 def test_accelerator(target: Target, say: Say) -> None:
-    """More GPUs than any machine has are refused with the number or with the fact that there are none."""
+    """More GPUs than any machine has are refused with the number or with the fact that there are none.
+
+    That a unit sees its GPU is shown by tests/unit/test_gpus.py with an engine that is not there, and here not at all.
+    """
     why = target.missing(accelerators=4096)
     assert why is not None and "\n" not in why and "GPU" in why and FIX.search(why), why
-    say("claimed, none here" if target.capabilities.accelerator else "refused")
+    here = target.missing(accelerators=1) is None
+    assert target.capabilities.accelerator or not here, "who claims none gives none"
+    say("refused" if not target.capabilities.accelerator else "NOT PROVEN" if here else "claimed, none here")
 
 
 def test_invoke_api(subject: Subject, say: Say) -> None:
@@ -321,7 +337,54 @@ def test_engine(subject: Subject, say: Say) -> None:
     subject.ask()
     started = [event for event in subject.deployment.events() if event["kind"] == "started"]
     assert all(("container" in event) is subject.can.engine for event in started)
-    say("proven" if subject.can.engine else "not applicable")
+    known = {container["Id"] for container in subject.containers()}
+    if not subject.can.engine:
+        assert known == set()
+        say("not applicable")
+        return
+    assert known, "a unit has just answered"
+    assert not subject.can.events or known <= {event["container"] for event in started}
+    say("proven")
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_isolated(name: str, say: Say) -> None:
+    """A unit that takes more memory than it was sized for is killed and does not answer; an engine's limits hold."""
+    target = TARGETS[name]
+    if not target.capabilities.isolated:
+        say("not claimed")
+        return
+    with deploy(target, sizing=SMALL) as subject:
+        subject.ask()
+        for container in subject.containers():
+            host = container["HostConfig"]
+            assert host["Memory"] == host["MemorySwap"] == SMALL.memory_mb * 2**20
+            assert host["NanoCpus"] == SMALL.cpus * 10**9
+        assert not is_answered(subject, OVERRUN)
+        subject.deployment.destroy()
+        removed = [event for event in subject.deployment.events() if event["kind"] == "removed"]
+        assert not subject.can.events or any(event.get("oom_killed") for event in removed)
+    say("proven")
+
+
+def is_answered(subject: Subject, body: bytes) -> bool:
+    """Whether there is an answer at all, and no error."""
+    try:
+        answer = post(subject.endpoint, body)
+    except (ConnectionError, HTTPException):
+        return False
+    if subject.can.asynchronous:
+        answer = subject.collect(answer.headers[subject.endpoint.request_id_header])
+    return answer.status == 200 and "answer" in answer.body
+
+
+def test_page_cache(subject: Subject, say: Say) -> None:
+    """Whoever claims it runs under our kernel. That reads really come from its cache is not shown by any test."""
+    if not subject.can.page_cache:
+        say("not claimed")
+        return
+    assert subject.ask().evidence["clock"] == clock_id()
+    say("NOT PROVEN")
 
 
 @pytest.mark.parametrize("name", HERE)
@@ -330,7 +393,7 @@ def test_images_absent(name: str, tmp_path: Path, say: Say) -> None:
     target = TARGETS[name]
     with ExitStack() as stack:
         stack.enter_context(one_at_a_time("absent"))
-        stack.enter_context(with_toy("toy-device", tmp_path, "toys/toy_device.py", "device.py"))
+        stack.enter_context(with_toy("toy-device", tmp_path, "toy_device.py", "device.py"))
         absent = deploy(target, "toy-device", images_absent=True)
         if not target.capabilities.images_absent:
             refusal(lambda: stack.enter_context(absent))
@@ -366,7 +429,10 @@ def test_destroys(name: str, say: Say) -> None:
         subject.deployment.destroy()
         assert subject.left() == []
         assert is_gone(endpoint)
+        told = subject.deployment.events()
+        assert bool(told) is subject.can.events and alive(told) == set(), "every removal is told, afterwards as well"
         subject.deployment.destroy()
+        assert subject.deployment.events() == told
     say("proven")
 
 

@@ -1,12 +1,18 @@
-"""A workload in one file that streams, names the phases of its start itself, and counts its words."""
+"""A workload in one file that streams, names the phases of its start itself, and counts its words.
+
+A request may name a file: then its second word is said only once that file lies in the ledger's folder, or not at all.
+"""
 
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from targets.contract import Infer, Measured, Payload, Phase, Wheel
 
+PATIENCE_S = 20
 SENTENCES = ("rime on the wires", "a late frost took the blossom", "thaw")
 
 
@@ -26,7 +32,9 @@ class ToyStream:
 
         def infer(request: dict[str, Any]) -> Iterator[str]:
             words = request["text"].split()
-            for word in words:
+            for number, word in enumerate(words):
+                if number == 1 and "after" in request:
+                    _await(Path(os.environ["FROSTLINE_LEDGER"]) / request["after"])
                 yield vocabulary[word]
             return Measured(tokens_in=len(words), tokens_out=len(words))
 
@@ -44,6 +52,15 @@ class ToyStream:
             return f"answer is {type(answer).__name__}, not the list of its chunks"
         words = json.loads(payload.body)["text"].split()
         return None if answer == [word[::-1] for word in words] else f"{len(answer)} chunks, not those of the sentence"
+
+
+def _await(file: Path) -> None:
+    """Until it is there. TimeoutError when it does not come."""
+    ended_s = time.monotonic() + PATIENCE_S
+    while not file.exists():
+        if time.monotonic() > ended_s:
+            raise TimeoutError(f"{file.name} did not come")
+        time.sleep(0.01)
 
 
 WORKLOAD = ToyStream()

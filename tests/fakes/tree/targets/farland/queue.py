@@ -41,22 +41,12 @@ class QueueDeployment(FunctionDeployment):
                 ]
                 self._changed.notify_all()
 
-    def settle(self, limit_s: float) -> None:
-        """Wait until everything is carried out, and then for the mail."""
-        begun_ns = now_ns()
-        self._await_ends(limit_s)
-        super().settle(max(0.0, limit_s - (now_ns() - begun_ns) / 1e9))
-
     def completions(self, limit_s: float) -> Iterable[Completion]:
         """Ends that were not handed on before, once none is to come or `limit_s` have passed."""
-        self._await_ends(limit_s)
-        with self._changed:
-            ends, self._ends = self._ends, []
-        return ends
-
-    def _await_ends(self, limit_s: float) -> None:
         deadline_ns = now_ns() + int(limit_s * 1e9)
         while (state := self.region.call("GET", f"/queue/{self.name}/state"))["open"] and now_ns() < deadline_ns:
             sleep(POLL_S)
         with self._changed:
             self._changed.wait_for(lambda: self._collected >= state["ended"], max(0.0, (deadline_ns - now_ns()) / 1e9))
+            ends, self._ends = self._ends, []
+        return ends
