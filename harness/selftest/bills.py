@@ -49,10 +49,14 @@ def _pairs(testimony: Testimony) -> list[tuple[Bill, Row, Testimony]]:
 
 
 def _is_its_own(bill: Bill, row: Row, testimony: Testimony) -> bool:
-    """Whether the row with a bill's id is of the request that was carried out as that one, where it says it was."""
+    """Whether the row with a bill's id is of the request that was carried out, and in the unit in which it was.
+
+    A row has no unit where the request failed, so that it has no envelope, and nobody was told of it either.
+    """
     life, _ = testimony.handled.get(bill.request, (None, None))
-    units = {bill.unit, row["unit"], *([life.unit] if life else [])}
-    return row["index"] == bill.request and len(units) == 1
+    untold = row["unit"] is None and not bill.mailed
+    units = {*([] if untold else [row["unit"]]), *([life.unit] if life else [])}
+    return row["index"] == bill.request and units <= {bill.unit}
 
 
 def _as_row(bill: Bill) -> Row:

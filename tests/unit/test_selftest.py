@@ -162,7 +162,7 @@ def billed(**changes):
     words, memory = [told[n] and "warm" for n in range(6)], [ns and 16 * bill.MB for ns in told]
     columns = {"request_id": asked, "billed_ns": told, "start_type": words, "memory_used_bytes": memory, "unit": UNITS}
     table = synthetic.requests([5.0] * 6, **{**columns, **changes.pop("columns", {})})
-    written = {f"id{n}": Bill(f"id{n}", n, UNITS[n], "warm", 3 * MS, 16, n != 1) for n in range(6)}
+    written = {f"id{n}": bill_of(f"id{n}", n, n != 1) for n in range(6)}
     testimony = trial_as_seen(rows=table.to_pandas(), bills=written | changes.pop("bills", {}))
     testimony.record.witnessed = Witnesses(expected=6, came=5, disagree=0).model_copy(update=changes)
     return testimony
@@ -203,6 +203,16 @@ def test_a_bill_whose_unit_is_another_is_found(side):
         "ledger": lambda: billed(columns={"unit": other}, bills={"id0": bill_of_another}),
     }[side]()
     assert verdicts(bills, testimony)["requests with another one's bill"] is False
+
+
+@pytest.mark.parametrize("mailed", [True, False])
+def test_a_row_has_no_unit_only_where_nothing_was_told_of_it(mailed):
+    unknown = billed(columns={"unit": [UNITS[0], None, *UNITS[2:]]}, bills={"id1": bill_of("id1", 1, mailed)})
+    assert verdicts(bills, unknown)["requests with another one's bill"] is not mailed
+
+
+def bill_of(name, number, mailed):
+    return Bill(name, number, UNITS[number], "warm", 3 * MS, 16, mailed)
 
 
 def test_a_platform_that_told_nothing_at_all_contradicts_nothing_and_proves_nothing():
@@ -414,7 +424,9 @@ def nothing_as_seen(trial):
     return seen.Testimony(synthetic.trial(table, trial.id), trial, rows, [], [], None)
 
 
-@pytest.mark.parametrize("judge", [handler_times, crowd_of_service, queue_of_function, classes, starts, sums, durations, bills])
+@pytest.mark.parametrize(
+    "judge", [handler_times, crowd_of_service, queue_of_function, classes, starts, sums, durations, bills]
+)
 def test_where_there_is_nothing_to_compare_a_check_fails_and_says_why(judge):
     trial = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], []).trials[0]
     summary = SimpleNamespace(rows=[SimpleNamespace(workload="crowd", max_sandboxes=None)])
