@@ -424,7 +424,7 @@ class Deployment(Protocol):
         """After the last reply or completion: wait for logs that come late, at most so long."""
 
     def witnesses(self) -> Iterable[Witnessed]:
-        """What the platform has said so far of requests, each once; what never came is simply not there."""
+        """What the platform has said so far of requests and units, each once; what never came is simply not there."""
 
     def completions(self, limit_s: float) -> Iterable[Completion]:
         """Ends of accepted requests, each once, after at most so long; DeploymentError where not asynchronous."""

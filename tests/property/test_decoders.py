@@ -137,8 +137,8 @@ def test_completions():
     tally.check()
 
 
-STREAM = [b'data: {"chunk": 1}\n\n', b'event: frostline\ndata: {"frostline": {}}\n\n']
-CHUNKS = b"".join(b"%x\r\n%b\r\n" % (len(data), data) for data in STREAM) + b"0\r\n\r\n"
+PIECES = [b'data: {"chunk": 1}\n\n', b'event: frostline\ndata: {"frostline": {}}\n\n']
+CHUNKS = b"".join(b"%x\r\n%b\r\n" % (len(data), data) for data in PIECES) + b"0\r\n\r\n"
 WHOLE = [
     b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\nX-Kept: yes\r\n\r\n" + b'{"frostline": {}}',
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
