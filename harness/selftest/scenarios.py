@@ -83,7 +83,8 @@ def _starts(can: Capabilities) -> Scenario:
     """Forced cold starts with and without commanded time and memory."""
     timed = workload(TIMED, handler_ms=60, **TIMED_SETTINGS)
     fields = {"workloads": [workload(BARE, handler_ms=60), timed], "rounds": 4, "cold_starts": 3}
-    usage = (memory,) if can.usage == "polled" else told_by(can)
+    told_of_units: dict[str, Judge] = {"polled": memory, "afterwards": partial(memory, own=False)}
+    usage = (told_of_units[can.usage],) if can.usage in told_of_units else told_by(can)
     return Scenario("starts", fields, (classes, starts, sums, phases, durations, *usage))
 
 

@@ -134,10 +134,11 @@ def medians_by_round(exam: Exam, label: str, phase: str) -> dict[int, float]:
     return {number: float(ms) for number, ms in medians.items() if not pd.isna(ms)}
 
 
-def memory(exam: Exam) -> Iterator[Check]:
-    """The peak of a unit's own memory: what was touched, and what the bare workload has."""
-    base, peak = exam.row(BARE).memory_own_peak_mb, exam.row(TIMED).memory_own_peak_mb
+def memory(exam: Exam, own: bool = True) -> Iterator[Check]:
+    """The peak of a unit's own memory, or of all: what was touched, and what the bare workload has."""
+    name, field = ("own memory peak, MB", "memory_own_peak_mb") if own else ("memory peak, MB", "memory_peak_mb")
+    base, peak = getattr(exam.row(BARE), field), getattr(exam.row(TIMED), field)
     if base is None:
-        yield absent("own memory peak, MB", exam.target, "the bare workload's is not known")
+        yield absent(name, exam.target, "the bare workload's is not known")
         return
-    yield near("own memory peak, MB", exam.target, exam.settings(TIMED).memory_mb + base, peak, LEAST_MEMORY_MB)
+    yield near(name, exam.target, exam.settings(TIMED).memory_mb + base, peak, LEAST_MEMORY_MB)

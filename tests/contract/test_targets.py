@@ -195,14 +195,27 @@ def test_reset(subject: Subject, tmp_path: Path, say: Say) -> None:
 
 
 def test_usage(subject: Subject, say: Say) -> None:
+    """Asked for at any moment; elsewhere that is refused, and the platform tells: of units here, or of requests."""
     if subject.can.usage != "polled":
         refusal(subject.deployment.usage)
-        say("refused")
+        say("per request" if subject.can.usage == "per_request" else told_afterwards(subject))
         return
     unit = subject.ask().evidence["unit"]
     (usage,) = [usage for usage in subject.deployment.usage() if usage.unit == unit]
     assert usage.memory_bytes is None or usage.memory_bytes > 0
     say("proven")
+
+
+def told_afterwards(subject: Subject) -> str:
+    """The platform tells the memory of a unit that answered, also once that one is gone."""
+    unit = subject.ask().evidence["unit"]
+    subject.deployment.make_cold()
+    subject.deployment.settle(PATIENCE_S)
+    of_units = [witness for witness in subject.deployment.witnesses() if witness.request_id is None]
+    subject.deployment.wake()
+    (told,) = [witness for witness in of_units if witness.unit == unit]
+    assert told.memory_used_bytes is not None and told.memory_used_bytes > 0
+    return "afterwards"
 
 
 def test_events(subject: Subject, say: Say) -> None:
@@ -226,10 +239,11 @@ def test_witnesses(subject: Subject, say: Say) -> None:
     subject.deployment.settle(0)
     told = endpoint_ids(subject, 12) if subject.endpoint.request_id_header else set()
     subject.deployment.settle(PATIENCE_S)
-    witnessed = [witness for witness in subject.deployment.witnesses() if witness.request_id in told]
+    of_requests = [witness for witness in subject.deployment.witnesses() if witness.request_id is not None]
+    witnessed = [witness for witness in of_requests if witness.request_id in told]
     assert len({witness.request_id for witness in witnessed}) == len(witnessed)
     if subject.can.usage != "per_request":
-        assert witnessed == []
+        assert of_requests == []
         say("absent")
         return
     assert told, "nothing can be said of requests that have no id"

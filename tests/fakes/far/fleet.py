@@ -22,6 +22,7 @@ class Fleet(Deployed):
         self._turn = itertools.count()
         self._lock = threading.Lock()
         self._replicas: list[Replica] = []
+        self._retired: list[Replica] = []
         self.add(self._wanted, for_request=False)
 
     def add(self, count: int, for_request: bool) -> list[str]:
@@ -40,11 +41,19 @@ class Fleet(Deployed):
         """Of each unit: pending, running or stopped."""
         return {replica.unit: replica.state for replica in self._replicas}
 
+    def peaks(self) -> dict[str, int]:
+        """The most memory of each unit so far, of those that are gone as well, in bytes."""
+        with self._lock:
+            for replica in self._replicas:
+                replica.note_peak()
+            units = [*self._retired, *self._replicas]
+        return {replica.unit: replica.peak_bytes for replica in units if replica.peak_bytes is not None}
+
     def renew(self, anew: bool) -> None:
         """End every replica; `anew`: start as many as were ordered, counted from one."""
         self._retire_all()
         if anew:
-            self._count = 0
+            self._count, self._retired = 0, []
             self.add(self._wanted, for_request=False)
 
     def close(self) -> None:
@@ -55,6 +64,7 @@ class Fleet(Deployed):
         with self._lock:
             for replica in self._replicas:
                 replica.retire()
+            self._retired += self._replicas
             self._replicas = []
 
     def hand_on(self, body: bytes, unit: str | None) -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:

@@ -1,8 +1,9 @@
 """Everything that is deployed far away, and the API by which that is done.
 
 POST and GET /deployments; GET and DELETE /deployments/NAME, POST .../update and .../anew, GET .../log?after=N.
-A service's units: POST and GET .../units. Of a function, POST /invoke/NAME is answered, POST /queue/NAME only accepted:
-its end is told by GET /queue/NAME?after=N, and how many there are by GET /queue/NAME/state.
+A service's units: POST and GET .../units, and GET .../memory tells the most that each has used so far.
+Of a function, POST /invoke/NAME is answered, POST /queue/NAME only accepted: its end is told by GET
+/queue/NAME?after=N, and how many there are by GET /queue/NAME/state.
 """
 
 import json
@@ -27,6 +28,7 @@ ROUTES = {
     ("GET", r"/deployments/(\w+)/log"): "log",
     ("POST", r"/deployments/(\w+)/units"): "add_units",
     ("GET", r"/deployments/(\w+)/units"): "units",
+    ("GET", r"/deployments/(\w+)/memory"): "memory",
     ("POST", r"/invoke/(\w+)"): "invoke",
     ("POST", r"/queue/(\w+)"): "accept",
     ("GET", r"/queue/(\w+)"): "ends",
@@ -100,6 +102,9 @@ class Region:
 
     def _units(self, name: str, **_: object) -> Answer:
         return 200, {"units": self._fleets[name].states()}
+
+    def _memory(self, name: str, **_: object) -> Answer:
+        return 200, {"units": self._fleets[name].peaks()}
 
     def _log(self, name: str, after: int, **_: object) -> Answer:
         return 200, {"lines": self._functions[name].mail.read(after)}

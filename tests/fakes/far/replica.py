@@ -8,6 +8,7 @@ import time
 from targets.events import EventLog
 from targets.local.serving_process import ServingProcess
 from targets.serving import marks
+from tests.fakes.far.memory import peak_bytes
 
 SERVER = "tests.fakes.far.server"
 POLL_S = 0.02
@@ -20,6 +21,8 @@ class Replica:
     def __init__(self, unit: str, environment: dict[str, str], truth: EventLog) -> None:
         self.unit = unit
         self.state = "pending"
+        self.peak_bytes: int | None = None
+        """The most memory that it was seen to have used, in total."""
         self.truth = truth
         self._environment = {**environment, "FROSTLINE_UNIT": unit}
         listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
@@ -43,8 +46,13 @@ class Replica:
                 connection.close()
         self.state = "stopped"
 
+    def note_peak(self) -> None:
+        """Look at its memory; what has ended by itself keeps what was seen before."""
+        self.peak_bytes = peak_bytes(self._process.pid) or self.peak_bytes
+
     def retire(self) -> None:
         """End it."""
+        self.note_peak()
         self._process.kill()
         self.state = "stopped"
         self.truth.write("removed", self.unit)

@@ -1,19 +1,18 @@
 """One sandbox as the far platform sees it: a process that it starts, asks, and starts again after a crash."""
 
 import json
-import re
 import socket
 from contextlib import suppress
-from pathlib import Path
 
 from targets.clock import now_ns
 from targets.events import EventLog
 from targets.local.serving_process import ServingProcess
 from targets.serving import marks
+from tests.fakes.far.memory import peak_bytes
 from tests.fakes.far.runtime import read_frame, write_frame
 
 RUNTIME = "tests.fakes.far.runtime"
-PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+MB = 1024 * 1024
 
 
 class TooLate(Exception):
@@ -86,11 +85,8 @@ class Sandbox:
     @property
     def peak_mb(self) -> int | None:
         """The most memory that its process has used, in whole MB; None when it has ended."""
-        try:
-            found = PEAK.search(Path(f"/proc/{self._process.pid}/status").read_text()) if self._process else None
-        except OSError:
-            return None
-        return -(-int(found[1]) // 1024) if found else None
+        peak = peak_bytes(self._process.pid) if self._process else None
+        return None if peak is None else -(-peak // MB)
 
     def kill(self) -> None:
         """End the runtime at once, from any thread; whoever waits for it sees it end. It can be started again."""

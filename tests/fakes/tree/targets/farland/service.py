@@ -59,11 +59,12 @@ class ServiceDeployment(FarDeployment):
         return self._endpoint(self._add())
 
     def settle(self, limit_s: float) -> None:
-        """Do nothing: of single requests nothing is told."""
+        """Do nothing: of single requests nothing is told, and of units at once."""
 
     def witnesses(self) -> Iterable[Witnessed]:
-        """None."""
-        return ()
+        """The memory of each unit."""
+        told: dict[str, int] = self.call("GET", "/memory")["units"]
+        return [Witnessed(unit=unit, memory_used_bytes=peak) for unit, peak in told.items()]
 
     def describe(self) -> dict[str, Any]:
         """Replicas, and how requests are spread over them."""
