@@ -107,18 +107,21 @@ def test_an_address_that_swallows_whoever_connects_takes_its_share_once(server, 
     assert lone._route.addresses == client.routes[0].addresses == found[::-1]
 
 
-def test_addresses_that_all_swallow_are_taken_in_turn_and_the_time_is_up(swallowing, monkeypatch):
+def test_where_all_addresses_swallow_the_time_is_up(swallowing, monkeypatch):
     monkeypatch.setattr("harness.load.connection.MOST_CONNECT_S", 0.1)
     endpoint = Endpoint("http://127.0.0.1:1/")
     lone, client = Lone(endpoint, [b"one"]), client_of(endpoint, timeout_s=0.5)
-    first, second = addresses(swallowing, swallowing)[0], (socket.AF_INET, ("127.0.0.1", swallowing, "again"))
-    lone._route.addresses, client.routes[0].addresses = [first, first], [first, first]
+    lone._route.addresses, client.routes[0].addresses = addresses(swallowing, swallowing), addresses(swallowing) * 2
     assert lone.ask(0, now_ns(), 0.5).fate == Fate.TIMED_OUT
     with pytest.raises(TimedOut):
         client.ask(0, Exchange())
-    lone._route.addresses = [first, second]
-    lone._route.defer(first)
-    assert lone._route.addresses == [second, first]
+
+
+def test_an_address_that_timed_out_is_the_last_one_from_then_on():
+    route = Route.to(Endpoint("http://127.0.0.1:1/"), [b""], "", True)
+    first, second, third = route.addresses[:] = addresses(1, 2, 3)
+    route.defer(first)
+    assert route.addresses == [second, third, first]
 
 
 def test_a_reply_that_came_before_its_request_is_nobodys(server):
