@@ -105,6 +105,7 @@ class Client:
         self.plan = plan
         self.routes = [Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies) for endpoint in plan.endpoints]
         self._limits = TimeLimits(self.hub, plan.timeout_s)
+        self._prewarm_limit_s = min(PREWARM_LIMIT_S, plan.timeout_s)  # no arrival would wait longer for its own
         self._idle: list[list[HubConnection]] = [[] for _ in plan.endpoints]
         self.opened: list[tuple[int, int] | None] = []
         """By endpoint: ns for connecting and for TLS."""
@@ -117,7 +118,7 @@ class Client:
         if not self.plan.prewarm:
             return
         pool = gevent.pool.Pool(PREWARM_AT_ONCE)
-        with gevent.Timeout(PREWARM_LIMIT_S, False):
+        with gevent.Timeout(self._prewarm_limit_s, False):
             for turn in range(len(self.routes)):
                 first = self._open_idle(turn)
                 self.opened.append((first.connect_ns, first.tls_ns) if first else None)
@@ -167,7 +168,7 @@ class Client:
         """Open one connection; None when that fails."""
         connection, exchange = HubConnection(self.routes[turn], self.hub), Exchange()
         try:
-            connection.open(exchange, PREWARM_LIMIT_S)
+            connection.open(exchange, self._prewarm_limit_s)
         except (OSError, RequestFailed):
             connection.close()
             return None
