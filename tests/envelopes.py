@@ -5,7 +5,7 @@ import json
 from harness.load.process import Arrival
 from harness.load.replies import Reply
 from harness.load.wire import Fate
-from harness.measure.evidence import Evidence, UnitLog
+from harness.measure.rows.evidence import Evidence, UnitLog
 from targets.clock import clock_id
 from targets.contract import Capabilities
 from targets.workloads.echo import WORKLOAD

@@ -26,7 +26,7 @@ from harness.load.wire import LoadPlan
 from harness.measure import validity
 from harness.measure.generator import lags_ns, validity_problems
 from harness.measure.machine import HostTimes
-from harness.measure.rows import outcomes_of
+from harness.measure.rows.judge import outcomes_of
 from harness.record.nouns import Outcome
 from harness.report.formats import ProgressFormat
 from loadprofiles import LoadProfile

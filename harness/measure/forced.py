@@ -8,10 +8,11 @@ from harness.load.process import Arrival, Sent
 from harness.load.senders import SenderFailed
 from harness.load.single import Lone
 from harness.load.wire import Fate
-from harness.measure import page_cache, starts
-from harness.measure.bodies import read_reply
-from harness.measure.evidence import Evidence, UnitLog
-from harness.measure.starts import Wait
+from harness.measure import page_cache
+from harness.measure.rows import starts
+from harness.measure.rows.bodies import read_reply
+from harness.measure.rows.evidence import Evidence, UnitLog
+from harness.measure.rows.starts import Wait
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Payload, StartFailed
 
 MOST_TRIES = 3

@@ -10,14 +10,14 @@ import pyarrow.compute as pc
 from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
-from harness.measure.answers import CHECK_RAISED
-from harness.measure.evidence import UnitLog
 from harness.measure.forced import MOST_ERROR
 from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
-from harness.measure.rows import Judge, Judged
+from harness.measure.rows.answers import CHECK_RAISED
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.judge import Judge, Judged
+from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
-from harness.measure.units import logged_lives, seen_lives, unit_records
 from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.forms import MOST_SECONDS

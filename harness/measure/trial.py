@@ -7,11 +7,11 @@ from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import LoadPlan
-from harness.measure.completions import KeptCompletions
 from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.leases import SETTLE_S, Leases
 from harness.measure.recording import Begin, record_refusal, record_trial, record_unsent
+from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult

@@ -12,7 +12,7 @@ import pyarrow as pa
 import targets
 from harness.experiment.plan import Trial
 from harness.experiment.question import Experiment
-from harness.measure.completions import KeptCompletions
+from harness.measure.rows.completions import KeptCompletions
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
 from targets.contract import Event, Order, Package, Target, Witnessed, Workload

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from harness.measure.starts import STARTED
+from harness.measure.rows.starts import STARTED
 from harness.record.columns import phase_column, phases_in
 from harness.record.nouns import Outcome, StartClass
 from harness.selftest.agreement import PHASE_SETTINGS

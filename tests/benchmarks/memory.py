@@ -83,7 +83,7 @@ def take_replies(port: int) -> dict[str, float]:
     import harness.commands.app  # noqa: F401 - what a run has in memory besides
     from harness.load.process import LoadProcess
     from harness.load.wire import LoadPlan
-    from harness.measure.rows import Judge
+    from harness.measure.rows.judge import Judge
     from targets.contract import Capabilities, Endpoint
 
     can = Capabilities("own", "renewed", "per_request", events=False, emulated=True, isolated=False)
@@ -124,9 +124,9 @@ class Crowd:
 def take_samples() -> dict[str, float]:
     """The peak of the process that samples, makes the units' records and stores the trial."""
     import harness.commands.app  # noqa: F401 - what a run has in memory besides
-    from harness.measure.evidence import UnitLog
+    from harness.measure.rows.evidence import UnitLog
+    from harness.measure.rows.units import logged_lives, unit_records
     from harness.measure.sampler import INTERVAL_S, Sampler
-    from harness.measure.units import logged_lives, unit_records
     from harness.record.folder import RunFolder
     from targets.contract import Event
     from tests.synthetic import manifest, requests, trial

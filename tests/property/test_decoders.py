@@ -11,8 +11,8 @@ from harness.load.parser import Exchange, ReplyParser, RequestFailed
 from harness.load.process import RECORD_TYPE, Arrival, Sent
 from harness.load.replies import Replies, Reply
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate
-from harness.measure.evidence import UnitLog
-from harness.measure.rows import Judge
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.judge import Judge
 from harness.record.columns import phase_column, phases_in, requests_schema
 from harness.record.nouns import Outcome
 from harness.record.phases import phase_problems

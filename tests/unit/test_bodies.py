@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.load.replies import Body
-from harness.measure.bodies import Content, read_body, read_reply, read_tail
+from harness.measure.rows.bodies import Content, read_body, read_reply, read_tail
 
 ENVELOPE = {"unit": "0001", "invocation": 1}
 

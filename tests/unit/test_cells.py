@@ -4,7 +4,7 @@ import tracemalloc
 
 import pyarrow as pa
 
-from harness.measure.cells import Cells, Names, Numbers, Texts
+from harness.measure.rows.cells import Cells, Names, Numbers, Texts
 from harness.record.columns import NAME
 
 

@@ -15,7 +15,7 @@ from harness.measure import forced as cold
 from harness.measure import page_cache
 from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
 from harness.measure.recording import unproven_warnings
-from harness.measure.rows import Judge
+from harness.measure.rows.judge import Judge
 from harness.record.nouns import PROVEN_COLD, StartClass
 from targets.contract import DeploymentError, Endpoint, FunctionSettings, Order, Sizing, StartFailed
 from targets.local import front_process

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from harness.measure.completions import KeptCompletions
+from harness.measure.rows.completions import KeptCompletions
 from targets.contract import Completion
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from harness.load.process import Sent
 from harness.load.wire import Fate
-from harness.measure.answers import judge_reply
-from harness.measure.evidence import UnitLog
-from harness.measure.rows import Judge
+from harness.measure.rows.answers import judge_reply
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.judge import Judge
 from harness.record.columns import phase_column, phases_in, requests_schema
 from harness.record.nouns import Outcome
 from targets.workloads.echo import WORKLOAD

@@ -8,7 +8,7 @@ import pytest
 from harness.load.process import Sent
 from harness.load.replies import Replies
 from harness.load.wire import Fate
-from harness.measure.rows import NOT_COMPLETED, Judge
+from harness.measure.rows.judge import NOT_COMPLETED, Judge
 from harness.record.nouns import Witnesses
 from targets.contract import Completion, Witnessed
 from targets.workloads.echo import WORKLOAD

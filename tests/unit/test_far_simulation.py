@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from harness.load.process import Sent
-from harness.measure.rows import Judge
+from harness.measure.rows.judge import Judge
 from harness.record.columns import phase_column
 from targets.contract import Witnessed
 from targets.workloads.echo import WORKLOAD

@@ -7,9 +7,9 @@ import pytest
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
 from harness.load.wire import Fate
-from harness.measure.answers import CHECK_RAISED
-from harness.measure.evidence import UnitLog
-from harness.measure.rows import Judge, outcomes_of
+from harness.measure.rows.answers import CHECK_RAISED
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.judge import Judge, outcomes_of
 from harness.record.columns import phases_in, requests_schema
 from targets.clock import clock_id
 from targets.workloads.echo import WORKLOAD

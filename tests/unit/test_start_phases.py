@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure.phases import OwnPhases, logged_phases, queue_ns, split_start
-from harness.measure.starts import DRIFT
+from harness.measure.rows.phases import OwnPhases, logged_phases, queue_ns, split_start
+from harness.measure.rows.starts import DRIFT
 from harness.record.phases import MOST_OWN, phase_problems
 from tests.envelopes import MS, evidence, inside, log, outside
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure.starts import FIRST, Finding, Lives, Wait, is_proven_cold, reconcile, start_class
+from harness.measure.rows.starts import FIRST, Finding, Lives, Wait, is_proven_cold, reconcile, start_class
 from harness.record.nouns import StartClass
 from tests.envelopes import MS, evidence, inside, log, outside
 

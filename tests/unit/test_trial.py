@@ -11,9 +11,9 @@ from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
-from harness.measure.completions import KeptCompletions
 from harness.measure.leases import Leases
 from harness.measure.recording import Begin, has_never_started, record_trial
+from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.trial import _take_account, visit_target
 from harness.measure.visit import Account, Visit

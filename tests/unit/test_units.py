@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from harness.measure.evidence import UnitLog
-from harness.measure.units import logged_lives, seen_lives, unit_records
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.record.columns import SAMPLES, requests_schema
 
 

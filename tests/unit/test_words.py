@@ -3,7 +3,7 @@
 import pytest
 
 from harness.load.wire import Fate
-from harness.measure.words import MOST_KINDS, Words
+from harness.measure.rows.words import MOST_KINDS, Words
 from harness.record.nouns import Witnesses
 from targets.contract import Completion, Witnessed
 from tests.envelopes import MS, arrival, body_of

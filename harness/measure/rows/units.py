@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harness.measure.evidence import UnitLog
+from harness.measure.rows.evidence import UnitLog
 from harness.record.nouns import PROVEN_COLD, UnitRecord
 from targets.contract import EventFacts
 

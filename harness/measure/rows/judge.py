@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from harness.load.process import Records, Sent
 from harness.load.replies import Reply
 from harness.load.wire import Fate
-from harness.measure.answers import THROTTLED_STATUS, Answers, Verdict
-from harness.measure.cells import Cells
-from harness.measure.evidence import UnitLog
 from harness.measure.generator import generator_columns
-from harness.measure.phases import queue_ns
-from harness.measure.trial_starts import TrialStarts
-from harness.measure.words import AMOUNTS, Words, cut_id
+from harness.measure.rows.answers import THROTTLED_STATUS, Answers, Verdict
+from harness.measure.rows.cells import Cells
+from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.phases import queue_ns
+from harness.measure.rows.trial_starts import TrialStarts
+from harness.measure.rows.words import AMOUNTS, Words, cut_id
 from harness.record.columns import FIXED, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import order_phases

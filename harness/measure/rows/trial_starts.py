@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from harness.load.process import Sent
-from harness.measure.cells import Names
-from harness.measure.evidence import Evidence, UnitLog
-from harness.measure.phases import OwnPhases, Parts, logged_phases, split_start
-from harness.measure.starts import DRIFT, STARTED, UNKNOWN, Finding, Lives, Wait, is_open, reconcile, start_class
+from harness.measure.rows.cells import Names
+from harness.measure.rows.evidence import Evidence, UnitLog
+from harness.measure.rows.phases import OwnPhases, Parts, logged_phases, split_start
+from harness.measure.rows.starts import DRIFT, STARTED, UNKNOWN, Finding, Lives, Wait, is_open, reconcile, start_class
 from harness.record.nouns import StartClass
 from targets.clock import clock_id
 from targets.contract import Capabilities, Witnessed

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.load.replies import Replies, Reply
-from harness.measure.bodies import Content, Error, read_body, read_reply, read_tail
-from harness.measure.evidence import Evidence
+from harness.measure.rows.bodies import Content, Error, read_body, read_reply, read_tail
+from harness.measure.rows.evidence import Evidence
 from harness.record.nouns import Outcome
 from targets.contract import Completion, Payload, Workload
 

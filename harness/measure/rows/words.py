@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.measure.evidence import MOST_NAME, MOST_NS
+from harness.measure.rows.evidence import MOST_NAME, MOST_NS
 from harness.record.phases import BEFORE
 from targets.contract import Completion, Witnessed
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, NotRequired, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic's rule below Python 3.12
 
-from harness.measure.bodies import parse_object
+from harness.measure.rows.bodies import parse_object
 from targets.contract import Event
 
 MOST_INT32 = 2**31 - 1

@@ -8,7 +8,7 @@ for this very request decides between them (`reconcile`).
 
 from dataclasses import dataclass
 
-from harness.measure.evidence import Evidence, UnitLog
+from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.record.nouns import PROVEN_COLD, StartClass
 
 STARTED = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET)

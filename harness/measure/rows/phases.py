@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from harness.measure.evidence import Evidence, UnitLog
+from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.record.phases import BEFORE, FIRST_INFERENCE, MOST_OWN, PHASE_NAME, RESERVED, UNACCOUNTED
 
 STEPS = {"load": "loaded", "create": "created", "start": "started"}

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from harness.measure.words import is_end
+from harness.measure.rows.words import is_end
 from targets.contract import Completion
 
 
