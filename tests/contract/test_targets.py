@@ -26,7 +26,8 @@ from harness.load.wire import Fate
 from targets.clock import clock_id, now_ns
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Sizing, Swept, Target
 from tests.conftest import one_at_a_time
-from tests.contract.subject import PATIENCE_S, Subject, deploy, post
+from tests.contract.page_cache import code_of, is_cached, is_forgotten
+from tests.contract.subject import PATIENCE_S, WORKLOAD, Subject, deploy, post
 from tests.fakes.plug_ins import put
 from tests.fakes.plugged import FAR, plugged_in
 
@@ -393,12 +394,33 @@ def is_answered(subject: Subject, body: bytes) -> bool:
 
 
 def test_page_cache(subject: Subject, say: Say) -> None:
-    """Whoever claims it runs under our kernel. That reads really come from its cache is not shown by any test."""
+    """What the kernel was asked to forget of a unit's code, while no unit lived, is in its cache once one has started.
+
+    Who else reads that file at that very moment would be taken for the unit; who reads it all the time is noticed.
+    """
     if not subject.can.page_cache:
         say("not claimed")
         return
-    assert subject.ask().evidence["clock"] == clock_id()
-    say("NOT PROVEN")
+    unit, came_back = subject.ask().evidence["unit"], list[bool]()
+    started = [event for event in subject.deployment.events() if event["kind"] == "started" and event["unit"] == unit]
+    with ExitStack() as stack:
+        try:
+            paths = code_of(started[-1].get("pid") if started else None, WORKLOAD.replace("-", "_"))
+            files = [stack.enter_context(path.open("rb")) for path in paths]
+            is_forgotten(files)  # whether that can be asked at all
+        except OSError as error:
+            say(f"NOT PROVEN: {error}")
+            return
+        for _ in range(5):
+            subject.deployment.make_cold()
+            out = is_forgotten(files)
+            subject.deployment.wake()
+            subject.ask()
+            came_back += [any(map(is_cached, files))] if out else []
+            if any(came_back):
+                break
+    assert any(came_back) or not came_back, "units start, and what they must have read is not in the cache"
+    say("proven" if came_back else "NOT PROVEN: the kernel does not forget, or others read the same file")
 
 
 @pytest.mark.parametrize("name", HERE)
