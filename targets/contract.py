@@ -485,7 +485,7 @@ class Remnant:
     owner: str
     """As targets.ownership.Owner writes itself; "" where it is not known."""
     expires_s: float | None = None
-    """Wall time after which nobody needs it, whatever machine its owner is on; None where that is not known."""
+    """Wall time until which it is left alone where another machine made it, as containers are; None: it is not."""
 
 
 @runtime_checkable

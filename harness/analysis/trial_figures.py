@@ -9,7 +9,7 @@ from harness.analysis.stats import Floats, TrialPercentile, percentile_of_trial
 from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
-from harness.record.nouns import FORCED_COLD, PROVEN_COLD, StartClass, TrialRecord
+from harness.record.nouns import FORCED_COLD, StartClass, TrialRecord
 from harness.record.phases import UNACCOUNTED
 
 PERCENTILES = {
@@ -78,7 +78,7 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
     if figures.problems:
         return figures
     good = rows.good
-    cold = good & (np.isin(rows.starts, [place_of(kind) for kind in PROVEN_COLD]) if forced else rows.met_start)
+    cold = good & rows.is_cold(forced)
     values = {
         "latency": rows.latency_ms,
         "service": (rows.done_ns - rows.sent_ns)[good] * MS_PER_NS,

@@ -13,7 +13,7 @@ from harness.analysis.stats import Floats
 from harness.files.problems import quote
 from harness.record.columns import phase_column
 from harness.record.folder import RunFolder, TrialFiles
-from harness.record.nouns import Outcome, StartClass, TrialRecord
+from harness.record.nouns import PROVEN_COLD, Outcome, StartClass, TrialRecord
 
 Name = TypeVar("Name", bound=StrEnum)
 Codes = NDArray[np.int8]
@@ -80,6 +80,10 @@ class TrialRows:
     def met_start(self) -> Mask:
         """Rows whose request waited for a start."""
         return met_start(self.starts)
+
+    def is_cold(self, forced: bool) -> Mask:
+        """Rows that count as cold starts; of `forced` ones only those of the kind that was to be forced."""
+        return np.isin(self.starts, [place_of(kind) for kind in PROVEN_COLD]) if forced else self.met_start
 
     @cached_property
     def latency_ms(self) -> Floats:

@@ -169,7 +169,7 @@ def _remnants(name: str) -> Iterator[Remains]:
 
 def _may_live_elsewhere(owner: Owner, remnant: Remnant) -> bool:
     """Whether it is of another machine that shares the platform: trusted until it expires."""
-    return owner.boot != clock_id() and (remnant.expires_s is None or wall_time() < remnant.expires_s)
+    return owner.boot != clock_id() and remnant.expires_s is not None and wall_time() < remnant.expires_s
 
 
 def _folders() -> Iterator[Remains]:

@@ -36,7 +36,7 @@ class Asker:
     def ask(self, endpoint: Endpoint, ready: Lone | None, index: int, scheduled_ns: int) -> Arrival:
         """Send one request with the payload whose turn it is, by the way that was made ready if it leads there."""
         if ready is None or ready.endpoint != endpoint:
-            ready = Lone(endpoint, [payload.body for payload in self.payloads])
+            ready = Lone(endpoint, [self.payloads[index % len(self.payloads)].body])  # no more: the clock is running
         return ready.ask(index, scheduled_ns, self.timeout_s)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from harness.measure.visit import Visit
-from targets.contract import Deployment, DeploymentError, Event, Witnessed
+from targets.contract import Deployment, Event, Witnessed
 
 SETTLE_S = 90.0
 """How long a platform's own logs are waited for after a trial."""
@@ -67,8 +67,8 @@ def _destroy(deployment: Deployment) -> list[str]:
     """What cannot be removed, the run's sweep, or `clean`, finds again."""
     try:
         deployment.destroy()
-    except DeploymentError as error:
-        return [f"the deployment could not be removed: {error}"]
+    except Exception as error:  # a service far away fails in ways of its own
+        return [f"the deployment could not be removed: {type(error).__name__}: {error}"]
     return []
 
 

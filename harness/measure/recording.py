@@ -130,7 +130,7 @@ def record_arrivals(
         unit_cpus=visit.order().sizing.cpus if can.isolated and can.clock == "shared" else None,
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
-        problems=[*sent.problems, *validity_problems(sent, good, steal, throttled)],
+        problems=[*(problem[:2000] for problem in sent.problems), *validity_problems(sent, good, steal, throttled)],
     )
     return VisitResult(record, judged.requests, SAMPLES.empty_table())
 

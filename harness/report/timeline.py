@@ -40,7 +40,7 @@ class Pool:
 
     def add(self, rows: TrialRows, forced: bool) -> None:
         """Add a trial; forced cold starts have no schedule, only latencies."""
-        good, cold, warm = rows.good, rows.met_start, (rows.starts >= 0) & ~rows.met_start
+        good, cold, warm = rows.good, rows.is_cold(forced), (rows.starts >= 0) & ~rows.met_start
         # A request that failed before it could tell what it met counts where most of its kind are.
         self.cold_ms.append(rows.latency_ms[cold | (~good & ~warm)] if forced else rows.latency_ms[cold])
         self.warm_ms.append(rows.latency_ms[warm] if forced else rows.latency_ms[warm | (~good & ~cold)])

@@ -9,6 +9,7 @@ from typing import Any
 import docker
 import pytest
 
+import targets
 from targets.contract import Package
 from targets.packaging import image
 from targets.packaging.base import BASE_VARIABLE
@@ -67,7 +68,7 @@ def client() -> Iterator[Any]:
 def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]]:
     """A workload that exists only here, in a copy of targets/, and its model directory."""
     root = tmp_path_factory.mktemp("probe")
-    shutil.copytree(image.TARGETS, root / "targets", ignore=shutil.ignore_patterns("__pycache__", "samples"))
+    shutil.copytree(targets.__path__[0], root / "targets", ignore=shutil.ignore_patterns("__pycache__", "samples"))
     (root / "targets" / "workloads" / "packaging_probe.py").write_text(PROBE)
     # The build itself proves that it has no network: its only interface is the loopback.
     dockerfile = image.DOCKERFILE.read_text().replace("USER 65534", 'RUN test "$(ls /sys/class/net)" = lo\nUSER 65534')
@@ -79,7 +80,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FROSTLINE_CACHE", str(root / "cache"))
         patch.delenv(BASE_VARIABLE, raising=False)
-        patch.setattr(image, "TARGETS", root / "targets")
+        patch.setattr(targets, "__path__", [str(root / "targets")])
         patch.setattr(image, "DOCKERFILE", root / "Dockerfile")
         yield space["WORKLOAD"], root / "model"
 

@@ -33,7 +33,7 @@ class Shared:
     [
         ("mine", None, True),
         ("dead", None, False),
-        ("elsewhere", None, True),
+        ("elsewhere", None, False),
         ("elsewhere", 3600, True),
         ("elsewhere", -3600, False),
         ("nobody", None, False),

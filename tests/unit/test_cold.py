@@ -239,3 +239,25 @@ def test_where_no_absence_can_be_proved_the_echoed_generation_is_the_proof(monke
     assert set(sent.generations.values()) == {"new"} and len(sent.generations) == len(sent.records)
     kinds = Judge(WORKLOAD, False, far).judge(sent).requests["start_class"].to_pylist()
     assert sum(kind in PROVEN_COLD for kind in kinds) == expected, "what is recorded is what was proven"
+
+
+def test_no_more_than_one_request_is_built_while_the_clock_runs(monkeypatch):
+    built = []
+
+    class Counted:
+        def __init__(self, endpoint, bodies):
+            built.append((endpoint, bodies))
+            self.endpoint = endpoint
+
+        def ask(self, index, scheduled_ns, timeout_s):
+            return index
+
+    monkeypatch.setattr(cold, "Lone", Counted)
+    payloads = list(WORKLOAD.payloads())
+    asker = Asker(payloads, 1)
+    assert asker.ask(Endpoint("http://127.0.0.1:1/"), None, 8, 0) == 8
+    assert [bodies for _, bodies in built] == [[payloads[8 % len(payloads)].body]]
+    ready = asker.make_ready((Endpoint("http://127.0.0.1:1/"),))
+    assert len(built[1][1]) == len(payloads)
+    asker.ask(Endpoint("http://127.0.0.1:1/"), ready, 3, 0)
+    assert len(built) == 2

@@ -142,3 +142,15 @@ def test_what_cannot_even_be_removed_hides_neither_the_interruption_nor_the_fail
     deployment.reset, deployment.destroy = interrupted, refused
     with pytest.raises(KeyboardInterrupt):
         leases.take(second)
+
+
+def test_a_service_that_fails_in_its_own_way_at_the_end_is_a_problem_of_the_trial():
+    target, leases = Slow("per_trial"), Leases()
+    first = next(visits(target))
+    lease = leases.take(first)
+
+    def refused():
+        raise ConnectionError("503")
+
+    lease.deployment.destroy = refused
+    assert leases.give_back(first, lease) == ["the deployment could not be removed: ConnectionError: 503"]

@@ -160,3 +160,15 @@ def test_every_arrival_of_the_schedule_is_of_one_kind(tmp_path):
     cold, warm = np.concatenate(pooled.cold_ms), np.concatenate(pooled.warm_ms)
     assert np.isinf(np.concatenate([cold, warm])).sum() == outcome.count("failed")
     assert len(cold) == start.count("cold")
+
+
+def test_the_chart_of_forced_starts_shows_those_that_the_table_counts(tmp_path):
+    starts = ["cold", "reset", "restored", "proactive", "cold_reinit"]
+    table = requests([100.0, 1.0, 2.0, 3.0, 200.0], start_class=starts)
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    rows = read_rows(run, run.save_trial(trial(table), table, samples()))
+    pooled = Pool(seconds=0.0)
+    pooled.add(rows, forced=True)
+    assert np.concatenate(pooled.cold_ms).tolist() == [100.0, 200.0]
+    assert rows.latency_ms[rows.is_cold(forced=True)].tolist() == [100.0, 200.0]
+    assert len(rows.latency_ms[rows.is_cold(forced=False)]) == 4

@@ -301,3 +301,11 @@ def test_what_a_platform_cannot_say_makes_its_trial_invalid_and_loses_nothing():
     assert account.witnesses == []
     assert problems == ["the platform's own word could not be had: ConnectionError: 503 from the log service"]
     account.completions.close()
+
+
+def test_a_long_word_of_a_sender_is_cut_and_the_trial_kept():
+    sent = Sent.of(1, [Arrival(0, 1, Fate.FAILED, error="refused")], ["k" * 3000])
+    account = Account(facts={})
+    result = record_trial(visit("constant"), Begin.look(), account, sent, SAMPLES.empty_table(), 2)
+    assert max(map(len, result.record.problems)) == 2000
+    assert result.record.scheduled == 1
