@@ -22,17 +22,24 @@ class Unreadable(Exception):
 def files_by_name(what: str, sets: str, folders: Iterable[str], pattern: str = "*.py") -> dict[str, Path]:
     """File by name, of those in the folders that set `sets`. NameTaken when two files have one name.
 
-    A file is read, not imported: an import may need a library that only that file's platform needs.
+    A file is read, not imported: an import may need a library that only that file's platform needs. One that cannot be
+    read has its name where no other has it, so that `read` says why.
     """
     line = re.compile(rf"^{sets}[ \t]*(:.*)?=(?!=)", re.MULTILINE)
     named: dict[str, Path] = {}
+    unread: dict[str, Path] = {}
     for path in (path for folder in folders for path in sorted(Path(folder).glob(pattern))):
-        if line.search(path.read_text("utf-8-sig", errors="replace")) is None:
+        if not path.stem.replace("-", "_").isidentifier():  # an editor's lock or copy, which nothing could import
             continue
         name = path.stem.replace("_", "-")
-        if (other := named.setdefault(name, path)) != path:
+        try:
+            found = path.is_file() and line.search(path.read_text("utf-8-sig", errors="replace"))
+        except OSError:
+            unread.setdefault(name, path)
+            continue
+        if found and (other := named.setdefault(name, path)) != path:
             raise NameTaken(f"{what} {name} is in {other} and in {path}: rename one of the two files")
-    return named
+    return unread | named
 
 
 def read(what: str, name: str, sets: str, module: str) -> Any:

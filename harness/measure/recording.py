@@ -20,7 +20,7 @@ from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
-from harness.record.forms import MOST_SECONDS
+from harness.record.forms import as_seconds
 from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
 from targets.contract import Event
@@ -58,18 +58,10 @@ def record_trial(
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": account.facts,
-        "init_timeout_s": _init_timeout(account.facts),
+        "init_timeout_s": as_seconds(account.facts.get("init_timeout_s")),
         "warnings": [*judged.warnings, *lost_ends(account), *warnings_of(visit, result.requests, account.events)],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
-
-
-def _init_timeout(facts: dict[str, Any]) -> float | None:
-    """As the deployment describes it; None for what is no length of time."""
-    limit_s = facts.get("init_timeout_s")
-    if isinstance(limit_s, bool) or not isinstance(limit_s, int | float) or not 0 <= limit_s <= MOST_SECONDS:
-        return None
-    return float(limit_s)
 
 
 def lost_ends(account: Account) -> list[str]:

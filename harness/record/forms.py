@@ -15,6 +15,13 @@ Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Switch = Annotated[bool, Strict()]
 
 
+def as_seconds(value: Any) -> float | None:
+    """As a length of time that can be stored; None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_SECONDS:
+        return None
+    return float(value)
+
+
 def _number(value: Any) -> float:
     if isinstance(value, int) and not isinstance(value, bool):
         accepted = -(2**63) <= value < 2**63  # a longer one becomes no float: isfinite would raise OverflowError

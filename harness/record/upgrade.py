@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.record.columns import phase_column
+from harness.record.forms import as_seconds
 from harness.record.nouns import RUN_SCHEMA
 
 OLD_SCHEMA = "frostline/run/1"
@@ -52,7 +53,8 @@ def upgrade_trial(data: Any) -> Any:
         return data
     deployment = data.get("deployment")
     front = deployment.get("front") if isinstance(deployment, dict) else None
-    limit = {"init_timeout_s": front["init_timeout_s"]} if isinstance(front, dict) and "init_timeout_s" in front else {}
+    limit_s = as_seconds(front.get("init_timeout_s")) if isinstance(front, dict) else None
+    limit = {} if limit_s is None else {"init_timeout_s": limit_s}
     return {"phases": list(OLD_PHASES), **limit, **data}
 
 

@@ -156,11 +156,13 @@ class DockerSandbox(Sandbox):
         usage = self._usage()
         if self.upstream is not None:
             self.upstream.close()
+        gone = True
         if self._creation is not None:  # the engine makes a container even when nobody waits for it any more
             await asyncio.wait({self._creation})
             if self._creation.exception() is None:
-                await self._engine(containers.remove, self._creation.result())
-        self.sandboxes.gpus.give_back(self.name)
+                gone = await self._engine(containers.remove, self._creation.result())
+        if gone:
+            self.sandboxes.gpus.give_back(self.name)
         return usage
 
     def _usage(self) -> Usage:

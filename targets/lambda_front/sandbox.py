@@ -8,7 +8,7 @@ from typing import Literal
 from targets.clock import now_ns
 from targets.contract import DeploymentError, EventFacts, EventKind
 from targets.events import EventLog
-from targets.local.gpus import Gpus
+from targets.local.gpus import Gpus, UnitGone
 from targets.local.resources import Usage
 from targets.serving import marks
 
@@ -40,7 +40,7 @@ async def take_gpus(gpus: Gpus, name: str) -> list[str]:
         try:
             return gpus.take(name)
         except DeploymentError as error:
-            if now_ns() > deadline:
+            if isinstance(error, UnitGone) or now_ns() > deadline:
                 raise SandboxDied(f"sandbox {name}: {error}") from error
         await asyncio.sleep(GPU_POLL_S)
 

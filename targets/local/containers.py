@@ -16,6 +16,7 @@ from targets.contract import DeploymentError, Order, Package, Sizing, StartFaile
 from targets.local import gpus
 from targets.local.processes import model_environment
 from targets.ownership import start_time
+from targets.packaging.engine import ENGINE_ERRORS
 
 PORT = "8080/tcp"
 USER = "65534:65534"
@@ -122,15 +123,31 @@ def is_gone(client: docker.DockerClient, container: str) -> bool:
     return False
 
 
-def remove(container: Container) -> None:
-    """End and delete; one that is already gone is fine."""
+def remove(container: Container) -> bool:
+    """End and delete; one that is gone, before or in spite of an error, is fine. False while somebody else removes it.
+
+    Until it is gone, what it has is nobody else's.
+    """
     try:
         container.remove(force=True, v=True)
     except docker.errors.NotFound:
-        pass
-    except docker.errors.APIError as error:
-        if "already in progress" not in str(error):
+        return True
+    except ENGINE_ERRORS as error:
+        gone = _is_known_gone(container)
+        if not gone and "already in progress" not in str(error):
             raise
+        return gone
+    return True
+
+
+def _is_known_gone(container: Container) -> bool:
+    try:
+        container.reload()
+    except docker.errors.NotFound:
+        return True
+    except ENGINE_ERRORS:  # it does not say
+        pass
+    return False
 
 
 def engine_facts(client: docker.DockerClient) -> dict[str, Any]:

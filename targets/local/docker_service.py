@@ -129,10 +129,10 @@ class DockerReplica(Replica):
 
     def remove(self) -> None:
         """Delete the container."""
-        if self.container is not None:
-            with engine_errors(f"removing replica {self.name}"):
-                containers.remove(self.container)
-        self.gpus.give_back(self.name)
+        with engine_errors(f"removing replica {self.name}"):
+            gone = self.container is None or containers.remove(self.container)
+        if gone:
+            self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:
         """Whether the engine knows no such container any more."""

@@ -30,6 +30,10 @@ def _count() -> int:
     return len(list(DEVICES.glob("nvidia[0-9]*")))
 
 
+class UnitGone(DeploymentError):
+    """A unit that was removed asks for GPUs: nobody would give them back, so that it is never given any."""
+
+
 class Gpus:
     """Hands `each` of them to a unit and takes them back: none is two units' at once."""
 
@@ -41,9 +45,11 @@ class Gpus:
         self._gone: set[str] = set()
 
     def take(self, unit: str) -> list[str]:
-        """Its own until they are given back. DeploymentError when too few are free."""
-        if unit in self._gone:  # it still waited for them when it was removed: nobody would give them back
-            raise DeploymentError(f"unit {unit} was removed: it is given no GPU")
+        """Its own until they are given back. DeploymentError when too few are free, UnitGone when it has given back."""
+        if not self._each:
+            return []
+        if unit in self._gone:  # it still waited for them when it was removed
+            raise UnitGone(f"unit {unit} was removed: it is given no GPU")
         if len(self._free) < self._each:
             raise DeploymentError(
                 f"unit {unit} is to have {self._each} GPUs for itself, and {len(self._free)} are free: run fewer units"

@@ -118,6 +118,23 @@ def test_more_units_than_there_are_gpus_for_are_refused_before_a_run(tmp_path, m
     assert fit_to_machine(parse_experiment(fields, "test")).targets == fields["targets"]
 
 
+def test_the_starts_of_scale_out_need_gpus_as_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(gpus, "DEVICES", tmp_path)
+    for number in range(2):
+        (tmp_path / f"nvidia{number}").touch()
+    fields = {"name": "fit", "question": "?", "targets": ["process-service", "process-lambda"], "workloads": ["echo"]}
+    fields |= {"sizing": {"accelerators": 1}, "function": {"concurrency_limit": 2}}
+    with pytest.raises(MissingError) as caught:
+        fit_to_machine(parse_experiment({**fields, "scale_out": {"starts": 2, "rate": 1, "seconds": 1}}, "test"))
+    assert str(caught.value) == (
+        "process-service: scale_out: its starts (2) count among the replicas: replicas: 3 units with 1 GPUs each are "
+        "asked for, and this machine has 2: set replicas to 2 at most, or sizing.accelerators to less, "
+        "or lower scale_out.starts"
+    )
+    fields |= {"scale_out": {"starts": 1, "rate": 1, "seconds": 1}}
+    assert fit_to_machine(parse_experiment(fields, "test")).targets == fields["targets"]
+
+
 def test_what_is_deployed_once_for_a_run_is_expected_once():
     fields = {"name": "fit", "question": "?", "targets": ["far-function"], "workloads": ["echo", "filetype"]}
     fields |= {"profiles": [{"constant": {"rate": 1, "seconds": 1}}], "cold_starts": 0}

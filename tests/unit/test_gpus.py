@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from contextlib import closing
+from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
 import docker.errors
@@ -217,6 +217,79 @@ def test_a_sandbox_that_waits_for_gpus_in_vain_has_died(machine, monkeypatch):
     monkeypatch.setattr(sandbox, "GPU_LIMIT_S", 0.0)
     with pytest.raises(SandboxDied, match="sandbox 0001: unit 0001 is to have 2 GPUs for itself, and 1 are free"):
         asyncio.run(sandbox.take_gpus(gpus.Gpus(2), "0001"))
+
+
+def test_a_sandbox_that_was_removed_waits_for_no_gpu(machine, monkeypatch):
+    machine(CDI, count=1)
+    own = gpus.Gpus(1)
+    own.give_back("0001")
+
+    async def asking():
+        async with asyncio.timeout(10):
+            await sandbox.take_gpus(own, "0001")
+
+    with pytest.raises(SandboxDied, match="sandbox 0001: unit 0001 was removed"):
+        asyncio.run(asking())
+
+
+def test_who_has_no_gpu_waits_for_none():
+    none = gpus.Gpus(0)
+    none.give_back("0001")
+    assert none.take("0001") == []
+
+
+class Stuck:
+    """A container whose removal the engine answers with an error; it may be gone all the same."""
+
+    id = name = "c"
+
+    def __init__(self, why, gone):
+        self.why, self.gone = why, gone
+
+    def remove(self, **_):
+        raise self.why
+
+    def reload(self):
+        if self.gone:
+            raise docker.errors.NotFound("no such container")
+
+
+SILENT = OSError("timed out")
+IN_PROGRESS = docker.errors.APIError("removal of container c is already in progress")
+
+
+@pytest.mark.parametrize(
+    ("why", "gone", "raises"),
+    [(SILENT, True, False), (SILENT, False, True), (IN_PROGRESS, True, False), (IN_PROGRESS, False, False)],
+)
+@pytest.mark.parametrize("kind", ["service", "function"])
+def test_gpus_come_back_once_the_container_is_known_to_be_gone(machine, tmp_path, monkeypatch, kind, why, gone, raises):
+    machine(CDI, count=1)
+    monkeypatch.setattr(containers, "engine", lambda pool_size: Engine())
+
+    def service(log):
+        replica = DockerReplica("1", log, Engine(), Package("echo", "image"), Order("run", Sizing(512, 1.0, 1)), own)
+        own.take("1")
+        replica.container = Stuck(why, gone)
+        replica.remove()
+
+    async def function(log):
+        makers = DockerSandboxes(SandboxOrder("image", "prefix", Sizing(512, 1.0, 1), FunctionSettings(), {}, {}), log)
+        makers.gpus = own
+        made = makers.new("1", "")
+        await made.create()
+        made._creation = asyncio.get_running_loop().create_future()
+        made._creation.set_result(Stuck(why, gone))
+        await made.remove()
+
+    own, refused = gpus.Gpus(1), (DeploymentError, SandboxDied)
+    with closing(EventLog(tmp_path / "events.jsonl")) as log, pytest.raises(refused) if raises else nullcontext():
+        service(log) if kind == "service" else asyncio.run(function(log))
+    if gone:
+        assert own.take("2") == ["0"]
+    else:
+        with pytest.raises(DeploymentError, match="0 are free"):
+            own.take("2")
 
 
 def test_sandboxes_that_are_containers_have_gpus_of_their_own(machine, tmp_path, monkeypatch):

@@ -156,6 +156,38 @@ def test_a_file_that_only_speaks_of_the_name_is_not(tmp_path, text):
     assert files_by_name("target", "TARGET", [str(tmp_path)]) == {}
 
 
+def test_a_file_that_cannot_be_read_stops_nothing_but_itself(tmp_path, monkeypatch):
+    read_text = Path.read_text
+
+    def read(path: Path, *arguments: str, **options: str) -> str:
+        if path.stem == "kept_from_us":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read_text(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", read)
+    write(tmp_path / "a" / "good_one.py", TARGET)
+    for name in ("a", "b"):
+        write(tmp_path / name / "kept_from_us.py", TARGET)
+        (tmp_path / name / ".#lunch.py").symlink_to("somebody@somewhere.1234")
+        (tmp_path / name / "lost.py").symlink_to("nowhere.py")
+        (tmp_path / name / "folder.py").mkdir()
+        write(tmp_path / name / "no name.py", TARGET)
+    named = files_by_name("target", "TARGET", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert named == {
+        "good-one": tmp_path / "a" / "good_one.py",
+        "kept-from-us": tmp_path / "a" / "kept_from_us.py",
+    }, "whoever asks for one that could not be read is told why"
+
+
+def test_an_editors_lock_and_a_dangling_link_stop_no_list(tmp_path):
+    for place in ("targets/workloads", "targets/lostland", "loadprofiles"):
+        write(tmp_path / place / "x.txt", "")
+        (tmp_path / place / ".#lunch.py").symlink_to("somebody@somewhere.1234")
+        (tmp_path / place / "lunch.py").symlink_to("nowhere.py")
+    listed = frostline("list", on_path=(tmp_path,))
+    assert listed.returncode == 0 and "steady" in listed.stdout, listed.stderr
+
+
 def test_a_target_that_calls_itself_otherwise_than_its_file_is_refused_with_both_fixes(tmp_path):
     write(tmp_path / "targets" / "bareland" / "bare_run.py", TARGET)
     write(tmp_path / "targets" / "workloads" / "probe.py", "class W:\n    name = 'prob'\n\nWORKLOAD = W()\n")

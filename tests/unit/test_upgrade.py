@@ -86,6 +86,8 @@ def test_when_its_front_cut_starts_off_is_where_it_is_now():
     assert upgrade_trial({"deployment": {"front": {"init_timeout_s": 10}}})["init_timeout_s"] == 10
     for front in ("10.1.2.3", None, [10], {}):
         assert "init_timeout_s" not in upgrade_trial({"deployment": {"front": front}})
+    for bad in ("10", True, None, -1, float("nan"), 10**400, [10]):
+        assert "init_timeout_s" not in upgrade_trial({"deployment": {"front": {"init_timeout_s": bad}}})
 
 
 def test_a_run_from_before_images_were_measured_is_read_without_them(copy):

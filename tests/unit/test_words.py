@@ -82,6 +82,15 @@ def test_a_bad_id_is_of_nothing(request_id):
     assert it.warnings == ["what the platform told in no accepted form was dropped: 1 request_id"]
 
 
+@pytest.mark.parametrize(
+    ("unit", "said"), [("", ["1 unit"]), (None, ["1 request_id"]), ("\ud800", ["1 unit"]), ("0001", [])]
+)
+def test_only_what_was_dropped_is_said(unit, said):
+    words = Words()
+    words.accept(Witnessed(unit=unit))
+    assert words.warnings() == [f"what the platform told in no accepted form was dropped: {what}" for what in said]
+
+
 def test_a_line_names_but_some_kinds():
     words = Words()
     words.accept(Witnessed("r1", phases_ns=dict.fromkeys("abcdefghijk", 1)))

@@ -55,7 +55,8 @@ class Words:
         kept: dict[str, Any] = {name: self._kept(name, getattr(witness, name), is_name) for name in NAMES}
         kept |= {name: self._kept(name, getattr(witness, name), is_amount) for name in AMOUNTS}
         if witness.request_id is None and kept["unit"] is None:
-            self.dropped["request_id"] += witness.unit is None
+            if witness.unit is None:
+                self.dropped["request_id"] += 1
             return None
         return Witnessed(witness.request_id, **kept, phases_ns=dict(self._phases(witness.phases_ns)))
 
