@@ -20,7 +20,8 @@ from gevent.fileobject import FileObjectPosix  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from harness.clock import now_ns  # noqa: E402
-from harness.load.worker import LoneUser, Shift, text_of  # noqa: E402
+from harness.load.failures import told_of, told_of_all  # noqa: E402
+from harness.load.worker import LoneUser, Shift  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
 LEAD_NS = 300_000_000
@@ -115,7 +116,7 @@ def work(port: int) -> None:
         try:
             shift = Shift(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
         except Exception as error:
-            runner.send_message("frostline_planned", {"rank": msg.data["rank"], "error": text_of(error)})
+            runner.send_message("frostline_planned", {"rank": msg.data["rank"], **told_of(error)})
             return
         environment.shift = shift  # type: ignore[attr-defined]
         runner.send_message("frostline_planned", {"rank": shift.rank})
@@ -147,10 +148,9 @@ def main() -> None:
         try:
             begin_ns, reports = team.carry_out(line.decode().strip())
         except Exception as error:  # told to the run, which decides
-            say(error=text_of(error))
+            say(**told_of(error))
             continue
-        problems = sorted({report["error"] for report in reports if "error" in report})
-        say(error="; ".join(problems)) if problems else say(begin_ns=begin_ns, workers=reports)
+        say(**(told_of_all(reports) or {"begin_ns": begin_ns, "workers": reports}))
 
 
 if __name__ == "__main__":

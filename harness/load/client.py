@@ -10,7 +10,9 @@ from gevent import monkey
 from harness.clock import now_ns
 from harness.load.connection import Connection, Route, TimedOut
 from harness.load.parser import Exchange, RequestFailed
+from harness.load.senders import SenderFailed
 from harness.load.wire import LoadPlan
+from targets.contract import Endpoint
 
 READ, WRITE = 1, 2
 PREWARM_AT_ONCE = 16
@@ -97,18 +99,30 @@ class TimeLimits:
             greenlet.throw(TimedOut)
 
 
+def route_of(plan: LoadPlan, endpoint: Endpoint, bodies: list[bytes]) -> Route:
+    """The way to one of a plan's endpoints. SenderFailed where there is none: then nothing can be sent."""
+    try:
+        return Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies)
+    except OSError as error:
+        raise SenderFailed(f"url: its host has no address at this moment: {error}") from error
+
+
 class Client:
     """Sends requests that were made ready, over connections that are reused last in, first out."""
 
     def __init__(self, plan: LoadPlan, bodies: list[bytes]) -> None:
         self.hub: Any = gevent.get_hub()
         self.plan = plan
-        self.routes = [Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies) for endpoint in plan.endpoints]
+        self.routes = [route_of(plan, endpoint, bodies) for endpoint in plan.endpoints]
         self._limits = TimeLimits(self.hub, plan.timeout_s)
         self._prewarm_limit_s = min(PREWARM_LIMIT_S, plan.timeout_s)  # no arrival would wait longer for its own
         self._idle: list[list[HubConnection]] = [[] for _ in plan.endpoints]
         self.opened: list[tuple[int, int] | None] = []
         """By endpoint: ns for connecting and for TLS."""
+
+    def endpoint(self, index: int) -> Endpoint:
+        """The endpoint whose turn it is at arrival `index`."""
+        return self.routes[index % len(self.routes)].endpoint
 
     def prewarm(self) -> None:
         """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them.

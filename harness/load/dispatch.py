@@ -14,10 +14,12 @@ import gevent.event
 import greenlet
 
 from harness.clock import now_ns
+from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.connection import TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.replies import Body, Spool
+from harness.load.senders import SenderFailed, failure_of
 from harness.load.wire import BEGUN, BEGUN_AT, RECORD, ErrorTexts, Fate, fate_of
 
 TFD_TIMER_ABSTIME = 1
@@ -47,7 +49,7 @@ class Dispatcher:
         self.cap = client.plan.cap
         self.records = bytearray(RECORD.size * len(indexes))
         self.spool = spool
-        self.problem = ""
+        self.problem: TrialError | None = None
         """What went wrong here, and makes what was seen worthless."""
         self.errors = ErrorTexts()
         self.in_flight = self.ended = 0
@@ -117,9 +119,10 @@ class Dispatcher:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError) as error:
             fate, text, problem = fate_of(error), str(error) or type(error).__name__, error
-        except Exception as error:  # ours, or a sender's: no fault of the target
-            fate, text, problem = Fate.FAILED, f"{type(error).__name__}: {error}", error
-            self.problem = self.problem or f"a request could not be made: {text}"
+        except Exception as error:  # a sender's: no fault of the target
+            text = failure_of(self.client.endpoint(index), error)
+            fate, problem = Fate.FAILED, error
+            self.problem = self.problem or SenderFailed(text)
         if not exchange.done_ns:
             exchange.done_ns = now_ns()
         self.in_flight -= 1
@@ -140,7 +143,7 @@ class Dispatcher:
         try:
             spool.keep(index, header, request_id, exchange.streamed, body)
         except OSError as error:  # a full disk: told to the run, when all is over
-            self.problem = self.problem or f"replies could not be kept: {error}"
+            self.problem = self.problem or TrialError(f"replies could not be kept: {error}")
 
     def _write_record(
         self,

@@ -18,6 +18,7 @@ import numpy as np
 
 from harness.clock import now_ns
 from harness.errors import TrialError
+from harness.load.failures import failure_from
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
 from harness.load.wire import FIELDS, Fate, LoadPlan, load_problems
@@ -138,7 +139,7 @@ class LoadProcess:
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError,
-        which is SenderFailed where an endpoint cannot be sent to."""
+        which is SenderFailed where an endpoint cannot be sent to: its sender failed, or its host has no address."""
         if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), most_descriptors()):
             raise TrialError("\n".join(problems))
         if problems := [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]:
@@ -177,7 +178,7 @@ class LoadProcess:
         for line in self._read_lines(plan.seconds + plan.drain_s + MARGIN_S):
             message: dict[str, Any] = json.loads(line)
             if "error" in message:
-                raise TrialError(f"the load process failed: {message['error']}")
+                raise failure_from(message)
             if "begin_ns" in message:
                 return message
             if "ended" in message:

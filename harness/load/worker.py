@@ -12,9 +12,10 @@ from locust.env import Environment
 from locust.exception import StopUser
 
 from harness.clock import cpu_ns, now_ns
-from harness.errors import FrostlineError, TrialError
+from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.dispatch import Dispatcher
+from harness.load.failures import told_of
 from harness.load.parser import Exchange
 from harness.load.replies import Spool
 from harness.load.wire import LoadPlan, load_problems, most_in_flight
@@ -23,11 +24,6 @@ from targets.priority import be_punctual
 
 COOL_DOWN = (50_000, 20, 100)
 """Garbage collection thresholds while a schedule runs: rare, and never of what existed before it."""
-
-
-def text_of(error: Exception) -> str:
-    """What a run is told: errors of ours are sentences, of others the kind says most."""
-    return str(error) if isinstance(error, FrostlineError) else f"{type(error).__name__}: {error}"
 
 
 class Shift:
@@ -56,8 +52,9 @@ class Shift:
         try:
             self._run()
         except Exception as error:
-            self.report = {"rank": self.rank, "error": text_of(error)}
+            self.report = {"rank": self.rank, **told_of(error)}
         finally:
+            self.client.close()
             self.armed.set()
             self.finished.set()
 
@@ -87,13 +84,12 @@ class Shift:
             "timer": self.dispatcher.timer_name,
             "opened": self.client.opened,
         }
-        self.client.close()
 
     def _write_outputs(self) -> None:
         self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
         self.spool.close()
         if self.dispatcher.problem:
-            raise TrialError(self.dispatcher.problem)
+            raise self.dispatcher.problem
         self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
 
     def _report_to_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:

@@ -13,6 +13,7 @@ from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load import senders
 from harness.load.connection import Route
+from harness.load.failures import failure_from, told_of, told_of_all
 from harness.load.process import LoadProcess
 from harness.load.senders import SenderFailed, endpoint_problems, sender, sender_names, sender_of
 from harness.load.single import Lone
@@ -42,6 +43,7 @@ class Broken(Http):
 
 SENDER = Broken()
 """
+SHORT = array.array("d", [0.0, 0.05])
 AT_SENDING = BROKEN.replace("METHOD", "request").replace("raise KeyError(", "return lambda: {}.__getitem__(")
 TEXT_FOR_BYTES = BROKEN.replace("METHOD", "request").replace("raise KeyError(", "return lambda: str(")
 
@@ -148,10 +150,42 @@ def test_a_sender_that_raises_ends_the_trial_and_not_the_run(plugs, server, text
     endpoint = Endpoint(url(server), sender="toy")
     with pytest.raises(SenderFailed, match=said):
         Lone(endpoint, [b"{}"]).ask(0, now_ns(), 5)
-    with pytest.raises(TrialError):
-        send(endpoint)
+    for workers in (1, 2):
+        with pytest.raises(SenderFailed, match=f"^{said}"):
+            send(endpoint, workers=workers)
     (problem,) = forced(endpoint).problems
     assert problem.startswith("no further cold start could be forced after 0: sender: ")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_host_without_an_address_and_a_sender_that_raises_leave_the_load_process_to_the_next(plugs, server, workers):
+    plugs.write("toy.py", AT_SENDING)
+    process = LoadProcess(workers)
+    try:
+        for endpoint, said in (
+            (Endpoint("http://no-such-host.invalid/"), "^url: its host has no address at this moment: "),
+            (Endpoint(url(server), sender="toy"), "^sender: toy raised KeyError: 'key'$"),
+        ):
+            with pytest.raises(SenderFailed, match=said):
+                process.carry_out(LoadPlan("", [endpoint], "", 0.1), SHORT, [b""], lambda ended: None)
+        fine = LoadPlan("", [Endpoint(url(server))], "", 0.1)
+        sent = process.carry_out(fine, SHORT, [b""], lambda ended: None)
+        sent.replies.close()
+        assert sent.records["fate"].tolist() == [Fate.ANSWERED] * 2
+    finally:
+        process.close()
+
+
+def test_what_is_no_senders_fault_in_any_worker_is_none_of_the_trials():
+    theirs, ours = told_of(SenderFailed("theirs")), told_of(TrialError("ours"))
+    for reports, kind, said in (
+        ([theirs, {}, theirs], SenderFailed, "theirs"),
+        ([theirs, ours], TrialError, "the load process failed: ours; theirs"),
+        ([{}, told_of(KeyError("x"))], TrialError, "the load process failed: KeyError: 'x'"),
+    ):
+        failure = failure_from(told_of_all(reports))
+        assert (type(failure), str(failure)) == (kind, said)
+    assert told_of_all([{}, {}]) == {}
 
 
 class Deployed:
@@ -197,7 +231,7 @@ def test_with_two_workers_a_refusal_is_told_at_once_and_by_whoever_sees_it(serve
         with pytest.raises(TrialError, match=r"failed: the schedule on disk is not the one that was planned$"):
             process._send_order(plan, lambda ended: None)
         fine = LoadPlan("", [Endpoint(url(server))], "", 0.1)
-        sent = process.carry_out(fine, array.array("d", [0.0, 0.05]), [b""], lambda ended: None)
+        sent = process.carry_out(fine, SHORT, [b""], lambda ended: None)
         sent.replies.close()
         assert sent.records["fate"].tolist() == [Fate.ANSWERED] * 2
     finally:

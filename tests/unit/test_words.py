@@ -1,12 +1,14 @@
 """What a platform tells and no row can take: strangers, figures of no accepted form, words on whole units."""
 
+import json
+
 import pytest
 
 from harness.load.wire import Fate
 from harness.measure.rows.words import MOST_KINDS, Words
 from harness.record.nouns import Witnesses
 from targets.contract import Completion, Witnessed
-from tests.envelopes import MS, arrival, body_of
+from tests.envelopes import MS, arrival, body_of, outside
 from tests.unit.test_far_rows import accepted, far, judged, rows
 
 S = 1_000 * MS
@@ -24,6 +26,22 @@ def test_the_bill_of_a_request_that_nobody_waited_for_to_its_end_is_said():
     it = judged(late, witnesses=[Witnessed("unheard", billed_ns=60 * S)] * 2)
     assert it.witnessed == Witnesses(expected=1, came=0, disagree=0, strangers=1)
     assert "60000 ms of its bill" in it.warnings[0]
+
+
+@pytest.mark.parametrize(("fate", "outcome"), [(Fate.FAILED, "failed"), (Fate.TIMED_OUT, "timed_out")])
+def test_the_bill_of_a_reply_that_broke_off_after_its_head_is_on_its_row(fate, outcome):
+    front = json.dumps(outside(unit="front-unit")).encode()
+    cut = arrival(0, header=front, request_id="r1", fate=fate, status=200, error="no more came")
+    headless = arrival(1, request_id="r2", fate=fate, status=502, error="no more came")
+    bills = [Witnessed("r1", billed_ns=60 * S), Witnessed("r2", billed_ns=9 * S)]
+    it = judged(cut, headless, witnesses=bills)
+    one, other = it.requests.to_pylist()
+    assert [(row["request_id"], row["billed_ns"]) for row in (one, other)] == [("r1", 60 * S), ("r2", 9 * S)]
+    assert (one["unit"], other["unit"]) == ("front-unit", None)
+    assert {(row["outcome"], row["error"], row["start_class"]) for row in (one, other)} == {
+        (outcome, "no more came", None)
+    }
+    assert it.witnessed == Witnesses(expected=2, came=2, disagree=0, strangers=0) and not it.warnings
 
 
 @pytest.mark.parametrize("size", [200, 201, 5_000])

@@ -17,7 +17,7 @@ from harness.load.wire import Fate
 from harness.measure.generator import generator_columns
 from harness.measure.rows.answers import THROTTLED_STATUS, Answers, Verdict
 from harness.measure.rows.cells import Cells
-from harness.measure.rows.evidence import UnitLog
+from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.phases import queue_ns
 from harness.measure.rows.trial_starts import TrialStarts
 from harness.measure.rows.words import AMOUNTS, Words, cut_id
@@ -109,16 +109,31 @@ class _Rows:
             names["error"].put(row, text or None)
 
     def take_replies(self) -> None:
-        """Judge each reply, and what was answered without anything that could be kept."""
-        waiting = self._records["fate"] == Fate.ANSWERED
+        """Judge each reply, and what was answered without anything that could be kept. A reply that broke off is not
+        judged, but its head says who answered: the platform bills it all the same."""
+        answered = self._records["fate"] == Fate.ANSWERED
+        waiting = answered.copy()
         indexes = np.ascontiguousarray(self._records["index"])  # of a view, each look-up would make a copy
         for index, reply in self._sent.replies:
             row = int(np.searchsorted(indexes, index))
-            if row < len(waiting) and waiting[row] and indexes[row] == index:
+            if row == len(indexes) or indexes[row] != index:
+                continue
+            if not answered[row]:
+                self._take_head(row, reply)
+            elif waiting[row]:
                 waiting[row] = False
                 self._take_reply(row, index, reply)
         for row in np.flatnonzero(waiting).tolist():
             self._take_reply(row, int(indexes[row]), None)
+
+    def _take_head(self, row: int, reply: Reply) -> None:
+        self._cells.texts["request_id"].put(row, cut_id(reply.request_id) or None)
+        self._take_unit(row, Evidence.of(None, reply.header))
+
+    def _take_unit(self, row: int, evidence: Evidence) -> None:
+        self._cells.names["unit"].put(row, evidence.unit)
+        self._cells.put_number(row, "unit_request", evidence.unit_request)
+        self._cells.put_number(row, "queue_ns", queue_ns(evidence))
 
     def _take_reply(self, row: int, index: int, reply: Reply | None) -> None:
         status = int(self._records["status"][row])
@@ -146,9 +161,7 @@ class _Rows:
         evidence, cells = verdict.evidence, self._cells
         cells.names["outcome"].put(row, verdict.outcome)
         cells.names["error"].fill(row, verdict.why)
-        cells.names["unit"].put(row, evidence.unit)
-        cells.put_number(row, "unit_request", evidence.unit_request)
-        cells.put_number(row, "queue_ns", queue_ns(evidence))
+        self._take_unit(row, evidence)
         if inside := evidence.inside:
             cells.put_number(row, "handler_ns", inside["ended_ns"] - inside["begun_ns"])
             told = cast(Mapping[str, Any], inside)
