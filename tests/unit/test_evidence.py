@@ -204,18 +204,18 @@ def test_monstrous_bodies_are_no_evidence(body):
 
 
 @pytest.mark.parametrize(
-    ("fate", "expected"),
+    ("fate", "expected", "unit"),
     [
-        (Fate.FAILED, "failed"),
-        (Fate.TIMED_OUT, "timed_out"),
-        (Fate.SHED, "shed"),
-        (Fate.EXHAUSTED, "shed"),
-        (Fate.UNFINISHED, "unfinished"),
+        (Fate.FAILED, "failed", "0001"),
+        (Fate.TIMED_OUT, "timed_out", "0001"),
+        (Fate.SHED, "shed", None),
+        (Fate.EXHAUSTED, "shed", None),
+        (Fate.UNFINISHED, "unfinished", "0001"),
     ],
 )
-def test_what_was_not_answered_proves_nothing(fate, expected):
+def test_what_was_not_answered_proves_nothing_but_who_began_to(fate, expected, unit):
     row = judged(json.dumps(outside()).encode(), body_of(inside()), 200, fate=fate)
-    assert (row["outcome"], row["start_class"], row["unit"]) == (expected, None, None)
+    assert (row["outcome"], row["start_class"], row["handler_ns"], row["unit"]) == (expected, None, None, unit)
 
 
 def test_a_log_is_indexed_once():

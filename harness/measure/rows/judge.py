@@ -39,6 +39,8 @@ MS = 1_000_000
 NOT_COMPLETED = "accepted, but its end never came"
 NOBODY = -1
 """In place of a row, where an id is on several: nobody knows of which one anything that is said with it is true."""
+BROKEN_OFF = (Fate.FAILED, Fate.TIMED_OUT, Fate.UNFINISHED)
+"""A reply may have begun: its head then says who answered."""
 
 
 def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
@@ -111,14 +113,13 @@ class _Rows:
     def take_replies(self) -> None:
         """Judge each reply, and what was answered without anything that could be kept. A reply that broke off is not
         judged, but its head says who answered: the platform bills it all the same."""
-        answered = self._records["fate"] == Fate.ANSWERED
-        waiting = answered.copy()
+        waiting = self._records["fate"] == Fate.ANSWERED
         indexes = np.ascontiguousarray(self._records["index"])  # of a view, each look-up would make a copy
         for index, reply in self._sent.replies:
             row = int(np.searchsorted(indexes, index))
             if row == len(indexes) or indexes[row] != index:
                 continue
-            if not answered[row]:
+            if self._records["fate"][row] in BROKEN_OFF:
                 self._take_head(row, reply)
             elif waiting[row]:
                 waiting[row] = False
