@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from targets.names import NameTaken, Unreadable, files_by_name, read, reason
 
 if TYPE_CHECKING:
-    from targets.contract import Target, Workload
+    from targets.contract import Target
+    from targets.workloads.contract import Workload
 
 __all__ = [
     "NameTaken",
@@ -65,7 +66,7 @@ def target(name: str) -> "Target":
 
 def target_problems(name: str) -> list[str]:
     """Why the target of this name can be used nowhere, a line each: of its file, and of what it says of itself."""
-    from targets.contract import claim_problems
+    from targets.claims import claim_problems
 
     try:
         return claim_problems(target(name))
@@ -89,7 +90,7 @@ def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload"
     workload: Workload = read("workload", name, "WORKLOAD", module)
     if not settings:
         return workload
-    from targets.contract import Configurable
+    from targets.workloads.contract import Configurable
 
     if not isinstance(workload, Configurable):
         raise ValueError(f"workload {name} has no settings: leave them out")

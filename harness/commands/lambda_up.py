@@ -15,16 +15,9 @@ from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
 from harness.measure.clean import sweep
-from targets.contract import (
-    Deployment,
-    DeploymentError,
-    FunctionSettings,
-    Order,
-    Package,
-    Sizing,
-    Target,
-)
+from targets.contract import Deployment, DeploymentError, Order, Package, Sizing, Target
 from targets.packaging.model_folder import model_dir_problems
+from targets.settings import FunctionSettings
 
 HIGHEST_PORT = 65_535
 LEAST_MEMORY_MB, MOST_MEMORY_MB = 128, 10_240

@@ -10,7 +10,8 @@ import targets
 from harness.files.problems import has_more_values, quote
 from harness.record.stated import Part
 from targets.contract import Part as TargetPart
-from targets.contract import Sizing, Workload
+from targets.contract import Sizing
+from targets.workloads.contract import Workload
 
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240

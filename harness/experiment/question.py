@@ -26,7 +26,8 @@ from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
-from targets.contract import Settings, Target
+from targets.contract import Target
+from targets.settings import Settings
 
 SHIPPED = Path(__file__).parent / "shipped"
 

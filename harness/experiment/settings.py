@@ -12,7 +12,8 @@ from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 an
 
 from harness.experiment.pieces import MOST_SETTINGS, FunctionChoice
 from harness.files.problems import has_more_values, problems_in, quote
-from targets.contract import Settings, Target
+from targets.contract import Target
+from targets.settings import Settings
 
 MOST_REPLICAS = 64
 Replicas = Annotated[int, Field(ge=1, le=MOST_REPLICAS)]

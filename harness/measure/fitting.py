@@ -1,6 +1,6 @@
 """An experiment with the targets and regimes that this machine allows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import targets
 from harness.errors import MissingError, UsageError
@@ -10,7 +10,7 @@ from harness.load.wire import load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
 from harness.record.nouns import ROUNDS_FOR_VERDICT
-from targets.contract import Bounded, Kind, Order, ServiceSettings, Target
+from targets.contract import Bounded, Kind, Order, Target
 from targets.descriptors import most_descriptors
 
 START_UP_S = 5.0
@@ -138,14 +138,10 @@ def _why_missing(target: Target, experiment: Experiment) -> str | None:
 def _why_too_many(target: Target, experiment: Experiment) -> str | None:
     """Why the target cannot hold as many units at once as the experiment needs, the starts of scale-out among them."""
     assert isinstance(target, Bounded)
-    settings = experiment.settings_of(target)
-    order = Order("", experiment.sizing.of(target.parts[0]), settings)
-    why = target.refusal(order)
+    order = Order("", experiment.sizing.of(target.parts[0]), experiment.settings_of(target))
     more = experiment.scale_out.starts if experiment.scale_out and target.capabilities.scale_out else 0
-    if why or not more or not isinstance(settings, ServiceSettings):
-        return why
-    why = target.refusal(replace(order, settings=replace(settings, replicas=settings.replicas + more)))
-    return why and f"scale_out: its starts ({more}) count among the replicas: {why}, or lower scale_out.starts"
+    why = target.refusal(order, more)
+    return f"{why}, or lower scale_out.starts ({more})" if why and more else why
 
 
 def _stand_ins(experiment: Experiment) -> dict[str, str]:

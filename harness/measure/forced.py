@@ -13,7 +13,8 @@ from harness.measure.rows import starts
 from harness.measure.rows.bodies import read_reply
 from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.starts import Wait
-from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Payload, StartFailed
+from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, StartFailed
+from targets.workloads.contract import Payload
 
 MOST_TRIES = 3
 """Forced starts per start of the right kind that is wanted; then the trial says how many it got."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from harness.measure.visit import Visit
-from targets.contract import Deployment, Event, Witnessed
+from targets.contract import Deployment, Witnessed
+from targets.events import Event
 
 SETTLE_S = 90.0
 """How long a platform's own logs are waited for after a trial."""

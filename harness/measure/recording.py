@@ -23,7 +23,7 @@ from harness.record.columns import SAMPLES, requests_schema
 from harness.record.forms import as_seconds
 from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
-from targets.contract import Event
+from targets.events import Event
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""

@@ -15,7 +15,9 @@ from harness.experiment.question import Experiment
 from harness.measure.rows.completions import KeptCompletions
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Event, Order, Package, Target, Witnessed, Workload
+from targets.contract import Order, Package, Target, Witnessed
+from targets.events import Event
+from targets.workloads.contract import Workload
 
 
 @dataclass(frozen=True)

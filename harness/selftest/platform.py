@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Event
+from targets.events import Event
 
 EVENTS = "platform.jsonl"
 BILLS = "bills.jsonl"

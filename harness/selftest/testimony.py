@@ -16,7 +16,7 @@ from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import StartClass, TrialRecord
 from harness.selftest.ledger import HandledRequest, Life, read_ledger
 from harness.selftest.platform import Bill, read_bills, read_platform_events
-from targets.contract import Event
+from targets.events import Event
 from targets.workloads.known_truth import Command, Settings, command, read_settings
 
 

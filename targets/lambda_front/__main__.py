@@ -7,12 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from targets.contract import DeploymentError, FunctionSettings, Sizing
+from targets.contract import DeploymentError, Sizing
 from targets.descriptors import raise_descriptor_limit
 from targets.events import EventLog
 from targets.lambda_front.pool import Pool
 from targets.lambda_front.server import Connection
 from targets.priority import be_punctual
+from targets.settings import FunctionSettings
 
 
 def make_sandboxes(settings: dict[str, Any], function: FunctionSettings, log: EventLog) -> Any:

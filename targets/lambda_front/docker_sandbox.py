@@ -13,8 +13,8 @@ import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import GENERATION_VARIABLE, DeploymentError, EventFacts, FunctionSettings, Sizing
-from targets.events import EventLog
+from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing
+from targets.events import EventFacts, EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
@@ -22,6 +22,7 @@ from targets.local.gpus import Gpus
 from targets.local.resources import Cgroup, Usage
 from targets.packaging.archive import ImageArchive
 from targets.packaging.image import FUNCTION_COMMAND
+from targets.settings import FunctionSettings
 
 INVOKE_PATH = "/2015-03-31/functions/function/invocations"
 POLL_S = 0.002

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from targets.clock import now_ns
-from targets.contract import FunctionSettings
 from targets.events import EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.settings import FunctionSettings
 
 START_WINDOW_NS = 10_000_000_000
 

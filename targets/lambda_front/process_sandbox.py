@@ -6,8 +6,8 @@ import socket
 import psutil
 
 from targets.clock import now_ns
-from targets.contract import GENERATION_VARIABLE, EventFacts, Sizing
-from targets.events import EventLog
+from targets.contract import GENERATION_VARIABLE, Sizing
+from targets.events import EventFacts, EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from targets.clock import now_ns
-from targets.contract import DeploymentError, EventFacts, EventKind
-from targets.events import EventLog
+from targets.contract import DeploymentError
+from targets.events import EventFacts, EventKind, EventLog
 from targets.local.gpus import Gpus, UnitGone
 from targets.local.resources import Usage
 from targets.serving import marks

@@ -1,47 +1,29 @@
 """Lambda on this machine: the image's function entry point behind the emulator, one container per sandbox."""
 
-from collections.abc import Callable
 from contextlib import ExitStack, closing
-from pathlib import Path
 from typing import Any
 
-from targets.contract import Deployment, DeploymentError, Event, FunctionSettings, Order, Package, Workload
-from targets.local import containers, gpus
-from targets.local.declarations import CONTAINERS, FUNCTION, as_function
+from targets.contract import Deployment, Order, Package
+from targets.events import Event
+from targets.local import containers
+from targets.local.declarations import CONTAINERS, Function, InContainers, as_function, refuse
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Cgroup, Usage
 from targets.ownership import Owner, labels
 from targets.packaging.archive import ImageArchive, archive_image
 from targets.packaging.engine import engine_errors
-from targets.packaging.image import build_image
+from targets.settings import FunctionSettings
 
 
-class DockerLambda:
+class DockerLambda(Function, InContainers):
     """Emulated: the pool and its rules are ours, the sandbox is a limited container."""
 
     name = "docker-lambda"
-    parts = FUNCTION
     capabilities = as_function(CONTAINERS)
-    settings = FunctionSettings
-
-    def missing(self, accelerators: int = 0) -> str | None:
-        """Why no engine answers here, and the fix; None when one does."""
-        return containers.missing(accelerators)
-
-    def refusal(self, order: Order) -> str | None:
-        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
-        units = order.settings_of(FunctionSettings).concurrency_limit
-        return gpus.refusal(order.sizing.accelerators, units, "concurrency_limit")
-
-    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """Build the workload's image, unless an identical one is there."""
-        with closing(containers.engine()) as client:
-            return build_image(client, workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
-        if why := self.refusal(order):
-            raise DeploymentError(why)
+        refuse(self.refusal(order, more=0))
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
             archive = archive_image(client, package.reference) if order.images_absent else None

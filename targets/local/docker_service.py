@@ -1,55 +1,36 @@
 """A container service on this machine: the image's HTTP entry point in 1..n limited containers."""
 
 import threading
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from pathlib import Path
 
 import docker
 import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
+from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
-from targets.local import containers, gpus
-from targets.local.declarations import CONTAINERS, SERVICE, as_service
+from targets.local import containers
+from targets.local.declarations import CONTAINERS, InContainers, Service, as_service, refuse
 from targets.local.gpus import Gpus
 from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_image
 from targets.packaging.engine import engine_errors
-from targets.packaging.image import SERVICE_COMMAND, build_image
+from targets.packaging.image import SERVICE_COMMAND
 
 
-class DockerService:
+class DockerService(Service, InContainers):
     """A real container service, on one host."""
 
     name = "docker-service"
-    parts = SERVICE
     capabilities = as_service(CONTAINERS)
-    settings = ServiceSettings
-
-    def missing(self, accelerators: int = 0) -> str | None:
-        """Why no engine answers here, and the fix; None when one does."""
-        return containers.missing(accelerators)
-
-    def refusal(self, order: Order) -> str | None:
-        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
-        units = order.settings_of(ServiceSettings).replicas
-        return gpus.refusal(order.sizing.accelerators, units, "replicas")
-
-    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """Build the workload's image, unless an identical one is there."""
-        with closing(containers.engine()) as client:
-            return build_image(client, workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
-        if why := self.refusal(order):
-            raise DeploymentError(why)
+        refuse(self.refusal(order, more=0))
         own = Gpus(order.sizing.accelerators)
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))

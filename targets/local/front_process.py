@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Endpoint, Event, FunctionSettings, Order, UnitUsage
-from targets.events import EventReader
+from targets.contract import DeploymentError, Endpoint, Order, UnitUsage
+from targets.events import Event, EventReader
 from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import Owner, variables, work_folder
 from targets.packaging.archive import ImageArchive
+from targets.settings import FunctionSettings
 
 READY_LIMIT_S = 30.0
 CLOSE_LIMIT_S = 60.0

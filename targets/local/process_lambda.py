@@ -1,43 +1,26 @@
 """Lambda without an engine: each sandbox is a process of the same serving code. No limits, no isolation."""
 
-from collections.abc import Callable
-from pathlib import Path
-
 import psutil
 
-from targets.contract import Deployment, DeploymentError, Event, FunctionSettings, Order, Package, Workload
-from targets.local import gpus, processes
-from targets.local.declarations import FUNCTION, PROCESSES, as_function
+from targets.contract import Deployment, Order, Package
+from targets.events import Event
+from targets.local import processes
+from targets.local.declarations import PROCESSES, AsProcesses, Function, as_function, refuse
 from targets.local.front_process import FunctionDeployment
 from targets.local.resources import Usage, process_usage
 from targets.ownership import start_time
+from targets.settings import FunctionSettings
 
 
-class ProcessLambda:
+class ProcessLambda(Function, AsProcesses):
     """Emulated, and without limits: a sandbox may use the whole machine."""
 
     name = "process-lambda"
-    parts = FUNCTION
     capabilities = as_function(PROCESSES)
-    settings = FunctionSettings
-
-    def missing(self, accelerators: int = 0) -> str | None:
-        """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
-        return gpus.missing(accelerators)
-
-    def refusal(self, order: Order) -> str | None:
-        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
-        units = order.settings_of(FunctionSettings).concurrency_limit
-        return gpus.refusal(order.sizing.accelerators, units, "concurrency_limit")
-
-    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """Install the workload's packages into a folder, unless an identical one is there."""
-        return processes.package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
-        if why := self.refusal(order):
-            raise DeploymentError(why)
+        refuse(self.refusal(order, more=0))
         settings = {
             "kind": "process",
             "name": package.workload,

@@ -1,13 +1,11 @@
 """A service without an engine: each replica is a process of the same serving code. No limits, no isolation."""
 
 import socket
-from collections.abc import Callable
-from pathlib import Path
 
-from targets.contract import Deployment, DeploymentError, Order, Package, ServiceSettings, Workload
+from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
 from targets.local import gpus, processes
-from targets.local.declarations import PROCESSES, SERVICE, as_service
+from targets.local.declarations import PROCESSES, AsProcesses, Service, as_service, refuse
 from targets.local.gpus import Gpus
 from targets.local.resources import Usage, process_usage
 from targets.local.service_deployment import Replica, ServiceDeployment
@@ -16,32 +14,16 @@ from targets.local.serving_process import ServingProcess
 SERVER = "targets.serving.http_app"
 
 
-class ProcessService:
+class ProcessService(Service, AsProcesses):
     """A service of plain processes: a replica may use the whole machine."""
 
     name = "process-service"
-    parts = SERVICE
     capabilities = as_service(PROCESSES)
-    settings = ServiceSettings
-
-    def missing(self, accelerators: int = 0) -> str | None:
-        """Why there are not so many GPUs; None where none is asked for: it needs nothing but Python."""
-        return gpus.missing(accelerators)
-
-    def refusal(self, order: Order) -> str | None:
-        """Why there are fewer GPUs than the units that may live at once are to have; None when there are enough."""
-        units = order.settings_of(ServiceSettings).replicas
-        return gpus.refusal(order.sizing.accelerators, units, "replicas")
-
-    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """Install the workload's packages into a folder, unless an identical one is there."""
-        return processes.package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
 
-        if why := self.refusal(order):
-            raise DeploymentError(why)
+        refuse(self.refusal(order, more=0))
         own = Gpus(order.sizing.accelerators)
 
         def new(name: str, log: EventLog, order: Order) -> Replica:

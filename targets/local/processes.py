@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from targets import roots
-from targets.contract import DeploymentError, Order, Package, Workload
+from targets.contract import DeploymentError, Order, Package
 from targets.ownership import Owner, variables
 from targets.packaging.model_folder import model_dir_problems, model_sha256
 from targets.packaging.site import build_site, installed_packages
+from targets.workloads.contract import Workload
 
 CODE = Path(__file__).parents[2]
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")

@@ -11,22 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import (
-    GENERATION_VARIABLE,
-    DeploymentError,
-    Endpoint,
-    Event,
-    Order,
-    ServiceSettings,
-    StartFailed,
-    UnitUsage,
-)
-from targets.events import EventLog, EventReader
+from targets.contract import GENERATION_VARIABLE, DeploymentError, Endpoint, Order, StartFailed, UnitUsage
+from targets.events import Event, EventLog, EventReader
 from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import work_folder
 from targets.packaging.archive import ImageArchive
 from targets.serving import marks
+from targets.settings import ServiceSettings
 
 READY_LIMIT_S = 120.0
 POLL_S = 0.002

@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from targets.contract import DeploymentError, Package, Workload
+from targets.contract import DeploymentError, Package
 from targets.ownership import IMAGE_LABEL
 from targets.packaging.engine import engine_errors, find_image
 from targets.packaging.image import build_image, image_facts
+from targets.workloads.contract import Workload
 
 REPOSITORY = "frostline-anchor"
 """`clean --images` keeps what is tagged so: an image cannot be given a label after it was built."""

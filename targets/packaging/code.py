@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import targets
-from targets.contract import DeploymentError, Workload
+from targets.contract import DeploymentError
+from targets.workloads.contract import Workload
 
 
 def code_files(workload: Workload) -> dict[str, Path]:

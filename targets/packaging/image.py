@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns
-from targets.contract import DeploymentError, Package, Workload
+from targets.contract import DeploymentError, Package
 from targets.ownership import IMAGE_LABEL
 from targets.packaging.base import Base, choose_base
 from targets.packaging.cache import cache_root
@@ -26,6 +26,7 @@ from targets.packaging.wheelhouse import (
     last_lines,
     wheelhouses,
 )
+from targets.workloads.contract import Workload
 
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 PYTHON = "/opt/frostline/venv/bin/python"

@@ -4,7 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from targets.contract import Workload
+from targets.workloads.contract import Workload
 
 
 def model_dir_problems(workload: Workload, model_dir: Path | None) -> list[str]:

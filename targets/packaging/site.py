@@ -9,9 +9,10 @@ from collections.abc import Callable
 from importlib.metadata import distributions
 from pathlib import Path
 
-from targets.contract import DeploymentError, Workload
+from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
 from targets.packaging.wheelhouse import SERVER_REQUIREMENTS, HostInterpreter, last_lines, wheelhouses
+from targets.workloads.contract import Workload
 
 
 def build_site(workload: Workload, say: Callable[[str], None]) -> Path:

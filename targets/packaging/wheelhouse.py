@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from targets.contract import DeploymentError, Workload
+from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
+from targets.workloads.contract import Workload
 
 SERVER_REQUIREMENTS = ("httptools==0.9.0", "uvicorn==0.54.0")
 """What serves HTTP inside a unit."""

@@ -5,7 +5,7 @@ from types import GeneratorType
 from typing import Any
 
 from targets.clock import now_ns
-from targets.contract import Infer, Measured
+from targets.workloads.contract import Infer, Measured
 
 FIGURES = ("gpu_ns", "tokens_in", "tokens_out")
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 from targets.serving.leash import hold
 
 
-def _read(connection: socket.socket, size: int) -> bytes:
-    """Raises ConnectionError when the other side has hung up."""
+def read_exactly(connection: socket.socket, size: int) -> bytes:
+    """The next `size` bytes. ConnectionError when the other side has hung up."""
     data = b""
     while len(data) < size:
         part = connection.recv(size - len(data))
@@ -28,7 +28,7 @@ def serve(connection: socket.socket) -> None:
     from targets.serving.function import handler
 
     while True:
-        body = _read(connection, int.from_bytes(_read(connection, 4), "big"))
+        body = read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
         try:
             reply = b"." + json.dumps(handler(json.loads(body), None)).encode()
         except Exception as error:  # a function's error is an answer

@@ -23,7 +23,9 @@ class Timeline:
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """A phase of the workload's own choice. ValueError when the name is one of the bench's, or no name."""
-        from targets.contract import RESERVED_PHASES  # here, because a sandbox that starts cold pays for every import
+        from targets.workloads.contract import (
+            RESERVED_PHASES,  # here, because a sandbox that starts cold pays for every import
+        )
 
         if name in RESERVED_PHASES:
             raise ValueError(f"phase {name!r} is told by the bench itself: give yours another name")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Infer, Payload, Phase, Wheel
+from targets.workloads.contract import Infer, Payload, Phase, Wheel
 
 TEXTS = {
     "word": "frost",

@@ -8,8 +8,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Infer, Payload, Phase, Wheel
 from targets.serving.onnx_session import cpu_session
+from targets.workloads.contract import Infer, Payload, Phase, Wheel
 
 SAMPLES = Path(__file__).parent / "samples" / "embed-onnx"
 DIMENSIONS = 384

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from targets.clock import now_ns, sleep
-from targets.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
 
 PAGE = 4096
 MB = 1_048_576

@@ -18,7 +18,7 @@ CLOCK_NUMBERS = {"harness/load/dispatch.py"}
 TIME_READERS = {"now", "utcnow", "today"}
 PLUG_INS = [
     *((path, "TARGET") for path in ROOT.glob("targets/*/*.py") if "\nTARGET = " in path.read_text()),
-    *((path, "WORKLOAD") for path in ROOT.glob("targets/workloads/*.py") if path.stem != "__init__"),
+    *((path, "WORKLOAD") for path in ROOT.glob("targets/workloads/*.py") if path.stem not in ("__init__", "contract")),
     *((path, "PROFILE") for path in ROOT.glob("loadprofiles/*.py") if path.stem not in ("__init__", "contract")),
 ]
 REGISTRIES = re.compile(

@@ -68,7 +68,7 @@ class Long:
     """A workload whose answers are right when they are long enough."""
 
     def payloads(self) -> list[Any]:
-        from targets.contract import Payload
+        from targets.workloads.contract import Payload
 
         return [Payload("any", b"{}")]
 
@@ -128,7 +128,7 @@ def take_samples() -> dict[str, float]:
     from harness.measure.rows.units import logged_lives, unit_records
     from harness.measure.sampler import INTERVAL_S, Sampler
     from harness.record.folder import RunFolder
-    from targets.contract import Event
+    from targets.events import Event
     from tests.synthetic import manifest, requests, trial
 
     crowd = Crowd()

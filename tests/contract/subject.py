@@ -16,8 +16,9 @@ import docker
 import psutil
 
 import targets
-from targets.contract import Deployment, Endpoint, Order, Sizing, Swept, Target, Workload
+from targets.contract import Deployment, Endpoint, Order, Sizing, Swept, Target
 from targets.ownership import RUN_LABEL, RUN_VARIABLE
+from targets.workloads.contract import Workload
 from tests.conftest import engine_refusal, one_at_a_time
 
 SIZING = Sizing.of_function(1769)

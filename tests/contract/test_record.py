@@ -8,7 +8,8 @@ import targets
 from harness.measure.run import _target_facts
 from harness.record.phases import RESERVED
 from harness.record.target_facts import CapabilityFacts, TargetFacts
-from targets.contract import RESERVED_PHASES, Capabilities
+from targets.contract import Capabilities
+from targets.workloads.contract import RESERVED_PHASES
 
 
 def test_the_phases_that_others_than_the_workload_tell_are_the_same():

@@ -24,7 +24,8 @@ from harness.load.senders import endpoint_problems
 from harness.load.single import Lone
 from harness.load.wire import Fate
 from targets.clock import clock_id, now_ns, sleep
-from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Event, Kind, Sizing, Swept, Target
+from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Kind, Sizing, Swept, Target
+from targets.events import Event
 from tests.conftest import one_at_a_time
 from tests.contract.page_cache import code_of, is_cached, is_forgotten
 from tests.contract.subject import PATIENCE_S, WORKLOAD, Subject, deploy, post

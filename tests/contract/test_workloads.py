@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from targets import roots, workload, workload_names
-from targets.contract import Workload
 from targets.serving.call import Call
 from targets.serving.timeline import Timeline
+from targets.workloads.contract import Workload
 from tests.fakes.plug_ins import put, python_path
 
 ROOT = Path(__file__).parents[2]

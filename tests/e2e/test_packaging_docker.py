@@ -127,12 +127,14 @@ def test_the_same_content_is_not_built_again(client, package, probe, monkeypatch
 
 
 def test_it_runs_locked_down_and_imports_what_it_serves(client, package):
-    code = "import os, targets.contract, targets.serving.http_app, uvicorn, httptools, awslambdaric; print(os.getuid())"
+    code = "import os, targets.serving.http_app, uvicorn, httptools, awslambdaric; print(os.getuid())"
     assert run(client, package, [image.PYTHON, "-c", code]).strip() == "65534"
 
 
 def test_nothing_is_compiled_at_a_cold_start(client, package):
-    told = run(client, package, [image.PYTHON, "-v", "-c", "import targets.contract, uvicorn, asyncio, http.server"])
+    told = run(
+        client, package, [image.PYTHON, "-v", "-c", "import targets.serving.http_app, uvicorn, asyncio, http.server"]
+    )
     lines = [line for line in told.splitlines() if line.startswith("# code object from")]
     sources = [line for line in lines if not line.split()[-1].strip("'").endswith(".pyc")]
     assert len(lines) > 50 and sources == []

@@ -14,8 +14,9 @@ from harness.commands.load_url import LoadOrder
 from harness.errors import RecordError, UsageError
 from harness.experiment.question import experiment_names
 from harness.record.folder import RunFolder
-from targets.contract import DeploymentError, FunctionSettings, Sizing
+from targets.contract import DeploymentError, Sizing
 from targets.local.front_process import FrontProcess
+from targets.settings import FunctionSettings
 from tests.synthetic import manifest
 
 FROSTLINE = [sys.executable, "-c", "from harness.cli import main; main()"]

@@ -17,9 +17,10 @@ from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
 from harness.measure.recording import unproven_warnings
 from harness.measure.rows.judge import Judge
 from harness.record.nouns import PROVEN_COLD, StartClass
-from targets.contract import DeploymentError, Endpoint, FunctionSettings, Order, Sizing, StartFailed
+from targets.contract import DeploymentError, Endpoint, Order, Sizing, StartFailed
 from targets.local import front_process
 from targets.local.front_process import FunctionDeployment
+from targets.settings import FunctionSettings
 from targets.workloads.echo import WORKLOAD
 
 CAN = targets.target("process-service").capabilities

@@ -16,7 +16,8 @@ from harness.experiment.plan import plan
 from harness.experiment.profiles import profile_names
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.files.strict_yaml import MOST_BYTES
-from targets.contract import ServiceSettings
+from targets.local.declarations import Function
+from targets.settings import ServiceSettings
 
 VALID = {
     "name": "trial-run",
@@ -380,7 +381,7 @@ def test_a_target_that_claims_what_cannot_be_is_refused(monkeypatch, claims, par
 
 
 def test_a_target_without_what_a_target_has_is_refused(monkeypatch):
-    monkeypatch.delattr(type(targets.target("process-lambda")), "parts")
+    monkeypatch.delattr(Function, "parts")
     assert any("targets: process-lambda: parts is missing: set it" in line for line in problems()), problems()
 
 

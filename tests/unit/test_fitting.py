@@ -127,9 +127,8 @@ def test_the_starts_of_scale_out_need_gpus_as_well(tmp_path, monkeypatch):
     with pytest.raises(MissingError) as caught:
         fit_to_machine(parse_experiment({**fields, "scale_out": {"starts": 2, "rate": 1, "seconds": 1}}, "test"))
     assert str(caught.value) == (
-        "process-service: scale_out: its starts (2) count among the replicas: replicas: 3 units with 1 GPUs each are "
-        "asked for, and this machine has 2: set replicas to 2 at most, or sizing.accelerators to less, "
-        "or lower scale_out.starts"
+        "process-service: replicas: 3 units with 1 GPUs each are asked for, and this machine has 2: set replicas to 2 "
+        "at most, or sizing.accelerators to less, or lower scale_out.starts (2)"
     )
     fields |= {"scale_out": {"starts": 1, "rate": 1, "seconds": 1}}
     assert fit_to_machine(parse_experiment(fields, "test")).targets == fields["targets"]

@@ -9,13 +9,14 @@ import docker.errors
 import pytest
 
 import targets
-from targets.contract import DeploymentError, FunctionSettings, Order, Package, ServiceSettings, Sizing
+from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.events import EventLog
 from targets.lambda_front import process_sandbox, sandbox
 from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
 from targets.lambda_front.sandbox import SandboxDied
 from targets.local import containers, gpus, process_service
 from targets.local.docker_service import DockerReplica
+from targets.settings import FunctionSettings, ServiceSettings
 
 CDI = {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}
 

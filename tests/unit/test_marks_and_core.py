@@ -8,10 +8,10 @@ import pytest
 
 import targets
 from targets.clock import clock_id, now_ns
-from targets.contract import RESERVED_PHASES, Measured
 from targets.serving import marks
 from targets.serving.core import Core, cpu_limit, error_body
 from targets.serving.timeline import Timeline
+from targets.workloads.contract import RESERVED_PHASES, Measured
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import docker
 import pytest
 
 import targets
-from targets.contract import DeploymentError, Wheel
+from targets.contract import DeploymentError
 from targets.packaging import base as base_module
 from targets.packaging import cache, emulator, image
 from targets.packaging.base import Base, choose_base, parse_version
@@ -35,6 +35,7 @@ from targets.packaging.wheelhouse import (
     download_failure,
     wheelhouses,
 )
+from targets.workloads.contract import Wheel
 
 PYTHON_312 = Interpreter("3.12", "x86_64")
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from targets.clock import now_ns
-from targets.contract import FunctionSettings
 from targets.events import EventLog, EventReader
 from targets.lambda_front.pool import Passage, Pool, Throttled
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.local.resources import Usage
+from targets.settings import FunctionSettings
 
 SETTINGS = FunctionSettings(keep_alive_s=60, timeout_s=30, init_timeout_s=30, concurrency_limit=10, starts_per_10_s=100)
 LIMIT_S = 10

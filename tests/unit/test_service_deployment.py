@@ -8,12 +8,13 @@ from types import SimpleNamespace
 import docker.errors
 import pytest
 
-from targets.contract import DeploymentError, Order, Package, ServiceSettings, Sizing, StartFailed
+from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.events import EventLog
 from targets.local import service_deployment
 from targets.local.docker_service import DockerReplica
 from targets.local.gpus import Gpus
 from targets.local.service_deployment import Replica, ServiceDeployment
+from targets.settings import ServiceSettings
 
 CLOSED_PORT = 1
 ORDER = Order("run", Sizing(512, 1.0))

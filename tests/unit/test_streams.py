@@ -20,7 +20,7 @@ from tests.fakes.plug_ins import python_path
 DRIP = """
 import time
 from pathlib import Path
-from targets.contract import Measured
+from targets.workloads.contract import Measured
 
 class Drip:
     name, summary = "drip", "Chunks on command, each after a file that says so"

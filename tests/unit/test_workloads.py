@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from targets.contract import Payload
 from targets.workloads import echo, embed_onnx, filetype
+from targets.workloads.contract import Payload
 
 ROOT = Path(__file__).parents[2]
 

@@ -7,7 +7,8 @@ from harness.load.replies import Replies, Reply
 from harness.measure.rows.bodies import Content, Error, read_body, read_reply, read_tail
 from harness.measure.rows.evidence import Evidence
 from harness.record.nouns import Outcome
-from targets.contract import Completion, Payload, Workload
+from targets.contract import Completion
+from targets.workloads.contract import Payload, Workload
 
 CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""

@@ -8,7 +8,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict  # pydantic's rule below Python 3.12
 
 from harness.measure.rows.bodies import parse_object
-from targets.contract import Event
+from targets.events import Event
 
 MOST_INT32 = 2**31 - 1
 MOST_NS = 2**59

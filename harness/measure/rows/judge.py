@@ -24,7 +24,8 @@ from harness.measure.rows.words import AMOUNTS, Words, cut_id
 from harness.record.columns import FIXED, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import order_phases
-from targets.contract import Capabilities, Completion, Witnessed, Workload
+from targets.contract import Capabilities, Completion, Witnessed
+from targets.workloads.contract import Workload
 
 OUTCOMES = {
     Fate.UNFINISHED: Outcome.UNFINISHED,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.measure.rows.evidence import UnitLog
 from harness.record.nouns import PROVEN_COLD, UnitRecord
-from targets.contract import EventFacts
+from targets.events import EventFacts
 
 SAMPLED = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")
 Numbers = NDArray[np.int64]

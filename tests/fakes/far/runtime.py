@@ -10,6 +10,7 @@ import socket
 from contextlib import suppress
 
 from targets.serving.leash import hold
+from targets.serving.process_loop import read_exactly
 from tests.fakes.far.clock import VARIABLE, FarClock
 
 LENGTH = 4
@@ -31,23 +32,13 @@ class Context:
 
 def read_frame(connection: socket.socket) -> bytes:
     """The next frame. ConnectionError when the other side has hung up."""
-    size = int.from_bytes(_read(connection, LENGTH), "big")
-    return _read(connection, size)
+    size = int.from_bytes(read_exactly(connection, LENGTH), "big")
+    return read_exactly(connection, size)
 
 
 def write_frame(connection: socket.socket, data: bytes) -> None:
     """Send one frame."""
     connection.sendall(len(data).to_bytes(LENGTH, "big") + data)
-
-
-def _read(connection: socket.socket, size: int) -> bytes:
-    data = b""
-    while len(data) < size:
-        part = connection.recv(size - len(data))
-        if not part:
-            raise ConnectionResetError
-        data += part
-    return data
 
 
 def serve(connection: socket.socket) -> None:

@@ -21,16 +21,16 @@ from targets.contract import (
     Deployment,
     DeploymentError,
     Endpoint,
-    Event,
     Order,
     Package,
     Part,
     StartFailed,
     UnitUsage,
-    Workload,
 )
+from targets.events import Event
 from targets.local.logged import Logged
 from targets.serving import marks
+from targets.workloads.contract import Workload
 
 SECRET = b"toy"
 REQUEST_ID = "x-toy-request-id"

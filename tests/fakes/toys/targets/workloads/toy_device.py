@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
 from targets.workloads.toy_parts.device import Device
 
 OPERATIONS = (1, 7, 1000)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from targets.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
 
 PATIENCE_S = 20
 SENTENCES = ("rime on the wires", "a late frost took the blossom", "thaw")

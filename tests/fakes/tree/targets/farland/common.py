@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from targets.contract import Package, Remnant, Workload
+from targets.contract import Package, Remnant
 from targets.farland.region import known_region, region
 from targets.local import processes
+from targets.workloads.contract import Workload
 
 
 class OfFarland:

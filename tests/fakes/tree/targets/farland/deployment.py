@@ -8,16 +8,8 @@ from typing import Any
 
 import targets
 from targets.clock import now_ns, sleep
-from targets.contract import (
-    GENERATION_VARIABLE,
-    Completion,
-    DeploymentError,
-    Endpoint,
-    Event,
-    Order,
-    Package,
-    UnitUsage,
-)
+from targets.contract import GENERATION_VARIABLE, Completion, DeploymentError, Endpoint, Order, Package, UnitUsage
+from targets.events import Event
 from targets.farland.region import Region
 from targets.ownership import Owner
 

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Callable
 
-from targets.contract import Capabilities, Deployment, Order, Package, Part, Settings
+from targets.contract import Capabilities, Deployment, Order, Package, Part
 from targets.farland.common import OfFarland
 from targets.farland.function import FarSettings, FunctionDeployment
 from targets.farland.region import region
+from targets.settings import Settings
 
 
 class FarFunction(OfFarland):

@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from targets.contract import Deployment, Order, Package, Part, ServiceSettings, Settings
+from targets.contract import Deployment, Order, Package, Part
 from targets.farland.common import OfFarland
 from targets.farland.far_function import FarFunction
 from targets.farland.region import region
 from targets.farland.service import ServiceDeployment
+from targets.settings import ServiceSettings, Settings
 
 
 class FarService(OfFarland):

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from targets.clock import now_ns, sleep
-from targets.contract import Endpoint, Order, Package, ServiceSettings, StartFailed, Witnessed
+from targets.contract import Endpoint, Order, Package, StartFailed, Witnessed
 from targets.farland.deployment import POLL_S, FarDeployment
 from targets.farland.region import Region
+from targets.settings import ServiceSettings
 
 READY_LIMIT_S = 120.0
 

