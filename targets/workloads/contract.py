@@ -1,4 +1,4 @@
-"""What a workload is. Standard library only, and little of it: a unit that starts cold pays for every import."""
+"""What a workload is: all of the contract that runs inside a unit, with nothing but the standard library."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
