@@ -2,6 +2,7 @@
 
 import io
 import json
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -486,7 +487,8 @@ class FewSettings:
 
 
 def test_a_scenario_asks_for_no_setting_that_a_target_does_not_have():
-    target = SimpleNamespace(**{**vars(type(TARGETS["process-lambda"])), "settings": FewSettings})
+    target = copy(TARGETS["process-lambda"])
+    target.settings = FewSettings  # type: ignore[misc, assignment]
     found = {scenario.name: scenario.misfit(target) for scenario in scenarios(target)}
     lacks = "its settings have no init_timeout_s"
     assert found == {"starts": None, "mix": lacks, "answers": None, "crowd": lacks, "verdicts": None}
