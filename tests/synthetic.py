@@ -75,6 +75,7 @@ def requests(latency_ms: Sequence[float] | np.ndarray, **columns: Any) -> pa.Tab
         "queue_ns": [0] * n,
         "handler_ns": [10_000] * n,
         "new_connection": [False] * n,
+        "resent": [False] * n,
         "in_flight": [1] * n,
     }
     filled |= columns

@@ -26,7 +26,7 @@ TFD_TIMER_ABSTIME = 1
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""
 
-UNREACHED = (0,) * 16
+UNREACHED = (0,) * 17
 """All fields of a record after its index and its moment."""
 
 OnEnd = Callable[[int, Exchange, BaseException | None], None]
@@ -177,6 +177,7 @@ class Dispatcher:
             self.errors.number(text) if text else 0,
             fate,
             exchange.fresh,
+            exchange.resent,
         )
 
     def _count_end(self) -> None:

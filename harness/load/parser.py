@@ -32,6 +32,8 @@ class Exchange:
 
     fresh = False
     """The connection was opened for this request."""
+    resent = False
+    """It met a connection that the server had closed before it, and was sent once more."""
     connect_ns = 0
     """How long opening it took."""
     tls_ns = 0

@@ -57,6 +57,7 @@ class Arrival:
     status: int = 0
     in_flight: int = 0
     fresh: bool = False
+    resent: bool = False
     error: str = ""
     reply: Reply | None = None
     head: bytes = b""

@@ -38,12 +38,13 @@ FIELDS = (
     ("error", "<u2"),
     ("fate", "u1"),
     ("fresh", "u1"),
-    ("padding", "V2"),
+    ("resent", "u1"),
+    ("padding", "V1"),
 )
 """A record as NumPy reads it. Stamps are moments in ns, and 0 is what did not happen; `connect_ns` and `tls_ns` say
 how long opening a connection for this request took, first_chunk_ns to chunks what came of a reply in chunks."""
 
-RECORD = struct.Struct("<3q2i9q2H2B2x")
+RECORD = struct.Struct("<3q2i9q2H3Bx")
 """The same as it is written."""
 
 BEGUN = struct.Struct("<qi")

@@ -76,6 +76,7 @@ def generator_columns(sent: Sent, payloads: list[str]) -> dict[str, pa.Array]:
         "payload": pa.DictionaryArray.from_arrays(pa.array(turns), payloads),
         "status": pa.array(np.ascontiguousarray(records["status"]), mask=~has_reply),
         "new_connection": pa.array(records["fresh"] != 0),
+        "resent": pa.array(records["resent"] != 0),
         "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
         "bytes_in": pa.array(np.ascontiguousarray(records["body_bytes"]), mask=~was_sent),
         "reply_bytes": pa.array(np.ascontiguousarray(records["reply_bytes"]), mask=~has_reply),

@@ -46,6 +46,7 @@ FIXED = (
     pa.field("restore_ns", pa.int64()),
     pa.field("memory_used_bytes", pa.int64()),
     pa.field("new_connection", pa.bool_()),
+    pa.field("resent", pa.bool_()),
     pa.field("connect_ns", pa.int64()),
     pa.field("tls_ns", pa.int64()),
     pa.field("in_flight", pa.int32()),

@@ -14,7 +14,7 @@ from harness.errors import RecordError
 from harness.files.whole import one_line, refuse_special
 from harness.record.columns import fit_schema
 from harness.record.nouns import RUN_SCHEMA
-from harness.record.upgrade import OLD_SCHEMA, upgrade_requests
+from harness.record.upgrade import fill_requests
 
 MOST_ROWS = 100_000_000
 MOST_ROW_GROUPS = 10_000
@@ -52,15 +52,13 @@ class StoredTable:
                 raise RecordError("\n".join(f"{self.name}: {problem}" for problem in problems))
             table = self._stored().read(columns=wanted.names)
             table.validate(full=True)
-            return fit_schema(self._upgrade(table, wanted), wanted, self.name)
+            if self.name.startswith("requests/"):
+                table = fill_requests(table, wanted, self.stored_as)
+            return fit_schema(table, wanted, self.name)
         except RecordError:
             raise
         except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
             raise RecordError(f"{self.name}: not readable ({one_line(str(error))})") from None
-
-    def _upgrade(self, table: pa.Table, wanted: pa.Schema) -> pa.Table:
-        old = self.stored_as == OLD_SCHEMA and self.name.startswith("requests/")
-        return upgrade_requests(table, wanted) if old else table
 
     def _stored(self) -> pq.ParquetFile:
         if self._file is None:

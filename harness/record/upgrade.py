@@ -1,4 +1,4 @@
-"""The one step from frostline/run/1 to the records of today. It is taken while reading: no stored file is changed."""
+"""The steps from stored records to those of today. They are taken while reading: no stored file is changed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,8 @@ OLD_PHASES = (
     *("first_inference", "unaccounted"),
 )
 """The list was closed, and a file had all of their columns; those of its first days lack `image`."""
-ADDED_LATER = phase_column("image")
+ADDED_LATER = {OLD_SCHEMA: frozenset({phase_column("image")}), RUN_SCHEMA: frozenset({"resent"})}
+"""Columns that files of the first days of a version lack."""
 OLD_COLUMNS = frozenset(
     {
         *("index", "payload", "scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "done_ns"),
@@ -58,10 +59,12 @@ def upgrade_trial(data: Any) -> Any:
     return {"phases": list(OLD_PHASES), **limit, **data}
 
 
-def upgrade_requests(table: pa.Table, wanted: pa.Schema) -> pa.Table:
-    """Rows of version 1, with every column empty that it did not have; one that it should have stays missing."""
+def fill_requests(table: pa.Table, wanted: pa.Schema, stored_as: str) -> pa.Table:
+    """Rows of a stored version, with every column empty that it did not have, or not from its first day; one that it
+    should have stays missing."""
+    of_its_time = OLD_COLUMNS if stored_as == OLD_SCHEMA else frozenset(wanted.names)
+    expected = of_its_time - ADDED_LATER.get(stored_as, frozenset())
     for field in wanted:
-        old = field.name in OLD_COLUMNS and field.name != ADDED_LATER
-        if not old and field.name not in table.column_names:
+        if field.name not in expected and field.name not in table.column_names:
             table = table.append_column(field, pa.nulls(table.num_rows, field.type))
     return table

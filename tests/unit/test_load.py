@@ -218,7 +218,7 @@ def left(folder, *stripes):
     """Files as two workers leave them; returns the plan and the message that names the workers."""
     for rank, indexes in enumerate(stripes):
         (folder / f"records.{rank}").write_bytes(
-            b"".join(RECORD.pack(index, *range(13), 200, index % 2, Fate.ANSWERED, 0) for index in indexes)
+            b"".join(RECORD.pack(index, *range(13), 200, index % 2, Fate.ANSWERED, 0, 0) for index in indexes)
         )
         (folder / f"errors.{rank}").write_text(json.dumps(["", f"error of {rank}"]))
         spool = Spool.create(folder / f"replies.{rank}", folder / f"heads.{rank}")
@@ -502,12 +502,13 @@ def test_a_load_process_that_says_nothing_is_waited_for_no_longer_than_its_plan_
 def test_arrivals_that_were_sent_one_by_one_have_the_same_form():
     fields = dict(zip(SAME_AS_RECORD, range(1, 20), strict=False))
     reply = Reply(b"h", "id", b'"frostline": 1}', streamed=True)
-    first = Arrival(0, 10, Fate.ANSWERED, **fields, fresh=True, reply=reply, head=b"{")
+    first = Arrival(0, 10, Fate.ANSWERED, **fields, fresh=True, resent=True, reply=reply, head=b"{")
     sent = Sent.of(5, [first])
     assert sent.records.dtype == RECORD_TYPE
     (record,) = sent.records
     assert {name: int(record[name]) for name in fields} == fields
-    assert [int(record[name]) for name in ("index", "scheduled_ns", "started_ns", "fate", "fresh")] == [0, 10, 0, 1, 1]
+    names = ("index", "scheduled_ns", "started_ns", "fate", "fresh", "resent")
+    assert [int(record[name]) for name in names] == [0, 10, 0, 1, 1, 1]
     second = Arrival(1, 20, Fate.ANSWERED, reply=Reply(b"h"), head=b"other")
     both = sent.join(Sent.of(5, [second, Arrival(2, 30, Fate.FAILED, error="reset")]))
     assert both.records["index"].tolist() == [0, 1, 2]

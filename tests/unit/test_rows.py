@@ -169,7 +169,7 @@ def test_a_row_of_each_outcome(given, expected):
     assert table.schema == requests_schema(phases_in(table.schema.names))
     (row,) = table.to_pylist()
     known = {"index": given.index, "payload": payload(given.index), "scheduled_ns": 100, "in_flight": 3}
-    known |= {"new_connection": False, "reply_bytes": given.reply_bytes if given.status else None}
+    known |= {"new_connection": False, "resent": False, "reply_bytes": given.reply_bytes if given.status else None}
     known |= {"bytes_in": 9 if given.sent_ns else None}
     assert row == {**EMPTY, **known, **expected}
 

@@ -1,6 +1,7 @@
 import json
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.errors import RecordError
@@ -30,6 +31,19 @@ def test_a_trial_comes_back_as_it_was_stored(run):
     assert again.samples(record).schema.equals(SAMPLES)
     assert again.requests(record, ["outcome"]).column_names == ["outcome"]
     assert again.notices == []
+
+
+@pytest.mark.parametrize(("name", "is_read"), [("resent", True), ("new_connection", False)])
+def test_a_column_that_was_added_later_is_empty_in_older_files(run, name, is_read):
+    record = saved(run)
+    (file,) = (run.path / "requests").iterdir()
+    pq.write_table(pq.read_table(file).drop_columns([name]), file)
+    if is_read:
+        assert run.requests(record, [name])[name].to_pylist() == [None, None, None]
+        assert run.requests(record)["new_connection"].to_pylist() == [False, False, False]
+        return
+    with pytest.raises(RecordError, match=f"column {name} is missing"):
+        run.requests(record)
 
 
 def test_files_are_named_by_trial_and_attempt_with_their_digests(run):
