@@ -62,7 +62,7 @@ def _space() -> Finding:
 
 def _cpus() -> Finding:
     facts, cpus = machine_facts(), usable_cpus()
-    told = f"{cpus} x {facts['cpu']}, {facts['memory_mb']} MB; sandboxes beyond {cpus} vCPUs make a row host-bound"
+    told = f"{cpus:g} x {facts['cpu']}, {facts['memory_mb']} MB; sandboxes beyond {cpus:g} vCPUs make a row host-bound"
     return Finding("CPUs", cpus >= COMFORTABLE_CPUS, told)
 
 

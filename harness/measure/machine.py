@@ -6,18 +6,20 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from harness.record.facts import MachineFacts
 from targets.clock import clock_id
+from targets.local.allowance import PROC, available_cpus, available_memory_bytes, own_groups
 
 
 def machine_facts() -> MachineFacts:
-    """Hardware and kernel. The host's name is hashed: it tells machines apart without naming them."""
+    """Hardware as far as this process may use it, and kernel.
+
+    The host's name is hashed: it tells machines apart without naming them.
+    """
     return {
         "cpu": _cpu_model(),
         "cpus": usable_cpus(),
-        "memory_mb": psutil.virtual_memory().total // 2**20,
+        "memory_mb": available_memory_bytes() // 2**20,
         "architecture": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "host": hashlib.sha256(platform.node().encode()).hexdigest()[:12],
@@ -27,11 +29,10 @@ def machine_facts() -> MachineFacts:
     }
 
 
-def usable_cpus() -> int:
-    """CPUs that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def usable_cpus() -> float:
+    """CPUs' worth of time that this process can have; an int where it is whole."""
+    cpus = available_cpus()
+    return int(cpus) if cpus.is_integer() else cpus
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,17 @@ class HostTimes:
     stolen: int | None
     total: int | None
     throttled_periods: int | None
-    """Of our own control group: a throttled generator cannot keep a schedule."""
+    """Of our own control group and those above: a throttled generator cannot keep a schedule."""
 
     @classmethod
-    def read(cls) -> "HostTimes":
+    def read(cls, proc: Path = PROC) -> "HostTimes":
         """Read the counters."""
-        try:
-            ticks = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-        except (OSError, ValueError):
-            return cls(None, None, _throttled_periods())
-        return cls(ticks[7], sum(ticks), _throttled_periods())
+        throttled = _throttled_periods(proc)
+        lines = _lines(proc / "stat")
+        if not lines:
+            return cls(None, None, throttled)
+        ticks = [int(field) for field in lines[0].split()[1:9]]
+        return cls(ticks[7], sum(ticks), throttled)
 
     def steal_share(self, earlier: "HostTimes") -> float | None:
         """Share of the machine's time since `earlier` that the hypervisor gave to others."""
@@ -63,28 +65,21 @@ class HostTimes:
         return (self.throttled_periods or 0) > (earlier.throttled_periods or 0)
 
 
-def _throttled_periods() -> int | None:
-    """How often the cgroup that this process is in (v2 or v1) was throttled."""
+def _throttled_periods(proc: Path) -> int | None:
+    """How often the groups that this process is in, its own and those above, were throttled; None where untold."""
+    rows = [row.split() for folder in own_groups("cpu", proc) for row in _lines(folder / "cpu.stat")]
+    counts = [int(row[1]) for row in rows if len(row) == 2 and row[0] == "nr_throttled"]
+    return sum(counts) if counts else None
+
+
+def _lines(path: Path) -> list[str]:
     try:
-        lines = Path("/proc/self/cgroup").read_text().splitlines()
+        return path.read_text().splitlines()
     except OSError:
-        return None
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers in ("", "cpu", "cpu,cpuacct"):
-            folder = Path("/sys/fs/cgroup") / controllers / path.lstrip("/")
-            try:
-                table = dict(row.split() for row in (folder / "cpu.stat").read_text().splitlines())
-            except (OSError, ValueError):
-                continue
-            if "nr_throttled" in table:
-                return int(table["nr_throttled"])
-    return None
+        return []
 
 
 def _cpu_model() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    named = platform.processor() or platform.machine()
+    lines = _lines(PROC / "cpuinfo")
+    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), named)

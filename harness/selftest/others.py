@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import psutil
 
 from harness.clock import now_ns
+from harness.measure.machine import usable_cpus
 
 NS_PER_S = 1_000_000_000
 ENGINES = ("dockerd", "containerd")
@@ -38,9 +39,9 @@ class Others:
         self._begun, self._earlier = now_ns() / NS_PER_S, _look()
 
     def share(self) -> float:
-        """Share of the machine's CPU time since then that processes used which are neither ours nor the engine's."""
+        """CPU time since then of processes that are neither ours nor the engine's, as a share of what we can have."""
         seconds = now_ns() / NS_PER_S - self._begun
-        return foreign_cpu_s(self._earlier, _look(), os.getpid()) / (seconds * (os.cpu_count() or 1))
+        return foreign_cpu_s(self._earlier, _look(), os.getpid()) / (seconds * usable_cpus())
 
 
 def foreign_cpu_s(earlier: Look, later: Look, own: int) -> float:

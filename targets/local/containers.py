@@ -12,6 +12,7 @@ import docker.errors
 import psutil
 from docker.models.containers import Container
 
+from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.local import gpus
 from targets.local.processes import model_environment
@@ -20,6 +21,9 @@ from targets.packaging.engine import ENGINE_ERRORS
 
 PORT = "8080/tcp"
 USER = "65534:65534"
+PORT_LIMIT_S = 10.0
+"""An engine that is busy tells the port of a running container at a later look."""
+PORT_POLL_S = 0.005
 LEDGER_DIR = "/var/lib/frostline/ledger"
 
 
@@ -105,13 +109,24 @@ def gpu_requests(ids: Sequence[str]) -> list[docker.types.DeviceRequest] | None:
 
 
 def published_port(container: Container) -> int:
-    """The loopback port of a started container. StartFailed when it has already ended."""
-    container.reload()
-    bindings = container.ports.get(PORT)
-    if not bindings:
-        tail = container.logs(tail=5).decode(errors="replace").strip()
-        raise StartFailed(f"container {container.name} ended as it started: {tail or 'it printed nothing'}")
-    return int(bindings[0]["HostPort"])
+    """The loopback port of a started container, awaited while it runs. StartFailed when it ends first or has none."""
+    deadline = now_ns() + int(PORT_LIMIT_S * 1e9)
+    while True:
+        container.reload()
+        if bindings := container.ports.get(PORT):
+            return int(bindings[0]["HostPort"])
+        if container.status not in ("created", "running"):
+            raise StartFailed(f"container {container.name} ended as it started: {_last_lines(container)}")
+        if now_ns() > deadline:
+            raise StartFailed(
+                f"container {container.name} runs, and the engine has published no port of it within "
+                f"{PORT_LIMIT_S:.0f} s: {_last_lines(container)}"
+            )
+        sleep(PORT_POLL_S)
+
+
+def _last_lines(container: Container) -> str:
+    return container.logs(tail=5).decode(errors="replace").strip() or "it printed nothing"
 
 
 def is_gone(client: docker.DockerClient, container: str) -> bool:
