@@ -19,9 +19,10 @@ import numpy as np
 from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load.failures import failure_from
+from harness.load.limits import MOST_ARRIVALS, bodies_problem, load_problems
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
-from harness.load.wire import FIELDS, Fate, LoadPlan, load_problems
+from harness.load.wire import FIELDS, Fate, LoadPlan
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
@@ -141,6 +142,10 @@ class LoadProcess:
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError,
         which is SenderFailed where an endpoint cannot be sent to: its sender failed, or its host has no address."""
+        if len(offsets) > MOST_ARRIVALS:
+            raise TrialError(f"{len(offsets):,} requests are more than a schedule holds: at most {MOST_ARRIVALS:,}")
+        if problem := bodies_problem([len(body) for body in bodies]):
+            raise TrialError(problem)
         if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), most_descriptors()):
             raise TrialError("\n".join(problems))
         if problems := [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]:

@@ -52,9 +52,6 @@ BEGUN_AT = 16
 """Of a record so much is written, there, when its request begins: started_ns and in_flight."""
 
 DEFAULT_CAP = 20_000
-RESERVED = 100
-"""Descriptors that a load process needs beside its connections."""
-
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 """This machine has no descriptor or no port left: the generator's fault, never the target's."""
 
@@ -75,41 +72,6 @@ class Fate(IntEnum):
 def fate_of(error: Exception) -> Fate:
     """The fate of a request without an answer: the target failed, or the generator had nothing left to send it with."""
     return Fate.EXHAUSTED if isinstance(error, OSError) and error.errno in EXHAUSTED else Fate.FAILED
-
-
-def most_in_flight(descriptors: int) -> int:
-    """Requests that a process with so many descriptors can have under way."""
-    return max(0, descriptors - RESERVED)
-
-
-def cap_problem(cap: int, descriptors: int) -> str | None:
-    """Why a process that may have so many descriptors cannot have `cap` requests in flight, and the fix.
-
-    The default gives way instead: an arrival beyond what fits is shed, which makes its trial INVALID with the number.
-    """
-    most = most_in_flight(descriptors)
-    if cap <= most or cap == DEFAULT_CAP:
-        return None
-    allowed = f"a process may have {descriptors} descriptors here, enough for {most} requests in flight"
-    return f"load.cap: {cap} is not accepted: {allowed}: lower it, or raise the limit (ulimit -Hn {cap + RESERVED})"
-
-
-def prewarm_problem(prewarm: int, endpoints: int, descriptors: int) -> str | None:
-    """Why a process that may have so many descriptors cannot open so many connections beforehand, and the fix."""
-    needed, most = prewarm * endpoints, most_in_flight(descriptors)
-    if needed <= most:
-        return None
-    return (
-        f"load.prewarm: {prewarm} is not accepted: at {endpoints} endpoints it takes {needed} connections, and a "
-        f"process may have {descriptors} descriptors here, enough for {most}: lower it, or raise the limit "
-        f"(ulimit -Hn {needed + RESERVED})"
-    )
-
-
-def load_problems(cap: int, prewarm: int, endpoints: int, descriptors: int) -> list[str]:
-    """Everything about a load that does not fit a process that may have so many descriptors."""
-    problems = [cap_problem(cap, descriptors), prewarm_problem(prewarm, endpoints, descriptors)]
-    return [problem for problem in problems if problem]
 
 
 class ErrorTexts:

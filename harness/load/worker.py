@@ -16,9 +16,10 @@ from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.dispatch import Dispatcher
 from harness.load.failures import told_of
+from harness.load.limits import load_problems, most_in_flight
 from harness.load.parser import Exchange
 from harness.load.replies import Spool
-from harness.load.wire import LoadPlan, load_problems, most_in_flight
+from harness.load.wire import LoadPlan
 from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
 

@@ -6,7 +6,7 @@ import targets
 from harness.errors import MissingError, UsageError
 from harness.experiment.plan import Trial, plan
 from harness.experiment.question import Experiment
-from harness.load.wire import load_problems
+from harness.load.limits import arrivals_problem, load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
 from harness.record.nouns import ROUNDS_FOR_VERDICT
@@ -52,7 +52,8 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     UsageError when the generator could not have as many requests in flight as is asked for.
     """
     load = experiment.load
-    if problems := load_problems(load.cap, load.prewarm, experiment.replicas, most_descriptors()):
+    problems = load_problems(load.cap, load.prewarm, experiment.replicas, most_descriptors())
+    if problems := [*problems, *_schedule_problems(experiment)]:
         raise UsageError(problems)
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
     experiment = _drop_refused_regime(experiment, notices)
@@ -70,6 +71,15 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     if not runnable.trials:
         raise MissingError("\n".join([f"nothing can be measured on {', '.join(chosen)}", *notices]))
     return runnable
+
+
+def _schedule_problems(experiment: Experiment) -> list[str]:
+    """Schedules that hold more requests than one may."""
+    loads = [(f"profiles.{label}: rate x seconds", load) for label, load in experiment.load_profiles()]
+    found = [arrivals_problem(load.rate, load.seconds, field) for field, load in loads]
+    if scale_out := experiment.scale_out:
+        found.append(arrivals_problem(scale_out.rate, scale_out.seconds, "scale_out: rate x seconds"))
+    return [problem for problem in found if problem]
 
 
 def _unmeasured_regimes(experiment: Experiment, names: list[str]) -> list[str]:

@@ -18,6 +18,7 @@ import pytest
 
 from harness.commands.load_url import LoadOrder, summarise
 from harness.errors import TrialError
+from harness.load.limits import cap_problem, prewarm_problem
 from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Sent, read_sent
 from harness.load.replies import Body, Reply, Spool
 from harness.load.senders import SenderFailed
@@ -28,9 +29,7 @@ from harness.load.wire import (
     ErrorTexts,
     Fate,
     LoadPlan,
-    cap_problem,
     fate_of,
-    prewarm_problem,
 )
 from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
