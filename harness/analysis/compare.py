@@ -23,6 +23,7 @@ from harness.analysis.pairing import (
     usable_values,
     why_alone,
     why_incomparable,
+    why_withheld,
 )
 from harness.analysis.ratio import Judgement, Verdict, geometric_mean, judge, paired_ratio, unpaired_ratio
 from harness.errors import RecordError, UsageError
@@ -48,7 +49,7 @@ class ComparisonRow:
     case_a: Case
     case_b: Case
     a_ms: float | None
-    """Geometric mean over A's trials that entered."""
+    """Geometric mean over A's trials that entered; None where `frostline show` withholds the figure."""
     b_ms: float | None
     ratio: Estimate
     """B / A; n counts the rounds paired, or the trials of the run that has fewer."""
@@ -248,26 +249,29 @@ def compare_figure(
     key: Key, sides: tuple[Group, Group], field: str, doubts: list[str], mode: Mode, margin: float
 ) -> ComparisonRow:
     """Row of one figure: the ratio over the rounds (or trials) that both sides have, and why others stay out."""
-    least = fields_of(sides[0].profile)[field]
-    a, b = (usable_values(side, field, least) for side in sides)
-    noun = need_of_trial(field, least)
+    need = fields_of(sides[0].profile)[field]
+    a, b = (usable_values(side, field, need) for side in sides)
+    noun = need_of_trial(field, need)
     warnings = [text for side, used in zip(sides, (a, b), strict=True) for text in used.omissions(side.name, noun)]
     alone = len(a.by_round.keys() ^ b.by_round.keys())
     if alone and mode != "runs":
         warnings.append(f"rounds with a usable trial of one side only, left out: {alone}")
     rounds = a.by_round.keys() & b.by_round.keys()
-    a_ms, b_ms = (
-        [x for number, x in sorted(used.by_round.items()) if mode == "runs" or number in rounds] for used in (a, b)
-    )
+    used = [[x for number, x in sorted(side.by_round.items()) if mode == "runs" or number in rounds] for side in (a, b)]
+    a_ms, b_ms = ([trial.value for trial in trials] for trials in used)
     ratio, judgement = relate(a_ms, b_ms, mode, margin)
     judgement = uphold(judgement, a, b)
+    short = [why_withheld(field, need, trials, side.name) for side, trials in zip(sides, used, strict=True)]
+    if (first := next((why for why in short if why), None)) and ratio.value is not None:
+        ratio = Estimate(None, n=ratio.n, need=first[0], why=first[1])
+        judgement = Judgement(None, first[1])
     return ComparisonRow(
         *key,
         field=field,
         case_a=sides[0].cases[0],
         case_b=sides[1].cases[0],
-        a_ms=geometric_mean(a_ms),
-        b_ms=geometric_mean(b_ms),
+        a_ms=None if short[0] or a.infinite else geometric_mean(a_ms),
+        b_ms=None if short[1] or b.infinite else geometric_mean(b_ms),
         ratio=ratio,
         trials_a=len(a_ms),
         trials_b=len(b_ms),

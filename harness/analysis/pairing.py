@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
-from harness.analysis.stats import TrialPercentile, need_over_trials, percentile_of_trial
+from harness.analysis.stats import (
+    SampleNeed,
+    TrialPercentile,
+    find_shortfalls,
+    need_of_samples,
+    need_over_trials,
+    percentile_of_trial,
+)
 from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.files.problems import quote
 from harness.record.folder import RunFolder
@@ -14,14 +21,15 @@ from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 from harness.record.phases import RESERVED, order_phases
 
 COMPARED = {
-    percentile_field(name, p): need_over_trials(p).per_trial
+    percentile_field(name, p): need_over_trials(p)
     for name in ("latency", "service", "warm", "first_chunk")
     for p in (0.5, 0.95)
 }
-"""Fields that are compared under traffic, and how many requests each asks of a trial."""
+"""Fields that are compared under traffic, and the sample sizes that each asks for."""
 STREAMED = frozenset(percentile_field("first_chunk", p) for p in (0.5, 0.95))
 """Those of them that only streamed answers have."""
 COLD_FIELD = percentile_field("cold", 0.5)
+COLD_NEED = need_of_samples(0.5)
 NOT_GOOD = "not_good"
 """Code of the note that is about one workload under one profile only."""
 USUAL_REGIME = {"images": "present", "page_cache": "kept"}
@@ -106,7 +114,7 @@ Groups = dict[Key, Group]
 class RoundValues:
     """One finite value per round, and the number of valid trials that stay out for each reason."""
 
-    by_round: dict[int, float]
+    by_round: dict[int, TrialPercentile]
     short: int
     infinite: int
     repeated: int
@@ -122,9 +130,9 @@ class RoundValues:
         return [f"valid trials of {name} left out: {', '.join(counts)}"] if counts else []
 
 
-def fields_of(profile: str) -> dict[str, int]:
-    """What is compared under a profile, with the least requests (forced cold starts) that it asks of a trial."""
-    return {COLD_FIELD: 1} if profile == FORCED_COLD else COMPARED
+def fields_of(profile: str) -> dict[str, SampleNeed]:
+    """What is compared under a profile, with the sample sizes of requests (forced cold starts) that it asks for."""
+    return {COLD_FIELD: COLD_NEED} if profile == FORCED_COLD else COMPARED
 
 
 def fields_of_both(a: Group, b: Group) -> list[str]:
@@ -133,19 +141,31 @@ def fields_of_both(a: Group, b: Group) -> list[str]:
     return [field for field in fields_of(a.profile) if streamed or field not in STREAMED]
 
 
-def need_of_trial(field: str, least: int) -> str:
+def need_of_trial(field: str, need: SampleNeed) -> str:
     """What a field asks of a trial in words, e.g. 20 requests."""
-    return "1 proven cold start" if field == COLD_FIELD else f"{least} requests"
+    return "1 proven cold start" if field == COLD_FIELD else f"{need.per_trial} requests"
 
 
-def usable_values(group: Group, field: str, least: int) -> RoundValues:
+def why_withheld(field: str, need: SampleNeed, values: Sequence[TrialPercentile], name: str) -> tuple[int, str] | None:
+    """The sample size that one side falls short of, and words; None where its percentile may be told."""
+    short = find_shortfalls(values, need)
+    if not short:
+        return None
+    if field == COLD_FIELD:
+        has = sum(value.n for value in values)
+        return need.over_all, f"cold p50 needs {need.over_all} cold starts, {name} has {has}"
+    label = field.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
+    return short[0][0], f"{label} needs {', and '.join(words for _, words in short)}: {name}"
+
+
+def usable_values(group: Group, field: str, need: SampleNeed) -> RoundValues:
     """The values of one field that may enter a ratio."""
     values: dict[int, list[TrialPercentile]] = {}
     for trial in group.trials:
         values.setdefault(trial.record.round, []).append(trial.values[field])
     single = {number: of_round[0] for number, of_round in values.items() if len(of_round) == 1}
-    enough = {number: trial for number, trial in single.items() if trial.n >= least}
-    finite = {number: trial.value for number, trial in enough.items() if math.isfinite(trial.value)}
+    enough = {number: trial for number, trial in single.items() if trial.n >= need.per_trial}
+    finite = {number: trial for number, trial in enough.items() if math.isfinite(trial.value)}
     repeated = len(group.trials) - len(single)
     return RoundValues(finite, len(single) - len(enough), len(enough) - len(finite), repeated)
 

@@ -89,8 +89,16 @@ def need_over_trials(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
     return SampleNeed(per_trial, over_all, TAIL_ROUNDS if p >= 0.99 else None)
 
 
+def need_of_samples(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
+    """What a percentile of independent samples asks for, whichever trials they come from."""
+    return SampleNeed(1, floor(p, confidence), None)
+
+
 def find_shortfalls(trials: Sequence[TrialPercentile], need: SampleNeed) -> list[tuple[int, str]]:
-    """Each sample size that these trials of one key, one per round, fall short of: the size, and words."""
+    """Each sample size that these trials of one key, one per round, fall short of: the size, and words.
+
+    Whoever tells a percentile asks here, so that what one output withholds stands in no other.
+    """
     enough = [trial.n for trial in trials if trial.n >= need.per_trial]
     shortfalls = []
     if not enough:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.compare import Comparison, compare_within
-from harness.analysis.stats import percentile
+from harness.analysis.stats import find_shortfalls, need_of_samples, need_over_trials, percentile_of_trial
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import TrialFigures, read_trial
 from harness.cost.nouns import Costing, SideCost
@@ -26,7 +26,8 @@ MOST_CHARTS = 24
 
 @dataclass(frozen=True)
 class TrialInShort:
-    """One trial in short. `median_ms` is infinite when it falls among failures and None when there is none."""
+    """One trial in short. `median_ms` is infinite when it falls among failures and None when there is none, or it is of
+    too few to be told."""
 
     record: TrialRecord
     median_ms: float | None
@@ -121,11 +122,14 @@ def read_trials(
 
 
 def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:
-    """Median ms of a trial's cold starts, or of all its requests."""
+    """Median ms of a trial's cold starts, or of all its requests; None where it may not be told."""
     if record.profile == FORCED_COLD:
-        return percentile(figures.cold_ms, 0.5) if len(figures.cold_ms) else None
-    median = figures.percentiles.get("latency_p50_ms")
-    return median.value if median is not None and median.n else None
+        median, need = percentile_of_trial(figures.cold_ms, 0.5), need_of_samples(0.5)
+    elif "latency_p50_ms" in figures.percentiles:
+        median, need = figures.percentiles["latency_p50_ms"], need_over_trials(0.5)
+    else:
+        return None
+    return None if find_shortfalls([median], need) else median.value
 
 
 def series(rows: list[Row]) -> dict[str, int]:

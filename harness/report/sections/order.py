@@ -17,7 +17,7 @@ MOST_TRIALS = 400
 ABOUT = (
     "The median of each trial, at its place in the run: a slope or a step over the run is drift, not a difference "
     "between targets. INVALID trials are hollow with a cross and enter no figure; an arrow at the top is a median "
-    "that falls among failures, a mark on the bottom one that does not exist."
+    "that falls among failures, a mark on the bottom one that does not exist, or of fewer than 6, which is withheld."
 )
 
 
