@@ -40,6 +40,8 @@ class EventFacts(TypedDict, total=False):
     """started: the unit's main process, where it can be seen from here."""
     process_started: str
     """started: when that process began, as targets.ownership.start_time has it."""
+    mark: str
+    """started, of a unit of processes: what all of them carry in their environment."""
     why: str
     """died, where it is known."""
     reason: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import suppress
 
 import psutil
 
@@ -11,7 +12,7 @@ from targets.events import EventFacts, EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus
-from targets.local.resources import Usage, process_usage
+from targets.local.resources import Usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
 
@@ -44,13 +45,13 @@ class ProcessSandbox(Sandbox):
         self._writer: asyncio.StreamWriter | None = None
 
     def facts(self) -> EventFacts:
-        """Process id and start time."""
+        """Its main process's id and start time, and the mark of all its processes."""
         if self.process is None:
             return {}
-        try:
-            return {"pid": self.process.pid, "process_started": start_time(self.process.pid)}
-        except (psutil.Error, OSError):  # it has ended already
-            return {"pid": self.process.pid}
+        known: EventFacts = {"pid": self.process.pid, "mark": self.process.mark}
+        with suppress(psutil.Error, OSError):  # it has ended already
+            known["process_started"] = start_time(self.process.pid)
+        return known
 
     async def create(self) -> None:
         """Choose its GPUs: nothing else exists before the process does."""
@@ -82,14 +83,17 @@ class ProcessSandbox(Sandbox):
         return Reply(reply[1:], "Unhandled" if reply[:1] == b"!" else None)
 
     async def kill(self) -> None:
-        """Kill and reap the process."""
+        """Kill and reap the process and all that it has started."""
         if self.process is not None and self.running:
-            self.killed_usage = process_usage(self.process.pid).after(self.killed_usage)
+            self.killed_usage = self.process.usage().after(self.killed_usage)
         self.running = False
         if self._writer is not None:  # a start that is cut off has none yet
             self._writer.close()
         if self.process is not None:
-            await asyncio.get_running_loop().run_in_executor(None, self.process.kill)
+            try:
+                await asyncio.get_running_loop().run_in_executor(None, self.process.kill)
+            except TimeoutError as error:
+                raise SandboxDied(f"sandbox {self.name} cannot be ended: {error}") from error
 
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""

@@ -7,7 +7,8 @@ from targets.events import Event
 from targets.local import processes
 from targets.local.declarations import PROCESSES, AsProcesses, Function, as_function, refuse
 from targets.local.front_process import FunctionDeployment
-from targets.local.resources import Usage, process_usage
+from targets.local.process_tree import marked
+from targets.local.resources import TreeMeter, Usage
 from targets.ownership import start_time
 from targets.settings import FunctionSettings
 
@@ -28,11 +29,21 @@ class ProcessLambda(Function, AsProcesses):
             "environment": processes.serving_environment(package, order),
             "sizing": vars(order.sizing),
         }
-        return FunctionDeployment(settings, order, _usage, _is_gone)
+        return FunctionDeployment(settings, order, Meters().usage, _is_gone)
 
 
-def _usage(started: Event) -> Usage:
-    return process_usage(_pid(started))
+class Meters:
+    """One for each start of a sandbox, because the peak of a tree is what the looks before saw."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, tuple[int, TreeMeter]] = {}
+
+    def usage(self, started: Event) -> Usage:
+        """What the sandbox uses now, with everything that it has started."""
+        unit, at_ns = started["unit"], started["at_ns"]
+        if unit not in self._meters or self._meters[unit][0] != at_ns:
+            self._meters[unit] = at_ns, TreeMeter(_pid(started))
+        return self._meters[unit][1].usage()
 
 
 def _pid(started: Event) -> int:
@@ -42,11 +53,15 @@ def _pid(started: Event) -> int:
 
 
 def _is_gone(started: Event) -> bool:
-    """By pid and start time, for the kernel gives a pid again; without a start time it had ended when it was logged."""
+    """Its main process by pid and start time, for the kernel gives a pid again, and all that came of it by its mark.
+
+    Without a start time the main process had ended when it was logged."""
     try:
-        return start_time(_pid(started)) != started.get("process_started")
+        if start_time(_pid(started)) == started.get("process_started"):
+            return False
     except (psutil.Error, OSError):
-        return True
+        pass
+    return "mark" not in started or not marked(started["mark"])
 
 
 TARGET = ProcessLambda()

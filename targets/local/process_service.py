@@ -7,7 +7,7 @@ from targets.events import EventLog
 from targets.local import gpus, processes
 from targets.local.declarations import PROCESSES, AsProcesses, Service, as_service, refuse
 from targets.local.gpus import Gpus
-from targets.local.resources import Usage, process_usage
+from targets.local.resources import Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.local.serving_process import ServingProcess
 
@@ -60,18 +60,21 @@ class ProcessReplica(Replica):
         return None if status is None else f"exit status {status}"
 
     def usage(self) -> Usage:
-        """What /proc says of the process."""
-        return process_usage(self._process.pid) if self._process else Usage()
+        """What /proc says of the process and of all that it has started."""
+        return self._process.usage() if self._process else Usage()
 
     def remove(self) -> None:
-        """Kill and reap the process."""
+        """Kill and reap the process and all that it has started."""
         if self._process is not None:
-            self._process.kill()
+            try:
+                self._process.kill()
+            except TimeoutError as error:
+                raise DeploymentError(f"replica {self.name} cannot be removed: {error}") from error
         self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:
-        """Whether it was reaped: then the kernel has no such process any more."""
-        return self._process is None or self._process.status is not None
+        """Whether nothing of it lives, by the kernel's word."""
+        return self._process is None or self._process.is_gone()
 
 
 TARGET = ProcessService()

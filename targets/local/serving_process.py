@@ -1,32 +1,47 @@
-"""One local process of the serving code: on a socket that it inherits, on a leash, its output listened to."""
+"""One unit of local processes: the serving code's on a socket that it inherits, on a leash, and all that it starts."""
 
 import os
+import secrets
 import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from io import FileIO
 from typing import IO
 
+import psutil
+
 from targets.descriptors import raise_descriptor_limit
+from targets.local import process_tree
 from targets.local.processes import interpreter
+from targets.local.resources import TreeMeter, Usage
 
 
 class ServingProcess:
-    """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started."""
+    """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started.
+
+    When that process ends, whatever it has started ends with it: nothing else holds its socket or its output.
+    """
 
     def __init__(
         self, module: str, environment: dict[str, str], connection: socket.socket, hear: Callable[[bytes], object]
     ) -> None:
         raise_descriptor_limit()  # inherited: a front has raised its own already, a run that starts replicas has not
+        self.mark = secrets.token_hex(8)
+        """By which all its processes are found (targets.local.process_tree)."""
         inherited_end, leash = os.pipe()
         # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
         self._leash = FileIO(leash, "w")
-        descriptors = {"FROSTLINE_SOCKET_FD": str(connection.fileno()), "FROSTLINE_LEASH_FD": str(inherited_end)}
+        own = {
+            "FROSTLINE_SOCKET_FD": str(connection.fileno()),
+            "FROSTLINE_LEASH_FD": str(inherited_end),
+            process_tree.MARK_VARIABLE: self.mark,
+        }
         try:
             self._process = subprocess.Popen(
                 [interpreter(), "-s", "-m", module],
-                env=environment | descriptors,
+                env=environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 pass_fds=(connection.fileno(), inherited_end),
@@ -34,6 +49,10 @@ class ServingProcess:
             )
             assert self._process.stdout is not None
             threading.Thread(target=_listen, args=(self._process.stdout, hear), daemon=True).start()
+            self._main = psutil.Process(self._process.pid)
+            self._meter = TreeMeter(self._process.pid)
+            self._ended = threading.Thread(target=self._end_with_main, daemon=True)
+            self._ended.start()
         except BaseException:
             self._leash.close()
             raise
@@ -43,19 +62,37 @@ class ServingProcess:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Its main process id."""
         return self._process.pid
 
     @property
     def status(self) -> int | None:
-        """Its exit status; None while it runs."""
-        return self._process.poll()
+        """The main process's exit status, once nothing of the unit is left; None before."""
+        return self._process.returncode
+
+    def usage(self) -> Usage:
+        """What all its processes use now, together."""
+        return self._meter.usage()
 
     def kill(self) -> None:
-        """Kill and reap. Safe to call twice, and from two threads."""
-        self._process.kill()
-        self._process.wait()
+        """Kill and reap all its processes. Safe to call twice, and from two threads. TimeoutError when one stays."""
+        with suppress(psutil.NoSuchProcess):
+            if self._process.returncode is None:
+                process_tree.end(self._main, self.mark)
+        self._ended.join(process_tree.END_LIMIT_S)
         self._leash.close()
+
+    def is_gone(self) -> bool:
+        """Whether nothing of it lives, by the kernel's word."""
+        return self.status is not None and not process_tree.marked(self.mark)
+
+    def _end_with_main(self) -> None:
+        """Wait for the main process; it is reaped last, so that its number stays its own until then."""
+        if hasattr(os, "waitid"):
+            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            with suppress(TimeoutError):  # kill tells it
+                process_tree.end(self._main, self.mark)
+        self._process.wait()
 
 
 def _listen(output: IO[bytes], hear: Callable[[bytes], object]) -> None:

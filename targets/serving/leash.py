@@ -1,17 +1,31 @@
-"""A local process must not outlive the one that started it, even when that one is killed."""
+"""A local process must not outlive the one that started it, even when that one is killed, nor must what it starts."""
 
 import fcntl
 import os
 import select
+import sys
+
+PR_SET_CHILD_SUBREAPER = 36
 
 
 def hold(descriptor: int) -> None:
     """Die when the other end of this pipe closes: the kernel then sends SIGIO, whose default action ends a process.
 
-    Works while the model computes or hangs, needs no thread, and costs nothing until it happens.
+    Works while the model computes or hangs, needs no thread, and costs nothing until it happens. Where this process
+    leads a group of its own, the whole group dies.
     """
-    fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+    adopt()
+    owner = -os.getpid() if os.getpgrp() == os.getpid() else os.getpid()
+    fcntl.fcntl(descriptor, fcntl.F_SETOWN, owner)
     flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
     fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
     if select.select([descriptor], [], [], 0)[0]:  # it closed before anybody listened: nothing is ever written to it
         raise SystemExit(0)
+
+
+def adopt() -> None:
+    """Become the parent of whatever below loses its own, as the first process of a container is: so it is counted."""
+    if sys.platform == "linux":
+        import ctypes  # 1.5 ms, in a local process only
+
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

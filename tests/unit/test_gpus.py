@@ -16,6 +16,7 @@ from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
 from targets.lambda_front.sandbox import SandboxDied
 from targets.local import containers, gpus, process_service
 from targets.local.docker_service import DockerReplica
+from targets.local.resources import Usage
 from targets.settings import FunctionSettings, ServiceSettings
 
 CDI = {"DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=0"}]}
@@ -168,7 +169,7 @@ def environments(monkeypatch):
     def serving(module, environment, connection, hear):
         connection.close()
         seen.append(environment)
-        return SimpleNamespace(pid=os.getpid(), status=0, kill=lambda: None)
+        return SimpleNamespace(pid=os.getpid(), mark="m", status=0, usage=Usage, kill=lambda: None)
 
     for module in (process_service, process_sandbox):
         monkeypatch.setattr(module, "ServingProcess", serving)

@@ -122,13 +122,19 @@ def _unit_record(life: Life, sampled: Sampled, told_bytes: int | None) -> UnitRe
         for_request=life.for_request,
         lived_ns=life.lived_ns,
         lived_longer=life.longer,
-        memory_peak_bytes=_largest(last.get("memory_peak_bytes"), told_bytes),
+        memory_peak_bytes=_peak(last.get("memory_peak_bytes"), told_bytes, sampled.most(unit, "memory_bytes")),
         own_peak_bytes=_largest(last.get("own_memory_bytes"), sampled.most(unit, "own_memory_bytes")),
         memory_mean_bytes=sampled.mean_memory(unit),
         cpu_ns=_largest(last.get("cpu_ns"), sampled.most(unit, "cpu_ns")),
         throttled_ns=_largest(last.get("throttled_ns"), sampled.most(unit, "throttled_ns")),
         oom_killed=bool(last.get("oom_killed")),
     )
+
+
+def _peak(last: int | None, told: int | None, seen: int | None) -> int | None:
+    """A peak that somebody keeps; where that is of several processes, a look may have seen more of them at once."""
+    kept = _largest(last, told)
+    return None if kept is None else _largest(kept, seen)
 
 
 def _largest(*values: int | None) -> int | None:

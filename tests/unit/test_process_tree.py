@@ -1,0 +1,181 @@
+"""A unit of processes is its whole tree: it is counted, and it ends, with whatever the model has started."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+
+import psutil
+import pytest
+
+from targets.local.processes import CODE
+from targets.local.resources import process_usage
+from targets.local.serving_process import ServingProcess
+
+MB = 2**20
+HELD_MB = 60
+LIMIT_S = 20.0
+
+UNIT = f"""
+import json, os, subprocess, sys, threading, time
+from targets.serving.leash import hold
+hold(int(os.environ["FROSTLINE_LEASH_FD"]))
+kind = os.environ["KIND"]
+CHILD = '''
+import json, os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+block = bytearray(b"x" * ({HELD_MB} * 2**20))
+print(json.dumps({{"pid": os.getpid()}}), flush=True)
+time.sleep(60)
+'''
+command = [sys.executable, "-c", CHILD]
+if kind == "child":
+    subprocess.Popen(command)
+elif kind == "session":
+    subprocess.Popen(command, start_new_session=True)
+elif kind in ("daemon", "daemon without its environment"):
+    env = None if kind == "daemon" else {{}}
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            os.execve(sys.executable, command, os.environ if env is None else env)
+        os._exit(0)
+    os.wait()
+elif kind == "fork":
+    if os.fork() == 0:
+        block = bytearray(b"x" * ({HELD_MB} * 2**20))
+        print(json.dumps({{"pid": os.getpid()}}), flush=True)
+        time.sleep(60)
+elif kind == "grandchildren":
+    inner = "import subprocess, sys; subprocess.Popen(" + repr(command) + ").wait()"
+    subprocess.Popen([sys.executable, "-c", inner])
+elif kind == "shared":
+    block = bytearray(b"x" * ({HELD_MB} * 2**20))
+    for _ in range(3):
+        if os.fork() == 0:
+            print(json.dumps({{"pid": os.getpid()}}), flush=True)
+            time.sleep(60)
+            os._exit(0)
+elif kind == "busy":
+    subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
+    print(json.dumps({{"pid": 0}}), flush=True)
+if sys.stdin.read(0) is not None and os.environ.get("ENDS"):
+    time.sleep(1)
+    os._exit(3)
+time.sleep(60)
+"""
+KINDS = ["child", "session", "daemon", "daemon without its environment", "fork", "grandchildren"]
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """Starts a unit of one kind; returns it and the numbers of its first `count` children, once they hold memory."""
+    (tmp_path / "unit_of_a_test.py").write_text(UNIT)
+    started, seen = [], []
+
+    def start(kind, count=1, **environment):
+        lines = queue.Queue()
+        path = os.pathsep.join([str(tmp_path), str(CODE)])
+        connection = socket.create_server(("127.0.0.1", 0))
+        process = ServingProcess(
+            "unit_of_a_test", {"PYTHONPATH": path, "KIND": kind} | environment, connection, lines.put
+        )
+        started.append(process)
+        pids = [json.loads(lines.get(timeout=LIMIT_S))["pid"] for _ in range(count)]
+        seen.extend(psutil.Process(pid) for pid in pids if pid)
+        return process, pids
+
+    yield start
+    for process in started:
+        process.kill()
+    for process in seen:
+        if is_alive(process.pid):
+            process.kill()
+
+
+def is_alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def until(holds):
+    deadline = time.monotonic() + LIMIT_S
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return holds()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_unit_has_started_is_counted_and_ends_with_it(unit, kind):
+    process, (child,) = unit(kind)
+    usage = process_usage(process.pid)
+    assert usage.own_memory_bytes > HELD_MB * MB
+    assert usage.memory_peak_bytes >= usage.memory_bytes > HELD_MB * MB
+    process.kill()
+    assert not is_alive(child), "nothing of it lives when it was killed"
+    assert process.status == -signal.SIGKILL
+    assert process_usage(process.pid).memory_bytes is None
+
+
+@pytest.mark.parametrize("kind", ["child", "session", "daemon", "fork", "grandchildren"])
+def test_a_unit_whose_main_process_ends_by_itself_leaves_nothing(unit, kind):
+    process, (child,) = unit(kind, ENDS="1")
+    assert until(lambda: process.status is not None) and process.status == 3
+    assert not is_alive(child), "its status is told once nothing of it lives"
+
+
+def test_memory_that_several_processes_map_counts_once(unit):
+    process, children = unit("shared", count=3)
+    usage = process_usage(process.pid)
+    assert len(set(children)) == 3
+    assert HELD_MB * MB < usage.own_memory_bytes < 1.5 * HELD_MB * MB
+    assert HELD_MB * MB < usage.memory_bytes < 1.7 * HELD_MB * MB
+
+
+def test_the_time_of_a_child_that_has_ended_is_the_units(unit):
+    process, _ = unit("busy")
+    assert process_usage(process.pid).cpu_ns >= 0.5e9
+
+
+def test_a_peak_that_a_look_saw_and_cpu_time_never_go_back(unit):
+    process, (child,) = unit("child")
+    earlier = process.usage()
+    psutil.Process(child).kill()
+    assert until(lambda: not is_alive(child))
+    later = process.usage()
+    assert later.own_memory_bytes < HELD_MB * MB < earlier.own_memory_bytes
+    assert later.memory_peak_bytes >= earlier.memory_peak_bytes > HELD_MB * MB
+    assert later.cpu_ns >= earlier.cpu_ns
+
+
+def test_a_port_that_a_child_holds_is_free_when_the_unit_has_ended(unit, tmp_path):
+    process, _ = unit("fork", ENDS="1")
+    (port,) = [each.laddr.port for each in psutil.Process(process.pid).net_connections() if each.status == "LISTEN"]
+    assert until(lambda: process.status is not None)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 5)
+
+
+def test_it_can_be_killed_from_two_threads_and_after_its_end(unit):
+    process, (child,) = unit("daemon")
+    threads = [threading.Thread(target=process.kill) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LIMIT_S)
+    process.kill()
+    assert process.is_gone() and not is_alive(child)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another kernel signals the group in its own way")
+def test_a_unit_dies_with_whoever_started_it_and_so_does_its_group(unit):
+    process, (child,) = unit("child")
+    process._leash.close()
+    assert until(lambda: process.status is not None and not is_alive(child))
