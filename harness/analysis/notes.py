@@ -7,6 +7,7 @@ from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.reasons import most_frequent
 from harness.record.target_facts import TargetFacts
 
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
@@ -67,7 +68,9 @@ def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> 
     bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}
     if any(bad.values()):
         counts = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
-        yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}")
+        reasons = most_frequent(reason for record in records for reason in record.reasons)
+        why = f"; the commonest reason: {reasons[0]}" if reasons else ""
+        yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}{why}")
     for text in dict.fromkeys(text for record in records for text in record.warnings):
         yield Note("trial_warning", text)
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from harness.analysis.notes import Note
 from harness.record.estimate import Estimate, plain
-from harness.record.nouns import Case, StartClass, TrialRecord
+from harness.record.nouns import Case, Reason, StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
 ABSENT = (
     *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunks_p50", "tokens_out_p50"),
-    "cost_per_1k_usd",
+    *("cost_per_1k_usd", "reasons"),
 )
 """Fields that are left out where nothing of them was measured."""
 NO_TRIAL = Estimate(None, why="no valid trial")
@@ -38,6 +38,8 @@ class Row:
     timed_out: int | None = None
     shed: int | None = None
     unfinished: int | None = None
+    reasons: list[Reason] | None = None
+    """Why requests had no good answer, the most frequent first; None where all had one, or no record says why."""
     starts: int | None = None
     start_classes: dict[StartClass, int] = field(default_factory=dict)
     cold_starts: int | None = None
@@ -92,7 +94,7 @@ ROW_FIELDS = [f.name for f in fields(Row) if f.metadata.get("written", True)]
 
 @dataclass
 class Summary:
-    """All rows of a run. `valid` is true when there is no problem: no INVALID or missing trial, no lost request."""
+    """All rows of a run. `valid` says that nothing is wrong: no INVALID or missing trial, each with a good answer."""
 
     run: str
     experiment: str | None

@@ -34,6 +34,7 @@ from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, PROVEN_COLD, Case, Outcome, StartClass, TrialRecord
 from harness.record.phases import order_phases
+from harness.record.reasons import most_frequent
 from harness.record.target_facts import TargetFacts
 
 __all__ = ["Row", "Summary", "summarise"]
@@ -90,6 +91,8 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
     for record in records:
         figures = read_figures(run, record)
         problems.extend(f"trial {record.trial}: {text}" for text in [*record.problems, *figures.problems])
+        if record.valid and record.fruitless:
+            problems.append(f"trial {record.trial}: {record.fruitless}")
         if record.valid and not figures.problems:
             usable.append((record, figures))
     first, valid = records[0], [record for record, _ in usable]
@@ -116,6 +119,7 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
     for outcome in Outcome:
         setattr(row, outcome.value, sum(record.counts.get(outcome, 0) for record in records))
     row.scheduled = sum(record.scheduled for record in records)
+    row.reasons = most_frequent(reason for record in records for reason in record.reasons) or None
     row.sent = sum(figure.sent for figure in figures)
     row.starts = sum(record.starts for record in records)
     totals = {start: sum(figure.start_classes.get(start, 0) for figure in figures) for start in StartClass}

@@ -14,7 +14,6 @@ from harness.experiment.question import Experiment, parse_experiment, read_exper
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
-from harness.measure.recording import has_never_started
 from harness.measure.run import continue_run, start_run
 from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
@@ -24,7 +23,7 @@ from harness.report.console import render
 
 
 def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console) -> int:
-    """Measure an experiment; returns the exit code: 1 when a trial is INVALID or its target could not be started."""
+    """Measure an experiment; returns the exit code: 1 when a trial is INVALID or had no good answer."""
     with alone():
         return measure(fit_to_machine(_experiment(name, rounds)), results, console)[1]
 
@@ -51,11 +50,10 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
     console.print()
     render(summary_with_cost(folder), "text", console)
     records = latest_attempts(folder.trials())
-    bad = [record for record in records if not record.valid or has_never_started(record)]
+    bad = [record for record in records if not record.valid or record.fruitless]
     if bad:
         console.print(
-            f"{len(bad)} of {folder.manifest.trials} trials are INVALID or their targets could not be started: "
-            "see the lines above",
+            f"{len(bad)} of {folder.manifest.trials} trials are INVALID or had no good answer: see the lines above",
             markup=False,
             soft_wrap=True,
         )

@@ -16,6 +16,7 @@ from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows.answers import CHECK_RAISED
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge, Judged
+from harness.measure.rows.reasons import reasons_of
 from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.visit import Account, Visit, VisitResult
@@ -27,8 +28,8 @@ from targets.events import Event
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
-NEVER_STARTED = "the target could not be started"
-"""How the warning of a trial begins whose requests have all failed because no unit answered."""
+NEVER_STARTED = "the target could not be started, so every request counts as failed"
+"""The warning of a trial whose requests have all failed because no unit answered; why, its reasons say."""
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,7 @@ def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
     ]
     sent, account = Sent.of(begin_ns, arrivals), Account()
     result = record_arrivals(visit, begin, sent, account, judge_rows(visit, sent, account, None), 0)
-    return replace(result, record=result.record.model_copy(update={"warnings": [_never_started_warning(why)]}))
-
-
-def _never_started_warning(why: str) -> str:
-    return f"{NEVER_STARTED}, so every request counts as failed: {why}"[:2000]
-
-
-def has_never_started(record: TrialRecord) -> bool:
-    """Whether nothing was answered in a trial because no unit of its target could be started."""
-    return any(warning.startswith(NEVER_STARTED) for warning in record.warnings)
+    return replace(result, record=result.record.model_copy(update={"warnings": [NEVER_STARTED]}))
 
 
 def _offsets_of(visit: Visit) -> list[float]:
@@ -115,6 +107,7 @@ def record_arrivals(
         schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
         counts=counts,
         scheduled=len(judged.requests),
+        reasons=reasons_of(judged.requests),
         phases=judged.phases,
         witnessed=judged.witnessed,
         open_starts=len(judged.open_rows),
@@ -162,7 +155,7 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         )
     if visit.trial.regime is not None:
         if len(requests) and not any(requests["new_connection"].to_pylist()):  # nothing was there to connect to
-            warnings.append(_never_started_warning(requests["error"][0].as_py()))
+            warnings.append(NEVER_STARTED)
         warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings
 

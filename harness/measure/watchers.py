@@ -5,7 +5,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from harness.experiment.plan import Trial
 from harness.files.text import harmless
+from harness.files.whole import one_line
 from harness.record.nouns import Outcome, TrialRecord
+
+LONGEST_REASON = 200
+SHOWN_REASONS = 3
+"""So many of a trial's reasons stand under its line; its record has more."""
 
 
 def watcher(console: Console) -> "LogWatcher | TerminalWatcher":
@@ -14,12 +19,13 @@ def watcher(console: Console) -> "LogWatcher | TerminalWatcher":
 
 
 def closing_line(record: TrialRecord) -> str:
-    """What became of a trial, in a few words, with every reason to doubt it."""
+    """What became of a trial, in a few words, with why answers were not good and every reason to doubt it."""
     others = [f"{count} {name}" for name, count in record.counts.items() if count and name is not Outcome.OK]
     line = f"{record.counts.get(Outcome.OK, 0)} of {record.scheduled} ok"
     line += f", {', '.join(others)}" if others else ""
     line += f", {record.starts} started for requests" if record.starts else ""
     line += f" (attempt {record.attempt})" if record.attempt > 1 else ""
+    line += "".join(f"\n    {one_line(str(reason), LONGEST_REASON)}" for reason in record.reasons[:SHOWN_REASONS])
     line += "".join(f"\n    INVALID: {problem}" for problem in record.problems)
     return line + "".join(f"\n    warning: {warning}" for warning in record.warnings)
 

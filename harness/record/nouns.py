@@ -20,6 +20,8 @@ MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
 KERNEL = "system"
 """The one of them that is renewed every few weeks and alone makes no other machine."""
 ROUNDS_FOR_VERDICT = 10
+MOST_REASONS = 5
+"""So many reasons of bad answers a trial's record keeps."""
 FORCED_COLD = "cold"
 """Name of the profile that holds the forced cold starts."""
 SCALE_OUT = "scale-out"
@@ -136,6 +138,22 @@ class Case(TypedDict, total=False):
     """Modelled seconds that pass in one second."""
 
 
+class Reason(Record):
+    """Why some requests of a trial had no good answer: an error, or what the workload's check said."""
+
+    reason: Text
+    """In the words of the first of them; ids and numbers in it may differ between them."""
+    count: Annotated[int, Field(ge=1)]
+    outcome: Outcome
+
+    def __str__(self) -> str:
+        return f"{self.count:,} x {self.reason}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Its three fields."""
+        return self.model_dump(mode="json")
+
+
 class Witnesses(Record):
     """How many requests of a trial the platform itself later said something of: its word came by another way."""
 
@@ -167,6 +185,8 @@ class TrialRecord(Record):
     schedule_sha256: Text | None = None
     counts: dict[Outcome, Count]
     scheduled: Count
+    reasons: Annotated[list[Reason], Field(max_length=MOST_REASONS)] = []
+    """Why requests had no good answer, the most frequent first; empty in records from before it was kept."""
     starts: Count = 0
     """Units started for requests: by the deployment's event log or, without one, those whose start a row tells of."""
     open_starts: Count = 0
@@ -195,6 +215,14 @@ class TrialRecord(Record):
     def valid(self) -> bool:
         """Whether this trial may enter figures."""
         return not self.problems
+
+    @property
+    def fruitless(self) -> str | None:
+        """That it had requests and no good answer, with the commonest reason; None where it had one."""
+        if not self.scheduled or self.counts.get(Outcome.OK):
+            return None
+        why = f": {self.reasons[0]}" if self.reasons else ""
+        return f"no good answer to any of {self.scheduled:,} requests{why}"
 
 
 class Manifest(Record):

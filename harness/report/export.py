@@ -52,7 +52,9 @@ def flatten(row: Row, phases: Sequence[str], absent: Collection[str]) -> dict[st
     line: dict[str, Any] = {}
     for f in (f for f in fields(row) if f.name in ROW_FIELDS and f.name not in absent):
         value = getattr(row, f.name)
-        if f.default is NO_TRIAL or f.name in ABSENT:
+        if f.name == "reasons":
+            line["reasons"] = no_formula("; ".join(map(str, value or [])))
+        elif f.default is NO_TRIAL or f.name in ABSENT:
             line |= number_columns(f.name, value)
         elif f.name == "start_classes":
             line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}

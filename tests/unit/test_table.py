@@ -504,7 +504,7 @@ def test_no_summary_ever_holds_nan_or_infinity(data, rounds, profile):
             )
             trials.append((record, table, samples(("a",))))
         summary = summarise(stored(Path(folder), *trials))
-        assert summary.problems == []
+        assert all("no good answer" in problem for problem in summary.problems)
         text = json.dumps(summary.to_json(), allow_nan=False)
         assert json.loads(text) == summary.to_json()
         print_summary(summary, "text")

@@ -12,7 +12,7 @@ from harness.load.replies import Reply
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.leases import Leases
-from harness.measure.recording import Begin, has_never_started, record_trial
+from harness.measure.recording import NEVER_STARTED, Begin, record_trial
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.trial import _take_account, visit_target
@@ -80,10 +80,10 @@ def test_a_service_that_cannot_be_deployed_has_failed_every_arrival_of_its_sched
     assert {row[name] for row in rows for name in ("started_ns", "sent_ns", "done_ns", "status", "unit")} == {None}
     assert record.seconds == 2
     assert record.schedule_sha256 == fingerprint(visit("constant").schedule)
-    assert record.warnings == [f"the target could not be started, so every request counts as failed: {WHY}"]
-    assert has_never_started(record)
-    assert closing_line(record).startswith("0 of 10 ok, 10 failed")
-    assert f"warning: the target could not be started, so every request counts as failed: {WHY}" in closing_line(record)
+    assert record.warnings == [NEVER_STARTED]
+    assert record.fruitless == f"no good answer to any of 10 requests: 10 x {WHY}"
+    assert closing_line(record).startswith(f"0 of 10 ok, 10 failed\n    10 x {WHY}\n")
+    assert f"warning: {NEVER_STARTED}" in closing_line(record)
     assert record.generator is None
     assert not any(WHY in problem for problem in record.problems), "the target's failure does not make it INVALID"
     assert is_done([record.model_copy(update={"problems": []})], most=3), "it is not tried again"
@@ -239,10 +239,13 @@ def test_what_is_no_length_of_time_is_no_limit(limit_s):
 def test_a_target_none_of_whose_forced_starts_came_up_never_started():
     down = [Arrival(at, 1, Fate.FAILED, done_ns=2, error=WHY) for at in range(3)]
     refused = Arrival(3, 1, Fate.FAILED, done_ns=2, in_flight=1, fresh=True, error="refused")
-    assert WHY in next(line for line in record_of(*down, profile="cold").warnings if "could not be started" in line)
-    assert has_never_started(record_of(*down, profile="cold"))
-    assert not has_never_started(record_of(*down, refused, profile="cold"))
-    assert not has_never_started(record_of(*down))
+    assert NEVER_STARTED in record_of(*down, profile="cold").warnings
+    assert NEVER_STARTED not in record_of(*down, refused, profile="cold").warnings
+    assert NEVER_STARTED not in record_of(*down).warnings
+    assert [str(reason) for reason in record_of(*down, refused, profile="cold").reasons] == [
+        f"3 x {WHY}",
+        "1 x refused",
+    ]
 
 
 def test_a_check_that_raised_is_a_warning(monkeypatch):
