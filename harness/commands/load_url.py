@@ -18,8 +18,9 @@ from harness.analysis.stats import Floats, need_over_trials, percentile
 from harness.errors import UsageError
 from harness.experiment.profiles import profile, profile_names
 from harness.files.problems import problems_in, quote
-from harness.load.connection import NO_REPLY, addresses_of
+from harness.load.connection import NO_REPLY
 from harness.load.process import LoadProcess, Records, Sent
+from harness.load.route import addresses_of
 from harness.load.senders import endpoint_problems
 from harness.load.tls import NO_TLS, NOT_VERIFIED
 from harness.load.wire import LoadPlan

@@ -20,6 +20,9 @@ PREFIX = 64
 """Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
 
 
+CLOSED_BEFORE = "closed before the reply"
+
+
 class RequestFailed(Exception):
     """No whole reply: refused, reset, closed, or not HTTP."""
 
@@ -112,7 +115,7 @@ class ReplyParser:
         """The other side has closed: fine for a reply without a length. RequestFailed when one is not whole."""
         exchange = self._exchange
         if exchange.status < 200:
-            raise RequestFailed("closed before the reply")
+            raise RequestFailed(CLOSED_BEFORE)
         if exchange.length or b"chunked" in exchange.coding.lower():
             raise RequestFailed("closed in mid-reply")
         exchange.complete, exchange.reusable, exchange.done_ns = True, False, arrived_ns

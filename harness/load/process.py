@@ -43,6 +43,14 @@ class WorkerReport(TypedDict):
     timer: str
     opened: list[tuple[int, int] | None]
     """By endpoint: ns for connecting and for TLS of the first connection, opened before the start; None: it failed."""
+    prewarmed: int
+    """Connections that were opened before the start and kept."""
+    prewarm_problem: str
+    """Why these are fewer than were wanted; "" when nothing kept them from being opened."""
+    turns_problem: str
+    """What is to be said of a server that takes one connection at a time; "" of others."""
+    addresses: list[str]
+    """HOST:PORT of each address that took a connection."""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,11 @@
 import selectors
 
 from harness.clock import now_ns
-from harness.load.connection import Connection, Route, TimedOut
+from harness.load.connection import Connection, TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.process import Arrival
 from harness.load.replies import Body, Reply
+from harness.load.route import Route
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.wire import Fate, fate_of
 from targets.contract import TIMELINE_HEADER, Endpoint
@@ -33,6 +34,17 @@ class LoneConnection(Connection):
         """Block until something can be sent."""
         limit_ns = self._until_ns if limit_s is None else now_ns() + int(limit_s * 1e9)
         return self._wait(selectors.EVENT_WRITE, min(limit_ns, self._until_ns))
+
+    def wait_either(self) -> None:
+        """Block until something has come or can be sent."""
+        self._wait(selectors.EVENT_READ | selectors.EVENT_WRITE, self._until_ns)
+
+    def pause(self, seconds: float) -> None:
+        """Block for so long."""
+        if now_ns() > self._until_ns:
+            raise TimedOut
+        with selectors.DefaultSelector() as nothing:
+            nothing.select(seconds)
 
     def _wait(self, event: int, limit_ns: int) -> bool:
         """False when a limit before the end has passed. The clock comes first: what is always ready has no end."""
@@ -83,9 +95,7 @@ class Lone:
         connection = LoneConnection(route, now_ns() + int(timeout_s * 1e9))
         try:
             connection.open(exchange, timeout_s)
-            connection.send(route.requests[position]())
-            exchange.sent_ns = now_ns()
-            connection.receive(exchange)
+            connection.ask(route.requests[position](), exchange)
         finally:
             connection.close()
 

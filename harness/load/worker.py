@@ -84,6 +84,10 @@ class Shift:
             "priority": priority,
             "timer": self.dispatcher.timer_name,
             "opened": self.client.opened,
+            "prewarmed": self.client.prewarmed,
+            "prewarm_problem": self.client.prewarm_problem,
+            "turns_problem": self.client.turns_problem,
+            "addresses": self.client.addresses,
         }
 
     def _write_outputs(self) -> None:

@@ -17,9 +17,10 @@ from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load import parser
 from harness.load.client import Client
-from harness.load.connection import Route, TimedOut
+from harness.load.connection import TimedOut
 from harness.load.parser import Exchange, ReplyParser, RequestFailed
 from harness.load.process import LoadProcess
+from harness.load.route import Route
 from harness.load.senders import endpoint_problems, https, sender
 from harness.load.senders.http import write_request
 from harness.load.single import Lone, LoneConnection
@@ -128,7 +129,7 @@ def test_a_reply_that_came_before_its_request_is_nobodys(server):
     client, first, second = client_of(endpoint_of(server, "late")), Exchange(), Exchange()
     client.ask(0, first)
     server.loop.call_soon_threadsafe(server.go_on.set)
-    ((idle,),) = client._idle
+    idle = client._idle[0]._used[0]
     assert select.select([idle.socket], [], [], 20)[0], "the late one has come"
     client.ask(1, second)
     client.close()

@@ -12,9 +12,9 @@ import targets
 from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load import senders
-from harness.load.connection import Route
 from harness.load.failures import failure_from, told_of, told_of_all
 from harness.load.process import LoadProcess
+from harness.load.route import Route
 from harness.load.senders import SenderFailed, endpoint_problems, sender, sender_names, sender_of
 from harness.load.single import Lone
 from harness.load.wire import Fate, LoadPlan

@@ -14,8 +14,8 @@ from collections import Counter
 import pytest
 
 from harness.clock import now_ns
-from harness.load.connection import Route, addresses_of
 from harness.load.process import LoadProcess
+from harness.load.route import Route, addresses_of
 from harness.load.senders import SenderFailed, endpoint_problems, sender, sender_names, sender_of
 from harness.load.single import Lone
 from harness.load.wire import Fate, LoadPlan
