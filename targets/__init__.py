@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from targets.names import NameTaken, Unreadable, files_by_name, read, reason
+from targets.names import NameTaken, Unreadable, files_by_name, passed_over, read, reason
 
 if TYPE_CHECKING:
     from targets.contract import Target
@@ -20,11 +20,14 @@ if TYPE_CHECKING:
 __all__ = [
     "NameTaken",
     "Unreadable",
+    "no_targets",
+    "no_workloads",
     "roots",
     "target",
     "target_names",
     "target_problems",
     "workload",
+    "workload_file",
     "workload_names",
 ]
 
@@ -36,7 +39,7 @@ __path__ = [
 
 
 def roots() -> list[Path]:
-    """The folders in which a `targets` folder lies, ours first: a unit that is a process has them on its path."""
+    """The folders in which a `targets` folder lies, ours first."""
     return [Path(entry).parent for entry in __path__]
 
 
@@ -52,6 +55,22 @@ def _workload_files() -> dict[str, Path]:
     return files_by_name("workload", "WORKLOAD", import_module("targets.workloads").__path__)
 
 
+def no_workloads() -> list[str]:
+    """What lies among the workloads and is none, a line each."""
+    return passed_over("WORKLOAD", import_module("targets.workloads").__path__)
+
+
+def no_targets() -> list[str]:
+    """What lies in the platform folders of plug-ins and is no target, a line each; workloads lie elsewhere."""
+    folders = [folder for entry in __path__[1:] for folder in sorted(Path(entry).glob("*/"))]
+    return passed_over("TARGET", [str(folder) for folder in folders if folder.name != "workloads"])
+
+
+def workload_file(name: str) -> Path:
+    """The file of the workload of this name, a package's being its __init__.py. KeyError when there is none."""
+    return _workload_files()[name]
+
+
 def target_names() -> list[str]:
     """Names of the targets there are, found by listing the folders of this one."""
     return sorted(_target_files())
@@ -60,7 +79,8 @@ def target_names() -> list[str]:
 def target(name: str) -> "Target":
     """The target of this name. KeyError when there is none, Unreadable when it cannot be had."""
     path = _target_files()[name]
-    target: Target = read("target", name, "TARGET", f"targets.{path.parent.name}.{path.stem}")
+    folder = path.parent.parent if path.name == "__init__.py" else path.parent
+    target: Target = read("target", name, "TARGET", f"targets.{folder.name}", path)
     return target
 
 
@@ -86,8 +106,7 @@ def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload"
     """The workload of this name. KeyError when there is none, Unreadable when it cannot be had.
 
     ValueError when it does not take these settings."""
-    module = f"targets.workloads.{_workload_files()[name].stem}"
-    workload: Workload = read("workload", name, "WORKLOAD", module)
+    workload: Workload = read("workload", name, "WORKLOAD", "targets.workloads", _workload_files()[name])
     if not settings:
         return workload
     from targets.workloads.contract import Configurable

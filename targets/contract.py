@@ -48,6 +48,8 @@ class Package:
     facts: dict[str, Any] = field(default_factory=dict)
     """Digest, size, base, interpreter, and anything that was not as asked; goes into the manifest."""
     model_dir: Path | None = None
+    code: str = ""
+    """The folder of our code and the workload's, for a unit that is a process; an image holds it."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,15 @@
-"""Names to choose from: a file that sets TARGET, WORKLOAD or the like is one, called after the file."""
+"""Names to choose from: a file or package that sets TARGET, WORKLOAD or the like is one, called after it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+CONTRACT = "contract"
+"""The module that says what a kind of file owes: it is none of them."""
+USABLE = re.compile(r"[a-z][a-z0-9]*(_+[a-z0-9]+)*")
+"""A module's name that Python imports, and that an image may be called after."""
 
 
 class NameTaken(Exception):
@@ -20,40 +25,97 @@ class Unreadable(Exception):
 
 
 def files_by_name(what: str, sets: str, folders: Iterable[str], pattern: str = "*.py") -> dict[str, Path]:
-    """File by name, of those in the folders that set `sets`. NameTaken when two files have one name.
+    """File by name, of those in the folders that set `sets`; a package's is its __init__.py.
 
-    A file is read, not imported: an import may need a library that only that file's platform needs. One that cannot be
-    read has its name where no other has it, so that `read` says why.
+    NameTaken when two files have one name. A file is read, not imported: an import may need a library that only that
+    file's platform needs. One that cannot be read has its name where no other has it, so that `read` says why.
     """
-    line = re.compile(rf"^{sets}[ \t]*(:.*)?=(?!=)", re.MULTILINE)
     named: dict[str, Path] = {}
     unread: dict[str, Path] = {}
-    for path in (path for folder in folders for path in sorted(Path(folder).glob(pattern))):
-        if not path.stem.replace("-", "_").isidentifier():  # an editor's lock or copy, which nothing could import
+    for path in _candidates(folders, pattern):
+        name = module_of(path).replace("_", "-")
+        if not name.replace("-", "_").isidentifier():  # a copy that nothing could import: `passed_over` names it
             continue
-        name = path.stem.replace("_", "-")
         try:
-            found = path.is_file() and line.search(path.read_text("utf-8-sig", errors="replace"))
+            found = path.is_file() and _sets(sets, path)
         except OSError:
             unread.setdefault(name, path)
             continue
-        if found and (other := named.setdefault(name, path)) != path:
+        if found and not USABLE.fullmatch(module_of(path)):
+            unread.setdefault(name, path)
+        elif found and (other := named.setdefault(name, path)) != path:
             raise NameTaken(f"{what} {name} is in {other} and in {path}: rename one of the two files")
     return unread | named
 
 
-def read(what: str, name: str, sets: str, module: str) -> Any:
-    """What this module sets. Unreadable when it cannot be had, or calls itself otherwise."""
+def passed_over(sets: str, folders: Iterable[str], pattern: str = "*.py") -> list[str]:
+    """What lies in the folders and is nothing to choose, a line each that says why; files that share are among it."""
+    lines = []
+    for path in _candidates(folders, pattern):
+        stem = module_of(path)
+        if stem.startswith(".") or stem == CONTRACT or not path.exists():  # the first and the last are an editor's
+            continue
+        try:
+            is_set = path.is_file() and _sets(sets, path)
+        except OSError as error:
+            lines.append(f"{path} cannot be read: {reason(error)}")
+            continue
+        if is_set and not stem.replace("-", "_").isidentifier():
+            lines.append(f"{path} is passed over: {_rename(stem)}")
+        elif path.is_file() and not is_set:
+            lines.append(f"{path} sets no {sets}: passed over")
+    return lines
+
+
+def module_of(path: Path) -> str:
+    """What the module at `path` is called in its folder; a package is called after its own."""
+    return path.parent.name if path.name == "__init__.py" else path.stem
+
+
+def _candidates(folders: Iterable[str], pattern: str) -> Iterator[Path]:
+    """Modules and packages, by folder."""
+    for folder in folders:
+        modules = (path for path in Path(folder).glob(pattern) if path.name != "__init__.py")
+        packages = Path(folder).glob(pattern.removesuffix(".py") + "/__init__.py")
+        yield from sorted([*modules, *packages])
+
+
+def _sets(sets: str, path: Path) -> bool:
+    """Whether the file sets it at its top; a package may import it from one of its modules as well."""
+    text = path.read_text("utf-8-sig", errors="replace")
+    if re.search(rf"^{sets}[ \t]*(:.*)?=(?!=)", text, re.MULTILINE):
+        return True
+    imported = rf"^from[ \t]+[\w.]+[ \t]+import[ \t]*(\([^)]*|[^\n(#]*)\b{sets}\b"
+    return path.name == "__init__.py" and re.search(imported, text, re.MULTILINE) is not None
+
+
+def _rename(stem: str) -> str:
+    usable = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    better = usable if USABLE.fullmatch(usable) else f"my_{usable}".rstrip("_")
+    return f"{stem!a} is no name for it: call it {better} (a-z, 0-9 and _)"
+
+
+def read(what: str, name: str, sets: str, package: str, path: Path) -> Any:
+    """What the module at `path`, which lies in this package, sets.
+
+    Unreadable when it cannot be had, or calls itself otherwise.
+    """
+    stem = module_of(path)
+    if not USABLE.fullmatch(stem):
+        raise Unreadable(what, name, _rename(stem))
     try:
-        found = getattr(import_module(module), sets)
-    except Exception as error:  # a stranger's file, or a library that is not here
+        module = import_module(f"{package}.{stem}")
+    except (Exception, SystemExit) as error:  # a stranger's file, or a library that is not here
         raise Unreadable(what, name, reason(error)) from error
+    if not hasattr(module, sets):
+        raise Unreadable(what, name, f"{module.__file__} sets no {sets}, and is what an import of {stem} finds")
+    found = getattr(module, sets)
     own = getattr(found, "name", name)
     if own != name:
         raise Unreadable(what, name, f"it says name = {own!a}: say {name!a}, or call the file after the name")
     return found
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """Its kind and message, on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

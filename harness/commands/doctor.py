@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.commands.listing import unusable
 from harness.measure.machine import HostTimes, machine_facts, usable_cpus
 from targets.contract import DeploymentError
 from targets.local import containers
@@ -28,7 +29,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Every finding, the most important first."""
-    return [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal()]
+    return [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal(), *_own_files()]
 
 
 def _python() -> Finding:
@@ -93,3 +94,8 @@ def _steal() -> Finding:
     return Finding(
         "Stolen time", share < 0.05, f"{100 * share:.1f} % since boot; trials with more than 5 % are INVALID"
     )
+
+
+def _own_files() -> list[Finding]:
+    """What somebody added and what cannot be used of it: a line each."""
+    return [Finding("Files", False, line) for line in unusable()]

@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 import targets
 from harness.errors import UsageError
-from harness.experiment.profiles import profile, profile_names
+from harness.experiment.profiles import no_profiles, profile, profile_names
 from harness.experiment.question import experiment_names, read_experiment
 from harness.files.text import harmless
 from harness.files.whole import one_line
+from harness.load.senders import no_senders
 
 Lines = list[tuple[str, str]]
+UNREAD = "cannot be read: "
 
 
 def listing() -> dict[str, Lines]:
@@ -34,9 +36,16 @@ def _line(name: str, summary: Callable[[str], str]) -> str:
         why = error.problems[0]
     except targets.Unreadable as error:
         why = error.why
-    except AttributeError as error:  # a stranger's object that is none of what it is listed as
+    except Exception as error:  # a stranger's object that is none of what it is listed as
         why = str(error)
-    return f"cannot be read: {one_line(harmless(why))}"
+    return f"{UNREAD}{one_line(harmless(why))}"
+
+
+def unusable() -> list[str]:
+    """What cannot be read of all that is listed, and what lies beside it and is passed over, a line each."""
+    lines = [f"{name} {line}" for lines in listing().values() for name, line in lines if line.startswith(UNREAD)]
+    beside = [*targets.no_workloads(), *targets.no_targets(), *no_profiles(), *no_senders()]
+    return lines + [one_line(harmless(line)) for line in beside]
 
 
 def _experiment(name: str) -> str:

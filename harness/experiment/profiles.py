@@ -5,7 +5,7 @@ from pathlib import Path
 
 import loadprofiles
 from loadprofiles import LoadProfile
-from targets.names import files_by_name, read
+from targets.names import files_by_name, passed_over, read
 
 
 @cache
@@ -18,7 +18,12 @@ def profile_names() -> list[str]:
     return sorted(_files())
 
 
+def no_profiles() -> list[str]:
+    """What lies in plug-ins' folders of load profiles and is none, a line each."""
+    return passed_over("PROFILE", loadprofiles.__path__[1:])
+
+
 def profile(name: str) -> type[LoadProfile]:
     """The profile of this name. KeyError when there is none, Unreadable when it cannot be had."""
-    found: type[LoadProfile] = read("load profile", name, "PROFILE", f"loadprofiles.{_files()[name].stem}")
+    found: type[LoadProfile] = read("load profile", name, "PROFILE", "loadprofiles", _files()[name])
     return found

@@ -65,12 +65,14 @@ Phases = Annotated[list[Text], AfterValidator(_phases)]
 
 
 def package_identity(facts: Mapping[str, Any]) -> str | None:
-    """What makes two packages the same: the image's id, or the content hash of a folder; None where neither is known.
+    """What makes two packages the same: the image's id, or the content hashes of a site and its code, where it is told.
 
-    `facts` is a package's entry in the manifest.
+    None where neither is known. `facts` is a package's entry in the manifest.
     """
-    identity = facts.get("image_id") or facts.get("site")
-    return identity if isinstance(identity, str) else None
+    if isinstance(image := facts.get("image_id"), str) and image:
+        return image
+    hashes = [of for name in ("site", "code") if isinstance(of := facts.get(name), str) and of]
+    return "+".join(hashes) or None
 
 
 class UnitRecord(Record):

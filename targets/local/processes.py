@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from targets import roots
 from targets.contract import DeploymentError, Order, Package
 from targets.ownership import Owner, variables
+from targets.packaging.code_folder import build_code
 from targets.packaging.model_folder import model_dir_problems, model_sha256
 from targets.packaging.site import build_site, installed_packages
 from targets.workloads.contract import Workload
@@ -46,8 +46,9 @@ def serving_environment(package: Package, order: Order) -> dict[str, str]:
     if order.images_absent:
         raise DeploymentError("a process has no image that could be absent: ask for that where units are containers")
     inherited_variables = {name: os.environ[name] for name in INHERITED if name in os.environ}
-    places = [*map(str, roots()), package.reference]
-    paths = {"PYTHONPATH": os.pathsep.join(places), "PYTHONUNBUFFERED": "1"}
+    places = [*filter(None, [package.code]), package.reference]
+    # Safe: what lies where the command was given is on no image's path either.
+    paths = {"PYTHONPATH": os.pathsep.join(places), "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
     model = {"FROSTLINE_MODEL_DIR": str(package.model_dir)} if package.model_dir else {}
     ledger = {"FROSTLINE_LEDGER": str(order.ledger)} if order.ledger else {}
     marks = variables(order.run_id, Owner.current())
@@ -59,12 +60,13 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     """The workload's packages in a folder for this machine's Python. DeploymentError when they cannot be fetched."""
     if problems := model_dir_problems(workload, model_dir):
         raise DeploymentError("\n".join(problems))
-    site = build_site(workload, say)
+    code, site = build_code(workload), build_site(workload, say)
     facts: dict[str, Any] = {
         "site": site.name,
+        "code": code.name,
         "interpreter": platform.python_version(),
         "packages": installed_packages(site),
     }
     if model_dir is not None:
         facts["model_sha256"] = model_sha256(model_dir)
-    return Package(workload.name, str(site), facts, model_dir)
+    return Package(workload.name, str(site), facts, model_dir, str(code))

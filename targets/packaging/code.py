@@ -1,88 +1,117 @@
-"""Which files of ours go into an image: the serving code, one workload, and whatever of targets/ these import."""
+"""Which files go into a unit: the serving code, one workload, and whatever of ours and the user's these import."""
 
-import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import targets
 from targets.contract import DeploymentError
+from targets.packaging.folder import files_below
+from targets.packaging.imports import Import, imports
+from targets.packaging.places import locate, module_file, places_of
 from targets.workloads.contract import Workload
+
+NOT_SHIPPED = ("harness", "loadprofiles")
+"""Ours, and on no unit's path."""
+SHARED = "put what a unit needs under targets/workloads/ or beside targets/, in a folder on PYTHONPATH"
 
 
 def code_files(workload: Workload) -> dict[str, Path]:
-    """By name in the build context. A plug-in's files come from where they lie; samples stay with the harness."""
-    serving = [f"serving/{path.name}" for path in Path(targets.__path__[0], "serving").glob("*.py")]
-    left = [*serving, f"workloads/{workload.name.replace('-', '_')}.py"]
+    """By name in the build context. A plug-in's files come from where they lie; samples of ours stay with the harness.
+
+    A package with an __init__.py of the user's goes in whole, with its data files. DeploymentError names what is
+    missing.
+    """
+    serving = [f"targets/serving/{path.name}" for path in Path(targets.__path__[0], "serving").glob("*.py")]
+    return {f"code/{name}": path for name, path in _closure(workload.name, [*serving, _own_file(workload)]).items()}
+
+
+def _own_file(workload: Workload) -> str:
+    stem = f"targets/workloads/{workload.name.replace('-', '_')}"
+    return module_file(stem) or f"{stem}.py"
+
+
+def _closure(workload: str, left: list[str]) -> dict[str, Path]:
+    """These files and all that they import, by name."""
     files: dict[str, Path] = {}
     while left:
         name = left.pop()
         if name in files:
             continue
-        path = _locate(name)
+        path = locate(name)
         if path is None:
-            raise DeploymentError(f"workload {workload.name} needs the file targets/{name}: put it there")
+            raise DeploymentError(f"workload {workload} needs the file {name}: put it there")
         files[name] = path
-        left += [*_packages_above(name), *_imports(name, path)]
-    return {f"code/targets/{name}": files[name] for name in sorted(files)}
-
-
-def _locate(name: str) -> Path | None:
-    """Where this file of targets/ lies: ours first, as an import would find it."""
-    return next((path for entry in targets.__path__ if (path := Path(entry, name)).is_file()), None)
-
-
-def _is_folder(name: str) -> bool:
-    return any(Path(entry, name).is_dir() for entry in targets.__path__)
+        packages = list(_packages_above(name))
+        left += packages
+        files |= _whole_packages(workload, packages, left)
+        if name.endswith(".py"):
+            left += _imported_files(workload, name, path)
+    return dict(sorted(files.items()))
 
 
 def _packages_above(name: str) -> Iterator[str]:
     """The __init__.py of each folder on the way that has one."""
-    for folder in Path(name).parents:
-        if _locate(package := (folder / "__init__.py").as_posix()):
+    for folder in list(Path(name).parents)[:-1]:
+        if locate(package := (folder / "__init__.py").as_posix()):
             yield package
 
 
-def _imports(name: str, path: Path) -> Iterator[str]:
-    """Files of targets/ that a file imports anywhere in it, as names; a missing one is named as a module's."""
-    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
-        if isinstance(node, ast.Import):
-            for module in (alias.name.split(".") for alias in node.names):
-                if module[0] == "targets":
-                    yield from _module(Path(*module[1:]))
-        elif isinstance(node, ast.ImportFrom):
-            place = _place(name, node)
-            if place is not None:
-                yield from _names_from(place, [alias.name for alias in node.names])
+def _whole_packages(workload: str, packages: Iterable[str], left: list[str]) -> dict[str, Path]:
+    """All data files of the user's packages among these; their modules are added to what is left."""
+    data: dict[str, Path] = {}
+    for package in packages:
+        folder, path = Path(package).parent.as_posix(), locate(package)
+        if path is None or not _is_a_users(folder):
+            continue
+        files, problems = files_below(path.parent)
+        if problems:
+            raise DeploymentError("\n".join(f"workload {workload}: {line}" for line in problems))
+        for inner, file in files.items():
+            if inner.endswith(".py"):
+                left.append(f"{folder}/{inner}")
+            elif not inner.endswith((".pyc", "~")):
+                data[f"{folder}/{inner}"] = file
+    return data
 
 
-def _place(name: str, node: ast.ImportFrom) -> Path | None:
-    """Where in targets/ it imports from; None where that is elsewhere. Each dot after the first is one folder up."""
-    module = node.module.split(".") if node.module else []
-    if node.level:
-        module = [*Path("targets", name).parts[: -node.level], *module]
-    return Path(*module[1:]) if module[:1] == ["targets"] else None
+def _is_a_users(folder: str) -> bool:
+    """Whether this folder is a package of workloads, or lies beside targets/: not one of the bench's own packages."""
+    parts = Path(folder).parts
+    return parts[0] != "targets" or (parts[1:2] == ("workloads",) and len(parts) > 2)
 
 
-def _names_from(place: Path, names: list[str]) -> Iterator[str]:
+def _imported_files(workload: str, name: str, path: Path) -> Iterator[str]:
+    """Names of the files that one imports anywhere in it; a missing one of targets/ is named as a module's."""
+    try:
+        found = list(imports(name, path.read_bytes()))
+    except SyntaxError as error:
+        raise DeploymentError(f"workload {workload}: {path}: {error}: correct it") from error
+    for each in found:
+        top = each.place.parts[0]
+        if top in NOT_SHIPPED and not each.optional:
+            module = ".".join(each.place.parts)
+            raise DeploymentError(f"workload {workload}: {path} imports {module}, which no unit has: {SHARED}")
+        yield from _names_from(each)
+
+
+def _names_from(each: Import) -> Iterator[str]:
     """Of `from place import names`: what is imported first, and those of the names that are modules in it."""
-    yield from _module(place)
-    if not _is_folder(place.as_posix()):
+    yield from _module(each.place, each.optional)
+    if not places_of(each.place.as_posix()):
         return
-    has_code = _locate((place / "__init__.py").as_posix()) is not None
-    for inner in (place / name for name in names if name != "*"):
-        if not has_code or _file_of(inner) or _is_folder(inner.as_posix()):
-            yield from _module(inner)
+    has_code = locate((each.place / "__init__.py").as_posix()) is not None
+    for inner in (each.place / name for name in each.names if name != "*"):
+        if not has_code or module_file(inner.as_posix()) or places_of(inner.as_posix()):
+            yield from _module(inner, each.optional)
 
 
-def _module(place: Path) -> Iterator[str]:
-    """The file of a module; nothing for a folder without __init__.py, which holds nothing of its own."""
-    if (found := _file_of(place)) is not None:
+def _module(place: Path, optional: bool) -> Iterator[str]:
+    """The file of a module; nothing for a folder without __init__.py, which holds nothing of its own.
+
+    A missing one of targets/ is named, unless the import may fail; what is missing elsewhere is a library.
+    """
+    name = place.as_posix()
+    if (found := module_file(name)) is not None:
         yield found
-    elif not _is_folder(place.as_posix()):
-        yield f"{place.as_posix()}.py"
-
-
-def _file_of(place: Path) -> str | None:
-    """Its name, where there is one: a package's comes before a module's."""
-    candidates = ((place / "__init__.py").as_posix(), f"{place.as_posix()}.py")
-    return next((name for name in candidates if _locate(name)), None)
+    elif not places_of(name) and place.parts[0] == "targets" and not optional:
+        yield f"{name}.py"

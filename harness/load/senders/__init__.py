@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import TrialError
 from harness.load.senders.contract import Sender, without_userinfo
 from targets.contract import Endpoint
-from targets.names import NameTaken, Unreadable, files_by_name, read
+from targets.names import NameTaken, Unreadable, files_by_name, passed_over, read
 
 __all__ = ["Sender", "SenderFailed", "endpoint_problems", "sender", "sender_name", "sender_names", "sender_of"]
 
@@ -32,12 +32,17 @@ def sender_names() -> list[str]:
     return sorted(_files())
 
 
+def no_senders() -> list[str]:
+    """What lies in plug-ins' folders of senders and is none, a line each."""
+    return passed_over("SENDER", __path__[1:])
+
+
 def sender(name: str) -> Sender:
     """The sender of this name. SenderFailed when there is none, or when it cannot be had."""
     if name not in _files():
         raise SenderFailed(f"sender: {name!a} is not one of: {', '.join(sender_names())}")
     try:
-        found: Sender = read("sender", name, "SENDER", f"{__name__}.{_files()[name].stem}")
+        found: Sender = read("sender", name, "SENDER", __name__, _files()[name])
     except Unreadable as error:
         raise SenderFailed(f"sender: {_files()[name]} cannot be read: {error.why}") from error
     return found
