@@ -29,6 +29,9 @@ def claim_problems(target: Target) -> list[str]:
         problems.append(f"settings: case() has {', '.join(taken)}: the bench's own names, so choose others")
     if len({part.name for part in target.parts}) < len(target.parts):
         problems.append(f"parts: two of {[part.name for part in target.parts]} have one name: rename one")
+    most = can.most_request_bytes
+    if most is not None and (type(most) is not int or most < 1):
+        problems.append(f"most_request_bytes: {most!a} is not accepted: give a number of bytes from 1, or None")
     far = can.clock == "own"
     claims = {"events": can.events, "page_cache": can.page_cache, "engine": can.engine}
     problems += [

@@ -22,6 +22,9 @@ GENERATION_VARIABLE = "FROSTLINE_GENERATION"
 MB_PER_VCPU = 1769
 """A function with this many MB of memory has one vCPU (AWS Lambda's published proportion)."""
 
+LAMBDA_REQUEST_BYTES = 6_291_456
+"""The largest body of a synchronous invocation (AWS Lambda's published quota of 6 MB)."""
+
 
 @dataclass(frozen=True)
 class Sizing:
@@ -84,6 +87,9 @@ class Capabilities:
     """Units can have GPUs."""
     invoke_api: bool = False
     """Its endpoint speaks the AWS Invoke API."""
+    most_request_bytes: int | None = None
+    """The largest body that it takes, by the platform's published limit or its server's own; None where none is known.
+    A workload with a larger payload is refused before anything starts."""
     deploys: Literal["per_trial", "per_run"] = "per_trial"
     """per_run: deploying takes long, so one deployment serves all trials of a workload, reset before each."""
     deploy_s: float = 2.0

@@ -9,6 +9,7 @@ from typing import Any
 import targets
 from harness.analysis.stats import need_over_trials
 from harness.errors import UsageError
+from harness.experiment.payloads import size_problems
 from harness.experiment.pieces import FunctionChoice, SizingChoice, WorkloadChoice
 from harness.experiment.question import Experiment, read_experiment
 from harness.files.problems import quote
@@ -125,6 +126,9 @@ def check(order: CapacityOrder) -> None:
             f"--step-s: {order.step_s:g} is too short: p{order.percentile:g} needs {order.needed} requests, "
             f"at most {order.most_rate:g} a second: give at least {order.needed / order.most_rate:g}"
         )
+    if not problems:
+        chosen = WorkloadChoice(name=order.workload, settings=dict(order.settings))
+        problems = [f"TARGET: {line}" for line in size_problems([chosen], [order.target])]
     if problems:
         raise UsageError(problems)
 

@@ -11,6 +11,8 @@ from rich.console import Console
 import targets
 from harness.clock import sleep
 from harness.errors import MissingError, UsageError
+from harness.experiment.payloads import size_problems
+from harness.experiment.pieces import WorkloadChoice
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
@@ -57,6 +59,8 @@ class LambdaOrder:
         ]
         if self.workload in targets.workload_names():
             found += [f"--model-dir: {line}" for line in self._model_problems()]
+            asked = [self.target] if self.target in functions else functions[:1]
+            found += [f"--target: {line}" for line in size_problems([WorkloadChoice(name=self.workload)], asked)]
         return found
 
     def _model_problems(self) -> list[str]:

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 import targets
 from harness.errors import UsageError
+from harness.experiment.payloads import payload_problems, size_problems
 from harness.experiment.pieces import (
     FunctionChoice,
     LoadChoice,
@@ -76,7 +77,8 @@ class Experiment(Part):
     def _usable_workloads(cls, choices: list[WorkloadChoice]) -> list[WorkloadChoice]:
         names, keys = [choice.name for choice in choices], [choice.key for choice in choices]
         problems = _unknown("workloads", names, targets.workload_names()) + _repeated("workloads", keys)
-        _refuse([*problems, *_model_problems(choices), *_settings_problems(choices)])
+        problems += [*_model_problems(choices), *_settings_problems(choices)]
+        _refuse(problems or payload_problems(choices))
         return choices
 
     @field_validator("targets", "without_engine")
@@ -84,6 +86,7 @@ class Experiment(Part):
     def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
         field = str(info.field_name)
         _refuse(_name_problems(field, names, targets.target_names()) or _claim_problems(field, names))
+        _refuse([f"{field}: {line}" for line in size_problems(info.data.get("workloads", []), names)])
         return names
 
     @field_validator("settings")

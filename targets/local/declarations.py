@@ -5,9 +5,10 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from targets.contract import Capabilities, DeploymentError, Order, Package, Part
+from targets.contract import LAMBDA_REQUEST_BYTES, Capabilities, DeploymentError, Order, Package, Part
 from targets.local import containers, gpus, processes
 from targets.packaging.image import build_image
+from targets.serving.http_app import MOST_BODY_BYTES
 from targets.settings import FunctionSettings, ServiceSettings
 from targets.workloads.contract import Workload
 
@@ -28,12 +29,12 @@ CONTAINERS = replace(PROCESSES, isolated=True, engine=True, images_absent=True)
 
 def as_service(capabilities: Capabilities) -> Capabilities:
     """Of replicas that the bench starts itself."""
-    return replace(capabilities, scale_out=True, streams=True, deploy_s=2.5)
+    return replace(capabilities, scale_out=True, streams=True, deploy_s=2.5, most_request_bytes=MOST_BODY_BYTES)
 
 
 def as_function(capabilities: Capabilities) -> Capabilities:
     """Of sandboxes behind the local Lambda."""
-    return replace(capabilities, emulated=True, invoke_api=True, deploy_s=1.5)
+    return replace(capabilities, emulated=True, invoke_api=True, deploy_s=1.5, most_request_bytes=LAMBDA_REQUEST_BYTES)
 
 
 class Service:

@@ -42,6 +42,8 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """The whole environment of one local serving process: nothing of ours leaks in but what is listed.
 
+    On its path is what the workload imports, and the serving code. A target that runs more of its own adds its folder.
+
     DeploymentError where an image is to be absent."""
     if order.images_absent:
         raise DeploymentError("a process has no image that could be absent: ask for that where units are containers")

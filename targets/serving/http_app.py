@@ -15,8 +15,9 @@ from targets.serving.event_stream import EventStream, Receive, Send
 if TYPE_CHECKING:
     from targets.serving.call import Call
 
-MAX_BODY_BYTES = 6 * 1024 * 1024
-"""The same as a synchronous Lambda payload, so that neither side takes what the other refuses."""
+MOST_BODY_BYTES = 256 * 1024 * 1024
+"""So that no client fills a unit's memory. A container service's platform has no limit of its own."""
+TOO_LARGE = {"errorType": "RequestTooLarge", "errorMessage": f"a request may have {MOST_BODY_BYTES} bytes"}
 KEEP_ALIVE_S = 3600
 """Longer than any trial: a server that hangs up on an idle connection would look like a failed request."""
 
@@ -33,14 +34,9 @@ class Service:
         if scope["method"] == "GET":
             await _reply(send, 200, b'{"status": "ready"}')
             return
-        body = b""
-        more = True
-        while more and len(body) <= MAX_BODY_BYTES:
-            message = await receive()
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-        if len(body) > MAX_BODY_BYTES:
-            await _reply(send, 413, b'{"errorType": "RequestTooLarge", "errorMessage": "a request may have 6 MiB"}')
+        body = await _read(receive)
+        if len(body) > MOST_BODY_BYTES:
+            await _reply(send, 413, json.dumps(TOO_LARGE).encode())
             return
         loop = asyncio.get_running_loop()
         stream = EventStream(loop, receive, send)
@@ -79,6 +75,18 @@ def _stream(call: "Call", stream: EventStream) -> tuple[int, bytes] | None:
             return 500, json.dumps(error_body(error)).encode()
         stream.push(error_body(error), "error")
     return None
+
+
+async def _read(receive: Receive) -> bytes:
+    """The request's body, or as much of one that is too large as shows that."""
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more and size <= MOST_BODY_BYTES:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 async def _reply(send: Send, status: int, body: bytes) -> None:

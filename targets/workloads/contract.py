@@ -17,7 +17,12 @@ RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first
 
 @dataclass(frozen=True)
 class Payload:
-    """One request's body: JSON, sent byte for byte alike to a service and to a function."""
+    """One request's body: JSON, sent byte for byte alike to a service and to a function.
+
+    It may have as many bytes as the target takes (Capabilities.most_request_bytes): 6,291,456 for a function as on
+    Lambda, with the third that base64 adds to bytes; 268,435,456 for a service of this machine. More is refused before
+    anything starts.
+    """
 
     name: str
     body: bytes
@@ -73,7 +78,8 @@ class Workload(Protocol):
         """Import, read weights, build; `model_dir` replaces the packaged model. Heavy imports only in here."""
 
     def payloads(self) -> Sequence[Payload]:
-        """The bodies that are sent in turn: real inputs, the same in every call."""
+        """The bodies that are sent in turn: real inputs, the same in every call; at least one, each within the limits
+        of the targets that it is to be measured on (Payload says which)."""
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
         """None when `answer` is right for `payload`, else why not; a stream's answer is the list of its chunks.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from targets.serving.http_app import MAX_BODY_BYTES
+from targets.serving.http_app import MOST_BODY_BYTES
 
 WITNESS = """
 import os, socket, sys, threading
@@ -91,7 +91,7 @@ def test_an_error_is_an_answer_and_the_service_goes_on(service, body, kind):
 
 
 def test_a_body_has_a_limit(service):
-    status, reply = ask(service[1], "POST", b"x" * (MAX_BODY_BYTES + 1))
+    status, reply = ask(service[1], "POST", b"x" * (MOST_BODY_BYTES + 1))
     assert (status, reply["errorType"]) == (413, "RequestTooLarge")
     service[1].close()
     assert ask(service[1], "POST", b'{"text": "a"}')[0] == 200

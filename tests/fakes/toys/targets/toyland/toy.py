@@ -15,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import targets
 from targets.contract import (
     GENERATION_VARIABLE,
     Capabilities,
@@ -104,8 +105,8 @@ class ToyDeployment(Logged):
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         own = {"FROSTLINE_UNIT": f"{self._started:04d}", GENERATION_VARIABLE: self.generation}
         environment = processes.serving_environment(self._package, self.order) | own
-        # This file serves the model there: it is no part of what the workload imports, so the toy brings it along.
-        environment["PYTHONPATH"] += os.pathsep + str(Path(__file__).parents[2])
+        # This file serves the model there, and what it imports is no part of what a workload does: all of ours is.
+        environment["PYTHONPATH"] = os.pathsep.join([*map(str, targets.roots()), self._package.reference])
         self._process = ServingProcess(__name__, environment, listener, lambda line: _hear(line, ready))
         while not ready.wait(POLL_S):
             if self._process.status is not None:
