@@ -32,6 +32,7 @@ def measure_capacity(
     results: Path,
     console: Console,
     settings: Mapping[str, Any] | None = None,
+    wait: bool = False,
 ) -> int:
     """Search, store, tell. Returns 1 when steps stayed INVALID, else 0. `settings` are the workload's own.
 
@@ -44,7 +45,8 @@ def measure_capacity(
         steps = Steps(order, folder, log, lambda found: _tell(found, progress), settings)
         plain(progress, heading(order))
         try:
-            with interruptible(), alone():
+            with interruptible(), alone(tell=(lambda line: plain(progress, line)) if wait else None):
+                started_at = _now()
                 found = _search(order, steps, progress)
         except FrostlineError as error:
             if steps.taken:

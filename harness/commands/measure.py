@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import RESULTS, AsProgress, Results, console
+from harness.commands.options import RESULTS, AsProgress, Results, Wait, console
 from harness.errors import UsageError
 
 measure_app = typer.Typer()
@@ -17,15 +17,16 @@ def run(
     rounds: Annotated[int | None, typer.Option(help="instead of the experiment's own number")] = None,
     resume: Annotated[str | None, typer.Option(help="carry on an interrupted run: a folder, an id, or latest")] = None,
     results: Results = RESULTS,
+    wait: Wait = False,
 ) -> None:
     """Measure: package, deploy, send the traffic, save after every trial, show the table."""
     from harness.commands.runner import resume_run, run_experiment
 
     if resume is None:
-        raise typer.Exit(run_experiment(experiment, rounds, results, console()))
+        raise typer.Exit(run_experiment(experiment, rounds, results, console(), wait))
     if experiment is not None or rounds is not None:
         raise UsageError(["--resume takes neither an experiment nor --rounds: the run's own are used"])
-    raise typer.Exit(resume_run(resume, results, console()))
+    raise typer.Exit(resume_run(resume, results, console(), wait))
 
 
 @measure_app.command()
@@ -47,6 +48,7 @@ def capacity(
     ] = None,
     format: AsProgress = "text",
     results: Results = RESULTS,
+    wait: Wait = False,
 ) -> None:
     """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
     from harness.capacity.running import CapacityOrder, like_experiment, measure_capacity
@@ -56,7 +58,7 @@ def capacity(
     )
     if like is not None:
         order = like_experiment(order, like)
-    raise typer.Exit(measure_capacity(order, format, results, console()))
+    raise typer.Exit(measure_capacity(order, format, results, console(), wait=wait))
 
 
 @measure_app.command()
@@ -65,8 +67,9 @@ def selftest(
     scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, e.g. mix; may be given again")] = None,
     format: AsProgress = "text",
     results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
+    wait: Wait = False,
 ) -> None:
     """Measure what is known beforehand on all targets that bill nothing, and print the truth beside it (15 minutes)."""
     from harness.selftest.running import run_selftest
 
-    raise typer.Exit(run_selftest(target or [], scenario or [], results, format, console()))
+    raise typer.Exit(run_selftest(target or [], scenario or [], results, format, console(), wait))

@@ -11,6 +11,9 @@ from harness.report.formats import HistoryFormat, PageFormat, ProgressFormat, Ta
 
 Results = Annotated[Path, typer.Option("--results", help="folder that holds runs/")]
 RESULTS = Path("results")
+Wait = Annotated[
+    bool, typer.Option("--wait", help="wait your turn while somebody else measures on this machine, not be refused")
+]
 Run = Annotated[str, typer.Argument(help="a folder, a run id, or latest")]
 
 

@@ -1,7 +1,7 @@
 """Carrying out a run before a person's eyes: what will be done, what goes on, and the table at the end."""
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +22,39 @@ from harness.record.shelf import find_run
 from harness.report.console import render
 
 
-def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console) -> int:
+def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console, wait: bool = False) -> int:
     """Measure an experiment; returns the exit code: 1 when a trial is INVALID or had no good answer."""
-    with alone():
-        return measure(fit_to_machine(_experiment(name, rounds)), results, console)[1]
+    runnable = fit_to_machine(_experiment(name, rounds))  # what cannot be done is said before anybody waits
+    _announce(runnable, console)
+    with alone(tell=plainly(console) if wait else None):
+        return _measure(runnable, results, console)[1]
 
 
-def resume_run(run: str, results: Path, console: Console) -> int:
+def resume_run(run: str, results: Path, console: Console, wait: bool = False) -> int:
     """Carry on an interrupted run; returns the exit code as `run_experiment` does."""
     folder = find_run(results, run)
-    return _carry_out(lambda shown: continue_run(folder, shown), console)[1]
+    folder.check_can_grow()
+    with alone(folder.manifest.run, plainly(console)) if wait else nullcontext():
+        folder = RunFolder.open(folder.path) if wait else folder  # it may have gone on meanwhile
+        return _carry_out(lambda shown: continue_run(folder, shown), console)[1]
 
 
 def measure(
     runnable: RunnableExperiment, results: Path, console: Console, anchor: Anchor | None = None
 ) -> tuple[RunFolder, int]:
-    """A new run, and its exit code; with an `anchor`, an earlier run's images are deployed."""
+    """A new run, announced, and its exit code; with an `anchor`, an earlier run's images are deployed."""
     _announce(runnable, console)
+    return _measure(runnable, results, console, anchor)
+
+
+def plainly(console: Console) -> Callable[[str], None]:
+    """Prints a line as it is."""
+    return lambda line: console.print(line, markup=False, soft_wrap=True)
+
+
+def _measure(
+    runnable: RunnableExperiment, results: Path, console: Console, anchor: Anchor | None = None
+) -> tuple[RunFolder, int]:
     prices = _prices(runnable.experiment)
     return _carry_out(lambda shown: start_run(runnable, results, shown, anchor=anchor, prices=prices), console)
 

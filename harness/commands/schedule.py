@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import RESULTS, Results, console
+from harness.commands.options import RESULTS, Results, Wait, console
 
 remeasure_app = typer.Typer()
 schedule_app = typer.Typer(help="Measuring again every quarter.", no_args_is_help=True)
@@ -51,9 +51,13 @@ def schedule_install(
 
 @remeasure_app.command()
 def remeasure(
-    if_due: Annotated[bool, typer.Option("--if-due", help="do nothing where the quarter has been measured")] = False,
+    if_due: Annotated[
+        bool,
+        typer.Option("--if-due", help="do nothing where the quarter has been measured, or its moment has not come"),
+    ] = False,
     plan: Plan = PLAN,
     results: Results = RESULTS,
+    wait: Wait = False,
 ) -> None:
     """Measure the scheduled experiments again, last quarter's image as an anchor beside the new one."""
     from harness.clock import utc_now
@@ -61,4 +65,4 @@ def remeasure(
     from harness.schedule.remeasure import Measuring
     from harness.schedule.remeasure import remeasure as measure_again
 
-    raise typer.Exit(measure_again(if_due, plan, results, console(), Measuring(measure), utc_now()))
+    raise typer.Exit(measure_again(if_due, plan, results, console(), Measuring(measure), utc_now(), wait))

@@ -1,7 +1,6 @@
 """All stored runs of one experiment, oldest first, and what sets each apart from the one before it."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 from harness.analysis.differences import UNKNOWN, differ, value
@@ -29,6 +28,7 @@ class PastRun:
 
     run: str
     started_at: str
+    """In UTC, whatever zone the run wrote."""
     quarter: str
     """E.g. 2026-Q4, of the UTC date on which it began."""
     anchor: bool
@@ -56,27 +56,20 @@ def read_past_runs(results: Path, experiment: str) -> PastRuns:
         known = ", ".join(sorted(quote(name)[1:-1] for name in names if name)) or "none"
         choices = f"experiments with a run in {results / 'runs'}: {known}"
         raise UsageError([f"history: experiment {quote(experiment)} has no stored run", choices, *notices])
-    dated: list[tuple[datetime, RunFolder]] = []
-    for folder in (folder for folder in folders if experiment_name(folder.manifest) == experiment):
-        try:
-            dated.append((start_of(folder.manifest), folder))
-        except RecordError as error:
-            notices.append(f"left out: {error}")
-    dated.sort(key=lambda item: (item[0], item[1].manifest.run))
-    return summarise_all(dated, notices)
+    return summarise_all([folder for folder in folders if experiment_name(folder.manifest) == experiment], notices)
 
 
-def summarise_all(dated: list[tuple[datetime, RunFolder]], notices: list[str]) -> PastRuns:
+def summarise_all(folders: list[RunFolder], notices: list[str]) -> PastRuns:
     """A summary of each run, given oldest first; one whose trials cannot be read is left out with a notice."""
     runs: list[tuple[PastRun, Summary]] = []
     before: tuple[PastRun, Manifest] | None = None
-    for at, folder in dated:
+    for folder in folders:
         try:
             summary = summary_with_cost(folder)
         except RecordError as error:
             notices.append(f"left out: run {quote(folder.manifest.run)[1:-1]}: {one_line(str(error))}")
             continue
-        run = without_breaks(at, folder.manifest, summary)
+        run = without_breaks(folder.manifest, summary)
         if not run.anchor:
             run = run if before is None else compare_with(before, run, folder.manifest)
             before = run, folder.manifest
@@ -88,10 +81,11 @@ def summarise_all(dated: list[tuple[datetime, RunFolder]], notices: list[str]) -
     return PastRuns(runs, list(dict.fromkeys(notices)))
 
 
-def without_breaks(at: datetime, manifest: Manifest, summary: Summary) -> PastRun:
+def without_breaks(manifest: Manifest, summary: Summary) -> PastRun:
     """A run before it is compared with the one before it: no breaks, no remarks."""
-    quarter = str(Quarter.of(at))
-    return PastRun(manifest.run, manifest.started_at, quarter, bool(manifest.anchor), summary.valid, 0, 0, [], [])
+    at = moment_of(manifest.started_at)
+    quarter, began = str(Quarter.of(at)), at.isoformat(timespec="seconds")
+    return PastRun(manifest.run, began, quarter, bool(manifest.anchor), summary.valid, 0, 0, [], [])
 
 
 def compare_with(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manifest) -> PastRun:
@@ -128,12 +122,3 @@ def experiment_name(manifest: Manifest) -> str | None:
     """The experiment's name, if the manifest tells one."""
     name = manifest.experiment.get("name")
     return name if isinstance(name, str) else None
-
-
-def start_of(manifest: Manifest) -> datetime:
-    """When the run began, in UTC. RecordError when the manifest does not tell."""
-    try:
-        return moment_of(manifest.started_at)
-    except ValueError:
-        problem = f"run {quote(manifest.run)}: started_at: {quote(manifest.started_at)} is no time"
-        raise RecordError(f"{problem}: restore manifest.json") from None

@@ -3,12 +3,14 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from harness.errors import MissingError
+from harness.clock import utc_now
+from harness.errors import Interrupted, MissingError
 from harness.files.text import harmless
+from harness.interruption import interruptible
 from targets.ownership import Owner
 
 try:
@@ -25,14 +27,16 @@ RACES = 10
 
 
 @contextmanager
-def alone(run: str = "") -> Iterator[None]:
+def alone(run: str = "", tell: Callable[[str], None] | None = None) -> Iterator[None]:
     """Nobody else measures on this machine meanwhile; MissingError says who does. `run` is told to whoever asks.
+
+    With `tell` it waits its turn instead, and tells once for whom. Interrupted, when a signal ends the wait.
 
     One process may hold it several times over: a remeasuring holds it around its two runs. The kernel lets go of it
     when the process ends, however it ends; its children never have it (descriptors close on exec, nothing forks).
     """
     if not _LOCK.runs:
-        _LOCK.take()
+        _LOCK.take(tell)
     _LOCK.runs.append(run)
     try:
         _LOCK.sign()
@@ -57,13 +61,15 @@ class _Lock:
         self.runs: list[str] = []
         """What it is held for, the innermost last."""
         self._descriptor: int | None = None
+        self._since = ""
 
-    def take(self) -> None:
+    def take(self, tell: Callable[[str], None] | None) -> None:
         if fcntl is None:
             return
         path = Path(os.environ.get(LOCK_VARIABLE) or LOCK)
         try:
-            self._descriptor = _lock_file(path)
+            self._descriptor = _lock_file(path, tell)
+            self._since = f"{utc_now():%Y-%m-%d %H:%M} UTC"
         except OSError as error:
             raise MissingError(
                 f"{path} cannot be locked ({error.strerror}), so nothing keeps two runs apart: make it a readable "
@@ -78,7 +84,7 @@ class _Lock:
         with suppress(OSError):
             if os.fstat(self._descriptor).st_nlink == 1:  # never through somebody's link to quite another file
                 os.ftruncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, f"{Owner.current()}\n{run}\n".encode(), 0)
+                os.pwrite(self._descriptor, f"{Owner.current()}\n{run}\n{self._since}\n".encode(), 0)
 
     def release(self) -> None:
         """The file stays: whoever removed it would leave a waiting run with a lock that nobody else sees."""
@@ -94,25 +100,38 @@ class _Lock:
 _LOCK = _Lock()
 
 
-def _lock_file(path: Path) -> int:
-    """A descriptor of the locked file. MissingError when it is locked already, OSError when it cannot be."""
+def _lock_file(path: Path, tell: Callable[[str], None] | None) -> int:
+    """A descriptor of the locked file. MissingError when it is locked already and nobody is told of a wait, OSError
+    when it cannot be."""
     for _ in range(RACES):
         descriptor = _open_file(path)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor, path, tell)
             if _is_at(path, descriptor):
                 return descriptor
-        except BlockingIOError:
-            holder = _name_holder(descriptor)
-            os.close(descriptor)
-            raise MissingError(f"{holder} measures on this machine already: wait for it, or end it ({path})") from None
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)  # removed since it was opened, by a cleaner of temporary files: lock its successor
     raise OSError(errno.EAGAIN, "it is removed again and again")
+
+
+def _lock(descriptor: int, path: Path, tell: Callable[[str], None] | None) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder, since = _name_holder(descriptor)
+        if tell is None:
+            fix = f"wait for it, with --wait, or end it ({path})"
+            raise MissingError(f"{holder} measures on this machine already: {fix}") from None
+        try:
+            with interruptible():
+                tell(f"waiting: {holder} measures on this machine{since and f' since {since}'}; Ctrl-C ends the wait")
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except Interrupted:
+            raise Interrupted("interrupted while waiting for the machine: nothing was begun") from None
 
 
 def _open_file(path: Path) -> int:
@@ -140,11 +159,12 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _name_holder(descriptor: int) -> str:
-    """Who signed the file, when that process is alive: an old signature is none."""
+def _name_holder(descriptor: int) -> tuple[str, str]:
+    """Who signed the file and since when, when that process is alive: an old signature is none."""
     with suppress(OSError):
-        owner_text, _, run = os.pread(descriptor, LONGEST_TEXT, 0).decode("utf-8", "replace").partition("\n")
+        lines = os.pread(descriptor, LONGEST_TEXT, 0).decode("utf-8", "replace").split("\n")
+        owner_text, run, since = (harmless(line.strip()) for line in [*lines, "", ""][:3])
         owner = Owner.parse(owner_text)
         if owner is not None and owner.alive:
-            return f"process {owner.pid}" if not run.strip() else f"run {harmless(run.strip())}, process {owner.pid}"
-    return "another process"
+            return f"run {run}, process {owner.pid}" if run else f"process {owner.pid}", since
+    return "another process", ""

@@ -9,17 +9,20 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
+from harness.clock import moment_of, utc_now
 from harness.errors import RecordError
 from harness.files.problems import problems_in, quote
 from harness.files.whole import one_line, read_file
 from harness.record.estimate import Estimate
 from harness.record.forms import Count, Record, Text
 from harness.record.lines import read_record
+from harness.record.moments import is_ahead
 from harness.record.nouns import KERNEL, MACHINE, Manifest, package_identity
 from harness.record.stated import Objective, objective_of
 
@@ -162,8 +165,9 @@ class Subject:
     objective: Objective | None
 
 
-def read_capacities(folder: Path) -> tuple[list[KeptCapacity], list[str]]:
-    """Every *.json of results/capacity, oldest first, and a line for each file that is malformed and left out."""
+def read_capacities(folder: Path, now: datetime | None = None) -> tuple[list[KeptCapacity], list[str]]:
+    """Every *.json of results/capacity, oldest first, and a line for each file that is left out: it is malformed, or by
+    its own word of the future."""
     found, told = [], []
     try:
         files = sorted(folder.glob("*.json"))
@@ -171,10 +175,17 @@ def read_capacities(folder: Path) -> tuple[list[KeptCapacity], list[str]]:
         return [], [f"capacity: {folder} is not readable ({error.strerror})"]
     for file in files:
         try:
-            found.append(read_capacity(file))
+            kept = read_capacity(file)
+            began = moment_of(kept.capacity.started_at)
+            if is_ahead(began, now or utc_now()):
+                at = f"started_at: {quote(kept.capacity.started_at)} lies in the future"
+                raise RecordError(f"{file}: {at}: set this machine's clock, or search again")
+            found.append((began, kept))
+        except ValueError:
+            told.append(f"capacity left out: {file}: started_at is no time: restore it{OTHERWISE}")
         except RecordError as error:
             told.append(one_line(f"capacity left out: {error}"))
-    return sorted(found, key=lambda kept: kept.capacity.started_at), told
+    return [kept for _, kept in sorted(found, key=lambda item: item[0])], told
 
 
 def read_capacity(file: Path) -> KeptCapacity:

@@ -12,6 +12,7 @@ from harness.files.problems import quote
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.record.figures import plural
+from harness.record.moments import is_ahead
 from harness.record.shelf import list_runs
 from harness.review.figures import figures_of
 from harness.review.file import ReviewFile, differences, read_reviews, tell_apart
@@ -52,7 +53,7 @@ def check_reviews(folder: Path, runs: Runs, now: datetime) -> int:
         tell_signal(own)
     for check in checks:
         print_check(check)
-    for text in list_runs(runs.results)[1]:
+    for text in list_runs(runs.results, now)[1]:
         print(harmless(f"not considered: {text}"))
     waiting = sum(bool(check.needs) for check in checks)
     print(f"{plural(len(checks), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
@@ -137,13 +138,16 @@ def wake(check: Check, runs: Runs, now: datetime) -> None:
     record = check.review.record
     if check.review.lines.undecided:
         check.needs.append(f"no decision yet, not filled in: {', '.join(check.review.lines.undecided)}")
-    age = now - moment_of(record.measured_at)
+    measured = moment_of(record.measured_at)
+    age = now - measured
+    if is_ahead(measured, now):
+        check.needs.append(f"measured_at: {quote(record.measured_at)} lies in the future: set this machine's clock")
     if age > FRESH:
         check.needs.append(
             f"stale: measured {age.days} days ago, {FRESH.days} is the most: `frostline remeasure --if-due`"
         )
     try:
-        newest = runs.newest(record.experiment, record.run)
+        newest = runs.newest(record.experiment, record.run, now)
         run = runs.read(newest)
     except RecordError as error:
         check.needs.append(f"the newest run cannot be read: {error}")
@@ -179,9 +183,8 @@ def tell_signal(own: list[Check]) -> None:
 def print_check(check: Check) -> None:
     """A review's lines on a terminal."""
     record = check.review.record
-    print(
-        harmless(f"{check.review.path.name}: {record.primary}, measured {record.measured_at[:10]} in run {record.run}")
-    )
+    day = f"{moment_of(record.measured_at):%Y-%m-%d}"
+    print(harmless(f"{check.review.path.name}: {record.primary}, measured {day} in run {record.run}"))
     if check.sound:
         print("  ok: every number is what the run gives, and the run is the one cited")
     for text in check.needs:

@@ -217,7 +217,7 @@ def occasion_of(runs: Runs, manifest: Manifest, name: str, now: datetime, before
     """Everything of a new review that is not derived from its run."""
     anchor = None
     if before is not None and manifest.anchor.get("run") != before.record.run:
-        anchor = runs.anchor_of(before.record.experiment, before.record.run, manifest.run)
+        anchor = runs.anchor_of(before.record.experiment, before.record.run, manifest.run, now)
     return Occasion(
         quarter=str(Quarter.of(now)),
         name=name,

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from harness.analysis.compare import Comparison, compare_within, margin_of
@@ -132,30 +133,24 @@ class Runs:
             self._hashes[run] = run_hash(self.folder(run))
         return self._hashes[run]
 
-    def anchor_of(self, experiment: str, previous: str, other_than: str) -> str | None:
+    def anchor_of(self, experiment: str, previous: str, other_than: str, now: datetime) -> str | None:
         """The newest finished run that deployed the images of run `previous` again."""
-        anchors = [m for m in self._finished(experiment) if m.anchor.get("run") == previous and m.run != other_than]
-        return max(anchors, key=start_key).run if anchors else None
+        finished = [m for m in self._runs_of(experiment, now) if m.finished_at and m.run != other_than]
+        anchors = [m for m in finished if m.anchor.get("run") == previous]
+        return anchors[-1].run if anchors else None
 
-    def newest(self, experiment: str, cited: str) -> str:
+    def newest(self, experiment: str, cited: str, now: datetime) -> str:
         """The finished run that began last and is no anchor; at least the cited one."""
-        runs = [manifest for manifest in self._finished(experiment) if not manifest.anchor]
-        return max([*runs, self.folder(cited).manifest], key=start_key).run
+        runs = [m for m in self._runs_of(experiment, now) if m.run == cited or (m.finished_at and not m.anchor)]
+        return runs[-1].run if runs else cited
 
-    def _finished(self, experiment: str) -> list[Manifest]:
-        """Of every readable run; `review check` names the unreadable ones."""
+    def _runs_of(self, experiment: str, now: datetime) -> list[Manifest]:
+        """Of every run that counts, in the order in which they began; `review check` names the others."""
         return [
             folder.manifest
-            for folder in list_runs(self.results)[0]
-            if folder.manifest.experiment.get("name") == experiment
-            and folder.path.name == folder.manifest.run
-            and folder.manifest.finished_at
+            for folder in list_runs(self.results, now)[0]
+            if folder.manifest.experiment.get("name") == experiment and folder.path.name == folder.manifest.run
         ]
-
-
-def start_key(manifest: Manifest) -> tuple[str, str]:
-    """Sorts runs in the order in which they began."""
-    return manifest.started_at, manifest.run
 
 
 def run_hash(run: RunFolder) -> str:

@@ -25,7 +25,7 @@ def install(experiments: list[str], with_: str, file: Path, results: Path, conso
     if experiments:
         plan.write(file)
     lines = [f"{file}: {plural(len(scheduled), 'experiment')}, {plan.moment}", *begins.install(job)]
-    manifests, _ = read_manifests(results)
+    manifests, _ = read_manifests(results, now)
     for experiment in scheduled:
         last = standing(experiment.name, manifests, now).last
         tags, problems = keep_images(last) if last else ([], [])

@@ -1,12 +1,14 @@
 """frostline-schedule.yaml: which experiments are measured again, and at what moment of a quarter."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import Field, ValidationError
 
+from harness.clock import Quarter
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import Experiment, experiment_names, read_experiment
 from harness.files.problems import problems_in, quote
@@ -34,6 +36,10 @@ class Moment(Part):
     def cron(self) -> str:
         """Five fields: minute, hour, day, months, any weekday."""
         return f"{self.minute} {self.hour} {self.day} {','.join(map(str, MONTHS))} *"
+
+    def of(self, quarter: Quarter) -> datetime:
+        """This moment of a quarter."""
+        return datetime(quarter.year, quarter.month, self.day, self.hour, self.minute, tzinfo=UTC)
 
     def __str__(self) -> str:
         return f"day {self.day} of each quarter, {self.hour:02}:{self.minute:02} UTC"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from harness.clock import utc_now
 from harness.errors import FrostlineError, Interrupted
 from harness.experiment.question import Experiment
 from harness.files.text import harmless
@@ -32,23 +33,38 @@ class Measuring:
     keep_images: Callable[[Manifest], tuple[list[str], list[str]]] = keep_images
 
 
-def remeasure(if_due: bool, plan: Path, results: Path, console: Console, measuring: Measuring, now: datetime) -> int:
-    """Measure what is scheduled, with `if_due` only what this quarter lacks. The exit code is the worst of all: 1 also
-    when a changed definition has no reason in the changelog yet."""
-    _, experiments = read_plan(plan)
-    manifests, unreadable = read_manifests(results)
+def remeasure(
+    if_due: bool,
+    plan: Path,
+    results: Path,
+    console: Console,
+    measuring: Measuring,
+    now: datetime,
+    wait: bool = False,
+) -> int:
+    """Measure what is scheduled, with `if_due` only what this quarter lacks since its moment; with `wait`, in turn with
+    others who measure here. The exit code is the worst of all: 1 also when a changed definition has no reason in the
+    changelog yet."""
+    schedule, experiments = read_plan(plan)
+    manifests, unreadable = read_manifests(results, now)
     say(console, *unreadable)
-    standings = [(experiment, standing(experiment.name, manifests, now)) for experiment in experiments]
+    standings = [(experiment, standing(experiment.name, manifests, now, schedule.moment)) for experiment in experiments]
     changes = [change for experiment, stand in standings if (change := change_since(stand.last, experiment))]
     unexplained = ask_why(results, changes, [experiment.name for experiment in experiments])
     code = 0
     for experiment, stand in standings:
         if if_due and not stand.due:
-            assert stand.last is not None
-            say(console, f"{experiment.name}: measured in {stand.quarter} by run {stand.last.run}: nothing to do")
+            say(console, not_due(stand))
             continue
         try:
-            code = max(code, Remeasurement(experiment, stand, results, console, measuring).carry_out())
+            with alone(tell=(lambda line: say(console, line)) if wait else None):
+                if wait:  # whoever measured meanwhile may have measured this
+                    later = max(now, utc_now())
+                    stand = standing(experiment.name, read_manifests(results, later)[0], later, schedule.moment)
+                if if_due and not stand.due:
+                    say(console, not_due(stand))
+                    continue
+                code = max(code, Remeasurement(experiment, stand, results, console, measuring).carry_out())
         except Interrupted:
             raise
         except FrostlineError as error:
@@ -56,6 +72,13 @@ def remeasure(if_due: bool, plan: Path, results: Path, console: Console, measuri
             code = max(code, error.exit_code)
     say(console, *(f"NEEDS YOU: {line}" for line in unexplained))
     return max(code, 1) if unexplained else code
+
+
+def not_due(stand: Standing) -> str:
+    """Why there is nothing to do for an experiment."""
+    if stand.measured and stand.last:
+        return f"{stand.experiment}: measured in {stand.quarter} by run {stand.last.run}: nothing to do"
+    return f"{stand.experiment}: due from {stand.begins:%Y-%m-%d %H:%M} UTC on: nothing to do yet"
 
 
 def say(console: Console, *lines: str) -> None:
@@ -75,11 +98,10 @@ class Remeasurement:
     measuring: Measuring
 
     def carry_out(self) -> int:
-        """The anchor's run, then the new one; returns the worse exit code."""
-        with alone():
-            runnable = self.measuring.fit_to_machine(self.experiment)
-            anchor, code, notice = self._measure_anchor(runnable)
-            folder, new_code = self._measure(runnable, None, notice)
+        """The anchor's run, then the new one, both while nobody else measures; returns the worse exit code."""
+        runnable = self.measuring.fit_to_machine(self.experiment)
+        anchor, code, notice = self._measure_anchor(runnable)
+        folder, new_code = self._measure(runnable, None, notice)
         tags, problems = self.measuring.keep_images(folder.manifest)
         say(self.console, *(f"kept for next quarter: {tag}" for tag in tags), *problems)
         if anchor is not None:

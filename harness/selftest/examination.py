@@ -55,7 +55,9 @@ def _bills(name: str) -> bool:
     return not targets.target_problems(name) and bool(targets.target(name).capabilities.billed)
 
 
-def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) -> Iterator[Check | Unjudged]:
+def examine(
+    names: list[str], only: list[str], results: Path, watcher: Watcher, wait: bool = False
+) -> Iterator[Check | Unjudged]:
     """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
     chosen = choose_targets(names, watcher.say)
     available = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
@@ -65,7 +67,7 @@ def examine(names: list[str], only: list[str], results: Path, watcher: Watcher) 
     minutes = sum(runnable.expected_minutes for _, _, runnable in planned)
     names = list(dict.fromkeys(name for _, name, _ in planned))
     watcher.say(f"selftest: {len(planned)} scenarios on {', '.join(names)}, about {minutes:.0f} minutes")
-    with alone():
+    with alone(tell=watcher.say if wait else None):
         for scenario, name, _ in planned:
             yield from judge(scenario, name, results, watcher)
 

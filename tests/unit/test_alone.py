@@ -1,6 +1,7 @@
 """Who measures on a machine does so alone, and a run that ended, however it ended, keeps nobody waiting."""
 
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -55,6 +56,103 @@ def test_a_second_one_is_refused_and_told_who_measures(lock):
     with held_by_another() as other, pytest.raises(MissingError) as refused, alone():
         pytest.fail("it was let in")
     assert f"run r1, process {other.pid} measures on this machine already: wait for it" in str(refused.value)
+
+
+WAIT = """
+import sys
+from harness.errors import FrostlineError
+from harness.measure.alone import alone
+try:
+    with alone(sys.argv[1], tell=lambda line: print(line, flush=True)):
+        print("mine", flush=True)
+        input()
+except FrostlineError as error:
+    print(error)
+    sys.exit(error.exit_code)
+"""
+
+
+@contextmanager
+def waiting(run):
+    """Another process that waits its turn, once it has said for whom."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAIT, run], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_who_waits_says_once_for_whom_and_since_when_and_then_has_its_turn(lock):
+    with held_by_another() as first, waiting("r2") as (second, told), waiting("r3") as (third, also_told):
+        for line in (told, also_told):
+            assert line.startswith(f"waiting: run r1, process {first.pid} measures on this machine since 20")
+            assert line.rstrip().endswith(" UTC; Ctrl-C ends the wait")
+        first.kill()
+        first.wait()
+        turns = select.select([second.stdout, third.stdout], [], [], 60)[0]
+        assert len(turns) == 1, "one at a time"
+        now, later = (second, third) if turns == [second.stdout] else (third, second)
+        assert now.stdout.readline() == "mine\n"
+        assert lock.read_text().splitlines()[1] in ("r2", "r3")
+        assert select.select([later.stdout], [], [], 0.2)[0] == []
+        now.communicate("\n", timeout=60)
+        assert later.stdout.readline() == "mine\n"
+        assert later.communicate("\n", timeout=60)[0] == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
+def test_a_signal_ends_the_wait_and_the_holder_keeps_the_machine(lock, number):
+    with held_by_another() as holder, waiting("r2") as (process, _):
+        process.send_signal(number)
+        assert process.communicate(timeout=60)[0].startswith("interrupted while waiting for the machine")
+        assert process.returncode == 130
+        with pytest.raises(MissingError, match=f"run r1, process {holder.pid} measures"), alone():
+            pass
+
+
+def test_who_need_not_wait_says_nothing(lock):
+    with alone("r1", tell=pytest.fail):
+        assert lock.read_text().splitlines()[1] == "r1"
+
+
+def test_a_lock_that_is_swept_away_while_one_waits_is_taken_where_it_is_now(lock):
+    with held_by_another() as holder, waiting("r2") as (process, _):
+        lock.unlink()
+        lock.touch()
+        holder.kill()
+        holder.wait()
+        assert process.stdout.readline() == "mine\n"
+        with pytest.raises(MissingError, match="run r2"), alone():
+            pass
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["run", "nothing-of-this-name"], "neither a file nor one of"),
+        (["run", "quickstart", "--rounds", "0"], "rounds: 0"),
+        (["run", "--resume", "nothing"], "run 'nothing' is not in"),
+        (["capacity", "nothing", "process-lambda"], "nothing"),
+        (["selftest", "--target", "nothing"], "nothing"),
+    ],
+    ids=["name", "rounds", "resume", "capacity", "selftest"],
+)
+def test_what_cannot_be_done_is_refused_before_anybody_waits(lock, tmp_path, monkeypatch, words, part):
+    monkeypatch.chdir(tmp_path)
+    with held_by_another():
+        done = subprocess.run(
+            [sys.executable, "-c", "from harness.cli import main; main()", *words, "--wait"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert "waiting" not in done.stdout + done.stderr
 
 
 def test_a_refused_run_writes_nothing(lock, tmp_path):

@@ -522,11 +522,21 @@ def test_a_file_of_the_older_format_is_readable_and_belongs_to_no_run(tmp_path):
     assert "does not say settings, model and machine: search again" in line
 
 
+def test_a_search_of_the_future_is_told_and_prices_nothing(tmp_path):
+    (tmp_path / "old.json").write_text(json.dumps(stored()))
+    (tmp_path / "ahead.json").write_text(json.dumps(stored(started_at="2931-01-01T00:00:00+00:00")))
+    (tmp_path / "never.json").write_text(json.dumps(stored(started_at="2026-13-41T00:00:00+00:00")))
+    found, told = read_capacities(tmp_path)
+    assert [kept.file for kept in found] == ["old.json"]
+    assert "ahead.json: started_at: '2931-01-01T00:00:00+00:00' lies in the future" in told[0]
+    assert "never.json: started_at is no time" in told[1]
+
+
 def test_a_run_keeps_the_newest_that_fits_with_its_file_and_digest(tmp_path):
-    later = {"started_at": "2027-03-01T00:00:00+00:00"}
+    later = {"started_at": "2026-11-05T00:00:00+00:00"}
     files = {
         "old": stored(),
-        "new": stored(started_at="2027-02-01T00:00:00+00:00"),
+        "new": stored(started_at="2026-11-04T00:00:00+00:00"),
         "foreign": stored(**later, package="sha256:2"),
     }
     for name, given in files.items():

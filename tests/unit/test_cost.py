@@ -547,7 +547,7 @@ def test_a_later_search_reprices_no_run(own_run, tmp_path):
     own_run.manifest.capacities, told = keep_capacities(folder, own_run.manifest, sizes)
     assert told == []
     before = costing_of(own_run, summarise(own_run))
-    capacity_file(folder, own_run, rate=1.0, started_at="2027-01-01T00:00:00+00:00")
+    capacity_file(folder, own_run, rate=1.0, started_at="2026-11-20T00:00:00+00:00")
     (folder / "bad.json").write_text("{")
     after = costing_of(own_run, summarise(own_run))
     assert after == before

@@ -204,7 +204,7 @@ def texts(svg):
 def test_the_drawing_is_the_same_every_time_and_shows_breaks_changes_n_and_invalid_rows(tmp_path):
     for k, at in enumerate(quarters(18)):
         make(tmp_path, at, 20.0 if k < 8 else 30.0, valid=k != 3, experiment={"seed": 2 if k < 17 else 3})
-    make(tmp_path, "2030-01-01", anchor={"run": "run-2020-01-15"})
+    make(tmp_path, "2026-10-01", anchor={"run": "run-2020-01-15"})
     first, second = tmp_path / "1.svg", tmp_path / "2.svg"
     for svg in (first, second):
         print_history(tmp_path, fields=["latency_p95_ms"], svg=svg)
@@ -234,3 +234,20 @@ def test_hostile_names_are_text_everywhere(tmp_path):
     markdown = print_history(tmp_path, "md", name=EVIL)
     assert "<script" not in markdown.replace("\\<script", "") and "\x1b" not in markdown
     assert print_history(tmp_path, "json", name=EVIL).isascii()
+
+
+def test_runs_of_all_zones_stand_in_the_order_of_their_moments_and_those_of_the_future_nowhere(tmp_path):
+    for at, stamp in (
+        ("2026-10-02", "2026-10-02T01:00:00+09:00"),
+        ("2026-10-01", "2026-10-01T17:30:00Z"),
+        ("2026-10-03", "2026-10-01T09:00:00.5-07:00"),
+        ("2026-10-04", "2931-10-01T00:00:00Z"),
+    ):
+        run = make(tmp_path, at)
+        run.manifest = run.manifest.model_copy(update={"started_at": stamp})
+        run.write_manifest()
+    history = read_history(tmp_path, "q", [])
+    began = [run.started_at for run in history.runs]
+    assert began == ["2026-10-01T16:00:00+00:00", "2026-10-01T16:00:00+00:00", "2026-10-01T17:30:00+00:00"]
+    assert [run.run for run in history.runs] == ["run-2026-10-02", "run-2026-10-03", "run-2026-10-01"]
+    assert [line for line in history.told if "run-2026-10-04" in line and "in the future" in line]

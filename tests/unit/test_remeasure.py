@@ -1,6 +1,7 @@
 """What is measured again and with what beside it: the runs are made up, the decisions are real."""
 
 import io
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import docker
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from rich.console import Console
 
+from harness.clock import utc_now
 from harness.errors import Interrupted, MissingError
 from harness.experiment.question import read_experiment
 from harness.measure.anchor import Anchor, keep_images, prepare_anchor
@@ -84,13 +86,13 @@ class Machine:
         self.kept.append(of.run)
         return ["frostline-anchor/filetype:aaaaaaaaaaaa"], []
 
-    def again(self, *names, if_due=True):
+    def again(self, *names, if_due=True, wait=False):
         """Exit code and what was said."""
         plan = self.results / "schedule.yaml"
         plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": list(names)}))
         stream = io.StringIO()
         measuring = Measuring(self.measure, self.fit_to_machine, self.prepare_anchor, self.keep)
-        code = remeasure(if_due, plan, self.results, Console(file=stream), measuring, NOW)
+        code = remeasure(if_due, plan, self.results, Console(file=stream), measuring, NOW, wait)
         return code, stream.getvalue()
 
 
@@ -119,6 +121,22 @@ def test_a_daily_call_measures_once_a_quarter_last_quarters_image_first(machine,
     assert "measured in 2026-Q4 by run new-2: nothing to do" in output
     assert machine.again("quickstart", if_due=False)[0] == 0
     assert [run for _, run, _ in machine.measured[2:]] == ["summer", None], "still last quarter's, not this one's"
+
+
+def test_who_waited_measures_nothing_that_was_measured_meanwhile(machine, tmp_path, monkeypatch):
+    @contextmanager
+    def another_first(tell):
+        tell("waiting for another")
+        name = {"experiment": QUICK.model_dump(mode="json"), "experiment_sha256": QUICK.sha256()}
+        stored(tmp_path, "theirs", f"{utc_now():%Y-%m-%dT%H:%M:%SZ}", **name)
+        yield
+
+    monkeypatch.setattr("harness.schedule.remeasure.alone", another_first)
+    code, output = machine.again("quickstart", wait=True)
+    assert code == 0
+    assert machine.measured == []
+    assert "waiting for another" in output
+    assert "by run theirs: nothing to do" in output
 
 
 @pytest.mark.parametrize(

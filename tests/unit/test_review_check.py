@@ -274,3 +274,12 @@ def test_by_the_commands_and_the_real_money(tmp_path):
     assert done.exit_code == 1
     assert "1 review, 1 of them needs a person" in done.stdout
     assert "ok: every number is what the run gives" in done.stdout
+
+
+def test_a_run_and_a_measurement_of_the_future_are_told_and_hold_nothing_up(tmp_path, review, stated, check):
+    measured(tmp_path, SECOND, month="12", rounds=1)
+    said = check()[1]
+    assert "not considered: run " + SECOND in said and "lies in the future" in said
+    assert "measured again since" not in said
+    stated.now = datetime(2026, 10, 1, tzinfo=UTC)
+    assert "lies in the future: set this machine's clock" in check()[1]

@@ -15,7 +15,7 @@ from harness.experiment.question import read_experiment
 from harness.record.folder import RunFolder
 from harness.schedule.changelog import NAME, ask_why, change_since, field_changes
 from harness.schedule.due import show, standing
-from harness.schedule.plan import Plan, as_written, read_plan
+from harness.schedule.plan import Moment, Plan, as_written, read_plan
 from tests.synthetic import manifest
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -108,6 +108,47 @@ def test_only_a_finished_run_of_this_quarter_that_is_no_anchor_is_one():
     assert stand.previous is late
     assert standing("quickstart", [now], NOW).previous is now
     assert standing("quickstart", [], NOW).due
+
+
+def test_a_run_of_the_future_holds_up_no_quarter(tmp_path):
+    ahead = measured("ahead", "2031-02-01T00:00:00+00:00")
+    summer = measured("a", "2026-08-01T06:17:00+00:00")
+    stand = standing("quickstart", [ahead, summer], NOW)
+    assert stand.due
+    assert stand.last is summer
+    RunFolder.create(tmp_path, ahead)
+    stream = io.StringIO()
+    show(plan_file(tmp_path), tmp_path, Console(file=stream), NOW)
+    assert "quickstart: never measured; due now" in stream.getvalue()
+    told = [line for line in stream.getvalue().splitlines() if "run ahead: started_at: '2031" in line]
+    assert len(told) == 1 and "in the future" in told[0]
+
+
+@pytest.mark.parametrize(
+    ("now", "due"),
+    [
+        ("2026-10-01T06:17:00+00:00", False),
+        ("2026-10-15T06:16:59+00:00", False),
+        ("2026-10-15T02:16:59-04:00", False),
+        ("2026-10-15T06:17:00+00:00", True),
+        ("2026-12-31T23:59:59+00:00", True),
+        ("2027-01-01T00:00:00+00:00", False),
+    ],
+)
+@pytest.mark.parametrize("stored", [[], ["2026-07-15T06:17:10+00:00"]], ids=["never-measured", "measured-last-quarter"])
+def test_nothing_is_due_before_the_moment_of_the_quarter_and_a_missed_moment_is_caught_up(stored, now, due):
+    moment, now = Moment(day=15), datetime.fromisoformat(now).astimezone(UTC)
+    stand = standing("quickstart", [measured("r", at) for at in stored], now, moment)
+    assert stand.due is due
+    done = measured("done", now.isoformat())
+    assert not standing("quickstart", [done], now, moment).due
+
+
+def test_show_says_from_when_on_it_is_due(tmp_path):
+    plan = plan_file(tmp_path, moment={"day": 28, "hour": 23, "minute": 59})
+    stream = io.StringIO()
+    show(plan, tmp_path, Console(file=stream), datetime(2026, 10, 28, 23, 58, tzinfo=UTC))
+    assert "quickstart: never measured; due 2026-10-28 23:59 UTC, and then it has no anchor" in stream.getvalue()
 
 
 def test_a_change_names_the_fields_that_make_another_experiment_and_no_others():

@@ -1,4 +1,5 @@
 import json
+from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +8,7 @@ import pytest
 from harness.errors import RecordError
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
-from harness.record.shelf import find_run
+from harness.record.shelf import find_run, list_runs
 from tests.synthetic import manifest, requests, samples, trial
 
 
@@ -222,6 +223,50 @@ def test_find_run_by_every_name(tmp_path):
         find_run(tmp_path, "a")
     with pytest.raises(RecordError, match="there are: a_sec, a_second, b_first"):
         find_run(tmp_path, "zzz")
+
+
+@pytest.mark.parametrize(
+    ("stamps", "newest"),
+    [
+        ({"a": "2026-11-03T10:00:00+09:00", "b": "2026-11-03T02:00:00Z"}, "b"),
+        ({"a": "2026-11-03T01:00:00Z", "b": "2026-11-02T23:00:00-05:00"}, "b"),
+        ({"a": "2026-11-03T10:00:00.9+00:00", "b": "2026-11-03T10:00:00+00:00"}, "a"),
+        ({"a": "2026-11-03T10:00:01", "b": "2026-11-03T10:00:00+00:00"}, "a"),
+        ({"a": "20261103T110000Z", "b": "2026-11-03T10:00:00Z"}, "a"),
+    ],
+    ids=["zones", "west", "fractions", "no-zone-is-utc", "basic-form"],
+)
+def test_latest_is_the_run_that_began_last_whatever_zone_it_wrote(tmp_path, stamps, newest):
+    for name, at in stamps.items():
+        RunFolder.create(tmp_path, manifest(run=name, started_at=at))
+    assert find_run(tmp_path, "latest").manifest.run == newest
+
+
+def test_a_run_of_the_future_or_of_no_time_is_told_and_never_the_latest(tmp_path):
+    for name, at in (("good", "2026-11-03T10:00:00Z"), ("ahead", "2931-01-01T00:00:00Z"), ("odd", "yesterday")):
+        RunFolder.create(tmp_path, manifest(run=name, started_at=at))
+    found = find_run(tmp_path, "latest")
+    assert found.manifest.run == "good"
+    assert [line for line in found.notices if "run ahead: started_at" in line and "in the future" in line]
+    assert [line for line in found.notices if "run odd: started_at: 'yesterday' is no time" in line]
+    assert len(found.notices) == 2
+    assert find_run(tmp_path, "ahead").manifest.run == "ahead", "by its name it is there"
+
+
+def test_clocks_may_be_a_few_minutes_apart(tmp_path):
+    now = datetime(2026, 11, 3, 10, tzinfo=UTC)
+    for name, at in (("a", "2026-11-03T10:04:59Z"), ("b", "2026-11-03T10:05:01Z")):
+        RunFolder.create(tmp_path, manifest(run=name, started_at=at))
+    runs, told = list_runs(tmp_path, now)
+    assert [run.manifest.run for run in runs] == ["a"]
+    assert len(told) == 1 and "run b" in told[0]
+
+
+def test_a_folder_of_runs_that_cannot_be_listed_is_not_an_empty_one(tmp_path):
+    (tmp_path / "runs").write_text("")
+    for name in ("latest", "x"):
+        with pytest.raises(RecordError, match=r"runs cannot be listed \(Not a directory\)"):
+            find_run(tmp_path, name)
 
 
 def test_find_run_without_runs_and_with_a_broken_one(tmp_path):
