@@ -10,7 +10,7 @@ from typing import Any
 from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
 from targets.packaging.engine import engine_errors, find_image
-from targets.packaging.wheelhouse import last_lines
+from targets.packaging.pip_failures import last_lines
 
 SUITE = "bookworm"
 STAND_IN = f"frostline-base:{SUITE}"

@@ -19,11 +19,11 @@ from targets.packaging.context import write_context
 from targets.packaging.emulator import EMULATOR_SHA256, fetch_emulator
 from targets.packaging.engine import engine_errors, find_image
 from targets.packaging.model_folder import model_dir_problems, model_paths
+from targets.packaging.pip_failures import last_lines
 from targets.packaging.wheelhouse import (
     FUNCTION_REQUIREMENTS,
     SERVER_REQUIREMENTS,
     Wheelhouse,
-    last_lines,
     wheelhouses,
 )
 from targets.workloads.contract import Workload

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
-from targets.packaging.wheelhouse import SERVER_REQUIREMENTS, HostInterpreter, last_lines, wheelhouses
+from targets.packaging.pip_failures import last_lines
+from targets.packaging.wheelhouse import SERVER_REQUIREMENTS, HostInterpreter, wheelhouses
 from targets.workloads.contract import Workload
 
 

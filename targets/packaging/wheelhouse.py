@@ -12,6 +12,7 @@ from pathlib import Path
 
 from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
+from targets.packaging.pip_failures import NETWORK_FIX, download_failure
 from targets.workloads.contract import Workload
 
 SERVER_REQUIREMENTS = ("httptools==0.9.0", "uvicorn==0.54.0")
@@ -24,7 +25,6 @@ NEWEST_GLIBC_MINOR = 36
 OLDEST_GLIBC_MINOR = 17
 LEGACY_PLATFORMS = {"x86_64": ("manylinux2014", "manylinux2010", "manylinux1"), "aarch64": ("manylinux2014",)}
 PIP_TIMEOUT_S = 1800
-LAST_LINES = 8
 
 
 @dataclass(frozen=True)
@@ -124,32 +124,7 @@ def download(folder: Path, name: str, arguments: Sequence[str], requirements: Se
         process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise DeploymentError(
-            f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; "
-            "check the network and the index that `pip config list` shows"
+            f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; {NETWORK_FIX}"
         ) from error
     if process.returncode:
         raise DeploymentError(download_failure(name, requirements, process.stderr + process.stdout))
-
-
-def download_failure(name: str, requirements: Sequence[str], output: str) -> str:
-    """What went wrong, from pip's own output, and the fix."""
-    tail = last_lines(output)
-    if "DO NOT MATCH THE HASHES" in output:
-        pins = [line.split(" ")[0] for line in requirements]
-        wrong = ", ".join(pin for pin in pins if f"{pin} from" in output) or ", ".join(pins)
-        return (
-            f"the wheel of {wrong} for workload {name} is not the one whose sha256 is pinned, and was not used; "
-            f"check the mirror it came from, or correct the Wheel in the workload's file\n{tail}"
-        )
-    if "No module named pip" in output:
-        return f"{sys.executable} has no pip, which fetches the wheels of {name}; run: {sys.executable} -m ensurepip"
-    return (
-        f"pip could not fetch the wheels of {name} ({', '.join(line.split(' ')[0] for line in requirements)}); "
-        f"check the network and the index that `pip config list` shows\n{tail}"
-    )
-
-
-def last_lines(output: str) -> str:
-    """The end of a tool's output, indented: enough to see why it failed."""
-    lines = [line.rstrip() for line in output.splitlines() if line.strip()]
-    return "\n".join(f"  {line}" for line in lines[-LAST_LINES:])

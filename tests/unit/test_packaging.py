@@ -32,7 +32,6 @@ from targets.packaging.wheelhouse import (
     HostInterpreter,
     Interpreter,
     Wheelhouse,
-    download_failure,
     wheelhouses,
 )
 from targets.workloads.contract import Wheel
@@ -195,11 +194,6 @@ def test_an_empty_set_is_fetched_without_pip_and_without_a_word(monkeypatch):
     house, said = Wheelhouse((), PYTHON_312, pinned=True), []
     house.fetch("echo", said.append)
     assert said == [] and house.packages() == [] and (house.folder / "requirements.txt").read_text() == ""
-
-
-def test_a_host_without_pip_is_told_how_to_get_it():
-    told = download_failure("probe", ["a==1"], f"{sys.executable}: No module named pip\n")
-    assert "ensurepip" in told
 
 
 def test_a_site_holds_compiled_packages_and_no_scripts(index):
