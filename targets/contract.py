@@ -285,6 +285,27 @@ class Bounded(Protocol):
 
 
 @dataclass(frozen=True)
+class Shortage:
+    """Something of which what is ordered needs more than there is, for one unit or for all that run at once."""
+
+    what: Literal["cpus", "memory_mb"]
+    asked: float
+    """Of one unit."""
+    present: float
+    units: int = 1
+
+
+@runtime_checkable
+class Sized(Protocol):
+    """A target whose units are held to their size by this machine, which may have less."""
+
+    def shortages(self, order: Order, more: int) -> list[Shortage]:
+        """All that is lacking, each cause once; `more` units are started beside those that always run.
+
+        Raises DeploymentError when whoever holds the units does not say what it has."""
+
+
+@dataclass(frozen=True)
 class Remnant:
     """Something of ours that is left on a platform."""
 

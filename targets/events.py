@@ -62,6 +62,7 @@ class EventFacts(TypedDict, total=False):
     init_timeout_s: float
     concurrency_limit: int
     starts_per_10_s: int
+    tmp_mb: int
 
 
 class Event(EventFacts, total=False):
@@ -76,6 +77,8 @@ class EventLog:
     """Appends events to a file from any thread; each line is one unbuffered write, so that a kill loses none."""
 
     def __init__(self, path: Path) -> None:
+        self.folder = path.parent
+        """Where what else a deployment writes may lie: it is removed with the log."""
         self._file = path.open("ab", buffering=0)
 
     def write(

@@ -15,6 +15,10 @@ class Settings(Protocol):
         """What of it tells two rows apart, by its name in a row's case."""
 
 
+LEAST_TMP_MB, MOST_TMP_MB = 512, 10_240
+"""What AWS Lambda sells as ephemeral storage."""
+
+
 @dataclass(frozen=True)
 class FunctionSettings:
     """How the local Lambda behaves; the defaults are AWS's, keep-alive is our assumption (AWS publishes none)."""
@@ -24,6 +28,8 @@ class FunctionSettings:
     init_timeout_s: float = 10.0
     concurrency_limit: int = 1000
     starts_per_10_s: int = 1000
+    tmp_mb: int = 512
+    """Of disk in /tmp. A container is held to it file by file; a process is not."""
 
     def compress(self, factor: float) -> "FunctionSettings":
         """Idle sandboxes are kept for modelled seconds; the others limit real work."""

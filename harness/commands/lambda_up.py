@@ -17,9 +17,10 @@ from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
 from harness.measure.clean import sweep
+from harness.measure.sizes import function_problem, shortages_of
 from targets.contract import Deployment, DeploymentError, Order, Package, Sizing, Target
 from targets.packaging.model_folder import model_dir_problems
-from targets.settings import FunctionSettings
+from targets.settings import LEAST_TMP_MB, MOST_TMP_MB, FunctionSettings
 
 HIGHEST_PORT = 65_535
 LEAST_MEMORY_MB, MOST_MEMORY_MB = 128, 10_240
@@ -55,8 +56,11 @@ class LambdaOrder:
         found += [
             f"--{name.replace('_', '-')}: {value} is not accepted: above 0, at most {LARGEST}"
             for name, value in self.function.items()
-            if not 0 < value <= LARGEST
+            if name != "tmp_mb" and not 0 < value <= LARGEST
         ]
+        if not LEAST_TMP_MB <= self.function.get("tmp_mb", LEAST_TMP_MB) <= MOST_TMP_MB:
+            given = self.function["tmp_mb"]
+            found.append(f"--tmp-mb: {given} is not accepted: {LEAST_TMP_MB} to {MOST_TMP_MB} are")
         if self.workload in targets.workload_names():
             found += [f"--model-dir: {line}" for line in self._model_problems()]
             asked = [self.target] if self.target in functions else functions[:1]
@@ -77,6 +81,9 @@ def lambda_up(order: LambdaOrder, console: Console) -> None:
         console.print(f"note: target {name} is left out: {why}", markup=False)
     target = targets.target(order.target) if order.target else _first_that_runs(functions)
     workload = targets.workload(order.workload)
+    sizing = Sizing.of_function(order.memory_mb)
+    if shortages := shortages_of(target, Order("", sizing, FunctionSettings(**order.function))):
+        raise UsageError([function_problem("--memory-mb", shortage) for shortage in shortages])
     try:
         package = target.package(workload, order.model_dir, lambda line: console.print(line, markup=False))
         _serve(order, target, package, console)

@@ -94,6 +94,7 @@ def lambda_up(
     concurrency_limit: int = 1000,
     starts_per_10_s: int = 1000,
     init_timeout_s: float = 10.0,
+    tmp_mb: Annotated[int, typer.Option(help="of disk in /tmp")] = 512,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
     target: Annotated[str, typer.Option(help="one that speaks the Invoke API; default: the first that runs here")] = "",
 ) -> None:
@@ -106,5 +107,6 @@ def lambda_up(
         "concurrency_limit": concurrency_limit,
         "starts_per_10_s": starts_per_10_s,
         "init_timeout_s": init_timeout_s,
+        "tmp_mb": tmp_mb,
     }
     lambda_up(LambdaOrder(workload, port, memory_mb, function, model_dir, target), console())

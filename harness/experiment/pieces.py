@@ -11,6 +11,7 @@ from harness.files.problems import has_more_values, quote
 from harness.record.stated import Part
 from targets.contract import Part as TargetPart
 from targets.contract import Sizing
+from targets.settings import LEAST_TMP_MB, MOST_TMP_MB
 from targets.workloads.contract import Workload
 
 LEAST_MEMORY_MB = 128
@@ -92,6 +93,7 @@ class FunctionChoice(Part):
     init_timeout_s: Annotated[float, Field(gt=0, le=900)] = 10
     concurrency_limit: int = Field(1000, ge=1, le=10_000)
     starts_per_10_s: int = Field(1000, ge=1, le=10_000)
+    tmp_mb: int = Field(512, ge=LEAST_TMP_MB, le=MOST_TMP_MB)
 
 
 class LoadChoice(Part):

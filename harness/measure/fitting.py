@@ -9,6 +9,7 @@ from harness.experiment.question import Experiment
 from harness.load.limits import arrivals_problem, load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
+from harness.measure.sizes import size_problems
 from harness.record.nouns import ROUNDS_FOR_VERDICT
 from targets.contract import Bounded, Kind, Order, Target
 from targets.descriptors import most_descriptors
@@ -49,15 +50,21 @@ def _is_deployed_once(name: str) -> bool:
 def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     """Decide which targets and regimes are used. MissingError when neither they nor their stand-ins can run here.
 
-    UsageError when the generator could not have as many requests in flight as is asked for.
+    UsageError when the generator could not have as many requests in flight as is asked for, or a unit not its size.
     """
     load = experiment.load
     problems = load_problems(load.cap, load.prewarm, experiment.replicas, most_descriptors())
-    if problems := [*problems, *_schedule_problems(experiment)]:
-        raise UsageError(problems)
+    problems += _schedule_problems(experiment)
     notices: list[str] = [] if can_lock() else [UNLOCKABLE]
-    experiment = _drop_refused_regime(experiment, notices)
-    chosen = _choose_targets(experiment, notices)
+    try:
+        experiment = _drop_refused_regime(experiment, notices)
+        chosen = _choose_targets(experiment, notices)
+        problems += size_problems(experiment, chosen)
+    except MissingError:
+        if not problems:
+            raise
+    if problems:
+        raise UsageError(problems)
     notices += _unmeasured_regimes(experiment, chosen)
     if experiment.rounds < ROUNDS_FOR_VERDICT:
         notices.append(f"A quick look: fewer than {ROUNDS_FOR_VERDICT} rounds ({experiment.rounds}), so no verdicts.")

@@ -31,6 +31,7 @@ DEFAULTS: Mapping[str, Any] = {
         "init_timeout_s": 10,
         "concurrency_limit": 1000,
         "starts_per_10_s": 1000,
+        "tmp_mb": 512,
     },
     "settings": {},
     "load": {"workers": 1, "prewarm": 8, "cap": 20_000, "timeout_s": 90},

@@ -80,7 +80,7 @@ def _plan(available: list[tuple[Scenario, str]], say: Say) -> Iterator[tuple[Sce
             try:
                 yield scenario, name, _fit(scenario, name)
                 continue
-            except MissingError as error:
+            except (MissingError, UsageError) as error:
                 why = " ".join(str(error).split())
         say(f"NOT EXAMINED: {name}, {scenario.name}: {why}")
 

@@ -108,6 +108,8 @@ class DockerSandbox(Sandbox):
             labels=order.labels,
             ledger=order.ledger,
             gpu_ids=gpu_ids,
+            tmp_mb=order.settings.tmp_mb,
+            shared_memory=False,  # Lambda has none
         )
         self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)

@@ -12,6 +12,7 @@ from targets.events import EventFacts, EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus
+from targets.local.processes import OwnTmp
 from targets.local.resources import Usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
@@ -40,6 +41,7 @@ class ProcessSandbox(Sandbox):
         super().__init__(name, log)
         self.gpus = own
         self.environment = environment | {"FROSTLINE_UNIT": name}
+        self._tmp = OwnTmp(log.folder)
         self.process: ServingProcess | None = None
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter | None = None
@@ -54,8 +56,8 @@ class ProcessSandbox(Sandbox):
         return known
 
     async def create(self) -> None:
-        """Choose its GPUs: nothing else exists before the process does."""
-        self.environment |= gpus.variables(await take_gpus(self.gpus, self.name))
+        """Choose its GPUs and make its temporary folder: nothing else exists before the process does."""
+        self.environment |= gpus.variables(await take_gpus(self.gpus, self.name)) | self._tmp.make()
 
     async def start(self) -> None:
         """Start the process; it initialises while its first request waits in the socket."""
@@ -98,5 +100,6 @@ class ProcessSandbox(Sandbox):
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""
         await self.kill()
+        await asyncio.get_running_loop().run_in_executor(None, self._tmp.remove)
         self.gpus.give_back(self.name)
         return self.killed_usage

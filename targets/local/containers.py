@@ -20,6 +20,7 @@ from targets.ownership import start_time
 from targets.packaging.engine import ENGINE_ERRORS
 
 PORT = "8080/tcp"
+MB = 1024 * 1024
 USER = "65534:65534"
 PORT_LIMIT_S = 10.0
 """An engine that is busy tells the port of a running container at a later look."""
@@ -75,12 +76,15 @@ def create(
     labels: dict[str, str],
     ledger: str | None = None,
     gpu_ids: Sequence[str] = (),
+    tmp_mb: int | None = None,
+    shared_memory: bool = True,
 ) -> Container:
-    """Create, not start. Root is read-only, /tmp is memory, swap is off, so the memory limit is the limit.
+    """Create, not start. Root is read-only, /tmp is disk, swap is off, so the memory limit is the limit.
 
-    `ledger` is a folder of this machine that the container may write into, `gpu_ids` are the GPUs it sees.
+    `ledger` is a folder of this machine that the container may write into, `gpu_ids` are the GPUs it sees. No file may
+    be larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
     """
-    memory_bytes = sizing.memory_mb * 1024 * 1024
+    memory_bytes = sizing.memory_mb * MB
     return client.containers.create(
         image,
         command,
@@ -94,7 +98,9 @@ def create(
         user=USER,
         read_only=True,
         volumes={ledger: {"bind": LEDGER_DIR, "mode": "rw"}} if ledger else {},
-        tmpfs={"/tmp": "size=64m"},  # noqa: S108 - a path in the container
+        mounts=[docker.types.Mount("/tmp", None, type="volume")],  # noqa: S108 - in the container; removed with it
+        ulimits=[docker.types.Ulimit(name="fsize", soft=tmp_mb * MB, hard=tmp_mb * MB)] if tmp_mb else None,
+        ipc_mode=None if shared_memory else "none",
         cap_drop=["ALL"],
         security_opt=["no-new-privileges"],
         pids_limit=512,

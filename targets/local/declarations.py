@@ -1,12 +1,24 @@
 """What the targets of this machine have in common: two sides of the question, each in containers or as processes."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from targets.contract import LAMBDA_REQUEST_BYTES, Capabilities, DeploymentError, Order, Package, Part
+from targets.contract import (
+    LAMBDA_REQUEST_BYTES,
+    Capabilities,
+    DeploymentError,
+    Order,
+    Package,
+    Part,
+    Shortage,
+    Sizing,
+)
 from targets.local import containers, gpus, processes
+from targets.local.allowance import available_cpus, available_memory_bytes
+from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 from targets.serving.http_app import MOST_BODY_BYTES
 from targets.settings import FunctionSettings, ServiceSettings
@@ -24,6 +36,7 @@ PROCESSES = Capabilities(
 )
 """A unit that is sized with GPUs has them for itself while it lives; more units at once than they do for are refused.
 One that is sized with none sees all of this machine's: processes see the whole of it."""
+MB = 2**20
 CONTAINERS = replace(PROCESSES, isolated=True, engine=True, images_absent=True)
 
 
@@ -37,7 +50,7 @@ def as_function(capabilities: Capabilities) -> Capabilities:
     return replace(capabilities, emulated=True, invoke_api=True, deploy_s=1.5, most_request_bytes=LAMBDA_REQUEST_BYTES)
 
 
-class Service:
+class Service(ABC):
     """A fixed number of replicas."""
 
     parts = (Part("service", "service", bought_as="fargate"),)
@@ -48,8 +61,16 @@ class Service:
         units = order.settings_of(ServiceSettings).replicas + more
         return gpus.refusal(order.sizing.accelerators, units, "replicas")
 
+    def shortages(self, order: Order, more: int) -> list[Shortage]:
+        """What one replica is to have and this machine has not, and memory of all that run at once."""
+        return shortages(order.sizing, self.present(), order.settings_of(ServiceSettings).replicas + more)
 
-class Function:
+    @abstractmethod
+    def present(self) -> Sizing:
+        """All that units can have here. DeploymentError when nobody says."""
+
+
+class Function(ABC):
     """Sandboxes behind a front of their own."""
 
     parts = (Part("function", "function", bought_as="aws_lambda"),)
@@ -59,6 +80,26 @@ class Function:
         """Why there are fewer GPUs than the most sandboxes at once are to have; None when there are enough."""
         units = order.settings_of(FunctionSettings).concurrency_limit + more
         return gpus.refusal(order.sizing.accelerators, units, "concurrency_limit")
+
+    def shortages(self, order: Order, more: int) -> list[Shortage]:
+        """What one sandbox is to have and this machine has not: how many run at once, the requests decide."""
+        return shortages(order.sizing, self.present(), 1)
+
+    @abstractmethod
+    def present(self) -> Sizing:
+        """All that units can have here. DeploymentError when nobody says."""
+
+
+def shortages(unit: Sizing, present: Sizing, units: int) -> list[Shortage]:
+    """What of `unit` is more than there is; where one would fit, what all of them have of memory."""
+    found = []
+    if unit.cpus > present.cpus:
+        found.append(Shortage("cpus", unit.cpus, present.cpus))
+    if unit.memory_mb > present.memory_mb:
+        found.append(Shortage("memory_mb", unit.memory_mb, present.memory_mb))
+    elif units * unit.memory_mb > present.memory_mb:
+        found.append(Shortage("memory_mb", unit.memory_mb, present.memory_mb, units))
+    return found
 
 
 class InContainers:
@@ -73,6 +114,12 @@ class InContainers:
         with closing(containers.engine()) as client:
             return build_image(client, workload, model_dir, say)
 
+    def present(self) -> Sizing:
+        """The CPUs and the memory of the engine's machine."""
+        with closing(containers.engine()) as client, engine_errors("asking for the size of its machine"):
+            facts = containers.engine_facts(client)
+        return Sizing(int(facts["memory_bytes"]) // MB, float(facts["cpus"]))
+
 
 class AsProcesses:
     """Units are plain processes of this machine."""
@@ -84,6 +131,10 @@ class AsProcesses:
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
         return processes.package(workload, model_dir, say)
+
+    def present(self) -> Sizing:
+        """The CPUs and the memory that this process and its children can have."""
+        return Sizing(available_memory_bytes() // MB, available_cpus())
 
 
 def refuse(why: str | None) -> None:

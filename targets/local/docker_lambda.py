@@ -15,7 +15,7 @@ from targets.packaging.engine import engine_errors
 from targets.settings import FunctionSettings
 
 
-class DockerLambda(Function, InContainers):
+class DockerLambda(InContainers, Function):
     """Emulated: the pool and its rules are ours, the sandbox is a limited container."""
 
     name = "docker-lambda"
@@ -33,7 +33,7 @@ class DockerLambda(Function, InContainers):
                     return containers.is_gone(client, started["container"])
 
             settings = _front_settings(package, order, archive)
-            return FunctionDeployment(settings, order, _usage, is_gone, archive, stack.pop_all())
+            return FunctionDeployment(settings, order, _usage, is_gone, _facts(order), archive, stack.pop_all())
 
 
 def _front_settings(package: Package, order: Order, archive: ImageArchive | None) -> dict[str, Any]:
@@ -48,6 +48,16 @@ def _front_settings(package: Package, order: Order, archive: ImageArchive | None
         "labels": labels(order.run_id, Owner.current()),
         "ledger": str(order.ledger) if order.ledger else None,
         "archive": str(archive.path) if archive else None,
+    }
+
+
+def _facts(order: Order) -> dict[str, Any]:
+    tmp_mb = order.settings_of(FunctionSettings).tmp_mb
+    return {
+        "limits": vars(order.sizing),
+        "tmp": f"on disk; no file may be larger than {tmp_mb} MB, all together are not limited",
+        "shared_memory": "none, as on Lambda",
+        "unlike_lambda": ["/sys/devices/system/cpu can be read", "the sum of all files in /tmp is not limited"],
     }
 
 

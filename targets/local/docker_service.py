@@ -22,7 +22,7 @@ from targets.packaging.engine import engine_errors
 from targets.packaging.image import SERVICE_COMMAND
 
 
-class DockerService(Service, InContainers):
+class DockerService(InContainers, Service):
     """A real container service, on one host."""
 
     name = "docker-service"
@@ -39,7 +39,8 @@ class DockerService(Service, InContainers):
                 return DockerReplica(name, log, client, package, order, own)
 
             archive = archive_image(client, package.reference) if order.images_absent else None
-            return ServiceDeployment(new, order, {"limits": vars(order.sizing)}, archive, stack.pop_all())
+            facts = {"limits": vars(order.sizing), "tmp": "on disk, not limited", "shared_memory": "64 MB"}
+            return ServiceDeployment(new, order, facts, archive, stack.pop_all())
 
 
 class DockerReplica(Replica):

@@ -107,6 +107,7 @@ class FunctionDeployment(Logged):
         order: Order,
         meter: Meter,
         is_gone: Proof,
+        facts: dict[str, Any],
         archive: ImageArchive | None = None,
         resources: ExitStack | None = None,
     ) -> None:
@@ -114,6 +115,7 @@ class FunctionDeployment(Logged):
         self.function = order.settings_of(FunctionSettings)
         self.generation = secrets.token_hex(4)
         self._is_gone = is_gone
+        self._facts = facts
         self._archive = archive
         self._resources = resources or ExitStack()
         """What is closed with the deployment, or when it cannot be started: a client of the engine."""
@@ -174,9 +176,9 @@ class FunctionDeployment(Logged):
         return self.front.reader.read()
 
     def describe(self) -> dict[str, Any]:
-        """The front's settings in force."""
-        limit_s = self.function.init_timeout_s
-        return {"init_timeout_s": limit_s, "front": {"priority": self.front.priority, **vars(self.function)}}
+        """The front's settings in force, and what its sandboxes have and have not."""
+        front = {"priority": self.front.priority, **vars(self.function)}
+        return {"init_timeout_s": self.function.init_timeout_s, "front": front, **self._facts}
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""

@@ -13,7 +13,7 @@ from targets.ownership import start_time
 from targets.settings import FunctionSettings
 
 
-class ProcessLambda(Function, AsProcesses):
+class ProcessLambda(AsProcesses, Function):
     """Emulated, and without limits: a sandbox may use the whole machine."""
 
     name = "process-lambda"
@@ -29,7 +29,7 @@ class ProcessLambda(Function, AsProcesses):
             "environment": processes.serving_environment(package, order),
             "sizing": vars(order.sizing),
         }
-        return FunctionDeployment(settings, order, Meters().usage, _is_gone)
+        return FunctionDeployment(settings, order, Meters().usage, _is_gone, processes.FACTS)
 
 
 class Meters:

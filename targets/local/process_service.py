@@ -14,7 +14,7 @@ from targets.local.serving_process import ServingProcess
 SERVER = "targets.serving.http_app"
 
 
-class ProcessService(Service, AsProcesses):
+class ProcessService(AsProcesses, Service):
     """A service of plain processes: a replica may use the whole machine."""
 
     name = "process-service"
@@ -29,7 +29,7 @@ class ProcessService(Service, AsProcesses):
         def new(name: str, log: EventLog, order: Order) -> Replica:
             return ProcessReplica(name, log, package, order, own)
 
-        return ServiceDeployment(new, order, {"limits": None})
+        return ServiceDeployment(new, order, processes.FACTS)
 
 
 class ProcessReplica(Replica):
@@ -39,11 +39,12 @@ class ProcessReplica(Replica):
         super().__init__(name, log)
         self.gpus = own
         self.environment = processes.serving_environment(package, order) | {"FROSTLINE_UNIT": name}
+        self._tmp = processes.OwnTmp(log.folder)
         self._process: ServingProcess | None = None
 
     def start(self) -> int:
         """Open the socket and start the process on it, with GPUs of its own; returns its port."""
-        environment = self.environment | gpus.variables(self.gpus.take(self.name))
+        environment = self.environment | gpus.variables(self.gpus.take(self.name)) | self._tmp.make()
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
         self.log.write("start", self.name)
@@ -70,6 +71,7 @@ class ProcessReplica(Replica):
                 self._process.kill()
             except TimeoutError as error:
                 raise DeploymentError(f"replica {self.name} cannot be removed: {error}") from error
+        self._tmp.remove()
         self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,31 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 """ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
+
+FACTS: dict[str, Any] = {
+    "limits": None,
+    "tmp": "TMPDIR is a folder of each unit's own on disk, not limited; /tmp is this machine's",
+    "shared_memory": "this machine's",
+}
+"""What units of processes have and have not."""
+
+
+class OwnTmp:
+    """A unit's own folder for temporary files: empty at first, kept while the unit is, through its restarts."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._folder: str | None = None
+
+    def make(self) -> dict[str, str]:
+        """Make it in `place`; returns the variable by which a process finds it."""
+        self._folder = tempfile.mkdtemp(prefix="tmp-", dir=self._place)
+        return {"TMPDIR": self._folder}
+
+    def remove(self) -> None:
+        """With everything in it. Safe to call twice."""
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def interpreter() -> str:

@@ -36,8 +36,10 @@ def container(request, engine, packages) -> Iterator[Any]:
         assert ask(deployment) == 200
         (found,) = engine.containers.list(filters={"label": f"{RUN_LABEL}={RUN}"})
         yield found
+        volumes = {mount["Name"] for mount in found.attrs["Mounts"]}
     finally:
         deployment.destroy()
+    assert volumes and not volumes & {volume.name for volume in engine.volumes.list()}
     assert engine.containers.list(all=True, filters={"label": f"{RUN_LABEL}={RUN}"}) == []
 
 
@@ -62,7 +64,8 @@ def test_the_engine_was_told_to_hold_it(container):
     assert "no-new-privileges" in host["SecurityOpt"]
     assert host["Memory"] == host["MemorySwap"] == 384 * 2**20
     assert host["NanoCpus"] == 500_000_000
-    assert host["PidsLimit"] and not host["Binds"] and not container.attrs["Mounts"]
+    assert host["PidsLimit"] and not host["Binds"] and not host.get("Tmpfs")
+    assert [(mount["Type"], mount["Destination"]) for mount in container.attrs["Mounts"]] == [("volume", "/tmp")]
     assert [binding["HostIp"] for binding in container.ports["8080/tcp"]] == ["127.0.0.1"]
 
 
@@ -80,6 +83,21 @@ def test_its_root_cannot_be_written_but_its_tmp_can(container):
     code, told = inside(container, "open('/opt/frostline/code/x', 'w')")
     assert code == 1 and "Read-only file system" in told
     assert inside(container, "open('/tmp/x', 'w').write('x'); print('written')") == (0, "written")
+
+
+def test_more_than_its_memory_can_be_written_to_its_tmp(container):
+    """On disk, and not charged: 480 MB in a container of 384 MB whose swap is off."""
+    written = "import os, shutil; f = open('/tmp/big', 'wb'); [f.write(bytes(2**20)) for _ in range(480)]; f.close();"
+    code, told = inside(container, written + "print(os.path.getsize('/tmp/big') // 2**20); os.remove('/tmp/big')")
+    assert (code, told) == (0, "480")
+
+
+def test_a_function_has_no_shared_memory_and_no_file_beyond_its_tmp(container):
+    is_function = "-fn-" in container.name
+    _, shared = inside(container, "import os; print(os.path.exists('/dev/shm'))")
+    assert shared == str(not is_function)
+    code, told = inside(container, "f = open('/tmp/x', 'wb'); f.truncate(512 * 2**20 + 1)")
+    assert (code != 0 and "File too large" in told) if is_function else code == 0
 
 
 def test_its_limits_are_those_that_were_ordered(container):
