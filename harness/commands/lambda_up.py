@@ -10,6 +10,7 @@ from rich.console import Console
 
 import targets
 from harness.clock import sleep
+from harness.commands.proxies import exception_line, proxy_variable
 from harness.errors import MissingError, UsageError
 from harness.experiment.payloads import size_problems
 from harness.experiment.pieces import WorkloadChoice
@@ -132,6 +133,9 @@ def _tell(deployment: Deployment, order: LambdaOrder, target: Target, console: C
     parts = urlsplit(deployment.endpoints[0].url)
     url = f"{parts.scheme}://{parts.netloc}"
     console.print(f"{order.workload} on {target.name} at {url} (Ctrl-C removes everything). For example:", markup=False)
+    if variable := proxy_variable(parts.scheme, parts.hostname or ""):
+        told = f"  {exception_line()}  # {variable} is set here, and no proxy can reach this machine's own addresses"
+        console.print(told, markup=False, soft_wrap=True)
     console.print(
         f'  boto3.client("lambda", endpoint_url="{url}", region_name="us-east-1", aws_access_key_id="local", '
         f'aws_secret_access_key="local").invoke(FunctionName="{order.workload}", Payload=b\'...\')',

@@ -71,16 +71,41 @@ def load(
     seconds: float = 10.0,
     seed: int = 1,
     workers: int = 1,
-    body: Annotated[Path | None, typer.Option(help="file to POST; without one, GET")] = None,
+    body: Annotated[Path | None, typer.Option(help="file that each request carries")] = None,
+    method: Annotated[str, typer.Option(help="default: POST with a body, GET without one")] = "",
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME:VALUE|@FILE",
+            help="sent along; may be given again. Other users can see a value that is typed here until Frostline has "
+            "read it, and never one that stands in a FILE of NAME:VALUE lines",
+        ),
+    ] = None,
     timeout_s: float = 60.0,
+    expect_status: Annotated[
+        list[str] | None,
+        typer.Option(help="statuses of a good answer, e.g. 200,302 or 200-204 or 2xx; default 2xx"),
+    ] = None,
+    expect_json: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="JMESPATH",
+            help="what the JSON of a good answer, or of the last event of a stream, must have: e.g. answer, "
+            "'choices[0].message.content', '!error', \"status == 'ok'\"; may be given again",
+        ),
+    ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="verify no certificate")] = False,
     ca_file: Annotated[Path | None, typer.Option(help="PEM certificates that vouch instead of the system's")] = None,
     format: AsProgress = "text",
 ) -> None:
     """Drive an HTTP or HTTPS endpoint of yours with the open-loop load path; print counts, latencies and lag."""
-    from harness.commands.load_url import LoadOrder, load_url
+    from harness.commands.load.order import LoadOrder
+    from harness.commands.load.sending import load_url
 
-    order = LoadOrder(url, profile, rate, seconds, seed, workers, body, timeout_s, insecure, ca_file)
+    order = LoadOrder(
+        *(url, profile, rate, seconds, seed, workers, body, timeout_s, insecure, ca_file, method),
+        *(tuple(header or ()), tuple(expect_status or ()), tuple(expect_json or ())),
+    )
     raise typer.Exit(load_url(order, format, console()))
 
 

@@ -1,11 +1,18 @@
 """The load profiles there are, by name: loadprofiles/ imports nothing of ours, so that its names are listed here."""
 
+import array
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 import loadprofiles
+from harness.errors import UsageError
+from harness.files.problems import quote
 from loadprofiles import LoadProfile
-from targets.names import files_by_name, passed_over, read
+from targets.names import files_by_name, passed_over, read, reason
 
 
 @cache
@@ -27,3 +34,38 @@ def profile(name: str) -> type[LoadProfile]:
     """The profile of this name. KeyError when there is none, Unreadable when it cannot be had."""
     found: type[LoadProfile] = read("load profile", name, "PROFILE", "loadprofiles", _files()[name])
     return found
+
+
+def draw(load: LoadProfile, seed: int) -> "array.array[float]":
+    """When requests leave, in seconds from the start: what the profile draws, held against what every schedule is.
+    UsageError names the first offset that cannot be kept."""
+    name = type(load).__name__
+    try:
+        offsets = load.arrivals(seed)
+    except Exception as error:  # a stranger's file
+        raise UsageError([f"load profile {name}: arrivals raised {quote(reason(error))}"]) from error
+    if problem := _form_problem(offsets) or _offsets_problem(np.asarray(offsets, np.float64), load.seconds):
+        raise UsageError([f"load profile {name}: arrivals: {problem}"])
+    return offsets
+
+
+def _form_problem(offsets: Any) -> str:
+    if isinstance(offsets, array.array) and offsets.typecode == "d":
+        return ""
+    kind = f"array of {offsets.typecode!r}" if isinstance(offsets, array.array) else type(offsets).__name__
+    return f"a {kind} is not accepted: return array.array('d', ...) of seconds from the start"
+
+
+def _offsets_problem(offsets: NDArray[np.float64], seconds: float) -> str:
+    """What is wrong with the first offset that is not a moment of the schedule, or that stands before its time."""
+    outside = ~((offsets >= 0) & (offsets <= seconds))  # also what is not a number
+    early = np.zeros(len(offsets), np.bool_)
+    early[1:] = offsets[1:] < offsets[:-1]
+    wrong = np.flatnonzero(outside | early)
+    if not len(wrong):
+        return ""
+    at = int(wrong[0])
+    value = float(offsets[at])
+    if outside[at]:
+        return f"offset {at} is {value:g}: each lies between 0 and the {seconds:g} seconds of the schedule"
+    return f"offset {at} is {value:g} after {float(offsets[at - 1]):g}: they must ascend"

@@ -20,7 +20,8 @@ from harness.load.connection import TimedOut
 from harness.load.parser import Exchange, RequestFailed
 from harness.load.replies import Body, Spool
 from harness.load.senders import SenderFailed, failure_of
-from harness.load.wire import BEGUN, BEGUN_AT, RECORD, ErrorTexts, Fate, fate_of
+from harness.load.senders.contract import as_shown
+from harness.load.wire import BEGUN, BEGUN_AT, RECORD, REDIRECTS, ErrorTexts, Fate, fate_of
 
 TFD_TIMER_ABSTIME = 1
 BATCH = 64
@@ -115,6 +116,8 @@ class Dispatcher:
         problem: BaseException | None = None
         try:
             self.client.ask(index, exchange)
+            if exchange.status in REDIRECTS and exchange.location:
+                text = f"redirect to {as_shown(exchange.location.decode('latin-1'))}"
         except TimedOut as error:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError) as error:

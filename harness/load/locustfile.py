@@ -14,7 +14,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner
 
 from harness.clock import now_ns
-from harness.experiment.profiles import profile, profile_names
+from harness.experiment.profiles import draw, profile, profile_names
 from harness.load.wire import LoadPlan
 from harness.load.worker import OpenLoopUser, Shift
 from loadprofiles.contract import fingerprint
@@ -57,7 +57,7 @@ class Schedule(OpenLoopUser):
         options = self.environment.parsed_options
         kind = profile(options.profile or "steady")
         fields = {"rate": options.rate, "seconds": options.seconds, "compression": options.compression}
-        offsets = kind.model_validate(fields).arrivals(options.seed)
+        offsets = draw(kind.model_validate(fields), options.seed)
         host = (self.environment.host or self.host).rstrip("/")
         self.folder = tempfile.TemporaryDirectory(prefix="frostline-locust-")
         plan = LoadPlan(

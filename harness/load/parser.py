@@ -54,6 +54,8 @@ class Exchange:
     body: Body | None = None
     header_value = b""
     request_id = b""
+    location = b""
+    """Where a redirect points to."""
     content_type = b""
     length = b""
     coding = b""
@@ -81,6 +83,7 @@ class ReplyParser:
             b"content-length": "length",
             b"transfer-encoding": "coding",
             b"content-type": "content_type",
+            b"location": "location",
             kept_header.lower().encode(): "header_value",
             request_id_header.lower().encode(): "request_id",
         }

@@ -56,6 +56,10 @@ EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
 """This machine has no descriptor or no port left: the generator's fault, never the target's."""
 
 
+REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
+"""Statuses that point elsewhere; nobody follows them here."""
+
+
 class Fate(IntEnum):
     """What the generator knows of an arrival; whether an answer is right is judged later, from the kept reply."""
 

@@ -41,7 +41,7 @@ class Shift:
         self.client = Client(plan, plan.bodies())
         listener = self._report_to_locust if plan.report_to_locust else None
         self.spool = Spool.create(plan.output("replies", rank), plan.output("heads", rank))
-        keeper = self.spool if plan.keep_replies else None
+        keeper = self.spool if plan.keep_replies or plan.kept_header else None
         self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, keeper, listener)
         self.armed = gevent.event.Event()
         self.go = gevent.event.AsyncResult()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import targets
 from harness.errors import MissingError, UsageError
 from harness.experiment.plan import Trial, plan
+from harness.experiment.profiles import draw
 from harness.experiment.question import Experiment
 from harness.load.limits import arrivals_problem, load_problems
 from harness.measure import page_cache
@@ -86,7 +87,18 @@ def _schedule_problems(experiment: Experiment) -> list[str]:
     found = [arrivals_problem(load.rate, load.seconds, field) for field, load in loads]
     if scale_out := experiment.scale_out:
         found.append(arrivals_problem(scale_out.rate, scale_out.seconds, "scale_out: rate x seconds"))
-    return [problem for problem in found if problem]
+    return [problem for problem in found if problem] or _drawing_problems(experiment)
+
+
+def _drawing_problems(experiment: Experiment) -> list[str]:
+    """Profiles whose arrivals are no schedule: seen by one draw, before anything is packaged."""
+    problems = []
+    for label, load in experiment.load_profiles():
+        try:
+            draw(load, experiment.seed)
+        except UsageError as error:
+            problems += [f"profiles.{label}: {line}" for line in error.problems]
+    return problems
 
 
 def _unmeasured_regimes(experiment: Experiment, names: list[str]) -> list[str]:

@@ -11,6 +11,10 @@ from harness.record.nouns import GeneratorRecord
 
 STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
 DURATIONS = ("connect_ns", "tls_ns")
+MOMENT_NS = 1_000
+"""Arrivals no further apart than this are one burst: no rate that can be asked for brings them so close."""
+TURN_NS = 250_000
+"""One worker sends one after the other: each of a burst may take this long, with a new connection, before the next."""
 ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
 """Fates with an end that the generator saw."""
 
@@ -30,17 +34,38 @@ def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | 
             validity.lag_problem(
                 validity.percentile_ns(lags_ns(sent), 0.99), validity.percentile_ns(service_ns, 0.5), limits
             ),
-            validity.rate_problem(validity.pace(records["scheduled_ns"], records["started_ns"]), limits),
+            validity.rate_problem(pace_of(sent), limits),
             validity.throttle_problem(throttled, limits),
         ]
     return [problem for problem in problems if problem]
 
 
 def lags_ns(sent: Sent) -> NDArray[np.int64]:
-    """How late each arrival was begun on that the generator began on."""
+    """How late each arrival was begun on that the generator began on; of a burst, beyond what sending those before it
+    may take."""
+    return _lateness_ns(sent)[sent.records["started_ns"] > 0]
+
+
+def pace_of(sent: Sent) -> float | None:
+    """Achieved over planned rate, as `validity.pace` has it; None where it cannot be told."""
     scheduled, started = sent.records["scheduled_ns"], sent.records["started_ns"]
-    lags: NDArray[np.int64] = (started - scheduled)[started > 0]
-    return lags
+    return validity.pace(scheduled, np.where(started > 0, scheduled + _lateness_ns(sent), 0))
+
+
+def places_in_burst(scheduled_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many arrivals of the same moment stand before each."""
+    at = np.arange(len(scheduled_ns))
+    follows = np.zeros(len(at), np.bool_)
+    follows[1:] = np.abs(np.diff(scheduled_ns)) <= MOMENT_NS
+    places: NDArray[np.int64] = at - np.maximum.accumulate(np.where(follows, 0, at))
+    return places
+
+
+def _lateness_ns(sent: Sent) -> NDArray[np.int64]:
+    scheduled, started = sent.records["scheduled_ns"], sent.records["started_ns"]
+    turns_ns = places_in_burst(scheduled) // max(1, len(sent.workers)) * TURN_NS
+    lateness: NDArray[np.int64] = np.maximum(started - scheduled - turns_ns, np.minimum(started - scheduled, 0))
+    return lateness
 
 
 def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:

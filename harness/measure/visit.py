@@ -11,6 +11,7 @@ import pyarrow as pa
 
 import targets
 from harness.experiment.plan import Trial
+from harness.experiment.profiles import draw
 from harness.experiment.question import Experiment
 from harness.measure.rows.completions import KeptCompletions
 from harness.record.facts import Fact
@@ -47,7 +48,7 @@ class Visit:
     @cached_property
     def schedule(self) -> "array.array[float] | None":
         """When requests leave, in seconds since the begin; None for forced cold starts. Drawn once."""
-        return self.trial.load.arrivals(self.trial.arrival_seed) if self.trial.load else None
+        return draw(self.trial.load, self.trial.arrival_seed) if self.trial.load else None
 
     @property
     def engine(self) -> bool:

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.commands.load_url import LoadOrder, summarise
+from harness.commands.load.order import LoadOrder
+from harness.commands.load.summary import summarise
 from harness.errors import TrialError
 from harness.load.limits import cap_problem, prewarm_problem
 from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Sent, read_sent
@@ -555,8 +556,8 @@ def test_the_summary_of_frostline_load(server, tmp_path):
     assert server.bodies == {b'{"a": 1}': 50}
     for name in ("latency_ms", "service_ms", "lag_ms"):
         assert list(told[name]) == ["p50", "p95", "p99", "max"]
-        assert told[name]["p50"] <= told[name]["p95"] <= told[name]["max"]
-        assert told[name]["p99"] is None, "50 requests are too few for it, as in a trial"
+        assert told[name]["p50"] <= told[name]["max"]
+        assert told[name]["p95"] is told[name]["p99"] is None, "50 requests are too few for them, as in a table"
     assert told["latency_ms"]["p50"] >= told["service_ms"]["p50"]
     assert told["errors"] == {}
     assert code == (1 if told["problems"] else 0)
@@ -568,5 +569,5 @@ def test_failures_are_infinitely_late_in_the_summary(process, server):
     assert (told["scheduled"], told["good"], told["failed"]) == (50, 0, 50)
     assert set(told["latency_ms"].values()) == {None}
     assert set(told["service_ms"].values()) == {None}
-    assert told["lag_ms"]["p95"] is not None
+    assert told["lag_ms"]["p50"] is not None
     json.dumps(told, allow_nan=False)

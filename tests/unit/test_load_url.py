@@ -107,7 +107,7 @@ def test_a_certificate_that_does_not_verify_is_a_failure_with_its_fix(secure):
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("failing", "25 x status 503: see what the server says of it"),
+        ("failing", "25 x status 503 Service Unavailable: see what the server says of it"),
         ("hang", "no reply in time: see whether the host"),
     ],
 )

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.errors import TrialError
-from harness.load.senders.contract import Sender, without_userinfo
+from harness.load.senders.contract import Sender, as_shown
 from targets.contract import Endpoint
 from targets.names import NameTaken, Unreadable, files_by_name, passed_over, read
 
@@ -57,7 +57,7 @@ def sender_of(endpoint: Endpoint) -> Sender:
     """The sender for an endpoint. SenderFailed when there is none."""
     name = sender_name(endpoint)
     if not endpoint.sender and name not in _files():
-        url = without_userinfo(endpoint.url)[:200]
+        url = as_shown(endpoint.url)[:200]
         raise SenderFailed(f"url: {url!a} is not accepted: begin it with http:// or https://")
     return sender(name)
 

@@ -39,6 +39,18 @@ def origin(endpoint: Endpoint) -> tuple[str, int]:
     return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
+def as_shown(url: str) -> str:
+    """A URL as it may be printed or kept: without name and password, and of its query only the names: a value may be a
+    key."""
+    start, mark, query = without_userinfo(url).partition("#")[0].partition("?")
+    return start + mark + "&".join(map(_without_value, query.split("&")))
+
+
+def _without_value(part: str) -> str:
+    name, mark, value = part.partition("=")
+    return f"{name}=***" if value else name + mark if mark else "***" if name else ""
+
+
 def without_userinfo(url: str) -> str:
     """A URL as it may be shown, whatever is wrong with it: without the name and password that may stand in it.
 

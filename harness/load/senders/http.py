@@ -4,7 +4,7 @@ import re
 import ssl
 from urllib.parse import urlsplit
 
-from harness.load.senders.contract import Request, origin, without_userinfo
+from harness.load.senders.contract import Request, as_shown, origin, without_userinfo
 from targets.contract import Endpoint
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -49,18 +49,18 @@ class Http:
         return [f"{name}: plain HTTP has no certificate: leave it out, or give https://" for name in given]
 
     def _url_problems(self, url: str) -> list[str]:
-        shown = without_userinfo(url)
-        refusal, form = f"url: {shown[:200]!a} is not accepted: ", f"{self.scheme}://host:port/path"
+        bare = without_userinfo(url)
+        refusal, form = f"url: {as_shown(url)[:200]!a} is not accepted: ", f"{self.scheme}://host:port/path"
         if not (url.isascii() and url.isprintable()) or " " in url:
             return [f"{refusal}write other characters than printable ASCII as %XX"]
         try:
-            parts = urlsplit(shown)
+            parts = urlsplit(bare)
             host, port = parts.hostname, parts.port
         except ValueError as error:
             return [f"{refusal}{error}: give {form}"]
         if parts.scheme != self.scheme or not host or port == 0 or "%" in host:
             return [f"{refusal}give {form}"]
-        if shown != url:
+        if bare != url:
             return ["url: a name or password in it would not be sent: leave it out, and give a header instead"]
         return []
 

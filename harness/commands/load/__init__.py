@@ -1,0 +1,1 @@
+"""`frostline load`: any HTTP or HTTPS endpoint, our schedules, our clock."""

@@ -1,0 +1,70 @@
+"""Carries an order out: sends the schedule, says what became of it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import Console
+
+from harness.commands.load.expectations import FUNCTION_ERROR_HEADER
+from harness.commands.load.order import Assignment, LoadOrder
+from harness.commands.load.screen import lines_of
+from harness.commands.load.secrets import hide_arguments
+from harness.commands.load.summary import summarise
+from harness.commands.proxies import proxy_variable
+from harness.load.process import LoadProcess
+from harness.load.senders.contract import origin
+from harness.load.wire import LoadPlan
+from harness.measure.machine import HostTimes
+from harness.report.formats import ProgressFormat
+
+INSECURE = "INSECURE: no certificate is verified: whoever answers is believed to be the one who was asked"
+
+
+def load_url(order: LoadOrder, format: ProgressFormat, console: Console) -> int:
+    """Send the schedule and print what became of it; 1 when the generator did not keep up or no answer was good."""
+    hide_arguments(order.secret_arguments)
+    assignment = order.check()
+    if order.insecure and format == "text":
+        _say(INSECURE, console)
+    summary = _send(order, assignment)
+    if format == "json":
+        print(json.dumps(summary))
+    else:
+        for line in lines_of(summary):
+            _say(line, console)
+    return 1 if summary["problems"] or summary["failure"] else 0
+
+
+def _send(order: LoadOrder, assignment: Assignment) -> dict[str, Any]:
+    """frostline/load/1. Replies are kept only where their content is to be judged."""
+    plan = LoadPlan(
+        "",
+        [assignment.endpoint],
+        "",
+        order.seconds,
+        order.timeout_s,
+        keep_replies=bool(assignment.expectations.json),
+        kept_header=FUNCTION_ERROR_HEADER,
+    )
+    process = LoadProcess(order.workers)
+    before = HostTimes.read()
+    try:
+        sent = process.carry_out(plan, assignment.offsets, [assignment.body], lambda ended: None)
+    finally:
+        process.close()
+    try:
+        return summarise(sent, order, before) | {"notes": list(_notes(assignment))}
+    finally:
+        sent.replies.close()
+
+
+def _notes(assignment: Assignment) -> Iterator[str]:
+    """What is not as others would do it."""
+    host, _ = origin(assignment.endpoint)
+    if variable := proxy_variable(assignment.endpoint.url.partition(":")[0], host):
+        yield f"{variable} is set and was not used: {host} was asked without a proxy"
+
+
+def _say(line: str, console: Console) -> None:
+    console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,192 @@
+"""What must not be seen: passwords, keys and tokens stand in no output, no error and no list of processes."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harness.commands.load.headers import read_headers, take_credentials
+from harness.commands.load.order import LoadOrder
+from harness.errors import UsageError
+from harness.load.senders.contract import as_shown
+from tests.http_server import HttpServer
+
+COMMAND = [sys.executable, "-c", "from harness.cli import main; main()", "load"]
+SECRET = "pa55word"
+
+
+class Server(HttpServer):
+    """Says what it was told, as servers that are being debugged do."""
+
+    async def echo(self, body, writer):
+        said = self.requests[-1][0].encode()
+        writer.write(b"HTTP/1.1 403 No\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+
+    async def elsewhere(self, body, writer):
+        place = b"http://eve:pa55word@other/?token=pa55word"
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: " + place + b"\r\nContent-Length: 0\r\n\r\n")
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+def load(*arguments):
+    command = [*COMMAND, *arguments, "--rate", "20", "--seconds", "0.2"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stdout + done.stderr
+
+
+def order(url, **fields):
+    return LoadOrder(url, "constant", 1, 1, 1, 1, None, 1, **fields)
+
+
+def header_of(server, name):
+    head = server.requests[-1][0]
+    return next((line.partition(": ")[2] for line in head.split("\r\n") if line.lower().startswith(name + ":")), None)
+
+
+@pytest.mark.parametrize(
+    ("userinfo", "sent"),
+    [("bob:pa55word", b"bob:pa55word"), ("b%40b:p%3A%2Fw", b"b@b:p:/w"), ("bob", b"bob:"), ("bob:a@b", b"bob:a@b")],
+)
+def test_a_name_and_password_in_the_url_are_sent_as_basic(server, userinfo, sent):
+    code, told = load(f"http://{userinfo}@127.0.0.1:{server.port}/", "--format", "json")
+    assert code in (0, 1)
+    assert header_of(server, "authorization") == "Basic " + base64.b64encode(sent).decode()
+    assert header_of(server, "host") == f"127.0.0.1:{server.port}"
+    assert json.loads(told)["url"] == f"http://127.0.0.1:{server.port}/"
+
+
+@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize("path", ["echo", "elsewhere", "plain"])
+def test_no_secret_is_in_any_output_whatever_the_server_says(server, tmp_path, path, format):
+    file = tmp_path / "headers"
+    file.write_text(f"X-Token: file-{SECRET}\n\n")
+    url = f"http://bob:{SECRET}@127.0.0.1:{server.port}/{path}?api_key={SECRET}&debug"
+    headers = ("--header", f"X-Key: {SECRET}", "--header", f"@{file}")
+    _, told = load(url, *headers, "--expect-json", "a", "--format", format)
+    assert header_of(server, "x-token") == f"file-{SECRET}"
+    assert header_of(server, "x-key") == SECRET
+    for form in (SECRET, base64.b64encode(f"bob:{SECRET}".encode()).decode()):
+        assert form not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://bob:pa55word@no-such-host.invalid/",
+        "http://bob:pa55/word@localhost/",
+        "http://bob:pa55?word@localhost/",
+        "http://bo%3Ab:pa55word@localhost/",
+        "ftp://bob:pa55word@localhost/",
+        "http://bob:pa55word@localhost:99999/",
+        "http://localhost:99999/?key=pa55word",
+        "http://localhost/ ?key=pa55word",
+        "bob:pa55word@localhost",
+    ],
+)
+def test_no_refusal_holds_a_secret(url):
+    with pytest.raises(UsageError) as refused:
+        order(url).check()
+    assert "pa55" not in str(refused.value)
+    assert "word" not in str(refused.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (("pa55word",), "--header number 1: is not accepted: write NAME:VALUE"),
+        (("Bearer pa55word: x",), "--header number 1: is not accepted: write NAME:VALUE"),
+        (("X: 1", "x: pa55word"), "--header number 2: x is there already: give it once"),
+        (("@/no/such/file",), "--header: '@/no/such/file' cannot be read (it is no file): name a file of"),
+        (("@/tmp",), "--header: '@/tmp' cannot be read (it is no file): name a file of"),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(given, said):
+    _, (problem,) = read_headers(given)
+    assert problem.startswith(said)
+    assert "pa55" not in problem
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        (("X-Key: pa55word\u2744",), "--header: the value of X-Key is not accepted"),
+        (("Content-Length: 5",), "--header: 'Content-Length' is not accepted"),
+    ],
+)
+def test_headers_of_the_order_are_held_against_what_can_be_sent(headers, said):
+    with pytest.raises(UsageError) as refused:
+        order("http://localhost/", headers=headers).check()
+    assert str(refused.value).startswith(said)
+    assert "pa55" not in str(refused.value)
+
+
+def test_a_password_beside_a_header_of_its_own_is_refused():
+    with pytest.raises(UsageError, match="a header Authorization cannot both be sent"):
+        order("http://bob:x@localhost/", headers=("authorization: y",)).check()
+
+
+def test_a_method_is_sent_as_it_is_given(server):
+    load(f"http://127.0.0.1:{server.port}/", "--method", "DELETE")
+    assert server.requests[-1][0].startswith("DELETE / HTTP/1.1\r\n")
+    code, told = load(f"http://127.0.0.1:{server.port}/", "--method", "HEAD")
+    assert code == 2
+    assert told.startswith("frostline: --method: 'HEAD' is not accepted")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://h/p", "http://h/p"),
+        ("http://a:b@h/p?x=1&y=&z&w=2#f", "http://h/p?x=***&y=&***&w=***"),
+        ("http://h/?m=a@b.c", "http://h/?m=***"),
+        ("/login?next=/x", "/login?next=***"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url, shown):
+    assert as_shown(url) == shown
+
+
+def test_a_url_without_credentials_is_left_as_it_is():
+    for url in ("http://h/?m=a@b", "http://h", "h@x", "http:///a@b"):
+        assert take_credentials(url) == (url, "")
+    assert take_credentials("http://@h/") == ("http://h/", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems keep a process's arguments out of its reach")
+def test_the_list_of_processes_shows_no_secret_and_nobody_else_can_read_the_plan(server, tmp_path):
+    url = f"http://bob:{SECRET}@127.0.0.1:{server.port}/hang?key={SECRET}"
+    command = [*COMMAND, url, "--header", f"X-Key: {SECRET}", "--timeout-s", "20", "--seconds", "1", "--workers", "2"]
+    asked = len(server.requests)
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)})
+    try:
+        for _ in range(600):
+            if len(server.requests) > asked:
+                break
+            with pytest.raises(subprocess.TimeoutExpired):
+                running.wait(0.1)
+        assert len(server.requests) > asked
+        for arguments in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                assert SECRET.encode() not in arguments.read_bytes(), arguments
+            except OSError:
+                continue  # it has ended
+        (folder,) = tmp_path.glob("frostline-load-*")
+        assert folder.stat().st_mode & 0o077 == 0
+        (plan,) = folder.rglob("plan.json")
+        assert SECRET in plan.read_text(), "otherwise this test would prove nothing"
+    finally:
+        running.kill()
+        running.wait()
+        running.stdout.close()
