@@ -1,5 +1,6 @@
 """`frostline schedule install`: all is checked, then the schedule is written, then its starter is put in place."""
 
+import os
 from datetime import datetime
 from pathlib import Path
 
@@ -47,5 +48,7 @@ def new_plan(experiments: list[str], file: Path) -> Plan:
     be overwritten. UsageError before anything is written."""
     if not file.absolute().parent.is_dir():
         raise UsageError([f"--plan {file}: there is no folder {file.parent}: make it or choose another"])
+    if os.path.lexists(file) and not is_file(file):
+        raise UsageError([f"--plan {file}: is there and is no file: move it away or choose another"])
     moment = read_plan(file)[0].moment if is_file(file) else Moment()
     return Plan(experiments=as_written(experiments, file), moment=moment)

@@ -6,7 +6,9 @@ import re
 import shlex
 import shutil
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
@@ -17,13 +19,17 @@ from typer.testing import CliRunner
 from harness.commands.app import app
 from harness.commands.schedule import With
 from harness.errors import FrostlineError, MissingError, UsageError
-from harness.schedule.plan import Moment
+from harness.schedule.due import standing
+from harness.schedule.plan import MONTHS, Moment
 from harness.schedule.starters import Job, cron, eventbridge, github, starter, starter_names, systemd
+from tests.synthetic import manifest
 
+NAMED = {"name": "quickstart"}
 ARNS = {eventbridge.TARGET: "arn:aws:lambda:x:1:function:f", eventbridge.ROLE: "arn:aws:iam::1:role/r"}
 CRONTAB = """#!/bin/sh
 if [ "$1" = -l ]; then
   [ -f "$TABLE.broken" ] && { echo "permission denied" >&2; exit 1; }
+  [ -f "$TABLE.code" ] && [ ! -f "$TABLE" ] && { cat "$TABLE.says" >&2; exit "$(cat "$TABLE.code")"; }
   [ -f "$TABLE" ] || { echo "no crontab for you" >&2; exit 1; }
   exec cat "$TABLE"
 fi
@@ -111,12 +117,171 @@ def test_cron_keeps_every_other_line_and_its_own_block_once(table, home):
     assert table.read_text() == mine + "3 4 * * * later\n" + once.removeprefix(mine)
     # What cron hands to the shell is what was meant, whatever the folder is called.
     line = next(line for line in once.splitlines() if "--if-due" in line)
-    assert line.startswith("17 6 * * * ")
+    assert line.startswith("17 * * * * case $(date -u +\\%H) in 06|07|08) ")
     assert re.search(r"(?<!\\)%", line) is None
-    words = shlex.split(line.split(maxsplit=5)[5].replace("\\%", "%"))
-    assert words[:2] == ["cd", str(home)]
-    assert str(home / "frostline-schedule.yaml") in words
-    assert words[-3:] == [">>", str(home / "results" / "remeasure.log"), "2>&1"]
+    command = line.split(maxsplit=5)[5]
+    for handed_over in (command, command.replace("\\%", "%")):  # as BusyBox and as vixie do
+        words = shlex.split(handed_over.partition(") ")[2].partition(") ")[2].removesuffix(";; esac"))
+        assert words[:2] == ["cd", str(home)]
+        assert str(home / "frostline-schedule.yaml") in words
+        assert words[-3:] == [">>", str(home / "results" / "remeasure.log"), "2>&1"]
+
+
+@pytest.mark.parametrize("escaped", [True, False], ids=["busybox", "vixie"])
+@pytest.mark.parametrize(("hour", "called"), [("05", False), ("06", True), ("08", True), ("09", False)])
+def test_the_line_does_in_a_shell_what_is_meant(home, tmp_path, monkeypatch, hour, called, escaped):
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    (commands / "date").write_text(f'#!/bin/sh\n[ "$1$2" = -u+%H ] && echo {hour}\n')
+    (commands / "it's").write_text('#!/bin/sh\nprintf "%s|" "$PWD" "$@"\n')
+    for command in commands.iterdir():
+        command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(Job, "words", property(lambda job: ["it's", "100%", "$HOME", "a b", str(job.plan)]))
+    command = cron.line(job()).split(maxsplit=5)[5]
+    subprocess.run(["/bin/sh", "-c", command if escaped else command.replace("\\%", "%")], check=True, timeout=60)
+    log = home / "results" / "remeasure.log"
+    said = log.read_text() if log.exists() else ""
+    assert said == (f"{home}|100%|$HOME|a b|{home}/frostline-schedule.yaml|" if called else "")
+
+
+ZONES = ("America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kathmandu", "UTC", "Pacific/Apia")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("day", "hour", "minute"), [(15, 6, 17), (1, 23, 59), (28, 15, 31), (5, 15, 1)])
+def test_cron_in_any_zone_measures_once_from_each_moment_on(home, zone, day, hour, minute):
+    """Cron's calls of two years, over all changes of the clock, as a cron would make them that knows no zone but its
+    own; what is due is decided by what was measured."""
+    moment = Moment(day=day, hour=hour, minute=minute)
+    line = cron.line(Job(home, home / "p", home / "r", moment))
+    assert line.split()[1:5] == ["*"] * 4
+    hours = set(re.search(r" in ([0-9|]+)\)", line)[1].split("|"))
+    here, now, measured = ZoneInfo(zone), datetime(2026, 1, 1, tzinfo=UTC), []
+    while now < datetime(2028, 1, 1, tzinfo=UTC):
+        if f"{now:%H}" in hours and now.astimezone(here).minute == int(line.split()[0]):
+            runs = [manifest(run=str(n), started_at=at.isoformat(), experiment=NAMED) for n, at in enumerate(measured)]
+            if standing("quickstart", runs, now, moment).due:
+                measured.append(now)
+        now += timedelta(minutes=1 if now.minute % 15 == minute % 15 else (minute - now.minute) % 15)
+    moments = [datetime(year, month, day, hour, minute, tzinfo=UTC) for year in (2026, 2027) for month in MONTHS]
+    late = [at - planned for at, planned in zip(measured, moments, strict=True)]
+    assert all(timedelta(0) <= each <= timedelta(hours=2) for each in late), late
+
+
+def test_the_starters_that_know_zones_are_told_utc(home):
+    assert all(" UTC" in line for text in systemd.units(job()).values() for line in re.findall("OnCalendar.*", text))
+    for variable, arn in ARNS.items():
+        os.environ[variable] = arn
+    try:
+        assert eventbridge.schedule_of(job())["ScheduleExpressionTimezone"] == "UTC"
+    finally:
+        for variable in ARNS:
+            del os.environ[variable]
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        ("no crontab for you", 1),
+        ("crontab: can't open 'you': No such file or directory", 1),
+        ("crontab: no crontab for you", 1),
+        ("crontab: can't open your crontab file.", 1),
+        ("", 1),
+        ("", 0),
+    ],
+    ids=["vixie", "busybox", "macos", "solaris", "silent", "empty"],
+)
+def test_a_user_without_a_table_has_an_empty_one_by_the_word_of_every_cron(table, home, says, code):
+    table.with_name("table.says").write_text(says and f"{says}\n")
+    table.with_name("table.code").write_text(str(code))
+    assert invoke("quickstart", "--with", "cron")[0] == 0
+    assert table.read_bytes() == cron.with_block(b"", job())
+
+
+@pytest.mark.parametrize(
+    ("says", "code"),
+    [
+        ("You (you) are not allowed to use this program (crontab)", 1),
+        ("crontab: can't change directory to '/var/spool/cron/crontabs': No such file or directory", 1),
+        ("crontab: must be suid to work properly", 1),
+        ("/var/spool/cron/you: Permission denied", 1),
+        ("", 2),
+    ],
+    ids=["not-allowed", "no-spool", "no-suid", "no-permission", "silent"],
+)
+def test_a_table_that_cannot_be_had_is_not_taken_for_an_empty_one(table, home, says, code):
+    table.with_name("table.says").write_text(says and f"{says}\n")
+    table.with_name("table.code").write_text(str(code))
+    told, output = invoke("quickstart", "--with", "cron")
+    assert told == 3
+    assert "your crontab cannot be read" in output and says[:60] in output
+    assert not table.exists()
+    assert not Path("frostline-schedule.yaml").exists()
+
+
+TABLES = {
+    "empty": b"",
+    "latin-1": b"# caf\xe9\n1 2 * * * echo \xff\xfe\n",
+    "crlf": b"MAILTO=me\r\n1 2 * * * x\r\n",
+    "no-end": b"1 2 * * * x",
+    "crlf-no-end": b"1 2 * * * x\r",
+    "other-breaks": b"a\x0bb\x0cc\x1cd\xc2\x85e\xe2\x80\xa8f\n",
+    "blanks": b"\n\n  \n\t\n",
+    "percents": b"1 2 * * * date +\\%H%in%put\n",
+    "mentions": b"# see: # frostline remeasure begin: /x\n0 1 * * * echo '# frostline remeasure end: /x'\n",
+    "environment": b"SHELL=/bin/bash\nCRON_TZ=Asia/Tokyo\n# comment\n@daily x\n",
+    "nul": b"# \x00\n",
+}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_of_a_crontab_only_our_own_block_changes_byte_by_byte(table, home, name):
+    table.write_bytes(TABLES[name])
+    assert invoke("quickstart", "--with", "cron")[0] == 0
+    once = table.read_bytes()
+    assert once.startswith(TABLES[name])
+    assert once.count(b"--if-due") == 1
+    assert invoke("--with", "cron")[0] == 0
+    assert table.read_bytes() == once
+    assert cron.without_block(once, job()) == TABLES[name]
+    assert cron.without_block(TABLES[name], job()) == TABLES[name]
+    edited = once.replace(b"\n", b"\r\n")  # by an editor of another system
+    assert b"--if-due" not in cron.without_block(edited, job())
+
+
+def test_what_stands_in_our_block_and_is_not_ours_is_not_thrown_away(table, home):
+    begin, end = cron.marks(job())
+    for inside, part in (("3 4 * * * theirs\n", "theirs"), (f"{begin}\n", "twice without an end")):
+        broken = f"{begin}\n{inside}{end}\n"
+        table.write_text(broken)
+        code, output = invoke("quickstart", "--with", "cron")
+        assert code == 2
+        assert part in output
+        assert table.read_text() == broken
+
+
+def test_a_line_that_is_too_long_for_cron_is_refused_before_anything_is_written(table, home, monkeypatch):
+    long = home / ("a" * 200) / ("b" * 200)
+    long.mkdir(parents=True)
+    monkeypatch.chdir(long)
+    code, output = invoke("quickstart", "--with", "cron")
+    assert code == 2
+    assert "use shorter paths" in output
+    assert not table.exists()
+    assert list(long.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["fifo", "folder", "link"])
+@pytest.mark.parametrize("name", ["frostline-schedule.yaml", str(github.FILE)])
+def test_what_is_no_file_of_ours_is_never_written_over(home, kind, name):
+    place = Path(name)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    {"fifo": os.mkfifo, "folder": os.mkdir, "link": lambda path: path.symlink_to("nowhere")}[kind](place)
+    code, output = invoke("quickstart", "--with", "github")
+    assert code == 2
+    assert "move it away" in output
+    assert place.lstat().st_mode & 0o170000 == {"fifo": 0o010000, "folder": 0o040000, "link": 0o120000}[kind]
 
 
 def test_a_crontab_that_cannot_be_read_is_not_taken_for_an_empty_one(table, home):

@@ -72,7 +72,9 @@ def starter(name: str) -> Starter:
 
 
 def refuse_foreign(file: Path, mark: str) -> None:
-    """UsageError when there is such a file and its first line is not `mark`: it is somebody else's."""
+    """UsageError when there is such a file and its first line is not `mark`: it is somebody else's, as any link is."""
+    if file.is_symlink():
+        raise UsageError([f"{file} is a link, which is not ours: move it away, nothing was overwritten"])
     try:
         first = read_file(file, MOST_BYTES).decode(errors="replace").partition("\n")[0]
     except FileNotFoundError:

@@ -30,7 +30,7 @@ WantedBy=timers.target
 
 
 class Systemd:
-    """Two unit files; the user enables them."""
+    """Two unit files; the user enables them. It is called once a quarter, so it waits where somebody else measures."""
 
     name = "systemd"
 
@@ -57,7 +57,7 @@ def units(job: Job) -> dict[Path, str]:
     moment = job.moment
     months = ",".join(f"{month:02}" for month in MONTHS)
     calendar = f"*-{months}-{moment.day:02} {moment.hour:02}:{moment.minute:02}:00 UTC"
-    command = " ".join(quote_word(word) for word in job.words)
+    command = " ".join(quote_word(word) for word in [*job.words, "--wait"])
     texts = {
         "service": SERVICE.format(mark=mark(job), folder=str(job.folder).replace("%", "%%"), command=command),
         "timer": TIMER.format(mark=mark(job), calendar=calendar),
