@@ -17,6 +17,8 @@ Kind = Literal["service", "function"]
 """The two sides of the question: who keeps units running, and who starts them for requests."""
 TIMELINE_HEADER = "x-frostline-timeline"
 """The reply header in which whatever stands in front of a unit says what it did with the request, as JSON."""
+REFUSED = "Sandbox.Refused"
+"""The errorType of an answer that says: whoever runs units would not make or keep one, which is no fault of theirs."""
 GENERATION_VARIABLE = "FROSTLINE_GENERATION"
 """In a unit's environment: the nonce of the latest make_cold before it was started."""
 MB_PER_VCPU = 1769

@@ -17,6 +17,7 @@ from harness.measure.rows.answers import CHECK_RAISED
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge, Judged
 from harness.measure.rows.reasons import reasons_of
+from harness.measure.rows.refusals import refusal_problems, refusal_warnings
 from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.visit import Account, Visit, VisitResult
@@ -115,7 +116,11 @@ def record_arrivals(
         unit_cpus=visit.order().sizing.cpus if can.isolated and can.clock == "shared" else None,
         steal_share=None if steal is None else max(0.0, steal),
         generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
-        problems=[*(problem[:2000] for problem in sent.problems), *validity_problems(sent, good, steal, throttled)],
+        problems=[
+            *(problem[:2000] for problem in sent.problems),
+            *validity_problems(sent, good, steal, throttled),
+            *refusal_problems(judged.requests),
+        ],
     )
     return VisitResult(record, judged.requests, SAMPLES.empty_table())
 
@@ -153,6 +158,7 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         warnings.append(
             f"the workload's check raised at {len(error_texts)} answers, which count as wrong: {error_texts[0]}"
         )
+    warnings += refusal_warnings(requests)
     if visit.trial.regime is not None:
         if len(requests) and not any(requests["new_connection"].to_pylist()):  # nothing was there to connect to
             warnings.append(NEVER_STARTED)

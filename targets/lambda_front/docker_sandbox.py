@@ -13,9 +13,9 @@ import docker.errors
 from docker.models.containers import Container
 
 from targets.clock import now_ns
-from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing
+from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing, StartFailed
 from targets.events import EventFacts, EventLog
-from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, SandboxRefused, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
 from targets.local.gpus import Gpus
@@ -213,5 +213,8 @@ class DockerSandbox(Sandbox):
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self.sandboxes.threads, lambda: call(*args, **options))
+        except StartFailed as error:  # what was started ended by its own fault
+            raise SandboxDied(f"sandbox {self.name}: {error}") from error
         except (docker.errors.DockerException, DeploymentError, OSError) as error:
-            raise SandboxDied(f"sandbox {self.name}: the engine refused: {error}") from error
+            why = getattr(error, "explanation", None) or error  # without the address that was asked
+            raise SandboxRefused(f"the engine refused: {why}") from error

@@ -9,7 +9,7 @@ import psutil
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, Sizing
 from targets.events import EventFacts, EventLog
-from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, take_gpus
+from targets.lambda_front.sandbox import Reply, Sandbox, SandboxRefused, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus
 from targets.local.processes import OwnTmp
@@ -67,7 +67,7 @@ class ProcessSandbox(Sandbox):
             self.process = ServingProcess(LOOP, self.environment, theirs, self.hear)
         except OSError as error:
             ours.close()
-            raise SandboxDied(f"sandbox {self.name}: the process could not be started: {error}") from error
+            raise SandboxRefused(f"the process could not be started: {error}") from error
         self._reader, self._writer = await asyncio.open_connection(sock=ours, limit=2**24)
         self.running = True
         self.log_step("start", begun_ns)
@@ -95,7 +95,7 @@ class ProcessSandbox(Sandbox):
             try:
                 await asyncio.get_running_loop().run_in_executor(None, self.process.kill)
             except TimeoutError as error:
-                raise SandboxDied(f"sandbox {self.name} cannot be ended: {error}") from error
+                raise SandboxRefused(f"sandbox {self.name} cannot be ended: {error}") from error
 
     async def remove(self) -> Usage:
         """Kill, after a last look at what it used."""

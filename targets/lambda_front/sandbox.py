@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from targets.clock import now_ns
-from targets.contract import DeploymentError
+from targets.contract import REFUSED, DeploymentError
 from targets.events import EventFacts, EventKind, EventLog
 from targets.local.gpus import Gpus, UnitGone
 from targets.local.resources import Usage
@@ -32,6 +32,14 @@ END_OF_STEP: dict[Step, EventKind] = {"load": "loaded", "create": "created", "st
 class SandboxDied(Exception):
     """The sandbox ended while it held a request, or could not be started; the message says what is known."""
 
+    kind = "Sandbox.Died"
+
+
+class SandboxRefused(SandboxDied):
+    """The engine or this machine did not make, start or keep it: no fault of the function."""
+
+    kind = REFUSED
+
 
 async def take_gpus(gpus: Gpus, name: str) -> list[str]:
     """The GPUs of a new sandbox: within the pool's limits they are there once the removal before has ended."""
@@ -41,7 +49,7 @@ async def take_gpus(gpus: Gpus, name: str) -> list[str]:
             return gpus.take(name)
         except DeploymentError as error:
             if isinstance(error, UnitGone) or now_ns() > deadline:
-                raise SandboxDied(f"sandbox {name}: {error}") from error
+                raise SandboxRefused(f"sandbox {name}: {error}") from error
         await asyncio.sleep(GPU_POLL_S)
 
 

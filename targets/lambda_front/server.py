@@ -127,7 +127,7 @@ class Connection(asyncio.Protocol):
             return _refuse(429, "TooManyRequestsException", f"Rate Exceeded: {reason}")
         except SandboxDied as error:
             headers["x-amz-function-error"] = "Unhandled"
-            answer = _error_body("Sandbox.Died", str(error))
+            answer = _error_body(error.kind, str(error))
         else:
             answer = reply.body
             if reply.error:

@@ -9,6 +9,7 @@ import pytest
 
 import targets
 from harness.clock import now_ns
+from harness.load.process import Arrival
 from targets.contract import Deployment, Order, Sizing
 from targets.ownership import EXPIRES_LABEL, OWNER_LABEL, RUN_LABEL, Owner
 
@@ -21,10 +22,15 @@ PYTHON = "/opt/frostline/venv/bin/python"
 
 def ask(deployment: Deployment) -> int:
     """One request, which makes a function start its sandbox; returns the HTTP status."""
+    return arrival_at(deployment).status
+
+
+def arrival_at(deployment: Deployment) -> Arrival:
+    """One request, sent and answered."""
     from harness.load.single import Lone
 
     body = targets.workload("echo").payloads()[0].body
-    return Lone(deployment.endpoints[0], [body]).ask(0, now_ns(), 60).status
+    return Lone(deployment.endpoints[0], [body]).ask(0, now_ns(), 60)
 
 
 @pytest.fixture(scope="module", params=["docker-service", "docker-lambda"])
@@ -118,3 +124,14 @@ def test_memory_beyond_the_limit_is_refused(container):
     """The kernel ends the eater, or Python cannot get the memory: either way it never holds so much."""
     code, told = inside(container, "x = bytearray(600 * 2**20); print('got it')")
     assert code != 0 and "got it" not in told
+
+
+def test_a_sandbox_that_the_engine_will_not_make_is_told_as_its_refusal(packages):
+    deployment = targets.target("docker-lambda").deploy(
+        packages["echo", "docker-service"], Order(RUN, Sizing(384, 4096))
+    )
+    try:
+        told = arrival_at(deployment).head
+        assert b"Sandbox.Refused" in told and b"CPUs" in told and b"http" not in told
+    finally:
+        deployment.destroy()

@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 
+import docker.errors
 import pytest
 
+from targets.contract import StartFailed
 from targets.events import EventLog
 from targets.lambda_front import docker_sandbox
 from targets.lambda_front.docker_sandbox import DockerSandbox
@@ -75,3 +77,33 @@ def test_a_reply_that_came_too_late_is_not_taken_for_the_next_requests():
             return reply
 
     assert asyncio.run(asking()) == (200, b"fast")
+
+
+@pytest.fixture
+def refusal(log):
+    """The kind and message with which a sandbox cannot be made or started, by what the engine's call raises."""
+
+    def meet(error):
+        def call():
+            raise error
+
+        async def meeting():
+            await DockerSandbox("0001", log, SimpleNamespace(threads=ThreadPoolExecutor(1)), "")._engine(call)
+
+        with pytest.raises(SandboxDied) as met:
+            asyncio.run(meeting())
+        return met.value.kind, str(met.value)
+
+    return meet
+
+
+def test_what_the_engine_refuses_is_not_the_functions_fault_and_a_container_that_ended_is(refusal):
+    told = "range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"
+    address = "http+docker://localhost/v1.41/containers/create?name=frostline-x" + "-" * 200
+    error = docker.errors.APIError(f"400 Client Error for {address}: Bad Request", explanation=told)
+    assert refusal(error) == ("Sandbox.Refused", f"the engine refused: {told}")
+    image = docker.errors.ImageNotFound("404", explanation="No such image: frostline/echo:x")
+    assert refusal(image) == ("Sandbox.Refused", "the engine refused: No such image: frostline/echo:x")
+    assert refusal(ConnectionResetError("reset"))[0] == "Sandbox.Refused"
+    ended = StartFailed("container c ended as it started: no such module")
+    assert refusal(ended) == ("Sandbox.Died", "sandbox 0001: container c ended as it started: no such module")

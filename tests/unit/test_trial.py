@@ -1,5 +1,6 @@
 """What a trial leaves when its target, its emulator or our own watching fails."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -312,3 +313,29 @@ def test_a_long_word_of_a_sender_is_cut_and_the_trial_kept():
     result = record_trial(visit("constant"), Begin.look(), account, sent, SAMPLES.empty_table(), 2)
     assert max(map(len, result.record.problems)) == 2000
     assert result.record.scheduled == 1
+
+
+def refusal(index, kind="Sandbox.Refused"):
+    body = {"errorType": kind, "errorMessage": "the engine refused: range of CPUs is from 0.01 to 2.00"}
+    return arrival(index, json.dumps(body).encode(), json.dumps({"received_ns": 1}).encode())
+
+
+@pytest.mark.parametrize("profile", ["constant", "cold"])
+def test_a_trial_in_which_the_engine_refused_every_sandbox_is_invalid_with_its_reason(profile):
+    record = record_of(*(refusal(at) for at in range(3)), profile=profile)
+    assert record.counts[Outcome.FAILED] == 3 and not record.valid
+    assert (
+        "no request could be answered, and 3 of 3 for no fault of the function: "
+        "the engine refused: range of CPUs is from 0.01 to 2.00" in record.problems
+    )
+
+
+def test_where_others_were_answered_it_is_a_warning_and_no_problem():
+    record = record_of(arrival(0, body_of(inside())), refusal(1))
+    assert not any("fault of the function" in problem for problem in record.problems)
+    assert any(line.startswith("1 of 2 requests failed for no fault of the function") for line in record.warnings)
+
+
+def test_a_function_that_ends_by_its_own_fault_makes_no_trial_invalid():
+    record = record_of(*(refusal(at, "Sandbox.Died") for at in range(3)))
+    assert not any("fault of the function" in line for line in [*record.problems, *record.warnings])
