@@ -12,7 +12,8 @@ from typing import Any
 
 from harness.clock import now_ns
 from harness.load.acknowledged import CLOSED, acknowledged
-from harness.load.parser import CLOSED_BEFORE, Exchange, ReplyParser, RequestFailed
+from harness.load.failed import CLOSED_BEFORE, RequestFailed
+from harness.load.parser import Exchange, ReplyParser
 from harness.load.route import Route
 from harness.load.senders.contract import origin
 from harness.load.tls import NO_TLS, Tls

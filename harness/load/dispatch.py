@@ -17,7 +17,8 @@ from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.connection import TimedOut
-from harness.load.parser import Exchange, RequestFailed
+from harness.load.failed import RequestFailed
+from harness.load.parser import Exchange
 from harness.load.replies import Body, Spool
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.senders.contract import as_shown

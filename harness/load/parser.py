@@ -4,6 +4,8 @@ import re
 
 import httptools
 
+from harness.load.failed import CLOSED_BEFORE, CLOSED_WITHIN, RequestFailed
+from harness.load.heads import Malformed, mend, not_http
 from harness.load.replies import Body
 
 EVENT_STREAM = b"text/event-stream"
@@ -20,11 +22,21 @@ PREFIX = 64
 """Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
 
 
-CLOSED_BEFORE = "closed before the reply"
-
-
-class RequestFailed(Exception):
-    """No whole reply: refused, reset, closed, or not HTTP."""
+LENIENT = {
+    "lenient_headers": False,
+    "lenient_spaces_after_chunk_size": True,
+    "lenient_optional_cr_before_lf": True,
+}
+"""What cannot be mistaken, and curl takes."""
+NOTHING = bytearray()
+CHUNK_FAULTS = {
+    "Invalid character in chunk size": "the size of one of its chunks is no hexadecimal number",
+    "Chunk size overflow": "the size of one of its chunks is beyond any reply's",
+    "Expected LF after chunk data": "one of its chunks is longer than it says",
+    "Missing expected CR after chunk data": "one of its chunks is longer than it says",
+    "Invalid character in chunk extensions": "one of its chunks has an extension that can't be read",
+}
+"""What is said of a body, by the parser's own words."""
 
 
 class Exchange:
@@ -92,12 +104,16 @@ class ReplyParser:
         self._head_size = 0
         self._events: EventCounter | None = None
         self._chunk_size = 0
-        self._parser = httptools.HttpResponseParser(self)
+        self._came = NOTHING
+        """Of a head that is not whole: all that came of it, and of interim replies before it."""
+        self._in_head = self._must_mend = False
+        self._parser = self._strict()
 
     def begin(self, exchange: Exchange) -> None:
         """A request was sent: what comes now belongs to it."""
         self._exchange = exchange
         self._head_size = 0
+        self._came, self._in_head, self._must_mend = NOTHING, True, False
 
     def feed(self, data: bytes, arrived_ns: int) -> None:
         """Read what came at this moment. RequestFailed when it is not HTTP/1.1, or too long."""
@@ -105,22 +121,57 @@ class ReplyParser:
         self._arrived_ns = arrived_ns
         if not exchange.first_byte_ns:
             exchange.first_byte_ns = arrived_ns
-        try:
-            self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if not exchange.complete:
-                raise RequestFailed(f"not HTTP/1.1: {error}") from error
-            exchange.reusable = False
+        if self._must_mend:
+            self._mend(data)
+        else:
+            self._feed(data)
         if not exchange.complete:
             self._check_size(exchange, len(data))
+
+    def _strict(self) -> httptools.HttpResponseParser:
+        parser = httptools.HttpResponseParser(self)
+        parser.set_dangerous_leniencies(**LENIENT)
+        return parser
+
+    def _feed(self, data: bytes) -> None:
+        exchange = self._exchange  # after a whole reply, what comes is another's
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as error:
+            if not exchange.complete:
+                raise not_http(f"it switched to another protocol (status {exchange.status})") from error
+            exchange.reusable = False
+        except httptools.HttpParserError as error:
+            if exchange.complete:
+                exchange.reusable = False
+            elif self._in_head and not self._must_mend:
+                self._must_mend = True
+                self._mend(data)
+            else:
+                raise Malformed(CHUNK_FAULTS.get(str(error), str(error))) from error
+        else:
+            if self._in_head:
+                self._gather(data)
+
+    def _mend(self, data: bytes) -> None:
+        """The head is not as HTTP/1.1 has it: read it with more patience, and start anew with what that makes of it."""
+        self._gather(data)
+        if (mended := mend(bytes(self._came))) is not None:
+            self._came, self._parser = NOTHING, self._strict()
+            self._feed(mended)
+            self._must_mend = False
+
+    def _gather(self, data: bytes) -> None:
+        self._came = self._came or bytearray()
+        self._came += data
 
     def end(self, arrived_ns: int) -> None:
         """The other side has closed: fine for a reply without a length. RequestFailed when one is not whole."""
         exchange = self._exchange
         if exchange.status < 200:
             raise RequestFailed(CLOSED_BEFORE)
-        if exchange.length or b"chunked" in exchange.coding.lower():
-            raise RequestFailed("closed in mid-reply")
+        if exchange.length or exchange.coding:
+            raise RequestFailed(CLOSED_WITHIN)
         exchange.complete, exchange.reusable, exchange.done_ns = True, False, arrived_ns
 
     def on_message_begin(self) -> None:
@@ -141,7 +192,10 @@ class ReplyParser:
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
-        self._exchange.status = self._parser.get_status_code()
+        status, coding = self._parser.get_status_code(), self._exchange.coding
+        if not self._must_mend and (status < 100 or (coding and coding.lower() != b"chunked")):
+            raise ValueError("not strict")
+        self._exchange.status, self._in_head = status, status < 200
         if self._exchange.streamed:
             self._events = EventCounter()
 

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import gevent
 import gevent.pool
 
+from harness.load.failed import RequestFailed
 from harness.load.idle import Idle, Kind
-from harness.load.parser import Exchange, RequestFailed
+from harness.load.parser import Exchange
 from harness.load.senders.contract import origin
 from harness.load.wire import LoadPlan
 

@@ -4,7 +4,8 @@ import selectors
 
 from harness.clock import now_ns
 from harness.load.connection import Connection, TimedOut
-from harness.load.parser import Exchange, RequestFailed
+from harness.load.failed import RequestFailed
+from harness.load.parser import Exchange
 from harness.load.process import Arrival
 from harness.load.replies import Body, Reply
 from harness.load.route import Route

@@ -2,7 +2,7 @@
 
 import ssl
 
-from harness.load.parser import RequestFailed
+from harness.load.failed import RequestFailed
 
 RECORDS = 65_536
 NOT_VERIFIED = "does not verify"

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.load.parser import Exchange, ReplyParser, RequestFailed
+from harness.load.failed import RequestFailed
+from harness.load.parser import Exchange, ReplyParser
 from harness.load.process import RECORD_TYPE, Arrival, Sent
 from harness.load.replies import Replies, Reply
 from harness.load.wire import FIELDS, RECORD, ErrorTexts, Fate

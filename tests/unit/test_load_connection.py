@@ -18,7 +18,8 @@ from harness.errors import TrialError
 from harness.load import parser
 from harness.load.client import Client
 from harness.load.connection import TimedOut
-from harness.load.parser import Exchange, ReplyParser, RequestFailed
+from harness.load.failed import RequestFailed
+from harness.load.parser import Exchange, ReplyParser
 from harness.load.process import LoadProcess
 from harness.load.route import Route
 from harness.load.senders import endpoint_problems, https, sender
