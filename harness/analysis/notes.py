@@ -71,7 +71,7 @@ def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> 
         reasons = most_frequent(reason for record in records for reason in record.reasons)
         why = f"; the commonest reason: {reasons[0]}" if reasons else ""
         yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}{why}")
-    for text in dict.fromkeys(text for record in records for text in record.warnings):
+    for text in dict.fromkeys(text.split("\n")[0] for record in records for text in record.warnings):
         yield Note("trial_warning", text)
 
 

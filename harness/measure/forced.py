@@ -87,7 +87,12 @@ def _send_from_nothing(deployment: Deployment, asker: Asker, index: int, dropped
 
 def failed_arrival(index: int, scheduled_ns: int, error: StartFailed) -> Arrival:
     """The row of a request that could not be sent, because the unit that it was for did not start."""
-    return Arrival(index, scheduled_ns, Fate.FAILED, done_ns=now_ns(), error=str(error)[:MOST_ERROR])
+    return Arrival(index, scheduled_ns, Fate.FAILED, done_ns=now_ns(), error=first_line(error))
+
+
+def first_line(error: StartFailed) -> str:
+    """What a row says of a unit that did not start: why, without the lines below that say the rest."""
+    return str(error).split("\n")[0][:MOST_ERROR]
 
 
 def is_proven_cold(arrival: Arrival, deployment: Deployment, can: Capabilities) -> bool:

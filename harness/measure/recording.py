@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
-from harness.measure.forced import MOST_ERROR
+from harness.measure.forced import first_line
 from harness.measure.generator import generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows.answers import CHECK_RAISED
@@ -25,12 +25,13 @@ from harness.record.columns import SAMPLES, requests_schema
 from harness.record.forms import as_seconds
 from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
+from targets.contract import StartFailed
 from targets.events import Event
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
 NEVER_STARTED = "the target could not be started, so every request counts as failed"
-"""The warning of a trial whose requests have all failed because no unit answered; why, its reasons say."""
+"""How the warning of a trial begins none of whose units answered, so that all requests failed; below it stands why."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,16 @@ def lost_ends(account: Account) -> list[str]:
     return [f"{dropped} ends of accepted requests had no accepted form: dropped"] if dropped else []
 
 
-def record_refusal(visit: Visit, begin: Begin, why: str) -> VisitResult:
+def record_refusal(visit: Visit, begin: Begin, why: StartFailed) -> VisitResult:
     """The record of a trial whose target did not start: every arrival has failed, as it would at a function."""
     begin_ns = now_ns()
     arrivals = [
-        Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=why[:MOST_ERROR])
+        Arrival(index, begin_ns + int(offset * 1e9), Fate.FAILED, error=first_line(why))
         for index, offset in enumerate(_offsets_of(visit))
     ]
     sent, account = Sent.of(begin_ns, arrivals), Account()
     result = record_arrivals(visit, begin, sent, account, judge_rows(visit, sent, account, None), 0)
-    return replace(result, record=result.record.model_copy(update={"warnings": [NEVER_STARTED]}))
+    return replace(result, record=result.record.model_copy(update={"warnings": [f"{NEVER_STARTED}\n{why}"[:2000]]}))
 
 
 def _offsets_of(visit: Visit) -> list[float]:
@@ -161,7 +162,7 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
     warnings += refusal_warnings(requests)
     if visit.trial.regime is not None:
         if len(requests) and not any(requests["new_connection"].to_pylist()):  # nothing was there to connect to
-            warnings.append(NEVER_STARTED)
+            warnings.append(f"{NEVER_STARTED}\n{requests['error'][0].as_py()}")
         warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings
 

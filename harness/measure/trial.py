@@ -35,7 +35,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     try:
         lease = leases.take(visit)
     except StartFailed as error:
-        return record_refusal(visit, begin, str(error))
+        return record_refusal(visit, begin, error)
     except DeploymentError as error:
         return record_unsent(visit, begin, str(error))
     deployment, can = lease.deployment, visit.target.capabilities

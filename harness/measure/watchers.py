@@ -27,7 +27,12 @@ def closing_line(record: TrialRecord) -> str:
     line += f" (attempt {record.attempt})" if record.attempt > 1 else ""
     line += "".join(f"\n    {one_line(str(reason), LONGEST_REASON)}" for reason in record.reasons[:SHOWN_REASONS])
     line += "".join(f"\n    INVALID: {problem}" for problem in record.problems)
-    return line + "".join(f"\n    warning: {warning}" for warning in record.warnings)
+    return line + "".join(f"\n    warning: {indent(warning)}" for warning in record.warnings)
+
+
+def indent(text: str) -> str:
+    """The lines below the first further to the right: they belong to it."""
+    return text.replace("\n", "\n        ")
 
 
 class LogWatcher:

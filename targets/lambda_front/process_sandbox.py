@@ -1,6 +1,7 @@
 """A sandbox that is a plain process: the serving code's one-at-a-time loop on an inherited socket. No isolation."""
 
 import asyncio
+import json
 import socket
 from contextlib import suppress
 
@@ -12,13 +13,18 @@ from targets.events import EventFacts, EventLog
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxRefused, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus
+from targets.local.last_words import exit_words
 from targets.local.processes import OwnTmp
 from targets.local.resources import Usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
 
 LOOP = "targets.serving.process_loop"
-DIED = b'{"errorType": "Runtime.ExitError", "errorMessage": "the function\'s process ended with status %d"}'
+
+
+def _died(status: int) -> bytes:
+    message = f"the function's process ended: {exit_words(status)}"
+    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode()
 
 
 class ProcessSandboxes:
@@ -81,8 +87,10 @@ class ProcessSandbox(Sandbox):
             reply = await self._reader.readexactly(size)
         except (OSError, asyncio.IncompleteReadError):
             await self.kill()
-            return Reply(DIED % (self.process.status or 0), "Unhandled")
-        return Reply(reply[1:], "Unhandled" if reply[:1] == b"!" else None)
+            return Reply(_died(self.process.status or 0), "Unhandled")
+        if reply[:1] == b"x":  # it could not load its model, and ends: the next request starts it anew
+            await self.kill()
+        return Reply(reply[1:], "Unhandled" if reply[:1] in b"!x" else None)
 
     async def kill(self) -> None:
         """Kill and reap the process and all that it has started."""

@@ -15,6 +15,7 @@ from docker.models.containers import Container
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.local import gpus
+from targets.local.last_words import tell_end
 from targets.local.processes import model_environment
 from targets.ownership import start_time
 from targets.packaging.engine import ENGINE_ERRORS
@@ -25,6 +26,7 @@ USER = "65534:65534"
 PORT_LIMIT_S = 10.0
 """An engine that is busy tells the port of a running container at a later look."""
 PORT_POLL_S = 0.005
+LAST_LINES = 40
 LEDGER_DIR = "/var/lib/frostline/ledger"
 
 
@@ -122,17 +124,19 @@ def published_port(container: Container) -> int:
         if bindings := container.ports.get(PORT):
             return int(bindings[0]["HostPort"])
         if container.status not in ("created", "running"):
-            raise StartFailed(f"container {container.name} ended as it started: {_last_lines(container)}")
+            raise StartFailed(tell_end(f"container {container.name} ended as it started", last_lines(container)))
         if now_ns() > deadline:
             raise StartFailed(
                 f"container {container.name} runs, and the engine has published no port of it within "
-                f"{PORT_LIMIT_S:.0f} s: {_last_lines(container)}"
+                f"{PORT_LIMIT_S:.0f} s"
             )
         sleep(PORT_POLL_S)
 
 
-def _last_lines(container: Container) -> str:
-    return container.logs(tail=5).decode(errors="replace").strip() or "it printed nothing"
+def last_lines(container: Container) -> str:
+    """The end of what a container printed."""
+    output: bytes = container.logs(tail=LAST_LINES)
+    return output.decode(errors="replace")
 
 
 def is_gone(client: docker.DockerClient, container: str) -> bool:

@@ -89,7 +89,7 @@ class DockerReplica(Replica):
         return port
 
     def end_reason(self) -> str | None:
-        """Its exit code and last lines when the container has ended; None while it runs."""
+        """Its exit code when the container has ended; None while it runs."""
         if self.container is None:
             return None
         with engine_errors(f"looking at replica {self.name}"):
@@ -99,10 +99,17 @@ class DockerReplica(Replica):
                     return None
                 state = self.container.attrs["State"]
                 self._oom_killed = state["OOMKilled"]
-                tail = self.container.logs(tail=5).decode(errors="replace").strip()
             except docker.errors.NotFound:
                 return "its container is gone: something else removed it"
-        return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}: {tail}"
+        return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}"
+
+    def last_words(self) -> str:
+        """The last lines that the container printed."""
+        with engine_errors(f"reading what replica {self.name} printed"):
+            try:
+                return containers.last_lines(self.container) if self.container else ""
+            except docker.errors.NotFound:
+                return ""
 
     def usage(self) -> Usage:
         """What its control group counts, which goes with the container; that memory ran out the engine still knows."""

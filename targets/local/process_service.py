@@ -7,6 +7,7 @@ from targets.events import EventLog
 from targets.local import gpus, processes
 from targets.local.declarations import PROCESSES, AsProcesses, Service, as_service, refuse
 from targets.local.gpus import Gpus
+from targets.local.last_words import exit_words
 from targets.local.resources import Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.local.serving_process import ServingProcess
@@ -58,7 +59,11 @@ class ProcessReplica(Replica):
     def end_reason(self) -> str | None:
         """Its exit status in words when the process has ended; None while it runs."""
         status = self._process.status if self._process else None
-        return None if status is None else f"exit status {status}"
+        return None if status is None else exit_words(status)
+
+    def last_words(self) -> str:
+        """The end of its standard error."""
+        return self._process.last_words.text() if self._process else ""
 
     def usage(self) -> Usage:
         """What /proc says of the process and of all that it has started."""

@@ -13,6 +13,7 @@ from typing import Any
 from targets.clock import now_ns, sleep
 from targets.contract import GENERATION_VARIABLE, DeploymentError, Endpoint, Order, StartFailed, UnitUsage
 from targets.events import Event, EventLog, EventReader
+from targets.local.last_words import tell_end
 from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import work_folder
@@ -38,7 +39,11 @@ class Replica(ABC):
 
     @abstractmethod
     def end_reason(self) -> str | None:
-        """Why it is no longer running; None while it is."""
+        """How it ended, in a few words; None while it runs."""
+
+    def last_words(self) -> str:
+        """The end of what it printed; empty where nobody keeps it."""
+        return ""
 
     @abstractmethod
     def usage(self) -> Usage:
@@ -62,7 +67,7 @@ class Replica(ABC):
         deadline = now_ns() + int(READY_LIMIT_S * 1e9)
         while not _is_answering(port, READY_LIMIT_S):
             if why := self.end_reason():
-                raise StartFailed(f"replica {self.name} ended before it answered: {why}")
+                raise StartFailed(tell_end(f"replica {self.name} ended before it answered: {why}", self.last_words()))
             if now_ns() > deadline:
                 raise StartFailed(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
             sleep(POLL_S)
@@ -188,7 +193,7 @@ class ServiceDeployment(Logged):
 
     def _remove(self, replica: Replica) -> None:
         if why := replica.end_reason():
-            self._log.write("died", replica.name, why=why)
+            self._log.write("died", replica.name, why=tell_end(why, replica.last_words()).split("\n")[0])
         usage = replica.usage()
         replica.remove()
         self._log.write("removed", replica.name, **vars(usage))

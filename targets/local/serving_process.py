@@ -14,6 +14,7 @@ import psutil
 
 from targets.descriptors import raise_descriptor_limit
 from targets.local import process_tree
+from targets.local.last_words import LastWords
 from targets.local.processes import interpreter
 from targets.local.resources import TreeMeter, Usage
 
@@ -44,10 +45,13 @@ class ServingProcess:
                 env=environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
                 pass_fds=(connection.fileno(), inherited_end),
                 start_new_session=True,
             )
-            assert self._process.stdout is not None
+            assert self._process.stdout is not None and self._process.stderr is not None
+            self.last_words = LastWords(self._process.stderr)
+            """The end of its standard error."""
             threading.Thread(target=_listen, args=(self._process.stdout, hear), daemon=True).start()
             self._main = psutil.Process(self._process.pid)
             self._meter = TreeMeter(self._process.pid)

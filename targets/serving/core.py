@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class Core:
     """Loads the workload named by FROSTLINE_WORKLOAD once; answers with an envelope that carries its own evidence."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, timeline: Timeline | None = None) -> None:
         self.unit = unit_name()
-        self.timeline = Timeline()
+        self.timeline = timeline or Timeline()
         self._facts = {"unit": self.unit, "clock": clock_id()}
         print(mark("init_begin", self.unit, self.timeline.entered_ns), flush=True)
         self._invocations = itertools.count(1)
@@ -36,6 +36,7 @@ class Core:
             settings = json.loads(os.environ.get("FROSTLINE_SETTINGS", "{}"))
             model = workload(os.environ["FROSTLINE_WORKLOAD"], settings)
         own_model = os.environ.get("FROSTLINE_MODEL_DIR")
+        self.timeline.failed_in = None
         return model.load(self.timeline.phase, Path(own_model) if own_model else None, threads)
 
     def ready(self) -> None:
@@ -57,6 +58,17 @@ class Core:
         if evidence["invocation"] == 1:
             evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns}
         return self._new_call(self._infer, event, evidence)
+
+
+def load_core(threads: int) -> Core:
+    """A unit's core. LoadFailed, in the same words in every kind of unit, when the workload cannot be loaded."""
+    timeline = Timeline()
+    try:
+        return Core(threads, timeline)
+    except BaseException as error:  # sys.exit() in a model is its failure too
+        from targets.serving.failure import LoadFailed  # here, because a sandbox that starts pays for every import
+
+        raise LoadFailed.of(error, timeline.failed_in) from error
 
 
 def _told(context: object, invocation: int) -> dict[str, Any]:

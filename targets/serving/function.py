@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from targets.serving.core import Core, cpu_limit
+from targets.serving.core import cpu_limit, load_core
 
-core = Core(threads=cpu_limit())
+core = load_core(threads=cpu_limit())
 core.ready()
 
 

@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from targets.clock import now_ns
-from targets.serving.core import Core, cpu_limit, error_body
+from targets.serving.core import Core, cpu_limit, error_body, load_core
 from targets.serving.event_stream import EventStream, Receive, Send
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def main() -> None:
         from targets.serving.leash import hold
 
         hold(int(leash))
-    core = Core(threads=1)
+    core = load_core(threads=1)
     with core.timeline.stamp("imports"):
         import uvicorn
     with core.timeline.stamp("connections"):

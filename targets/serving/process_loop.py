@@ -1,6 +1,7 @@
 """A sandbox that is a plain process: one request at a time over an inherited socket, as the emulator does over HTTP.
 
-Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with "!" when it is an error, with "." else.
+Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with "." when it is an answer, with "!" when
+it is an error, with "x" when it is the error for which this process ends.
 """
 
 import json
@@ -22,18 +23,28 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
     return data
 
 
+def send(connection: socket.socket, reply: bytes) -> None:
+    """One frame."""
+    connection.sendall(len(reply).to_bytes(4, "big") + reply)
+
+
 def serve(connection: socket.socket) -> None:
     """Load the model, then answer until the other side hangs up, which raises ConnectionError."""
     from targets.serving.core import error_body
-    from targets.serving.function import handler
 
+    try:
+        from targets.serving.function import handler
+    except Exception as error:  # the request that it starts for hears of it, as Lambda's does
+        read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
+        send(connection, b"x" + json.dumps(error_body(error)).encode())
+        raise
     while True:
         body = read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
         try:
             reply = b"." + json.dumps(handler(json.loads(body), None)).encode()
         except Exception as error:  # a function's error is an answer
             reply = b"!" + json.dumps(error_body(error)).encode()
-        connection.sendall(len(reply).to_bytes(4, "big") + reply)
+        send(connection, reply)
 
 
 if __name__ == "__main__":

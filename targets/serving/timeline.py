@@ -20,6 +20,8 @@ class Timeline:
         self.entered_ns = ENTERED_NS
         self.ended_ns: int | None = None
         self.phases_ns: dict[str, int] = {}
+        self.failed_in: str | None = None
+        """The innermost phase that an error ended."""
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """A phase of the workload's own choice. ValueError when the name is one of the bench's, or no name."""
@@ -40,6 +42,9 @@ class Timeline:
         begun = now_ns()
         try:
             yield
+        except BaseException:
+            self.failed_in = self.failed_in or name
+            raise
         finally:
             self.phases_ns[name] += now_ns() - begun
 

@@ -43,7 +43,7 @@ def test_a_port_that_is_told_late_is_awaited(late, unset):
 @pytest.mark.parametrize("status", ["exited", "dead", "removing"])
 def test_a_container_that_ended_is_told_at_once_with_its_last_lines(status):
     container = Looks(("running", {}), (status, {}))
-    with pytest.raises(StartFailed, match="ended as it started: Traceback\nboom"):
+    with pytest.raises(StartFailed, match="ended as it started: boom\n  Traceback"):
         containers.published_port(container)
     assert container.count == 2
 

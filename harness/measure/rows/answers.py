@@ -8,11 +8,13 @@ from harness.measure.rows.bodies import Content, Error, read_body, read_reply, r
 from harness.measure.rows.evidence import Evidence
 from harness.record.nouns import Outcome
 from targets.contract import Completion
+from targets.serving.failure import LOAD_FAILED
 from targets.workloads.contract import Payload, Workload
 
 CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""
 THROTTLED_STATUS = 429
+MOST_MESSAGE = 200
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ def judge_reply(status: int, error: Error | None, evidence: Evidence, wrong: str
     if error is not None:
         kind = str(error.get("errorType", "error"))[:100]
         timed_out = kind == "Sandbox.Timedout"
-        why = _make_storable(f"{kind}: {str(error.get('errorMessage', ''))[:160]}")
+        message = str(error.get("errorMessage", ""))[:MOST_MESSAGE]
+        why = _make_storable(message if f"{kind}: " == LOAD_FAILED else f"{kind}: {message}")
         return Outcome.TIMED_OUT if timed_out else Outcome.FAILED, why
     if status != 200:
         return Outcome.FAILED, f"HTTP {status}"
