@@ -12,7 +12,7 @@ from statistics import fmean, stdev
 import pytest
 from pydantic import ValidationError
 
-from harness.experiment.profiles import profile, profile_names
+from harness.experiment.profiles import draw, profile, profile_names
 from loadprofiles.contract import LoadProfile, fingerprint
 
 SETTINGS = {"rate": 5.0, "seconds": 400.0, "compression": 20.0}
@@ -45,6 +45,12 @@ def test_is_a_load_profile_with_a_one_line_summary(name):
 @every_profile
 def test_rate_and_seconds_are_enough(name):
     assert len(profile(name)(rate=50, seconds=20).arrivals(1)) > 0
+
+
+@every_profile
+def test_what_it_draws_is_a_schedule(name):
+    load = profile(name)(**SETTINGS)
+    assert draw(load, 7) == load.arrivals(7)
 
 
 @every_profile

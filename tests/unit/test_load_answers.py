@@ -15,7 +15,8 @@ from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure.machine import HostTimes
 
-WORKER = {"rank": 0, "cpu_share": 0.1, "priority": "normal", "timer": "timerfd", "opened": [], "addresses": []}
+WORKER = {"rank": 0, "cpu_share": 0.1, "priority": "normal", "timer": "timerfd", "opened": [], "prewarmed": 0}
+WORKER |= {"addresses": [], "prewarm_problem": "", "turns_problem": ""}
 
 
 def order(**fields):

@@ -1,10 +1,12 @@
 """`frostline load` as a person uses it: what it says of HTTPS, of streams, and of servers that cannot be asked."""
 
+import http.server
 import json
 import os
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -32,11 +34,18 @@ def secure(tmp_path_factory):
     server.close()
 
 
-def load(url, *arguments, format="json"):
+@pytest.fixture(scope="module")
+def server():
+    server = Server(host=None)
+    yield server
+    server.close()
+
+
+def load(url, *arguments, format="json", environment=None):
     """(exit code, what was printed)"""
     command = [sys.executable, "-c", "from harness.cli import main; main()", "load", url, "--format", format]
     command += ["--rate", "50", "--seconds", "0.5", *arguments]
-    environment = {**os.environ, "COLUMNS": "250"}
+    environment = {**os.environ, "COLUMNS": "250", **(environment or {})}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout if done.returncode < 2 else done.stderr
@@ -136,3 +145,61 @@ def test_what_cannot_be_asked_is_refused_before_anything_is_sent(tmp_path):
     code, said = load("https://no-such-host.invalid/")
     assert code == 2
     assert "url: 'https://no-such-host.invalid/' is not accepted: its host has no address" in said
+
+
+def test_the_address_that_was_asked_is_named(secure):
+    server, ca_file = secure
+    _, told = load(f"https://localhost:{server.port}/", "--ca-file", ca_file)
+    assert json.loads(told)["addresses"] == [f"127.0.0.1:{server.port}"]
+    assert json.loads(told)["prewarmed"] > 0
+    _, shown = load(f"https://localhost:{server.port}/", "--ca-file", ca_file, format="text")
+    assert f"asked at 127.0.0.1:{server.port}, " in shown
+    _, told = load(nobody())
+    assert json.loads(told)["addresses"] == []
+
+
+def test_a_server_that_takes_one_connection_at_a_time_is_told_of():
+    with Turns() as url:
+        _, told = load(url, "--rate", "20", "--timeout-s", "5")
+        told = json.loads(told)
+        assert told["good"] == 10
+        assert any("one" in note and "at a time" in note for note in told["notes"]), told["notes"]
+        _, shown = load(url, "--rate", "20", "--timeout-s", "5", format="text")
+        assert "note: " in shown
+
+
+class Turns:
+    """http.server as it is shipped: one connection after the other."""
+
+    def __enter__(self):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+        self.thread.start()
+        return f"http://127.0.0.1:{self.server.server_port}/"
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"])
+def test_a_proxy_is_never_used_and_that_is_said_of_a_host_elsewhere(server, name):
+    proxy = {name: "http://127.0.0.1:9"}
+    _, told = load(f"http://127.0.0.1:{server.port}/", environment=proxy)
+    assert (json.loads(told)["good"], json.loads(told)["notes"]) == (25, [])
+    own = socket.gethostbyname(socket.gethostname())
+    if not own.startswith("127."):
+        _, told = load(f"http://{own}:{server.port}/", "--timeout-s", "1", environment=proxy)
+        assert json.loads(told)["notes"] == [f"{name} is set and was not used: {own} was asked without a proxy"]

@@ -88,6 +88,9 @@ def _withheld(summary: Summary) -> Iterator[str]:
 
 
 def _connections(summary: Summary) -> Iterator[str]:
+    if summary["addresses"]:
+        new = plural(summary["new_connections"], "new connection")
+        yield f"asked at {' and '.join(summary['addresses'])}, {summary['prewarmed']} connections open before, {new}"
     if "first_connect_ms" in summary:
         tls = f", TLS {milliseconds(summary['first_tls_ms']).main} ms" if "first_tls_ms" in summary else ""
         yield f"the first connection took {milliseconds(summary['first_connect_ms']).main} ms{tls}"

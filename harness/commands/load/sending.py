@@ -11,7 +11,7 @@ from harness.commands.load.order import Assignment, LoadOrder
 from harness.commands.load.screen import lines_of
 from harness.commands.load.secrets import hide_arguments
 from harness.commands.load.summary import summarise
-from harness.commands.proxies import proxy_variable
+from harness.commands.proxies import is_loopback, proxy_variable
 from harness.load.process import LoadProcess
 from harness.load.senders.contract import origin
 from harness.load.wire import LoadPlan
@@ -54,7 +54,8 @@ def _send(order: LoadOrder, assignment: Assignment) -> dict[str, Any]:
     finally:
         process.close()
     try:
-        return summarise(sent, order, before) | {"notes": list(_notes(assignment))}
+        summary = summarise(sent, order, before)
+        return summary | {"notes": [*summary["notes"], *_notes(assignment)]}
     finally:
         sent.replies.close()
 
@@ -62,7 +63,8 @@ def _send(order: LoadOrder, assignment: Assignment) -> dict[str, Any]:
 def _notes(assignment: Assignment) -> Iterator[str]:
     """What is not as others would do it."""
     host, _ = origin(assignment.endpoint)
-    if variable := proxy_variable(assignment.endpoint.url.partition(":")[0], host):
+    variable = proxy_variable(assignment.endpoint.url.partition(":")[0].lower(), host)
+    if variable and not is_loopback(host):
         yield f"{variable} is set and was not used: {host} was asked without a proxy"
 
 

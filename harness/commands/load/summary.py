@@ -1,5 +1,6 @@
 """frostline/load/1: what became of a load, as JSON has it."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from harness.commands.load.figures import Durations
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.reasons import Reasons, find_reasons
 from harness.commands.load.secrets import without_secrets
-from harness.load.process import Records, Sent
+from harness.load.process import Records, Sent, WorkerReport
 from harness.load.wire import Fate
 from harness.measure.generator import lags_ns, pace_of, places_in_burst, validity_problems
 from harness.measure.machine import HostTimes
@@ -54,16 +55,28 @@ def summarise(
         **{name: found.to_json() for name, found in durations.items()},
         "intervals": {name: found.intervals() for name, found in durations.items()},
         "withheld": withheld,
+        "addresses": _each_once(address for worker in sent.workers for address in worker["addresses"]),
+        "prewarmed": sum(worker["prewarmed"] for worker in sent.workers),
         "new_connections": int(records["fresh"].sum()),
         "resent": int(records["resent"].sum()),
         **_first_connection(sent),
         **_chunk_counts(records, reasons.good),
         **_burst(records),
         "cpu_share": [round(each["cpu_share"], 3) for each in sent.workers],
+        "notes": _each_once(note for worker in sent.workers for note in _notes(worker)),
         **_told(reasons),
         "failure": None if reasons.good.any() else failure_of(reasons, order),
         "problems": validity_problems(sent, reasons.good, now.steal_share(before), now.was_throttled_since(before)),
     }
+
+
+def _notes(worker: WorkerReport) -> Iterator[str]:
+    """What a worker did otherwise than asked, because of the server."""
+    yield from filter(None, (worker["prewarm_problem"], worker["turns_problem"]))
+
+
+def _each_once(texts: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(texts))
 
 
 def _counts(records: Records, reasons: Reasons) -> dict[str, Any]:
