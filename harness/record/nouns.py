@@ -85,7 +85,7 @@ class UnitRecord(Record):
     lived_longer: bool = False
     """Whether `lived_ns` is but the least, from its first request to its last, because nobody logs its life."""
     memory_peak_bytes: Count | None = None
-    """The kernel's own peak, page cache included."""
+    """The kernel's own peak, page cache included; of several processes the most that a look saw of all together."""
     own_peak_bytes: Count | None = None
     """Highest sampled anonymous and shared memory."""
     memory_mean_bytes: Count | None = None

@@ -55,6 +55,7 @@ class Service(ABC):
 
     parts = (Part("service", "service", bought_as="fargate"),)
     settings = ServiceSettings
+    capabilities: Capabilities
 
     def refusal(self, order: Order, more: int) -> str | None:
         """Why there are fewer GPUs than the replicas and `more` beside them are to have; None when there are enough."""
@@ -62,8 +63,9 @@ class Service(ABC):
         return gpus.refusal(order.sizing.accelerators, units, "replicas")
 
     def shortages(self, order: Order, more: int) -> list[Shortage]:
-        """What one replica is to have and this machine has not, and memory of all that run at once."""
-        return shortages(order.sizing, self.present(), order.settings_of(ServiceSettings).replicas + more)
+        """What one replica is to have and this machine has not; where it is held to it, also memory of all at once."""
+        units = order.settings_of(ServiceSettings).replicas + more if self.capabilities.isolated else 1
+        return shortages(order.sizing, self.present(), units)
 
     @abstractmethod
     def present(self) -> Sizing:

@@ -199,6 +199,8 @@ def test_memory_that_this_machine_has_not_is_told_for_one_unit_and_for_all(prese
     adding = {"starts": 2, "rate": 1, "seconds": 1}
     assert problems(replicas=3, sizing=small, scale_out=adding) == [told.format(5) + ", or lower scale_out.starts (2)"]
     assert fit_to_machine(parse_experiment({**fields, "replicas": 3, "sizing": small}, "test"))
+    fields["targets"] = STAND_INS
+    assert fit_to_machine(parse_experiment({**fields, "replicas": 9, "sizing": small}, "test")), "held to nothing"
 
 
 def test_every_problem_of_load_and_size_is_told_at_once(present, missing):
