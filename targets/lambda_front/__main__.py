@@ -10,6 +10,7 @@ from typing import Any
 from targets.contract import DeploymentError, Sizing
 from targets.descriptors import raise_descriptor_limit
 from targets.events import EventLog
+from targets.lambda_front.invoke import Front
 from targets.lambda_front.pool import Pool
 from targets.lambda_front.server import Connection
 from targets.priority import be_punctual
@@ -34,15 +35,14 @@ async def serve(settings: dict[str, Any]) -> None:
     function = FunctionSettings(**settings["function"])
     log = EventLog(Path(settings["events"]))
     pool = Pool(function, log, make_sandboxes(settings, function, log).new, settings["generation"])
+    front = Front(pool, settings["name"], settings["sizing"]["memory_mb"])
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     leash = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(leash), sys.stdin)
-    server = await loop.create_server(
-        lambda: Connection(pool, settings["name"]), "127.0.0.1", settings["port"], backlog=2048
-    )
+    server = await loop.create_server(lambda: Connection(front), "127.0.0.1", settings["port"], backlog=2048)
     raise_descriptor_limit()  # a connection for each request in flight, and one to each sandbox
     priority = be_punctual()
     log.write("open", priority=priority, **vars(function))
@@ -51,7 +51,7 @@ async def serve(settings: dict[str, Any]) -> None:
         {asyncio.ensure_future(stop.wait()), asyncio.ensure_future(leash.read())}, return_when=asyncio.FIRST_COMPLETED
     )
     server.close()
-    await pool.close()
+    await front.close()
     log.write("close")
 
 

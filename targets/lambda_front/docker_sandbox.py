@@ -1,7 +1,6 @@
 """A sandbox that is a container: the image's function entry point behind AWS's Runtime Interface Emulator."""
 
 import asyncio
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, SandboxRef
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
 from targets.local.gpus import Gpus
+from targets.local.mark_file import MarkFile
 from targets.local.resources import Cgroup, Usage
 from targets.packaging.archive import ImageArchive
 from targets.packaging.image import FUNCTION_COMMAND
@@ -72,6 +72,7 @@ class DockerSandbox(Sandbox):
         self.container: Container | None = None
         self._creation: asyncio.Task[Any] | None = None
         self.upstream: Upstream | None = None
+        self._marks = MarkFile(log.folder, name)
         self._cgroup: Cgroup | None = None
 
     def facts(self) -> EventFacts:
@@ -106,6 +107,7 @@ class DockerSandbox(Sandbox):
             sizing=order.sizing,
             environment=environment,
             labels=order.labels,
+            marks=self._marks.path,
             ledger=order.ledger,
             gpu_ids=gpu_ids,
             tmp_mb=order.settings.tmp_mb,
@@ -119,8 +121,7 @@ class DockerSandbox(Sandbox):
         """Start the container and wait until the emulator listens."""
         begun_ns = now_ns()
         assert self.container is not None
-        output = await self._engine(self.container.attach, stdout=True, stderr=True, stream=True)
-        threading.Thread(target=containers.listen, args=(output, self.hear), daemon=True).start()
+        self._marks.follow(self.hear)
         await self._engine(self.container.start)
         started_ns = now_ns()
         port = await self._engine(containers.published_port, self.container)
@@ -146,7 +147,8 @@ class DockerSandbox(Sandbox):
     async def kill(self) -> None:
         """Kill the container; it stays and can be started again, in a new control group."""
         self.running = False
-        self.killed_usage = self._usage()
+        self._marks.leave()
+        self.killed_usage = self.usage()
         self._cgroup = None
         if self.upstream is not None:
             self.upstream.close()
@@ -156,7 +158,8 @@ class DockerSandbox(Sandbox):
     async def remove(self) -> Usage:
         """Delete the container, after a last look at its control group."""
         self.running = False
-        usage = self._usage()
+        self._marks.leave()
+        usage = self.usage()
         if self.upstream is not None:
             self.upstream.close()
         gone = True
@@ -168,7 +171,13 @@ class DockerSandbox(Sandbox):
             self.sandboxes.gpus.give_back(self.name)
         return usage
 
-    def _usage(self) -> Usage:
+    async def look(self) -> None:
+        """Its marks are looked at from time to time only."""
+        self._marks.look(self.hear)
+        await super().look()
+
+    def usage(self) -> Usage:
+        """What its control group counts, with those of its killed runtimes."""
         return self._cgroup.usage().after(self.killed_usage) if self._cgroup is not None else self.killed_usage
 
     async def _wait_until_listening(self, port: int) -> None:
@@ -200,8 +209,8 @@ class DockerSandbox(Sandbox):
             raise SandboxDied(f"sandbox {self.name} ended as it started: {await self._last_words()}")
 
     async def _last_words(self) -> str:
-        """What the container printed last. Its output is followed until init ends only: the emulator prints three lines
-        for each request, and reading them as they come would delay the requests."""
+        """What the container printed last. Its output is not followed: the emulator prints three lines for each
+        request, and reading them as they come would delay the requests."""
         assert self.container is not None
         try:
             output: bytes = await self._engine(self.container.logs, tail=5)

@@ -1,29 +1,30 @@
 """Lambda's rules over a set of sandboxes: reuse, scale-out, throttling, eviction, init limit and timeout."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from targets.clock import now_ns
 from targets.events import EventLog
+from targets.lambda_front.log_tail import Report
+from targets.lambda_front.passage import Passage
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.settings import FunctionSettings
 
 START_WINDOW_NS = 10_000_000_000
 
 
+TIMED_OUT = "Sandbox.Timedout"
+
+
 class Throttled(Exception):
-    """Lambda answers 429; the message is the reason."""
+    """Lambda answers 429; the message says why, `reason` is AWS's word for it."""
 
-
-@dataclass
-class Passage:
-    """What happened to one request on its way: goes into the reply's timeline header."""
-
-    received_ns: int
-    facts: dict[str, Any] = field(default_factory=dict)
+    def __init__(self, message: str, reason: str = "ConcurrentInvocationLimitExceeded") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class Pool:
@@ -109,14 +110,15 @@ class Pool:
         while self._starts and self._starts[0] < now - START_WINDOW_NS:
             self._starts.popleft()
         if len(self._all) >= self.settings.concurrency_limit:
-            reason = f"all {self.settings.concurrency_limit} sandboxes are busy"
+            refusal = Throttled(f"all {self.settings.concurrency_limit} sandboxes are busy")
         elif len(self._starts) >= self.settings.starts_per_10_s:
-            reason = f"{self.settings.starts_per_10_s} sandboxes were started in the last 10 s"
+            message = f"{self.settings.starts_per_10_s} sandboxes were started in the last 10 s"
+            refusal = Throttled(message, "FunctionInvocationRateLimitExceeded")
         else:
             self._starts.append(now)
             return
-        self.log.write("throttled", reason=reason)
-        raise Throttled(reason)
+        self.log.write("throttled", reason=str(refusal))
+        raise refusal
 
     async def _start(self, sandbox: Sandbox) -> None:
         if sandbox.name not in self._all:  # the pool was closed meanwhile: nobody would remove what starts now
@@ -127,45 +129,71 @@ class Pool:
 
     async def _ask(self, sandbox: Sandbox, body: bytes, passage: Passage) -> Reply:
         waited_spans = sandbox.spans_ns if sandbox.requests == 0 else {}
-        if not sandbox.running:  # the runtime ended with the request before: a reset, in the same sandbox
+        is_reset = not sandbox.running  # the runtime ended with the request before: the same sandbox starts it again
+        if is_reset:
             await self._start(sandbox)
             waited_spans = {"start": sandbox.spans_ns["start"]}
         sandbox.requests += 1
-        passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=now_ns())
-        if not sandbox.init_ended.is_set():
-            reply = await self._invoke_first(sandbox, body)
-        else:
-            reply = await self._await_within_timeout(sandbox, sandbox.invoke(body))
-        passage.facts.update(spans_ns=waited_spans, answered_ns=now_ns())
+        initializes = not is_reset and not sandbox.init_ended.is_set()
+        printed = sandbox.printed_count
+        asked_ns = now_ns()
+        passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=asked_ns)
+        if initializes:
+            reply, begun_ns = await self._invoke_first(sandbox, body, passage)
+        else:  # what a runtime that starts again takes counts towards this request's limit, as on Lambda
+            begun_ns = asked_ns
+            reply = await self._await_within_timeout(sandbox, sandbox.invoke(body), begun_ns, passage)
+        answered_ns = now_ns()
+        passage.facts.update(spans_ns=waited_spans, answered_ns=answered_ns)
+        if passage.wants_log:
+            passage.report = Report(
+                answered_ns - begun_ns,
+                begun_ns - asked_ns if initializes and begun_ns == sandbox.init_ended_ns else None,
+                sandbox.usage().memory_peak_bytes,
+                await sandbox.printed_since(printed),
+                _status(reply),
+            )
         return reply
 
-    async def _invoke_first(self, sandbox: Sandbox, body: bytes) -> Reply:
-        """The runtime initialises inside this request; past the limit that is cut off and repeated, as on Lambda."""
+    async def _invoke_first(self, sandbox: Sandbox, body: bytes, passage: Passage) -> tuple[Reply, int]:
+        """The runtime initialises inside this request; past the limit that is cut off and repeated, as on Lambda.
+
+        Also returns since when the function's own time was counted.
+        """
+        begun_ns = now_ns()
         invocation = asyncio.ensure_future(sandbox.invoke(body))
         init_end = asyncio.ensure_future(sandbox.init_ended.wait())
         # The init limit holds until init is seen to end, the function's own from there on; an answer without that sign
         # (a mark that came late) ends both.
         limit = self.settings.init_timeout_s
         await asyncio.wait({invocation, init_end}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        if not invocation.done() and not init_end.done():
+        if not sandbox.init_ended.is_set():
+            await sandbox.look()
+        init_end.cancel()
+        if sandbox.init_ended.is_set():
+            begun_ns = sandbox.init_ended_ns
+        elif not invocation.done():
             invocation.cancel()  # the repeated init counts towards the function's own time, as on Lambda
             self.log.write("init_timeout", sandbox.name)
             await sandbox.kill()
             await self._start(sandbox)
+            begun_ns = now_ns()
             invocation = asyncio.ensure_future(sandbox.invoke(body))
-        init_end.cancel()
-        return await self._await_within_timeout(sandbox, invocation)
+        return await self._await_within_timeout(sandbox, invocation, begun_ns, passage), begun_ns
 
-    async def _await_within_timeout(self, sandbox: Sandbox, invocation: Awaitable[Reply]) -> Reply:
-        """The function's own time limit. The handler has not begun before init ended, so it is counted from here."""
+    async def _await_within_timeout(
+        self, sandbox: Sandbox, invocation: Awaitable[Reply], begun_ns: int, passage: Passage
+    ) -> Reply:
+        """The function's own time limit, counted from `begun_ns`."""
+        left_s = self.settings.timeout_s - (now_ns() - begun_ns) / 1e9
         try:
-            async with asyncio.timeout(self.settings.timeout_s):
+            async with asyncio.timeout(left_s):
                 return await invocation
         except TimeoutError:
             self.log.write("timed_out", sandbox.name)
             await sandbox.kill()
-        message = f"Task timed out after {self.settings.timeout_s:.2f} seconds"
-        return Reply(b'{"errorType": "Sandbox.Timedout", "errorMessage": "%b"}' % message.encode(), "Unhandled")
+        message = f"RequestId: {passage.request_id} Error: Task timed out after {self.settings.timeout_s:.2f} seconds"
+        return Reply(json.dumps({"errorType": TIMED_OUT, "errorMessage": message}).encode(), "Unhandled")
 
     def _put_back(self, sandbox: Sandbox) -> None:
         # A sandbox whose runtime was killed or crashed goes back as well: its next request starts it anew, a reset.
@@ -194,3 +222,9 @@ class Pool:
             self.log.write("removed", sandbox.name, error=str(error))
         else:
             self.log.write("removed", sandbox.name, **vars(usage))
+
+
+def _status(reply: Reply) -> str | None:
+    if reply.error is None:
+        return None
+    return "timeout" if reply.body.startswith(b'{"errorType": "%b"' % TIMED_OUT.encode()) else "error"

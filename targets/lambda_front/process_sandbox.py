@@ -19,6 +19,8 @@ from targets.local.resources import Usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
 
+READ_S = 0.01
+"""How long a thread that reads what a process tells or prints is given to have read the last of it."""
 LOOP = "targets.serving.process_loop"
 
 
@@ -94,8 +96,8 @@ class ProcessSandbox(Sandbox):
 
     async def kill(self) -> None:
         """Kill and reap the process and all that it has started."""
-        if self.process is not None and self.running:
-            self.killed_usage = self.process.usage().after(self.killed_usage)
+        if self.running:
+            self.killed_usage = self.usage()
         self.running = False
         if self._writer is not None:  # a start that is cut off has none yet
             self._writer.close()
@@ -111,3 +113,25 @@ class ProcessSandbox(Sandbox):
         await asyncio.get_running_loop().run_in_executor(None, self._tmp.remove)
         self.gpus.give_back(self.name)
         return self.killed_usage
+
+    def usage(self) -> Usage:
+        """What /proc says of its processes, with those before them that were killed."""
+        if self.process is None or not self.running:
+            return self.killed_usage
+        return self.process.usage().after(self.killed_usage)
+
+    async def look(self) -> None:
+        """A reply may overtake the mark before it, which another thread reads."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(READ_S):
+                await self.init_ended.wait()
+
+    @property
+    def printed_count(self) -> int:
+        """In bytes of its standard output."""
+        return self.process.printed.count if self.process else 0
+
+    async def printed_since(self, count: int) -> bytes:
+        """Of its standard output, after a moment in which the last of it is read."""
+        await asyncio.sleep(READ_S)
+        return self.process.printed.since(count) if self.process else b""

@@ -66,6 +66,8 @@ class Sandbox(ABC):
         self.spans_ns: dict[str, tuple[int, int]] = {}
         """Begin and end of the latest load of an image, create and start."""
         self.init_ended = asyncio.Event()
+        self.init_ended_ns = 0
+        """When the present runtime said that it had, once `init_ended` is set."""
         self.killed_usage = Usage()
         """What its killed runtimes used: what the kernel counted goes with them."""
         self._loop = asyncio.get_running_loop()
@@ -99,8 +101,25 @@ class Sandbox(ABC):
         """What identifies it to the engine: a container id, a process id."""
         return {}
 
+    def usage(self) -> Usage:
+        """What the kernel counts for it until now; what cannot be known is None."""
+        return self.killed_usage
+
+    @property
+    def printed_count(self) -> int:
+        """How much the function has printed: what `printed_since` is asked with later."""
+        return 0
+
+    async def printed_since(self, count: int) -> bytes:
+        """The end of what it has printed from there on; empty where that is not at hand."""
+        return b""
+
+    async def look(self) -> None:
+        """Take in the marks that it has told and that nobody has heard yet."""
+        await asyncio.sleep(0)
+
     def hear(self, line: bytes) -> bool:
-        """Take a line of the function's standard output, from any thread, and log marks. True when init has ended."""
+        """Take a line of the channel of its marks, from any thread, and log it. True when init has ended."""
         mark = marks.parse(line)
         if mark:
             self._loop.call_soon_threadsafe(self._take_mark, *mark)
@@ -109,4 +128,5 @@ class Sandbox(ABC):
     def _take_mark(self, kind: marks.MarkKind, at_ns: int) -> None:
         self.log.write(kind, self.name, at_ns)
         if kind == "init_end" and at_ns >= self.begun_ns:  # not the last word of a runtime that was killed
+            self.init_ended_ns = at_ns
             self.init_ended.set()

@@ -1,57 +1,40 @@
-"""The AWS Invoke API over HTTP/1.1 on loopback, in front of a pool."""
+"""HTTP/1.1 on loopback, in front of the Invoke operation."""
 
 import asyncio
-import json
-import re
-import uuid
 from collections import deque
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, unquote
+from http import HTTPStatus
 
 import httptools
 
 from targets.clock import now_ns
-from targets.contract import TIMELINE_HEADER
-from targets.lambda_front.pool import Passage, Pool, Throttled
-from targets.lambda_front.sandbox import SandboxDied
+from targets.lambda_front.invoke import Front
+from targets.lambda_front.payload import MAX_PAYLOAD_BYTES
+from targets.lambda_front.refusal import Answer, Refused
+from targets.lambda_front.request import Request
 
-MAX_PAYLOAD_BYTES = 6 * 1024 * 1024
-INVOKE = re.compile(r"^/2015-03-31/functions/(?:arn:[^/]*:function:)?([^/:]+)(?::[^/]*)?/invocations$")
-REASONS = {
-    200: "OK",
-    204: "No Content",
-    400: "Bad Request",
-    404: "Not Found",
-    413: "Payload Too Large",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-}
-Answer = tuple[int, bytes, dict[str, str]]
-"""Status, body, headers."""
-
-
-@dataclass
-class Request:
-    """One request as it is parsed; `passage` begins when it is whole."""
-
-    method: bytes = b""
-    path: bytes = b""
-    headers: dict[bytes, bytes] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    keep_alive: bool = True
-    passage: Passage = field(default_factory=lambda: Passage(0))
+MAX_HEAD_BYTES = 65_536
+MAX_UNREAD_BYTES = 64 * 1024 * 1024
+"""Of a body that is too large so much is read, to answer in order; beyond, the connection ends."""
+LINGER_S = 5.0
+"""How long what still comes is thrown away after a last reply, which a client that is hung up on would not read."""
 
 
 class Connection(asyncio.Protocol):
     """One client connection; requests on it are answered one after the other, also when they came all at once."""
 
-    def __init__(self, pool: Pool, function: str) -> None:
-        self.pool = pool
-        self.function = function
+    def __init__(self, front: Front) -> None:
+        self.front = front
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
+        self._is_in_head = False
         self._waiting: deque[Request] = deque()
         self._answering: asyncio.Task[None] | None = None
+        self._awaited: Request | None = None
+        """Its client waits for our word before it sends the body."""
+        self._is_ending = False
+        """Nothing more is taken in."""
+        self._is_over = False
+        """Nothing more comes."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a client connected."""
@@ -60,33 +43,103 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes of a request."""
+        if self._is_ending:
+            return
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
-            self._send((400, _error_body("InvalidRequest", "this is not an HTTP/1.1 request"), {}), keep_alive=False)
+        except httptools.HttpParserUpgrade:  # whose body the parser takes for that of another protocol
+            self._refuse(Refused(400, "InvalidRequestContentException", "this front is HTTP/1.1 only: upgrade nothing"))
+        except httptools.HttpParserError:
+            self._refuse(Refused(400, "InvalidRequestContentException", "this is not an HTTP/1.1 request"))
+        if self._is_in_head:
+            self._request.head_size += len(data)
+            if self._request.head_size > MAX_HEAD_BYTES:
+                message = f"a request's head may have {MAX_HEAD_BYTES} bytes"
+                self._refuse(Refused(431, "RequestHeaderFieldsTooLargeException", message))
+
+    def eof_received(self) -> bool:
+        """asyncio: the client sends no more; it may still read, so what it asked for is answered."""
+        self._is_ending = self._is_over = True
+        return self._answering is not None
 
     def on_message_begin(self) -> None:
         """httptools: a request begins."""
         self._request = Request()
+        self._is_in_head = True
 
     def on_url(self, url: bytes) -> None:
-        """httptools: the request's target."""
+        """httptools: the request's target, or a piece of it."""
         self._request.path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: one header."""
         self._request.headers[name.lower()] = value
 
+    def on_headers_complete(self) -> None:
+        """httptools: the head is whole."""
+        self._is_in_head = False
+        request = self._request
+        request.method = self._parser.get_method()
+        request.is_old = self._parser.get_http_version() == "1.0"
+        announced = request.headers.get(b"content-length", b"0")
+        size = int(announced) if announced.isdigit() else 0
+        expected = request.headers.get(b"expect")
+        if expected is not None and not request.is_old:
+            self._meet(expected, size)
+        elif size > MAX_UNREAD_BYTES:
+            self._check_head(size)
+
     def on_body(self, body: bytes) -> None:
         """httptools: a piece of the body."""
-        if len(self._request.body) <= MAX_PAYLOAD_BYTES:
-            self._request.body += body
+        request = self._request
+        request.size += len(body)
+        if request.size <= MAX_PAYLOAD_BYTES:
+            request.body += body
+        elif request.size > MAX_UNREAD_BYTES:
+            self._check_head(request.size)
 
     def on_message_complete(self) -> None:
         """httptools: the request is whole."""
-        request = self._request
-        request.passage = Passage(now_ns())
-        request.method, request.keep_alive = self._parser.get_method(), self._parser.should_keep_alive()
+        if self._is_ending or self._parser.should_upgrade():
+            return
+        request, self._awaited = self._request, None
+        request.received_ns = now_ns()
+        request.keep_alive = self._parser.should_keep_alive()
+        self._queue(request)
+
+    def _check_head(self, size: int) -> bool:
+        """Whether the head allows the body that is announced, or has come so far; else the connection ends."""
+        if self._is_ending:
+            return False
+        try:
+            self.front.check_head(self._request, size)
+        except Refused as refused:
+            self._refuse(refused, self._request)
+            return False
+        return True
+
+    def _meet(self, expected: bytes, size: int) -> None:
+        if expected.lower() != b"100-continue":
+            self._refuse(Refused(417, "ExpectationFailedException", "Expect may be 100-continue"), self._request)
+        elif self._check_head(size):
+            self._awaited = self._request
+            self._ask_for_body()
+
+    def _ask_for_body(self) -> None:
+        if self._awaited is not None and self._answering is None and not self._transport.is_closing():
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._awaited = None
+
+    def _refuse(self, refused: Refused, request: Request | None = None) -> None:
+        """The last answer on this connection, after those that are due."""
+        if self._is_ending:
+            return
+        self._is_ending = True
+        request = request or Request()
+        request.refused, request.keep_alive = refused, False
+        self._queue(request)
+
+    def _queue(self, request: Request) -> None:
         self._waiting.append(request)
         if self._answering is None:
             self._answering = asyncio.ensure_future(self._answer_all())
@@ -95,80 +148,38 @@ class Connection(asyncio.Protocol):
         while self._waiting:
             request = self._waiting.popleft()
             try:
-                answer = await self._answer(request)
+                answer = request.refused.answer() if request.refused else await self.front.answer(request)
             except Exception as error:  # a fault of the front itself: the client must hear of it, not wait
-                answer = _refuse(500, "ServiceException", f"the front failed: {type(error).__name__}: {error}")
-            self._send(answer, request.keep_alive)
+                fault = f"the front failed: {type(error).__name__}: {error}"
+                answer = Refused(500, "ServiceException", fault).answer()
+            self._send(answer, request)
         self._answering = None
+        self._ask_for_body()
+        if self._is_ending and not self._transport.is_closing():
+            self._end()
 
-    async def _answer(self, request: Request) -> Answer:
-        path, _, query = request.path.decode("latin-1").partition("?")
-        target = unquote(path)
-        if match := INVOKE.match(target):
-            return await self._invoke(request, match.group(1))
-        if (request.method, target) == (b"POST", "/frostline/drop"):
-            self.pool.generation = parse_qs(query).get("generation", [self.pool.generation])[0]
-            return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
-        if (request.method, target) == (b"GET", "/frostline/pool"):
-            return 200, json.dumps({"size": self.pool.size}).encode(), {}
-        return _refuse(404, "UnknownOperationException", "this front has the Invoke operation only")
-
-    async def _invoke(self, request: Request, name: str) -> Answer:
-        refusal = self._refusal(request, name)
-        if refusal is not None:
-            return refusal
-        if request.headers.get(b"x-amz-invocation-type") == b"DryRun":
-            return 204, b"", {}
-        headers = {"x-amz-executed-version": "$LATEST", "x-amzn-requestid": str(uuid.uuid4())}
-        passage = request.passage
-        try:
-            reply = await self.pool.invoke(bytes(request.body) or b"{}", passage)
-        except Throttled as reason:
-            return _refuse(429, "TooManyRequestsException", f"Rate Exceeded: {reason}")
-        except SandboxDied as error:
-            headers["x-amz-function-error"] = "Unhandled"
-            answer = _error_body(error.kind, str(error))
-        else:
-            answer = reply.body
-            if reply.error:
-                headers["x-amz-function-error"] = reply.error
-        headers[TIMELINE_HEADER] = json.dumps({"received_ns": passage.received_ns, **passage.facts})
-        return 200, answer, headers
-
-    def _refusal(self, request: Request, name: str) -> Answer | None:
-        if request.method != b"POST":
-            return _refuse(404, "UnknownOperationException", "Invoke is a POST")
-        if name != self.function:
-            return _refuse(
-                404, "ResourceNotFoundException", f"Function not found: {name}; this front serves {self.function}"
-            )
-        if len(request.body) > MAX_PAYLOAD_BYTES:
-            return _refuse(413, "RequestTooLargeException", f"a synchronous payload may have {MAX_PAYLOAD_BYTES} bytes")
-        kind = request.headers.get(b"x-amz-invocation-type", b"RequestResponse")
-        if kind not in (b"RequestResponse", b"DryRun"):
-            return _refuse(
-                400, "InvalidParameterValueException", "this front invokes synchronously only (RequestResponse)"
-            )
-        return None
-
-    def _send(self, answer: Answer, keep_alive: bool) -> None:
+    def _send(self, answer: Answer, request: Request) -> None:
         if self._transport.is_closing():
             return
         status, body, headers = answer
-        lines = [
-            f"HTTP/1.1 {status} {REASONS[status]}",
-            "content-type: application/json",
-            f"content-length: {len(body)}",
-        ]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"x-amzn-requestid: {request.id}"]
+        if status != HTTPStatus.NO_CONTENT:
+            lines += ["content-type: application/json", f"content-length: {len(body)}"]
+        if not request.keep_alive:
+            lines.append("connection: close")
+        elif request.is_old:
+            lines.append("connection: keep-alive")
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        self._transport.write("\r\n".join([*lines, "", ""]).encode("latin-1") + body)
-        if not keep_alive:
+        head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
+        self._transport.write(head if request.method == b"HEAD" else head + body)
+        if not request.keep_alive and request.refused is None:
             self._transport.close()
 
-
-def _error_body(kind: str, message: str) -> bytes:
-    return json.dumps({"errorType": kind, "errorMessage": message}).encode()
-
-
-def _refuse(status: int, kind: str, message: str) -> Answer:
-    return status, json.dumps({"Type": "User", "Message": message}).encode(), {"x-amzn-errortype": kind}
+    def _end(self) -> None:
+        """Nothing is sent any more; what the client still sends is thrown away until it hangs up, for a while."""
+        if self._is_over:
+            self._transport.close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER_S, self._transport.abort)

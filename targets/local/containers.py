@@ -3,8 +3,9 @@
 import os
 import socket
 import struct
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -19,6 +20,7 @@ from targets.local.last_words import tell_end
 from targets.local.processes import model_environment
 from targets.ownership import start_time
 from targets.packaging.engine import ENGINE_ERRORS
+from targets.serving.marks import FILE_VARIABLE
 
 PORT = "8080/tcp"
 MB = 1024 * 1024
@@ -28,6 +30,7 @@ PORT_LIMIT_S = 10.0
 PORT_POLL_S = 0.005
 LAST_LINES = 40
 LEDGER_DIR = "/var/lib/frostline/ledger"
+MARKS_FILE = "/var/lib/frostline/marks"
 
 
 def engine(pool_size: int = 10) -> docker.DockerClient:
@@ -76,6 +79,7 @@ def create(
     sizing: Sizing,
     environment: dict[str, str],
     labels: dict[str, str],
+    marks: Path | None = None,
     ledger: str | None = None,
     gpu_ids: Sequence[str] = (),
     tmp_mb: int | None = None,
@@ -83,10 +87,12 @@ def create(
 ) -> Container:
     """Create, not start. Root is read-only, /tmp is disk, swap is off, so the memory limit is the limit.
 
-    `ledger` is a folder of this machine that the container may write into, `gpu_ids` are the GPUs it sees. No file may
-    be larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
+    `marks` is a file of this machine to which the container may append, `ledger` a folder that it may write into,
+    `gpu_ids` are the GPUs it sees. No file may be larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
     """
     memory_bytes = sizing.memory_mb * MB
+    if marks is not None:
+        environment = environment | {FILE_VARIABLE: MARKS_FILE}
     return client.containers.create(
         image,
         command,
@@ -100,7 +106,7 @@ def create(
         user=USER,
         read_only=True,
         volumes={ledger: {"bind": LEDGER_DIR, "mode": "rw"}} if ledger else {},
-        mounts=[docker.types.Mount("/tmp", None, type="volume")],  # noqa: S108 - in the container; removed with it
+        mounts=_mounts(marks),
         ulimits=[docker.types.Ulimit(name="fsize", soft=tmp_mb * MB, hard=tmp_mb * MB)] if tmp_mb else None,
         ipc_mode=None if shared_memory else "none",
         cap_drop=["ALL"],
@@ -109,6 +115,13 @@ def create(
         device_requests=gpu_requests(gpu_ids),
         log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
     )
+
+
+def _mounts(marks: Path | None) -> list[docker.types.Mount]:
+    """A /tmp that is removed with the container; and no volume for the marks, for of a file that the engine cannot see
+    it would make a folder."""
+    tmp = docker.types.Mount("/tmp", None, type="volume")  # noqa: S108 - in the container
+    return [tmp, docker.types.Mount(MARKS_FILE, str(marks), type="bind")] if marks else [tmp]
 
 
 def gpu_requests(ids: Sequence[str]) -> list[docker.types.DeviceRequest] | None:
@@ -203,18 +216,3 @@ def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """What the serving code reads in a container; paths and model folder are the image's own."""
     ledger = {"FROSTLINE_LEDGER": LEDGER_DIR} if order.ledger else {}
     return model_environment(package.workload, order.sizing.cpus, order) | ledger
-
-
-def listen(output: Any, hear: Callable[[bytes], object]) -> None:
-    """Hand over what an attached container prints, line by line, in a thread of its own, until `hear` says True."""
-    rest = b""
-    try:
-        for piece in output:
-            *lines, rest = (rest + piece).split(b"\n")
-            if True in [hear(line) for line in lines]:
-                return
-    except Exception as error:  # the stream breaks in many ways when its container is removed
-        hear(f"output ended: {error!r}".encode())
-    finally:
-        with suppress(Exception):  # nor can a broken one always be closed: the client looks for its socket in vain
-            output.close()

@@ -1,6 +1,5 @@
 """A container service on this machine: the image's HTTP entry point in 1..n limited containers."""
 
-import threading
 from contextlib import ExitStack, closing
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from targets.events import EventLog
 from targets.local import containers
 from targets.local.declarations import CONTAINERS, InContainers, Service, as_service, refuse
 from targets.local.gpus import Gpus
+from targets.local.mark_file import MarkFile
 from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
@@ -55,11 +55,12 @@ class DockerReplica(Replica):
         self.package = package
         self.order = order
         self.container: Container | None = None
+        self._marks = MarkFile(log.folder, name)
         self._cgroup: Cgroup | None = None
         self._oom_killed = False
 
     def start(self) -> int:
-        """Create the container, listen to its output, start it; returns its port."""
+        """Create the container, follow its marks, start it; returns its port."""
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
         try:
             container = containers.create(
@@ -70,13 +71,13 @@ class DockerReplica(Replica):
                 sizing=self.order.sizing,
                 environment=environment,
                 labels=labels(self.order.run_id, Owner.current()),
+                marks=self._marks.path,
                 ledger=str(self.order.ledger) if self.order.ledger else None,
                 gpu_ids=self.gpus.take(self.name),
             )
             self.container = container
             self.log.write("created", self.name, container=container.id)
-            output = container.attach(stdout=True, stderr=True, stream=True)
-            threading.Thread(target=containers.listen, args=(output, self.hear), daemon=True).start()
+            self._marks.follow(self.hear)
             self.log.write("start", self.name)
             container.start()
             started_ns = now_ns()
@@ -121,6 +122,7 @@ class DockerReplica(Replica):
         with engine_errors(f"removing replica {self.name}"):
             gone = self.container is None or containers.remove(self.container)
         if gone:
+            self._marks.leave()
             self.gpus.give_back(self.name)
 
     def is_gone(self) -> bool:

@@ -17,6 +17,8 @@ class LastWords:
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._kept = b""
+        self.count = 0
+        """Bytes so far."""
         self._thread = threading.Thread(target=self._follow, daemon=True)
         self._thread.start()
 
@@ -25,10 +27,16 @@ class LastWords:
         self._thread.join(wait_s)
         return self._kept.decode(errors="replace")
 
+    def since(self, count: int) -> bytes:
+        """What came after so many bytes, the last of it where that is more than is kept."""
+        new = self.count - count
+        return self._kept[-new:] if new > 0 else b""
+
     def _follow(self) -> None:
         with self._stream:
             while piece := self._stream.read1(KEPT_BYTES):  # type: ignore[attr-defined]
                 self._kept = (self._kept + piece)[-KEPT_BYTES:]
+                self.count += len(piece)
 
 
 def exit_words(status: int) -> str:

@@ -57,10 +57,12 @@ class Replica(ABC):
     def is_gone(self) -> bool:
         """After remove: whether nothing of it is left, by the word of whoever ran it."""
 
-    def hear(self, line: bytes) -> None:
-        """Log the mark that a line of its standard output may be, from any thread."""
-        if mark := marks.parse(line):
+    def hear(self, line: bytes) -> bool:
+        """Log the mark that a line of its channel is, from any thread. True when nothing follows."""
+        mark = marks.parse(line)
+        if mark:
             self.log.write(mark[0], self.name, mark[1])
+        return mark is not None and mark[0] == "init_end"
 
     def wait_until_ready(self, port: int) -> None:
         """Ask until it answers. StartFailed when it ends first or takes too long."""

@@ -17,12 +17,17 @@ from targets.local import process_tree
 from targets.local.last_words import LastWords
 from targets.local.processes import interpreter
 from targets.local.resources import TreeMeter, Usage
+from targets.serving.marks import DESCRIPTOR_VARIABLE
+
+LINE_BYTES = 4096
+"""More than any mark has."""
 
 
 class ServingProcess:
     """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started.
 
-    When that process ends, whatever it has started ends with it: nothing else holds its socket or its output.
+    When that process ends, whatever it has started ends with it: nothing else holds its socket or its output. `hear` is
+    given the lines of the channel of its marks; what it prints is another stream, of which the end is kept.
     """
 
     def __init__(
@@ -34,9 +39,12 @@ class ServingProcess:
         inherited_end, leash = os.pipe()
         # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
         self._leash = FileIO(leash, "w")
+        heard, told = os.pipe()
+        marks = os.fdopen(heard, "rb")
         own = {
             "FROSTLINE_SOCKET_FD": str(connection.fileno()),
             "FROSTLINE_LEASH_FD": str(inherited_end),
+            DESCRIPTOR_VARIABLE: str(told),
             process_tree.MARK_VARIABLE: self.mark,
         }
         try:
@@ -46,23 +54,27 @@ class ServingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                pass_fds=(connection.fileno(), inherited_end),
+                pass_fds=(connection.fileno(), inherited_end, told),
                 start_new_session=True,
             )
             assert self._process.stdout is not None and self._process.stderr is not None
             self.last_words = LastWords(self._process.stderr)
             """The end of its standard error."""
-            threading.Thread(target=_listen, args=(self._process.stdout, hear), daemon=True).start()
+            self.printed = LastWords(self._process.stdout)
+            """The end of its standard output."""
+            threading.Thread(target=_listen, args=(marks, hear), daemon=True).start()
             self._main = psutil.Process(self._process.pid)
             self._meter = TreeMeter(self._process.pid)
             self._ended = threading.Thread(target=self._end_with_main, daemon=True)
             self._ended.start()
         except BaseException:
             self._leash.close()
+            marks.close()
             raise
         finally:
             connection.close()
             os.close(inherited_end)
+            os.close(told)
 
     @property
     def pid(self) -> int:
@@ -99,7 +111,7 @@ class ServingProcess:
         self._process.wait()
 
 
-def _listen(output: IO[bytes], hear: Callable[[bytes], object]) -> None:
-    with output:
-        for line in output:
+def _listen(marks: IO[bytes], hear: Callable[[bytes], object]) -> None:
+    with marks:
+        while line := marks.readline(LINE_BYTES):
             hear(line)

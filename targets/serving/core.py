@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from targets.clock import clock_id, now_ns
-from targets.serving.marks import mark
+from targets.serving.marks import Channel
 from targets.serving.platform import request_id, spent_ns, start_facts, unit_name
 from targets.serving.timeline import Timeline
 
@@ -22,7 +22,8 @@ class Core:
         self.unit = unit_name()
         self.timeline = timeline or Timeline()
         self._facts = {"unit": self.unit, "clock": clock_id()}
-        print(mark("init_begin", self.unit, self.timeline.entered_ns), flush=True)
+        self._marks = Channel()
+        self._marks.tell("init_begin", self.unit, self.timeline.entered_ns)
         self._invocations = itertools.count(1)
         self._infer = self._load(threads)
         self._facts.update(start_facts())
@@ -40,8 +41,9 @@ class Core:
         return model.load(self.timeline.phase, Path(own_model) if own_model else None, threads)
 
     def ready(self) -> None:
-        """The start is over; says so on standard output, where the pool's owner reads it."""
-        print(mark("init_end", self.unit, self.timeline.end()), flush=True)
+        """The start is over; says so to whoever started this unit."""
+        self._marks.tell("init_end", self.unit, self.timeline.end())
+        self._marks.close()
 
     def answer(self, event: dict[str, Any], context: object = None) -> dict[str, Any]:
         """One inference, whole. `context` is what a function's platform hands over with the event."""

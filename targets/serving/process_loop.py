@@ -7,6 +7,7 @@ it is an error, with "x" when it is the error for which this process ends.
 import json
 import os
 import socket
+import traceback
 from contextlib import suppress
 
 from targets.serving.leash import hold
@@ -43,7 +44,8 @@ def serve(connection: socket.socket) -> None:
         try:
             reply = b"." + json.dumps(handler(json.loads(body), None)).encode()
         except Exception as error:  # a function's error is an answer
-            reply = b"!" + json.dumps(error_body(error)).encode()
+            frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
+            reply = b"!" + json.dumps({**error_body(error), "stackTrace": frames}).encode()
         send(connection, reply)
 
 

@@ -38,11 +38,13 @@ http_app.main()
 def service():
     """(the process, a connection to it) of an echo service that has said that it is ready."""
     listener = socket.create_server(("127.0.0.1", 0))
+    heard, told = os.pipe()
     environment = {
         **os.environ,
         "FROSTLINE_UNIT": "0001",
         "FROSTLINE_WORKLOAD": "echo",
         "FROSTLINE_SOCKET_FD": str(listener.fileno()),
+        "FROSTLINE_MARKS_FD": str(told),
     }
     process = subprocess.Popen(
         [sys.executable, "-c", WITNESS],
@@ -50,12 +52,13 @@ def service():
         stdout=subprocess.PIPE,
         text=True,
         env=environment,
-        pass_fds=(listener.fileno(),),
+        pass_fds=(listener.fileno(), told),
     )
     connection = http.client.HTTPConnection(*listener.getsockname(), timeout=30)
     listener.close()
-    assert "init_begin" in process.stdout.readline()
-    assert "init_end" in process.stdout.readline()
+    os.close(told)
+    with os.fdopen(heard) as marks:
+        assert ["init_begin" in marks.readline(), "init_end" in marks.readline(), marks.read()] == [True, True, ""]
     yield process, connection
     connection.close()
     process.kill()

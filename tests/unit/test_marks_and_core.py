@@ -1,6 +1,7 @@
 """The serving core as both entry points use it, with the workload that needs no model."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,6 +51,25 @@ def test_a_mark_is_read_back():
     assert marks.parse(line) == ("init_end", 123)
 
 
+def test_marks_go_over_an_inherited_pipe_which_ends_with_them_and_is_no_childs(unit):
+    heard, told = os.pipe()
+    os.set_inheritable(told, True)
+    unit.setenv(marks.DESCRIPTOR_VARIABLE, str(told))
+    channel = marks.Channel()
+    assert not os.get_inheritable(told) and marks.DESCRIPTOR_VARIABLE not in os.environ
+    channel.tell("init_begin", "0007", 5)
+    channel.close()
+    channel.close()
+    with os.fdopen(heard, "rb") as pipe:
+        assert [marks.parse(line) for line in pipe] == [("init_begin", 5)]
+
+
+def test_a_mark_that_cannot_be_told_ends_the_start(unit, tmp_path):
+    unit.setenv(marks.FILE_VARIABLE, str(tmp_path / "nobody made it"))
+    with pytest.raises(FileNotFoundError):
+        Core(threads=1)
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -69,7 +89,10 @@ def test_what_a_function_prints_is_no_mark(line):
     assert marks.parse(line) is None
 
 
-def test_the_envelope_carries_its_own_evidence(unit, capsys):
+def test_the_envelope_carries_its_own_evidence(unit, capsys, tmp_path):
+    told = tmp_path / "marks"
+    told.touch()
+    unit.setenv(marks.FILE_VARIABLE, str(told))
     before = now_ns()
     core = Core(threads=1)
     core.ready()
@@ -85,7 +108,8 @@ def test_the_envelope_carries_its_own_evidence(unit, capsys):
     assert second["frostline"]["invocation"] == 2
     assert "init" not in second["frostline"]
     json.dumps(first)
-    found = [marks.parse(line) for line in capsys.readouterr().out.encode().splitlines()]
+    assert capsys.readouterr().out == "", "what a unit prints is its model's"
+    found = [marks.parse(line) for line in told.read_bytes().splitlines()]
     assert found == [("init_begin", own["init"]["entered_ns"]), ("init_end", own["init_ended_ns"])]
 
 

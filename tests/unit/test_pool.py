@@ -8,7 +8,8 @@ import pytest
 
 from targets.clock import now_ns
 from targets.events import EventLog, EventReader
-from targets.lambda_front.pool import Passage, Pool, Throttled
+from targets.lambda_front.passage import Passage
+from targets.lambda_front.pool import Pool, Throttled
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.local.resources import Usage
 from targets.settings import FunctionSettings
@@ -42,8 +43,7 @@ class Script(Sandbox):
             self._take_mark("init_end", now_ns())
 
     async def invoke(self, body):
-        if not self.init_ended.is_set():
-            await asyncio.Event().wait()
+        await self.init_ended.wait()
         if body == b"hang":
             await asyncio.Event().wait()
         if body == b"die":
@@ -58,6 +58,10 @@ class Script(Sandbox):
             raise RuntimeError("a fault of ours")
         self.answered += 1
         return Reply(f"{self.name} {self.answered}".encode())
+
+    async def look(self):
+        if self.bench.late_mark:
+            self._take_mark("init_end", now_ns())
 
     async def kill(self):
         self.kills += 1
@@ -79,6 +83,7 @@ class Bench:
         self.created.set()
         self.started.set()
         self.refused, self.sticky, self.slow_inits = set(), set(), 0
+        self.late_mark = False
         self.sandboxes = {}
         self.log = log = EventLog(folder / "events.jsonl")
         self.reader = EventReader(folder / "events.jsonl")
@@ -90,7 +95,7 @@ class Bench:
 
     async def ask(self, body=b"x"):
         """(what was answered, what the timeline header would say)."""
-        passage = Passage(1)
+        passage = Passage(1, "r-1")
         reply = await self.pool.invoke(body, passage)
         json.dumps(passage.facts)
         return reply.body.decode(), passage.facts
@@ -303,7 +308,7 @@ def test_a_timeout_kills_and_the_next_request_restarts_the_same_sandbox(play):
         body, facts = await bench.ask(b"hang")
         assert json.loads(body) == {
             "errorType": "Sandbox.Timedout",
-            "errorMessage": "Task timed out after 0.02 seconds",
+            "errorMessage": "RequestId: r-1 Error: Task timed out after 0.02 seconds",
         }
         assert facts["unit_request"] == 1
         assert bench.sandboxes["0001"].kills == 1
@@ -316,6 +321,46 @@ def test_a_timeout_kills_and_the_next_request_restarts_the_same_sandbox(play):
         assert (await bench.ask())[1]["spans_ns"] == {}
 
     play(scene, timeout_s=0.02)
+
+
+def test_a_runtime_that_starts_again_after_a_time_out_counts_towards_the_next_requests_limit(play):
+    async def scene(bench):
+        await bench.ask(b"hang")
+        bench.slow_inits = 10  # it never initialises again
+        body, facts = await bench.ask()
+        assert json.loads(body)["errorMessage"].endswith("Task timed out after 0.05 seconds")
+        assert (facts["unit"], facts["unit_request"]) == ("0001", 2)
+        assert bench.events("0001").count("timed_out") == 2
+        assert "init_timeout" not in bench.events("0001"), "the limit of an init is that of a cold start"
+        bench.slow_inits = 0
+        assert (await bench.ask())[0] == "0001 1"
+
+    play(scene, timeout_s=0.05)
+
+
+def test_an_init_that_ended_in_time_and_was_heard_of_late_is_not_cut_off(play):
+    async def scene(bench):
+        bench.slow_inits = 1
+        bench.late_mark = True
+        assert (await bench.ask())[0] == "0001 1"
+        assert "init_timeout" not in bench.events() and bench.sandboxes["0001"].starts == 1
+
+    play(scene, init_timeout_s=0.02)
+
+
+def test_a_log_reports_what_was_measured(play):
+    async def scene(bench):
+        cold, warm, late = (Passage(1, f"r-{n}", wants_log=True) for n in range(3))
+        await bench.pool.invoke(b"x", cold)
+        await bench.pool.invoke(b"x", warm)
+        await bench.pool.invoke(b"hang", late)
+        assert cold.report.init_ns is None or cold.report.init_ns >= 0
+        assert warm.report.init_ns is None and warm.report.status is None
+        assert warm.report.duration_ns == warm.facts["answered_ns"] - warm.facts["asked_ns"]
+        assert late.report.status == "timeout" and late.report.duration_ns >= 50_000_000
+        assert warm.report.memory_peak_bytes is None, "what nobody measured is absent"
+
+    play(scene, timeout_s=0.05)
 
 
 def test_a_crash_in_a_request_is_a_reset_of_the_same_sandbox(play):

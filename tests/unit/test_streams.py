@@ -59,18 +59,21 @@ def port(tmp_path_factory):
     (folder / "targets" / "workloads").mkdir(parents=True)
     (folder / "targets" / "workloads" / "drip.py").write_text(DRIP)
     listener = socket.create_server(("127.0.0.1", 0))
+    heard, told = os.pipe()
     environment = os.environ | {
         "PYTHONPATH": python_path(CODE, folder),
         "FROSTLINE_UNIT": "0001",
         "FROSTLINE_WORKLOAD": "drip",
         "FROSTLINE_SOCKET_FD": str(listener.fileno()),
+        "FROSTLINE_MARKS_FD": str(told),
     }
     command = [sys.executable, "-m", "targets.serving.http_app"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, pass_fds=(listener.fileno(),))
+    process = subprocess.Popen(command, env=environment, pass_fds=(listener.fileno(), told))
     port = listener.getsockname()[1]
     listener.close()
-    assert b"init_begin" in process.stdout.readline()
-    assert b"init_end" in process.stdout.readline()
+    os.close(told)
+    with os.fdopen(heard) as marks:
+        assert "init_begin" in marks.readline() and "init_end" in marks.readline()
     yield port
     process.kill()
     process.communicate()
