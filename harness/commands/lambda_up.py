@@ -20,6 +20,7 @@ from harness.interruption import interruptible
 from harness.measure.clean import sweep
 from harness.measure.sizes import function_problem, shortages_of
 from targets.contract import Deployment, DeploymentError, Order, Package, Sizing, Target
+from targets.local.rehearsal import model_problems
 from targets.packaging.model_folder import model_dir_problems
 from targets.settings import LEAST_TMP_MB, MOST_TMP_MB, FunctionSettings
 
@@ -85,8 +86,14 @@ def lambda_up(order: LambdaOrder, console: Console) -> None:
     sizing = Sizing.of_function(order.memory_mb)
     if shortages := shortages_of(target, Order("", sizing, FunctionSettings(**order.function))):
         raise UsageError([function_problem("--memory-mb", shortage) for shortage in shortages])
+
+    def say(line: str) -> None:
+        console.print(line, markup=False)
+
+    if problems := model_problems(workload, order.model_dir, {}, say):
+        raise UsageError([f"--model-dir: {one_line(harmless(line), 1000)}" for line in problems])
     try:
-        package = target.package(workload, order.model_dir, lambda line: console.print(line, markup=False))
+        package = target.package(workload, order.model_dir, say)
         _serve(order, target, package, console)
     except DeploymentError as error:
         raise MissingError(str(error)) from error

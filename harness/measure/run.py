@@ -1,6 +1,7 @@
 """Begins a run or takes one up again: packages what all trials share, and compares what must not differ."""
 
 import secrets
+from collections.abc import Callable
 from contextlib import closing, suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +12,8 @@ from harness.clock import utc_now
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.files.problems import quote
+from harness.files.text import harmless
+from harness.files.whole import one_line
 from harness.interruption import interruptible
 from harness.measure import validity
 from harness.measure.alone import alone
@@ -26,6 +29,7 @@ from harness.record.nouns import Manifest, package_identity
 from harness.record.target_facts import PartFacts, TargetFacts
 from targets.contract import DeploymentError, Package
 from targets.local import containers
+from targets.local.rehearsal import model_problems
 from targets.ownership import Owner
 from targets.packaging.archive import bring_back
 
@@ -176,6 +180,7 @@ def _package_workloads(runnable: RunnableExperiment, watcher: Watcher) -> dict[t
             lines.add(line)
             watcher.say(line)
 
+    _try_models(runnable, say_once)
     for workload in runnable.experiment.workloads:
         for name in runnable.targets:
             try:
@@ -184,6 +189,17 @@ def _package_workloads(runnable: RunnableExperiment, watcher: Watcher) -> dict[t
                 raise MissingError(f"{workload.key} could not be packaged for {name}: {error}") from error
             packages[workload.key, name] = package
     return packages
+
+
+def _try_models(runnable: RunnableExperiment, say: Callable[[str], None]) -> None:
+    """UsageError with what is wrong with the models of the user's own, before anything is packaged or started."""
+    problems = [
+        f"workloads.{choice.key}.model_dir: {one_line(harmless(line), 1000)}"
+        for choice in runnable.experiment.workloads
+        for line in model_problems(choice.resolve(), choice.model_dir, choice.settings, say)
+    ]
+    if problems:
+        raise UsageError(problems)
 
 
 def _bring_back_images(runnable: RunnableExperiment, watcher: Watcher) -> None:

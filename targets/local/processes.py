@@ -12,7 +12,7 @@ from typing import Any
 from targets.contract import DeploymentError, Order, Package
 from targets.ownership import Owner, variables
 from targets.packaging.code_folder import build_code
-from targets.packaging.model_folder import model_dir_problems, model_sha256
+from targets.packaging.model_folder import model_dir_problems, model_sha256, without_links
 from targets.packaging.site import build_site, installed_packages
 from targets.workloads.contract import Workload
 
@@ -98,4 +98,5 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     }
     if model_dir is not None:
         facts["model_sha256"] = model_sha256(model_dir)
+        model_dir = without_links(model_dir, facts["model_sha256"], say)
     return Package(workload.name, str(site), facts, model_dir, str(code))

@@ -7,6 +7,9 @@ from pathlib import Path
 LEFT_OUT = ("__pycache__",)
 """Beside what is hidden."""
 
+MOST_FILES = 10_000
+"""A link may lead to all of a disk."""
+
 
 def files_below(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """Its files by relative name with forward slashes, sorted; and what is wrong with it, each with its fix.
@@ -16,6 +19,11 @@ def files_below(folder: Path) -> tuple[dict[str, Path], list[str]]:
     files: dict[str, Path] = {}
     problems: list[str] = []
     for path in _walk(folder, (folder.resolve(),), problems):
+        if len(files) == MOST_FILES:
+            problems.append(
+                f"folder {folder} holds more than {MOST_FILES:,} files: name one that holds only what is needed"
+            )
+            break
         if problem := file_problem(path):
             problems.append(problem)
         else:
@@ -32,7 +40,7 @@ def _walk(folder: Path, above: tuple[Path, ...], problems: list[str]) -> Iterato
     for path in (path for path in paths if not path.name.startswith(".") and path.name not in LEFT_OUT):
         if not path.is_dir():
             yield path
-        elif (real := path.resolve()) in above:
+        elif (real := path.resolve()) in above or above[-1].is_relative_to(real):
             problems.append(f"link {path} leads to {real}, a folder that holds it: remove the link")
         else:
             yield from _walk(path, (*above, real), problems)

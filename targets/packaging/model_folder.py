@@ -1,10 +1,21 @@
-"""A user's own model directory: checked before anything slow begins."""
+"""A user's own model directory: checked before anything slow begins, its links followed wherever it goes."""
 
 import hashlib
+import mmap
 import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from targets.packaging.cache import assemble, cache_root
+from targets.packaging.folder import file_problem, files_below
 from targets.workloads.contract import Workload
+
+LFS_POINTER = b"version https://git-lfs"
+EXTERNAL = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])", re.DOTALL)
+"""In an ONNX file: the entry that names a file beside it which holds weights, up to the length of the name."""
+LARGEST_TOLD = 3
 
 
 def model_dir_problems(workload: Workload, model_dir: Path | None) -> list[str]:
@@ -18,24 +29,21 @@ def model_dir_problems(workload: Workload, model_dir: Path | None) -> list[str]:
         return [f"model directory {model_dir} {kind}; name a folder that holds {', '.join(workload.model_files)}"]
     if not os.access(model_dir, os.R_OK | os.X_OK):
         return [f"model directory {model_dir} cannot be read; give yourself read permission on it"]
-    missing = [_needed_file_problem(model_dir / name) for name in workload.model_files]
-    present = [
-        path for path in model_paths(model_dir).values() if str(path.relative_to(model_dir)) not in workload.model_files
-    ]
-    return [problem for problem in [*missing, *map(_file_problem, present)] if problem]
+    files, problems = files_below(model_dir)
+    for name in workload.model_files:
+        if name in files:
+            problems += _content_problems(model_dir, name, files)
+        elif not any(f" {model_dir / name} " in problem for problem in problems):
+            problems.append(_missing(model_dir / name, files))
+    return problems
 
 
 def model_paths(model_dir: Path) -> dict[str, Path]:
-    """Every file of the folder by its relative name with forward slashes, sorted. Links to files are followed.
+    """Every file of the folder by its relative name with forward slashes, sorted, but for what is hidden.
 
-    A link to a folder is listed too, as itself: it is not followed, and model_dir_problems names it.
+    Links are followed, to files and to folders; those that cannot be are told by `model_dir_problems`.
     """
-    paths: list[Path] = []
-    for folder, folders, names in os.walk(model_dir):
-        here = Path(folder)
-        paths += [here / name for name in names]
-        paths += [here / name for name in folders if (here / name).is_symlink()]
-    return {path.relative_to(model_dir).as_posix(): path for path in sorted(paths)}
+    return files_below(model_dir)[0]
 
 
 def model_sha256(model_dir: Path) -> str:
@@ -47,15 +55,71 @@ def model_sha256(model_dir: Path) -> str:
     return digest.hexdigest()
 
 
-def _needed_file_problem(path: Path) -> str | None:
-    if not path.exists():
-        return f"model file {path} is missing; put it there"
-    return _file_problem(path)
+def without_links(model_dir: Path, sha256: str, say: Callable[[str], None]) -> Path:
+    """The folder itself, or a copy of what its links lead to: a library may refuse weights behind a link."""
+    files = model_paths(model_dir)
+    if not any(_is_linked(model_dir, name) for name in files):
+        return model_dir
+    copy = cache_root() / "models" / sha256
+    if not copy.is_dir():
+        say(f"copying what the links in {model_dir} lead to: {_sizes(files)}…")
+        with assemble(copy) as draft:
+            for name, path in files.items():
+                (draft / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, draft / name)
+    return copy
 
 
-def _file_problem(path: Path) -> str | None:
-    if not path.is_file():
-        return f"model file {path} is not a regular file; replace it by one or remove it"
-    if not os.access(path, os.R_OK):
-        return f"model file {path} cannot be read; give yourself read permission on it"
-    return None
+def _is_linked(model_dir: Path, name: str) -> bool:
+    """Whether the file, or a folder on the way to it, is a link."""
+    parts = [part for part in (Path(name), *Path(name).parents) if part.name]
+    return any((model_dir / part).is_symlink() for part in parts)
+
+
+def _sizes(files: Mapping[str, Path]) -> str:
+    sizes = {name: path.stat().st_size for name, path in files.items()}
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:LARGEST_TOLD]
+    told = ", ".join(f"{name} {_megabytes(sizes[name])}" for name in largest)
+    return f"{len(sizes)} files, {_megabytes(sum(sizes.values()))} ({told})"
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
+
+
+def _missing(path: Path, files: Mapping[str, Path]) -> str:
+    if problem := file_problem(path) if path.is_symlink() or path.exists() else None:
+        return problem
+    elsewhere = [name for name in files if Path(name).name == path.name]
+    if elsewhere:
+        return f"model file {path} is missing; it lies at {elsewhere[0]}: copy or link it to {path.name}"
+    similar = [name for name in files if Path(name).suffix == path.suffix == ".onnx"]
+    if similar:
+        return (
+            f"model file {path} is missing; of {', '.join(similar[:5])} copy or link the one to measure to {path.name}"
+        )
+    return f"model file {path} is missing; put it there"
+
+
+def _content_problems(model_dir: Path, name: str, files: Mapping[str, Path]) -> Iterator[str]:
+    """What can be told of a file's content without the libraries that load it."""
+    path = files[name]
+    with path.open("rb") as file:
+        head = file.read(len(LFS_POINTER))
+    if not head:
+        yield f"model file {path} is empty; fetch it again"
+    elif head == LFS_POINTER:
+        yield f"model file {path} is a pointer of Git LFS and not the file; run git lfs pull"
+    elif path.suffix == ".onnx":
+        for external in sorted(_external_files(path)):
+            beside = (Path(name).parent / external).as_posix()
+            if Path(external).is_absolute() or ".." in Path(external).parts:
+                yield f"model file {path} keeps weights in {external}, outside of its folder; save them beside it"
+            elif beside not in files:
+                yield f"model file {path} keeps weights in {external}, which is not in {model_dir}; put it beside it"
+
+
+def _external_files(path: Path) -> set[str]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        found = ((match[1][0], match.end()) for match in EXTERNAL.finditer(data))
+        return {data[at : at + length].decode(errors="replace") for length, at in found}

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+INTEGERS = {"tensor(int64)": "int64", "tensor(int32)": "int32"}
+
 
 def cpu_session(onnxruntime: Any, model: Path, threads: int) -> Any:
     """The model ready to run on `threads` threads of the CPU; the module comes in as load() imported it."""
@@ -12,3 +14,16 @@ def cpu_session(onnxruntime: Any, model: Path, threads: int) -> Any:
     # Spinning threads would burn CPU that a unit is billed for, or throttled by.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def integer_type(entry: Any) -> str:
+    """The type of numbers that an input of integers takes, as numpy calls it. ValueError when it takes others."""
+    if entry.type not in INTEGERS:
+        raise ValueError(f"its input {entry.name} is {entry.type}: export it with int64 or int32")
+    return INTEGERS[entry.type]
+
+
+def check_batch(entry: Any) -> None:
+    """ValueError when an input takes more than one request at a time."""
+    if isinstance(batch := (entry.shape or [None])[0], int) and batch != 1:
+        raise ValueError(f"its input {entry.name} has a batch of {batch}: export it with a batch of 1, or of any size")

@@ -8,13 +8,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from targets.serving.onnx_session import cpu_session
+from targets.serving.onnx_session import check_batch, cpu_session, integer_type
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
 
 SAMPLES = Path(__file__).parent / "samples" / "embed-onnx"
 DIMENSIONS = 384
 MAX_TOKENS = 256
 """What the model was trained for; longer texts are cut."""
+INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+"""What the tokenizer gives; a model may do without the last two."""
+LENGTHS = (
+    ("config.json", "max_position_embeddings"),
+    ("config.json", "n_positions"),
+    ("sentence_bert_config.json", "max_seq_length"),
+    ("tokenizer_config.json", "model_max_length"),
+)
+"""Where a user's own model may say how many tokens it takes."""
+OFFSET_MODELS = ("roberta", "xlm-roberta", "camembert", "mpnet")
+"""Their first positions, up to the padding token's, are none of the text's."""
+TOO_LONG = "if the model takes fewer, say how many in config.json, as max_position_embeddings"
 MIN_COSINE = 0.999
 """To the reference, which PyTorch computed from the same weights: tests/golden/make_embed_reference.py."""
 NORM_TOLERANCE = 1e-3
@@ -79,6 +91,63 @@ def form_problem(answer: Any, dimensions: int | None) -> str | None:
     return None
 
 
+def input_types(entries: Sequence[Any]) -> dict[str, str]:
+    """The type of each of the model's inputs, by name. ValueError when one is not what the tokenizer gives."""
+    names = [entry.name for entry in entries]
+    if "input_ids" not in names or not set(names) <= set(INPUTS):
+        raise ValueError(
+            f"its inputs are {', '.join(names)}: export it with input_ids, and of {', '.join(INPUTS[1:])} what it needs"
+        )
+    for entry in entries:
+        check_batch(entry)
+    return {entry.name: integer_type(entry) for entry in entries}
+
+
+def fixed_length(entries: Sequence[Any]) -> int | None:
+    """To how many tokens each text is filled up, where the model takes no other number; None where it takes any."""
+    lengths = {entry.shape[1] for entry in entries if len(entry.shape) == 2 and isinstance(entry.shape[1], int)}
+    return min(lengths, default=None)
+
+
+def told_lengths(model_dir: Path | None) -> list[int]:
+    """How many tokens a user's own model says that it takes. ValueError for a file that is no JSON object."""
+    if model_dir is None:
+        return []
+    lengths = []
+    for file, key in LENGTHS:
+        config = _object(model_dir / file)
+        if type(length := config.get(key)) is int and length > 0:
+            offset = int(config.get("pad_token_id") or 0) + 1 if config.get("model_type") in OFFSET_MODELS else 0
+            lengths.append(length - offset)
+    return lengths
+
+
+def _object(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path.name} is no JSON ({error}): correct it, or leave it out") from error
+    return found if isinstance(found, dict) else {}
+
+
+def pooled(first: Any, mask: Any) -> Any:
+    """One vector of the model's first output: the mean over the tokens, or what the model has pooled itself.
+
+    ValueError when it is neither.
+    """
+    shape = tuple(first.shape)
+    if first.dtype.kind == "f" and first.ndim == 3 and shape[:2] == (1, len(mask)):
+        return mask @ first[0] / mask.sum()
+    if first.dtype.kind == "f" and first.ndim == 2 and shape[0] == 1:
+        return first[0].astype(mask.dtype)
+    raise ValueError(
+        f"its first output is {first.dtype} of shape {shape}: export it so that the tokens' vectors (1, {len(mask)}, "
+        "dimensions) or the text's own (1, dimensions) come first"
+    )
+
+
 class EmbedOnnx:
     """all-MiniLM-L6-v2 through ONNX Runtime: mean over the tokens, scaled to norm 1."""
 
@@ -108,25 +177,27 @@ class EmbedOnnx:
         with phase("weights"):
             paths = model_paths(model_dir)
             session = cpu_session(onnxruntime, paths["model.onnx"], threads)
-            input_names = {entry.name for entry in session.get_inputs()}
+            types = input_types(session.get_inputs())
+            length = fixed_length(session.get_inputs())
 
         with phase("tokenizer"):
             tokenizer = Tokenizer.from_file(str(paths["tokenizer.json"]))
             tokenizer.no_padding()
-            tokenizer.enable_truncation(max_length=MAX_TOKENS)
+            tokenizer.enable_truncation(max_length=min(MAX_TOKENS, *told_lengths(model_dir), length or MAX_TOKENS))
+            if length:
+                tokenizer.enable_padding(length=length)
 
         def infer(request: dict[str, Any]) -> dict[str, Any]:
             encoded = tokenizer.encode(text_of(request))
-            parts = {
-                "input_ids": encoded.ids,
-                "attention_mask": encoded.attention_mask,
-                "token_type_ids": encoded.type_ids,
-            }
-            inputs = {name: np.array([part], dtype=np.int64) for name, part in parts.items() if name in input_names}
-            hidden = session.run(None, inputs)[0][0]
+            parts = dict(zip(INPUTS, (encoded.ids, encoded.attention_mask, encoded.type_ids), strict=True))
+            inputs = {name: np.array([parts[name]], dtype=kind) for name, kind in types.items()}
+            try:
+                first = session.run(None, inputs)[0]
+            except Exception as error:
+                raise ValueError(f"a text of {len(encoded.ids)} tokens: {TOO_LONG} ({error})") from error
             mask = np.array(encoded.attention_mask, dtype=np.float32)
-            mean = mask @ hidden / mask.sum()
-            unit = mean / np.linalg.norm(mean)
+            vector = pooled(first, mask)
+            unit = vector / np.linalg.norm(vector)
             return {"vector": [round(value, 6) for value in unit.tolist()], "dimensions": len(unit)}
 
         return infer

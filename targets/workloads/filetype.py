@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from targets.serving.onnx_session import cpu_session
+from targets.serving.onnx_session import check_batch, cpu_session, integer_type
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
 
 SAMPLES = Path(__file__).parent / "samples" / "filetype"
@@ -36,6 +36,7 @@ LABELS = {
 """The right label of a sample, by its suffix."""
 
 
+CONFIG_FILE = "config.min.json"
 CONFIG_KEYS = (
     "beg_size",
     "end_size",
@@ -170,7 +171,7 @@ class FileType:
         ),
     )
     """Wheels for Linux on x86_64, macOS on arm64 and any other machine: the same model in each."""
-    model_files = ("model.onnx", "config.min.json")
+    model_files = ("model.onnx", CONFIG_FILE)
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
         """Phases imports and weights. It answers {"label", "score"}; the score is 1.0 where no model is needed."""
@@ -180,16 +181,22 @@ class FileType:
 
         with phase("weights"):
             folder = model_folder(model_dir, self.model_files)
-            config = ModelConfig.read(folder / "config.min.json")
+            config = ModelConfig.read(folder / CONFIG_FILE)
             session = cpu_session(onnxruntime, folder / "model.onnx", threads)
-            entry = session.get_inputs()[0].name
+            (entry,) = session.get_inputs()
+            check_batch(entry)
+            kind = integer_type(entry)
 
         def infer(request: dict[str, Any]) -> dict[str, Any]:
             data = file_bytes(request)
             features = tokens(data, config)
             if features is None:
                 return {"label": generic_label(data), "score": 1.0}
-            scores = session.run(None, {entry: np.array([features], dtype=np.int32)})[0][0]
+            scores = session.run(None, {entry.name: np.array([features], dtype=kind)})[0][0]
+            if len(scores) != len(config.labels):
+                raise ValueError(
+                    f"its {len(scores)} scores are not of the {len(config.labels)} labels in {CONFIG_FILE}"
+                )
             best = int(scores.argmax())
             score = float(scores[best])
             return {"label": final_label(config.labels[best], score, data, config), "score": round(score, 4)}

@@ -7,14 +7,36 @@ import targets
 from harness.record.columns import phase_column
 from harness.record.nouns import Outcome, StartClass
 from loadprofiles.contract import fingerprint
+from targets.local.processes import CODE
 from tests.conftest import engine_refusal, one_at_a_time
 from tests.e2e.bench import assert_done, summary
 from tests.e2e.conftest import open_bench
+from tests.fakes.plug_ins import python_path
 
 PROCESS = ("process-service", "process-lambda")
 DOCKER = ("docker-service", "docker-lambda")
 SEED = 5
 PROFILES = [{"bursty": {"rate": 2, "seconds": 3, "compression": 20}}, {"constant": {"rate": 8, "seconds": 2}}]
+NO_MODEL = """
+class NoModel:
+    name = "no-model"
+    summary = "A model that is none"
+    requirements, models, model_files = (), (), ()
+
+    def load(self, phase, model_dir, threads):
+        raise RuntimeError("not a model")
+
+    def payloads(self):
+        from targets.workloads.contract import Payload
+
+        return [Payload("only", b"{}")]
+
+    def check(self, payload, answer, own_model):
+        return None
+
+
+WORKLOAD = NoModel()
+"""
 COUNTS = ("ok", "wrong", "failed", "throttled", "timed_out", "shed", "unfinished")
 STARTED = {StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET}
 
@@ -217,30 +239,31 @@ def test_without_an_engine_and_without_stand_ins_it_says_what_is_missing(bench):
 
 
 def test_a_service_that_cannot_start_has_failed_all_its_requests_and_the_run_goes_on(bench, tmp_path):
-    """A model of the user's own that is no model: counted rows of a valid trial, not tried again, and nothing left."""
-    for name in targets.workload("embed-onnx").model_files:
-        (tmp_path / name).write_text("not a model")
+    """A model that raises as it loads: counted rows of a valid trial, not tried again, and nothing left."""
+    place = tmp_path / "targets" / "workloads" / "no_model.py"
+    place.parent.mkdir(parents=True)
+    place.write_text(NO_MODEL)
     experiment = bench.experiment(
-        workloads=[{"name": "embed-onnx", "model_dir": str(tmp_path)}, "echo"],
+        workloads=["no-model", "echo"],
         targets=["process-service"],
         profiles=[{"constant": {"rate": 5, "seconds": 1}}],
         cold_starts=2,
         attempts=3,
     )
-    finished = bench.measure(experiment)
+    finished = bench.measure(experiment, PYTHONPATH=python_path(tmp_path, CODE))
     assert finished.code == 1, finished.out + finished.err
     assert "warning: the target could not be started" in finished.out and "ended before it answered" in finished.out
     assert bench.leftovers() == [], finished.err
     folder = bench.folders()[-1]
     records = {(record.workload, record.profile): record for record in folder.trials()}
     for profile, scheduled in (("constant", 5), ("cold", 2)):
-        record = records["embed-onnx", profile]
+        record = records["no-model", profile]
         assert record.scheduled == record.counts[Outcome.FAILED] == scheduled
         assert not any("ended before it answered" in problem for problem in record.problems)
-        assert "ended before it answered" in record.warnings[0]
+        assert record.warnings[0].startswith("the target could not be started")
         assert folder.requests(record).num_rows == scheduled
     assert records["echo", "constant"].counts[Outcome.OK] == 5
     rows = {(row["workload"], row["profile"]): row for row in summary(bench, folder.manifest.run)["rows"]}
-    row = rows["embed-onnx", "constant"]
+    row = rows["no-model", "constant"]
     assert (row["valid"], row["failed"], row["ok"], row["latency_p95_ms"]["value"]) == (True, 5, 0, None)
     assert engine_refusal() is None or "docker" not in finished.out
