@@ -3,13 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL
+from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.phases import UNACCOUNTED
 from harness.record.reasons import most_frequent
 from harness.record.target_facts import TargetFacts
 
+MOST_UNACCOUNTED = 0.1
+"""Of a start may be in no part of it without a word about it."""
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
 
@@ -82,6 +85,20 @@ def notes_of_starts(profile: str, good: int, cold: Estimate) -> Iterator[Note]:
         yield Note("clustered_cold", text)
     if profile == FORCED_COLD and good > cold.n:
         yield Note("unproven_cold", f"{good - cold.n} forced cold starts are not proven cold: not counted as such")
+
+
+def notes_of_phases(phases_ms: Mapping[str, Floats]) -> Iterator[Note]:
+    """That much of the cold starts is in no part of theirs, given each part's values over all starts."""
+    whole = sum(float(values.sum()) for values in phases_ms.values())
+    rest = float(phases_ms[UNACCOUNTED].sum()) if UNACCOUNTED in phases_ms else 0.0
+    if rest > MOST_UNACCOUNTED * whole:
+        n = len(phases_ms[UNACCOUNTED])
+        text = (
+            f"{100 * rest / whole:.0f} % of the cold starts' time is unaccounted, on average {rest / n:,.0f} ms of "
+            f"{whole / n:,.0f} ms (n = {n:,}): no phase names it and no bill has it; wrap what load() does in "
+            '`with phase("name")`'
+        )
+        yield Note("unaccounted_start", text)
 
 
 def notes_of_usage(usage: Usage) -> Iterator[Note]:

@@ -10,6 +10,7 @@ from harness.analysis.notes import (
     NOT_TRAFFIC,
     notes_of_case,
     notes_of_estimates,
+    notes_of_phases,
     notes_of_rounds,
     notes_of_starts,
     notes_of_target,
@@ -18,6 +19,7 @@ from harness.analysis.notes import (
     notes_of_witnesses,
 )
 from harness.analysis.stats import (
+    Floats,
     Scale,
     floor,
     need_over_trials,
@@ -136,7 +138,8 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
     estimates = estimates_of(row, figures)
     for name, estimate in estimates.items():
         setattr(row, name, estimate)
-    row.cold_phases_ms = phase_medians(figures)
+    phases_ms = pool_phases(figures)
+    row.cold_phases_ms = {phase: percentile(values, 0.5) for phase, values in phases_ms.items()}
     usage = usage_of(records, row.case, target.capabilities.get("usage", POLLED))
     for f in fields(usage):
         if f.name not in ("unread", "oom_killed"):
@@ -151,6 +154,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_case(row.case),
         *notes_of_trials(records, [figure.max_sandboxes for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
+        *notes_of_phases(phases_ms),
         *notes_of_usage(usage),
         *notes_of_witnesses(records),
         *notes_of_estimates(estimates, needs_by_field()),
@@ -186,11 +190,11 @@ def needs_by_field() -> dict[str, str]:
     return needs
 
 
-def phase_medians(figures: list[TrialFigures]) -> dict[str, float]:
-    """Median ms of each part over the cold starts that stamped it; parts that none stamped are left out."""
+def pool_phases(figures: list[TrialFigures]) -> dict[str, Floats]:
+    """Each part, in ms, of all cold starts that stamped it; parts that none stamped are left out."""
     phases = order_phases(phase for figure in figures for phase in figure.phases_ms)
     pooled = {phase: [figure.phases_ms[phase] for figure in figures if phase in figure.phases_ms] for phase in phases}
-    return {phase: percentile(np.concatenate(parts), 0.5) for phase, parts in pooled.items()}
+    return {phase: np.concatenate(parts) for phase, parts in pooled.items()}
 
 
 def most(values: list[int | None]) -> int | None:

@@ -40,6 +40,8 @@ class Table:
     about: str
     columns: list[Column]
     remarks: list[str] = field(default_factory=list)
+    whole: bool = False
+    """No column is left out where room is short: they go on below."""
 
 
 class Label(NamedTuple):
@@ -213,4 +215,4 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
         *parts,
         Column("whole", 0, [Cell(cell(row.cold_p50_ms).main) for row in rows]),
     ]
-    return Table(title, "the parts' medians do not add up to the whole's", drop_empty(columns))
+    return Table(title, "the parts' medians do not add up to the whole's", drop_empty(columns), whole=True)

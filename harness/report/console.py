@@ -1,6 +1,7 @@
 """`frostline show`: a summary on a terminal, or as Markdown, CSV or JSON."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rich import box
 from rich.console import Console
@@ -67,8 +68,11 @@ def say_table(console: Console, table: Table) -> None:
     console.print(fitted)
     for remark in table.remarks:
         say(console, remark, "dim")
-    if left_out:
-        say(console, f"left out at this width: {', '.join(left_out)}", "dim")
+    if left_out and table.whole and len(left_out) < sum(column.rank > 0 for column in table.columns):
+        rest = [column for column in table.columns if column in left_out]
+        say_table(console, replace(table, title=f"{table.title}, continued", columns=[table.columns[0], *rest]))
+    elif left_out:
+        say(console, f"left out at this width: {', '.join(column.quantity for column in left_out)}", "dim")
 
 
 def say_notes(console: Console, notes: Footnotes) -> None:
@@ -91,11 +95,11 @@ def say(console: Console, text: str, style: str = "") -> None:
     console.print(Text(text, style=style))
 
 
-def fit_table(table: Table, console: Console) -> tuple[RichTable, list[str]]:
-    """The table as wide as the console takes it, and the names of the columns left out for that."""
+def fit_table(table: Table, console: Console) -> tuple[RichTable, list[Column]]:
+    """The table as wide as the console takes it, and the columns left out for that."""
     unbounded = console.options.update(width=UNBOUNDED_WIDTH)
     columns = list(table.columns)
-    left_out: list[str] = []
+    left_out: list[Column] = []
     while True:
         candidates = [rich_table(columns, gap) for gap in GAPS]
         for candidate in candidates:
@@ -105,7 +109,7 @@ def fit_table(table: Table, console: Console) -> tuple[RichTable, list[str]]:
         if not spare.rank:
             return candidates[-1], left_out
         columns.remove(spare)
-        left_out.append(spare.quantity)
+        left_out.append(spare)
 
 
 def rich_table(columns: Sequence[Column], gap: int) -> RichTable:

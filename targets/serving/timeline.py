@@ -5,6 +5,7 @@ from targets.clock import now_ns
 ENTERED_NS = now_ns()
 """The first moment that code of ours runs: the runtime's own boot lies before it."""
 
+import _thread  # noqa: E402 - threading would be one more import of a sandbox that starts cold
 import re  # noqa: E402
 from collections.abc import Iterator  # noqa: E402
 from contextlib import AbstractContextManager, contextmanager  # noqa: E402
@@ -14,7 +15,11 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
 class Timeline:
-    """Durations of the phases of one start, in ns by name, in the order in which they were first entered."""
+    """Durations of the phases of one start, in ns by name, in the order in which they were first entered.
+
+    Each moment belongs to one phase, the latest entered of those that are open, so that they never add up to more than
+    the start took: an inner phase is no part of the outer one, and phases of several threads share their time.
+    """
 
     def __init__(self) -> None:
         self.entered_ns = ENTERED_NS
@@ -22,6 +27,9 @@ class Timeline:
         self.phases_ns: dict[str, int] = {}
         self.failed_in: str | None = None
         """The innermost phase that an error ended."""
+        self._open: list[str] = []
+        self._since_ns = 0
+        self._lock = _thread.allocate_lock()
 
     def phase(self, name: str) -> AbstractContextManager[None]:
         """A phase of the workload's own choice. ValueError when the name is one of the bench's, or no name."""
@@ -37,18 +45,34 @@ class Timeline:
 
     @contextmanager
     def stamp(self, name: str) -> Iterator[None]:
-        """Stamp one phase; entered twice, it adds up. Phases do not nest: the inner one would be counted twice."""
-        self.phases_ns.setdefault(name, 0)
-        begun = now_ns()
+        """Stamp one phase; entered twice, it adds up. After the start it stamps nothing: that is an invocation's."""
+        with self._lock:
+            self._charge()
+            self._open.append(name)
+            if self.ended_ns is None:
+                self.phases_ns.setdefault(name, 0)
         try:
             yield
         except BaseException:
             self.failed_in = self.failed_in or name
             raise
         finally:
-            self.phases_ns[name] += now_ns() - begun
+            with self._lock:
+                self._charge()
+                self._open.reverse()
+                self._open.remove(name)
+                self._open.reverse()
+
+    def _charge(self) -> None:
+        """Give the time since the last look to the phase that it belongs to."""
+        now = now_ns()
+        if self._open and self.ended_ns is None:
+            self.phases_ns[self._open[-1]] += now - self._since_ns
+        self._since_ns = now
 
     def end(self) -> int:
         """The start is over, what comes now is an invocation; returns the stamp."""
-        self.ended_ns = now_ns()
+        with self._lock:
+            self._charge()
+            self.ended_ns = self._since_ns
         return self.ended_ns

@@ -1,5 +1,6 @@
 """What a trial leaves when its target, its emulator or our own watching fails."""
 
+import array
 import json
 from dataclasses import replace
 
@@ -149,7 +150,9 @@ def test_a_target_whose_sender_cannot_send_has_an_invalid_trial_and_ends_no_run(
 def test_arrivals_are_drawn_once(monkeypatch):
     drawn = []
     it = visit("bursty", profiles=[{"bursty": {"rate": 5, "seconds": 2}}])
-    monkeypatch.setattr(type(it.trial.load), "arrivals", lambda self, seed: drawn.append(seed) or [0.0])
+    monkeypatch.setattr(
+        type(it.trial.load), "arrivals", lambda self, seed: drawn.append(seed) or array.array("d", [0.0])
+    )
     assert it.schedule is it.schedule
     assert drawn == [it.trial.arrival_seed]
 

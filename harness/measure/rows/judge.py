@@ -23,7 +23,7 @@ from harness.measure.rows.trial_starts import TrialStarts
 from harness.measure.rows.words import AMOUNTS, Words, cut_id
 from harness.record.columns import FIXED, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
-from harness.record.phases import order_phases
+from harness.record.phases import MOST_OWN, order_phases
 from targets.contract import Capabilities, Completion, Witnessed
 from targets.workloads.contract import Workload
 
@@ -232,5 +232,8 @@ class _Rows:
                 f"the platform's parts of {self._starts.unplaced} starts have no place: none was met, the unit told"
                 " nothing of it, or they are longer than the wait"
             )
+        if unkept := sorted(self._starts.unkept_phases):
+            names = ", ".join(f"{name!a:.60}" for name in unkept[:5])
+            yield f"{len(unkept)} of the workload's phases are unaccounted, for at most {MOST_OWN} are kept: {names}"
         if self._starts.older:
             yield f"{len(self._starts.older)} forced starts were answered by an older generation: of no start class"

@@ -14,6 +14,8 @@ class OwnPhases:
 
     def __init__(self) -> None:
         self._names: set[str] = set()
+        self.unkept: set[str] = set()
+        """Names that came when there were MOST_OWN already, or that are none."""
 
     def pick(self, told_ns: Mapping[str, int]) -> Parts:
         """Those that have a column, in the order told; what another name took is unaccounted."""
@@ -23,6 +25,8 @@ class OwnPhases:
         is_a_name = name not in RESERVED and PHASE_NAME.fullmatch(name) is not None
         if is_a_name and len(self._names) < MOST_OWN:
             self._names.add(name)
+        if name not in self._names:
+            self.unkept.add(name)
         return name in self._names
 
 

@@ -76,6 +76,11 @@ class TrialStarts:
                 yield row, self._parts(row)
 
     @property
+    def unkept_phases(self) -> set[str]:
+        """Names of parts of starts that have no column: their time is unaccounted."""
+        return self._own.unkept
+
+    @property
     def unplaced(self) -> int:
         """Requests of which the platform told parts of a start that have no place in what is known of them."""
         return len(self._platform_ns) - self._placed
