@@ -63,7 +63,7 @@ class Idle(Generic[Kind]):
                 if not kept[0].is_gone():
                     break
                 self._close_gone(kept.popleft())
-        if self._used and self.turns.must_free():
+        if not self.turns.is_parallel and self.turns.must_free():
             while self._used:
                 self._free(self._used.popleft())
 

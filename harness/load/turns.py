@@ -44,11 +44,12 @@ class Turns:
 
     def answer(self, connection: Connection) -> None:
         """A reply has come that leaves it open."""
-        if self._waiting.pop(connection, None) is not None:
+        since_ns = self._waiting.pop(connection, None)
+        if since_ns is not None:
             if self._answered is not None and is_open(self._answered):
                 self.is_parallel, self.is_single = True, False
-            elif self._freed_ns and now_ns() - self._freed_ns < SOON_NS:
-                self.is_single = True
+            elif since_ns < self._freed_ns:
+                self.is_single = now_ns() - self._freed_ns < SOON_NS
         self._answered = connection
 
     def must_free(self) -> bool:
