@@ -34,8 +34,9 @@ class Service:
         if scope["method"] == "GET":
             await _reply(send, 200, b'{"status": "ready"}')
             return
-        body = await _read(receive)
-        if len(body) > MOST_BODY_BYTES:
+        announced = dict(scope["headers"]).get(b"content-length", b"0")  # before the client is told to go on
+        body = await _read(receive) if int(announced) <= MOST_BODY_BYTES else None
+        if body is None or len(body) > MOST_BODY_BYTES:
             await _reply(send, 413, json.dumps(TOO_LARGE).encode())
             return
         loop = asyncio.get_running_loop()

@@ -107,3 +107,28 @@ def test_an_inherited_socket_sends_without_nagles_delay(service):
     process.stdin.write("\n")
     process.stdin.flush()
     assert process.stdout.readline() == "nodelay [1]\n"
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 16", "Transfer-Encoding: chunked"])
+def test_a_client_that_waits_for_a_word_before_it_sends_a_body_is_given_it(service, length):
+    with (
+        socket.create_connection((service[1].host, service[1].port), timeout=30) as client,
+        client.makefile("rb") as got,
+    ):
+        client.sendall(f"POST /invoke HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n{length}\r\n\r\n".encode())
+        assert got.readline() == b"HTTP/1.1 100 Continue\r\n" and got.readline() == b"\r\n"
+        body = b'{"text":"frost"}'
+        client.sendall(body if "Content" in length else b"10\r\n" + body + b"\r\n0\r\n\r\n")
+        assert got.readline() == b"HTTP/1.1 200 OK\r\n"
+
+
+def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(service):
+    with (
+        socket.create_connection((service[1].host, service[1].port), timeout=30) as client,
+        client.makefile("rb") as got,
+    ):
+        head = (
+            f"POST /invoke HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {MOST_BODY_BYTES + 1}\r\n\r\n"
+        )
+        client.sendall(head.encode())
+        assert got.readline().startswith(b"HTTP/1.1 413 ")
