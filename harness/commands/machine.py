@@ -68,9 +68,9 @@ def load(
     url: Annotated[str, typer.Argument(help="http://host:port/path or https://...")],
     profile: Annotated[str, typer.Option(help="a load profile from `frostline list`")] = "constant",
     rate: Annotated[float, typer.Option(help="mean requests per second")] = 10.0,
-    seconds: float = 10.0,
-    seed: int = 1,
-    workers: int = 1,
+    seconds: Annotated[float, typer.Option(help="how long requests are sent")] = 10.0,
+    seed: Annotated[int, typer.Option(help="draws when they leave")] = 1,
+    workers: Annotated[int, typer.Option(help="processes that share the schedule")] = 1,
     body: Annotated[Path | None, typer.Option(help="file that each request carries")] = None,
     method: Annotated[str, typer.Option(help="default: POST with a body, GET without one")] = "",
     header: Annotated[
@@ -81,7 +81,7 @@ def load(
             "read it, and never one that stands in a FILE of NAME:VALUE lines",
         ),
     ] = None,
-    timeout_s: float = 60.0,
+    timeout_s: Annotated[float, typer.Option(help="for each request, from its sending to the end of its reply")] = 60.0,
     expect_status: Annotated[
         list[str] | None,
         typer.Option(help="statuses of a good answer, e.g. 200,302 or 200-204 or 2xx; default 2xx"),

@@ -36,7 +36,7 @@ def secure(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server():
-    server = Server(host=None)
+    server = Server(host="0.0.0.0")
     yield server
     server.close()
 

@@ -62,9 +62,8 @@ def _replies(summary: Summary) -> Iterator[str]:
 
 
 def _is_empty(summary: Summary, name: str) -> bool:
-    """Whether there was nothing to measure."""
-    missing = summary["withheld"].get(name, {})
-    return bool(missing) and all(what["n"] == 0 for what in missing.values())
+    """Whether nothing of it can be told; of latency that itself is worth a line."""
+    return name != "latency_ms" and all(value is None for value in summary[name].values())
 
 
 def _times(summary: Summary, name: str, title: str) -> str:
@@ -103,12 +102,12 @@ def _connections(summary: Summary) -> Iterator[str]:
 
 def _burst(summary: Summary) -> Iterator[str]:
     burst = summary.get("burst")
-    if burst:
+    if burst is None:
+        return
+    sent = ""
+    if "sent_within_ms" in burst:
         sent = f": sent one after the other within {milliseconds(burst['sent_within_ms']).main} ms"
-        yield (
-            f"a burst: {burst['requests']} requests are due at one moment{sent if 'sent_within_ms' in burst else ''}; "
-            "their latency counts from that moment"
-        )
+    yield (f"a burst: {burst['requests']} requests are due at one moment{sent}; their latency counts from that moment")
 
 
 def _reasons(summary: Summary) -> Iterator[str]:
