@@ -22,6 +22,7 @@ from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
 from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
+from harness.record.figures import plural
 from harness.record.forms import as_seconds
 from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
 from loadprofiles.contract import fingerprint
@@ -154,6 +155,10 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         for event in events
         if event["kind"] == "died" and "why" in event and visit.trial.regime is None
     ]
+    if resent := pc.sum(requests["resent"]).as_py():
+        warnings.append(
+            f"{plural(resent, 'request')} had to be sent again on a fresh connection: the kept one had been closed"
+        )
     wrong = requests.filter(pc.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
     if error_texts := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
         warnings.append(

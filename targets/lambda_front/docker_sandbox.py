@@ -21,6 +21,7 @@ from targets.local.gpus import Gpus
 from targets.local.mark_file import MarkFile
 from targets.local.resources import Cgroup, Usage
 from targets.packaging.archive import ImageArchive
+from targets.packaging.engine import engine_words
 from targets.packaging.image import FUNCTION_COMMAND
 from targets.settings import FunctionSettings
 
@@ -238,5 +239,4 @@ class DockerSandbox(Sandbox):
         except StartFailed as error:  # what was started ended by its own fault
             raise SandboxDied(f"sandbox {self.name}: {error}") from error
         except (docker.errors.DockerException, DeploymentError, OSError) as error:
-            why = getattr(error, "explanation", None) or error  # without the address that was asked
-            raise SandboxRefused(f"the engine refused: {why}") from error
+            raise SandboxRefused(f"the engine refused: {engine_words(error)}") from error

@@ -18,7 +18,7 @@ from targets.local.resources import Cgroup, Usage
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_image
-from targets.packaging.engine import engine_errors
+from targets.packaging.engine import engine_errors, engine_words
 from targets.packaging.image import SERVICE_COMMAND
 
 
@@ -85,7 +85,7 @@ class DockerReplica(Replica):
             pid = container.attrs["State"]["Pid"]
             self._cgroup = Cgroup.find(pid)
         except (docker.errors.DockerException, OSError) as error:
-            raise DeploymentError(f"replica {self.name}: the engine refused: {error}") from error
+            raise DeploymentError(f"replica {self.name}: the engine refused: {engine_words(error)}") from error
         self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
         return port
 

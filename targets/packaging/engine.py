@@ -21,7 +21,15 @@ def engine_errors(action: str) -> Iterator[None]:
     try:
         yield
     except ENGINE_ERRORS as error:
-        raise DeploymentError(f"{action} failed: {error}; {_fix(str(error))}") from error
+        raise DeploymentError(f"{action} failed: {engine_words(error)}; {_fix(str(error))}") from error
+
+
+def engine_words(error: Exception) -> str:
+    """What the engine itself says, on one line: without the address that its client asked."""
+    said = getattr(error, "explanation", None)
+    if isinstance(said, bytes):
+        said = said.decode(errors="replace")
+    return " ".join(str(said or error).split())[:500]
 
 
 def engine_machine(client: Any) -> str:

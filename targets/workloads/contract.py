@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 Phase = Callable[[str], AbstractContextManager[None]]
 """`with phase("weights"): ...` stamps one part of a start, in the order of first entry; a name may be entered again.
 
+Phases may lie in each other: a moment is the innermost's. After load() they stamp nothing: that is the first inference.
+
 Any name of a-z, 0-9 and _ will do that is none of the bench's own (RESERVED_PHASES).
 """
 RESERVED_PHASES = frozenset({"queue", "image", "create", "start", "boot", "first_inference", "unaccounted"})

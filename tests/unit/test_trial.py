@@ -342,3 +342,11 @@ def test_where_others_were_answered_it_is_a_warning_and_no_problem():
 def test_a_function_that_ends_by_its_own_fault_makes_no_trial_invalid():
     record = record_of(*(refusal(at, "Sandbox.Died") for at in range(3)))
     assert not any("fault of the function" in line for line in [*record.problems, *record.warnings])
+
+
+def test_requests_that_were_sent_again_are_told():
+    again = [replace(arrival(0), resent=True), arrival(1)]
+    assert "1 request had to be sent again on a fresh" in next(
+        line for line in record_of(*again).warnings if "sent again" in line
+    )
+    assert not any("sent again" in line for line in record_of(arrival(0)).warnings)
