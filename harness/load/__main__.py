@@ -11,16 +11,21 @@ monkey.patch_all()  # before anything that touches sockets: Locust's rule
 import json  # noqa: E402
 import logging  # noqa: E402
 import math  # noqa: E402
+import os  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Callable  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
+from locust import runners  # noqa: E402
 from locust.env import Environment  # noqa: E402
 
 from harness.clock import now_ns  # noqa: E402
-from harness.load.failures import told_of, told_of_all  # noqa: E402
+from harness.errors import TrialError  # noqa: E402
+from harness.load.failures import end_of, told_of, told_of_all  # noqa: E402
+from harness.load.wire import unheard  # noqa: E402
 from harness.load.worker import LoneUser, Shift  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
@@ -47,7 +52,7 @@ class Alone:
         self.environment.shift = shift  # type: ignore[attr-defined]
         self.runner.start(1, spawn_rate=1)
         if not shift.armed.wait(READY_LIMIT_S):
-            raise RuntimeError("the worker did not get ready")
+            raise TrialError("the worker did not get ready")
         begin_ns = now_ns() + LEAD_NS
         shift.go.set(begin_ns)
         self._follow(shift)
@@ -62,27 +67,29 @@ class Alone:
 class Master:
     """Locust's master: workers get a stripe of the schedule each and start at one moment of the host's one clock."""
 
-    KINDS = ("frostline_waiting", "frostline_planned", "frostline_armed", "frostline_done")
+    KINDS = ("frostline_planned", "frostline_armed", "frostline_done")
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
         self.environment = Environment(user_classes=[LoneUser])
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
         self.inbox: dict[str, list[dict[str, Any]]] = {kind: [] for kind in self.KINDS}
+        self.pids: dict[str, int] = {}
+        """Of the workers' processes, by what Locust calls them."""
+        self.runner.register_message("frostline_waiting", self._receive_waiting)
         for kind in self.KINDS:
             self.runner.register_message(kind, self._receive)
         port = str(self.runner.server.port)
         command = [sys.executable, "-m", "harness.load", "worker", port]
         self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
         # Locust knows a worker before that listens for our messages, and drops what comes too early.
-        self._await(
-            lambda: len(self.inbox["frostline_waiting"]) == workers, "workers did not report to Locust's master"
-        )
+        self._await(lambda: len(self.pids) == workers, "workers did not report to Locust's master")
 
     def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
         """Run the plan in this folder; returns the moment of offset 0 and the workers' reports, or their errors."""
         self.inbox = {kind: [] for kind in self.KINDS}
-        for rank, client in enumerate(sorted(self.runner.clients)):
+        clients = sorted(self.runner.clients)
+        for rank, client in enumerate(clients):
             self.runner.send_message("frostline_plan", {"folder": folder, "rank": rank, "of": self.workers}, client)
         self._await(lambda: len(self.inbox["frostline_planned"]) == self.workers, "workers did not take the plan")
         if refusals := [report for report in self.inbox["frostline_planned"] if "error" in report]:
@@ -91,19 +98,39 @@ class Master:
         self._await(lambda: len(self.inbox["frostline_armed"]) == self.workers, "workers did not get ready")
         begin_ns = now_ns() + LEAD_NS
         self.runner.send_message("frostline_go", {"begin_ns": begin_ns})
-        # Without a limit: the run that gave the order knows how long it may take, and ends us with its patience.
-        self._await(lambda: len(self.inbox["frostline_done"]) == self.workers, "a worker has ended", math.inf)
-        self.runner.stop()
-        return begin_ns, sorted(self.inbox["frostline_done"], key=lambda report: int(report["rank"]))
+        reports = self._await_reports(clients)
+        if not any(report.get("lost") for report in reports):  # or Locust would wait a minute for who is gone
+            self.runner.stop()
+        return begin_ns, reports
+
+    def _await_reports(self, clients: list[str]) -> list[dict[str, Any]]:
+        """By rank what each worker has to say in the end, or how it ended. Without a limit: the run that gave the order
+        knows how long it may take, and ends us with its patience."""
+        processes = {process.pid: process for process in self.processes}
+        ends = {rank: processes[self.pids[client]] for rank, client in enumerate(clients)}
+        reports: dict[int, dict[str, Any]] = {}
+        while ends:
+            gone = {rank: status for rank, process in ends.items() if (status := process.poll()) is not None}
+            gevent.sleep(0.01)  # what one said before it ended is heard first
+            reports |= {int(report["rank"]): report for report in self.inbox["frostline_done"]}
+            for rank, status in gone.items():
+                reports.setdefault(rank, {**unheard(rank, end_of(status))})
+            ends = {rank: process for rank, process in ends.items() if rank not in reports}
+        return [report for _, report in sorted(reports.items())]
+
+    def _receive_waiting(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self.pids[msg.node_id] = msg.data["pid"]
 
     def _receive(self, environment: Environment, msg: Any, **_: Any) -> None:
         self.inbox[msg.type].append(msg.data)
 
-    def _await(self, condition: Any, problem: str, limit_s: float = READY_LIMIT_S) -> None:
-        deadline = now_ns() + limit_s * 1e9
+    def _await(self, condition: Callable[[], bool], problem: str) -> None:
+        deadline = now_ns() + READY_LIMIT_S * 1_000_000_000
         while not condition():
-            if now_ns() > deadline or any(process.poll() is not None for process in self.processes):
-                raise RuntimeError(problem)
+            if ends := [end_of(status) for process in self.processes if (status := process.poll()) is not None]:
+                raise TrialError(f"{problem}: one {ends[0]}")
+            if now_ns() > deadline:
+                raise TrialError(problem)
             gevent.sleep(0.01)
 
 
@@ -119,9 +146,9 @@ def work(port: int) -> None:
             runner.send_message("frostline_planned", {"rank": msg.data["rank"], **told_of(error)})
             return
         environment.shift = shift  # type: ignore[attr-defined]
-        runner.send_message("frostline_planned", {"rank": shift.rank})
+        runner.send_message("frostline_planned", {"rank": msg.data["rank"]})
         shift.armed.wait()
-        runner.send_message("frostline_armed", {"rank": shift.rank})
+        runner.send_message("frostline_armed", {"rank": msg.data["rank"]})
         shift.finished.wait()
         runner.send_message("frostline_done", shift.report)
 
@@ -130,19 +157,25 @@ def work(port: int) -> None:
 
     runner.register_message("frostline_plan", on_plan, concurrent=True)
     runner.register_message("frostline_go", on_go)
-    runner.send_message("frostline_waiting", {})
+    runner.send_message("frostline_waiting", {"pid": os.getpid()})
     FileObjectPosix(sys.stdin.fileno(), "rb").read()  # the master's end: nothing is left to do
 
 
 def main() -> None:
     """Serve plans until standard input closes."""
     logging.disable(logging.WARNING)
+    # Whether a worker lives its process says: one that was stopped for a while goes on, and is late.
+    runners.HEARTBEAT_LIVENESS = runners.MASTER_HEARTBEAT_TIMEOUT = math.inf  # type: ignore[assignment]
     if sys.argv[1] == "worker":
         work(int(sys.argv[2]))
         return
     hold(int(sys.argv[2]))  # a run that is killed in the midst of a schedule takes its load with it
     count = int(sys.argv[1])
-    team = Alone() if count == 1 else Master(count)
+    try:
+        team = Alone() if count == 1 else Master(count)
+    except Exception as error:
+        say(**told_of(error))
+        return
     say(ready=count)
     for line in FileObjectPosix(sys.stdin.fileno(), "rb"):
         try:
@@ -151,6 +184,8 @@ def main() -> None:
             say(**told_of(error))
             continue
         say(**(told_of_all(reports) or {"begin_ns": begin_ns, "workers": reports}))
+        if any(report.get("lost") for report in reports):
+            return  # whoever is left goes, too: the next plan gets a new process
 
 
 if __name__ == "__main__":

@@ -14,15 +14,16 @@ import gevent.event
 import greenlet
 
 from harness.clock import now_ns
-from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.connection import TimedOut
 from harness.load.failed import RequestFailed
+from harness.load.failures import lack_of
+from harness.load.outputs import Outputs
 from harness.load.parser import Exchange
 from harness.load.replies import Body, Spool
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.senders.contract import as_shown
-from harness.load.wire import BEGUN, BEGUN_AT, RECORD, REDIRECTS, ErrorTexts, Fate, fate_of
+from harness.load.wire import BEGUN, BEGUN_AT, RECORD, REDIRECTS, Fate, fate_of
 
 TFD_TIMER_ABSTIME = 1
 BATCH = 64
@@ -42,26 +43,28 @@ class Dispatcher:
         offsets: "array.array[float]",
         indexes: Sequence[int],
         client: Client,
-        spool: Spool | None,
+        outputs: Outputs,
         on_end: OnEnd | None,
     ) -> None:
         self.offsets_ns = [int(offset * 1e9) for offset in offsets]
         self.indexes = indexes
         self.client = client
         self.cap = client.plan.cap
-        self.records = bytearray(RECORD.size * len(indexes))
-        self.spool = spool
-        self.problem: TrialError | None = None
+        self.records, self.errors, self.spool = outputs.records, outputs.texts, outputs.spool
+        self.problem: SenderFailed | None = None
         """What went wrong here, and makes what was seen worthless."""
-        self.errors = ErrorTexts()
+        self.lack = ""
+        """What the generator ran out of, so that not all is there."""
         self.in_flight = self.ended = 0
+        self.begun_ns = 0
+        """When the latest arrival was begun on."""
         self.done = gevent.event.Event()
-        self.timer_name = "none"
         self._on_end = on_end
         self._hub: Any = gevent.get_hub()
         self._position = 0
         self._begin_ns = 0
-        self._timer: Any = None
+        self._timer: Timer | None = best_timer(self._start_due)  # now, while there are descriptors
+        self.timer_name = self._timer.name
         self._idle: list[Any] = []
         """Greenlets whose arrival has ended."""
 
@@ -72,24 +75,41 @@ class Dispatcher:
             RECORD.pack_into(self.records, position * RECORD.size, index, begin_ns + self.offsets_ns[index], *UNREACHED)
         if not self.indexes:
             self.done.set()
-            return
-        self._timer = best_timer(self._start_due)
-        self.timer_name = self._timer.name
-        self._timer.arm(begin_ns + self.offsets_ns[self.indexes[0]])
+        elif self._timer is not None:
+            self._timer.arm(begin_ns + self.offsets_ns[self.indexes[0]])
 
     def stop(self) -> None:
-        """Start no more arrivals."""
+        """Start no more arrivals. Safe to call twice."""
         if self._timer is not None:
             self._timer.close()
+            self._timer = None
+
+    @property
+    def all_begun(self) -> bool:
+        """Whether no arrival is left to begin on."""
+        return self._position == len(self.indexes)
 
     def _start_due(self) -> None:
-        """In the hub: start what is due, then sleep until the next. Each starts inline, up to its first wait."""
+        """In the hub: whatever goes wrong here is ours, and ends the schedule with what there is."""
+        try:
+            self._start_all_due()
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.lack = self.lack or f"the generator could not go on: {lack_of(error)}"
+        self.stop()
+        self.done.set()
+
+    def _start_all_due(self) -> None:
+        """Start what is due, then sleep until the next. Each starts inline, up to its first wait."""
         budget = BATCH
         while self._position < len(self.indexes):
             index = self.indexes[self._position]
             scheduled_ns = self._begin_ns + self.offsets_ns[index]
             if scheduled_ns > now_ns() or not budget:
-                self._timer.arm(scheduled_ns)
+                if self._timer is not None:
+                    self._timer.arm(scheduled_ns)
                 return
             budget -= 1
             position, self._position = self._position, self._position + 1
@@ -104,12 +124,15 @@ class Dispatcher:
         """In a greenlet of its own, one arrival after the other: making a greenlet is most of what one costs."""
         runner = greenlet.getcurrent()
         while True:
-            self._carry_out(position, index, scheduled_ns)
+            try:
+                self._carry_out(position, index, scheduled_ns)
+            except Exception as error:  # not of the request: that would have been its fate
+                self._give_up(error)
             self._idle.append(runner)
             position, index, scheduled_ns = self._hub.switch()
 
     def _carry_out(self, position: int, index: int, scheduled_ns: int) -> None:
-        started_ns = now_ns()
+        self.begun_ns = started_ns = now_ns()
         self.in_flight += 1
         exchange = Exchange()
         BEGUN.pack_into(self.records, position * RECORD.size + BEGUN_AT, started_ns, self.in_flight)
@@ -121,7 +144,7 @@ class Dispatcher:
                 text = f"redirect to {as_shown(exchange.location.decode('latin-1'))}"
         except TimedOut as error:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
-        except (RequestFailed, OSError) as error:
+        except (RequestFailed, OSError, MemoryError) as error:
             fate, text, problem = fate_of(error), str(error) or type(error).__name__, error
         except Exception as error:  # a sender's: no fault of the target
             text = failure_of(self.client.endpoint(index), error)
@@ -146,8 +169,9 @@ class Dispatcher:
             return
         try:
             spool.keep(index, header, request_id, exchange.streamed, body)
-        except OSError as error:  # a full disk: told to the run, when all is over
-            self.problem = self.problem or TrialError(f"replies could not be kept: {error}")
+        except (OSError, MemoryError) as error:  # a full disk: told to the run, when all is over
+            self.lack = self.lack or f"replies could not be kept: {lack_of(error)}"
+            self.spool = None  # what is torn stands last
 
     def _write_record(
         self,

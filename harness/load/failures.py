@@ -1,15 +1,60 @@
 """How a load process tells what kept it from carrying a plan out, and what its run makes of that."""
 
+import errno
+import os
+import signal
+import tempfile
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.errors import FrostlineError, TrialError
 from harness.load.senders import SenderFailed
 
+DESCRIPTORS = "raise the limit of descriptors (ulimit -n, and -Hn), or lower load.cap"
+PORTS = "widen net.ipv4.ip_local_port_range, wait a minute for closed connections, or lower the rate"
+MEMORY = "free memory, raise its limit, or lower the rate, load.cap or the size of bodies and replies"
+DISK = "free disk space, or name a folder that has some in TMPDIR"
+PROCESSES = "raise the limit of processes (ulimit -u, pids.max), or lower load.workers"
+FIXES = {
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE), DESCRIPTORS),
+    **dict.fromkeys((errno.EADDRNOTAVAIL, errno.EADDRINUSE), PORTS),
+    **dict.fromkeys((errno.ENOMEM, errno.ENOBUFS), MEMORY),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), DISK),
+    errno.EAGAIN: PROCESSES,
+}
+"""By what the generator ran out of."""
+OUT_OF_MEMORY = "MemoryError"
 
-def told_of(error: Exception) -> dict[str, Any]:
+
+def lack_of(error: BaseException) -> str:
+    """In words what the generator ran out of, and the fix."""
+    if isinstance(error, MemoryError):
+        return f"{OUT_OF_MEMORY}: {MEMORY}"
+    if not isinstance(error, OSError) or error.errno not in FIXES:
+        return f"{type(error).__name__}: {error}"
+    where = f" (in {tempfile.gettempdir()})" if FIXES[error.errno] == DISK else ""
+    return f"{os.strerror(error.errno)}{where}: {FIXES[error.errno]}"
+
+
+def fix_of(text: str) -> str:
+    """The fix for the lack that this error text tells of."""
+    if text.startswith(OUT_OF_MEMORY):
+        return MEMORY
+    return next((fix for number, fix in FIXES.items() if number and os.strerror(number) in text), "lower the rate")
+
+
+def end_of(status: int) -> str:
+    """How a process ended, in words, by its return code."""
+    if status >= 0:
+        return f"ended with status {status}"
+    name = signal.Signals(-status).name if -status in {*signal.Signals} else "unknown"
+    why = ", by hand or for want of memory" if -status == signal.SIGKILL else ""
+    return f"was killed (signal {-status}, {name}{why})"
+
+
+def told_of(error: BaseException) -> dict[str, Any]:
     """What a worker tells: errors of ours are sentences, of others the kind says most; and whether it is a sender's."""
-    text = str(error) if isinstance(error, FrostlineError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, FrostlineError) else lack_of(error)
     return {"error": text, "is_senders": isinstance(error, SenderFailed)}
 
 

@@ -1,11 +1,14 @@
 """What one load process and one schedule can bear: refused before anything is drawn, read or started."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from harness.load.wire import DEFAULT_CAP
+from harness.load.wire import DEFAULT_CAP, LoadPlan
 
-RESERVED = 100
-"""Descriptors that a load process needs beside its connections."""
+RESERVED = 40
+"""Descriptors that a load process needs beside its connections: Locust's master has 17, a worker's files are 4."""
+MOST_DEFAULT_PREWARM = 16
+"""So many connections are opened beforehand where nobody asked for more: they give way where they do not fit."""
 
 MOST_ARRIVALS = 10_000_000
 """In one schedule. Each takes about 400 bytes, in the load process and in whoever reads what came of it."""
@@ -55,7 +58,7 @@ def cap_problem(cap: int, descriptors: int) -> str | None:
 def prewarm_problem(prewarm: int, endpoints: int, descriptors: int) -> str | None:
     """Why a process that may have so many descriptors cannot open so many connections beforehand, and the fix."""
     needed, most = prewarm * endpoints, most_in_flight(descriptors)
-    if needed <= most:
+    if needed <= most or prewarm <= MOST_DEFAULT_PREWARM:
         return None
     return (
         f"load.prewarm: {prewarm} is not accepted: at {endpoints} endpoints it takes {needed} connections, and a "
@@ -66,5 +69,16 @@ def prewarm_problem(prewarm: int, endpoints: int, descriptors: int) -> str | Non
 
 def load_problems(cap: int, prewarm: int, endpoints: int, descriptors: int) -> list[str]:
     """Everything about a load that does not fit a process that may have so many descriptors."""
+    if not most_in_flight(descriptors):
+        return [
+            f"descriptors: a process may have {descriptors} here, and a load process needs {RESERVED} beside its "
+            f"connections: raise the limit (ulimit -Hn {RESERVED + DEFAULT_CAP})"
+        ]
     problems = [cap_problem(cap, descriptors), prewarm_problem(prewarm, endpoints, descriptors)]
     return [problem for problem in problems if problem]
+
+
+def fitted(plan: LoadPlan, descriptors: int) -> LoadPlan:
+    """The plan as a process that may have so many descriptors carries it out: what nobody asked for gives way."""
+    most = most_in_flight(descriptors)
+    return replace(plan, cap=min(plan.cap, most), prewarm=min(plan.prewarm, most // len(plan.endpoints)))

@@ -142,6 +142,8 @@ class ReplyParser:
                 raise not_http(f"it switched to another protocol (status {exchange.status})") from error
             exchange.reusable = False
         except httptools.HttpParserError as error:
+            if isinstance(error.__context__, MemoryError):  # of ours, while a piece was kept
+                raise error.__context__ from None
             if exchange.complete:
                 exchange.reusable = False
             elif self._in_head and not self._must_mend:

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import selectors
@@ -12,45 +13,25 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 
 from harness.clock import now_ns
 from harness.errors import TrialError
-from harness.load.failures import failure_from
+from harness.load.failures import end_of, failure_from, lack_of
 from harness.load.limits import MOST_ARRIVALS, bodies_problem, load_problems
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
-from harness.load.wire import FIELDS, Fate, LoadPlan
+from harness.load.stripes import RECORD_TYPE, Records, begin_of, complete, disown_answers, read_stripe, reserve
+from harness.load.wire import Fate, LoadPlan, WorkerReport, unheard
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
 
 Progress = Callable[[int], None]
-Records = np.ndarray[Any, Any]
-RECORD_TYPE = np.dtype(list(FIELDS))
 MARGIN_S = 120.0
 """Beyond a plan's schedule and drain: for starting the load process, getting ready and writing what was seen."""
-
-
-class WorkerReport(TypedDict):
-    """What a worker says of itself when its share is done."""
-
-    rank: int
-    cpu_share: float
-    priority: str
-    timer: str
-    opened: list[tuple[int, int] | None]
-    """By endpoint: ns for connecting and for TLS of the first connection, opened before the start; None: it failed."""
-    prewarmed: int
-    """Connections that were opened before the start and kept."""
-    prewarm_problem: str
-    """Why these are fewer than were wanted; "" when nothing kept them from being opened."""
-    turns_problem: str
-    """What is to be said of a server that takes one connection at a time; "" of others."""
-    addresses: list[str]
-    """HOST:PORT of each address that took a connection."""
 
 
 @dataclass(frozen=True)
@@ -132,20 +113,15 @@ class LoadProcess:
     """One load process for a whole run; its start-up costs a second, and would fall into every trial."""
 
     def __init__(self, workers: int = 1, environment: dict[str, str] | None = None) -> None:
+        """TrialError where it cannot be started."""
         self.workers = workers
-        self.folder = work_folder("load")
-        inherited_end, self._leash = os.pipe()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.load", str(workers), str(inherited_end)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            env={**os.environ, **(environment or {})},
-            pass_fds=(inherited_end,),
-            start_new_session=True,
-        )
-        os.close(inherited_end)
-        self._unread = b""
+        self._environment = {**os.environ, **(environment or {})}
+        self._leash, self._is_spent = -1, False
+        try:
+            self.folder = work_folder("load")
+            self._start()
+        except OSError as error:
+            raise TrialError(f"the load process could not be started: {lack_of(error)}") from error
 
     def carry_out(self, plan: LoadPlan, offsets: Any, bodies: list[bytes], progress: Progress) -> Sent:
         """Send a schedule and wait until every request has ended; `progress` hears how many have. Raises TrialError,
@@ -158,17 +134,42 @@ class LoadProcess:
             raise TrialError("\n".join(problems))
         if problems := [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]:
             raise SenderFailed("\n".join(problems))
+        if self._is_spent:
+            self._end()
+            self._start()
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
-        plan.write(offsets, bodies)
         try:
-            message = self._send_order(plan, progress)
-            return read_sent(plan, message, len(offsets))
+            plan.write(offsets, bodies)
+            with reserve(plan, len(offsets), self.workers):
+                return read_sent(plan, self._send_order(plan, progress), len(offsets))
+        except OSError as error:
+            raise TrialError(f"the load process cannot be given its plan: {lack_of(error)}") from error
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """End the load process at once, also in the midst of a schedule. Safe to call twice."""
+        self._end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        inherited_end, self._leash = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "harness.load", str(self.workers), str(inherited_end)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                env=self._environment,
+                pass_fds=(inherited_end,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(inherited_end)
+        self._unread, self._is_spent = b"", False
+
+    def _end(self) -> None:
         if self._leash >= 0:
             os.close(self._leash)
             self._leash = -1
@@ -181,7 +182,6 @@ class LoadProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _send_order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -194,10 +194,19 @@ class LoadProcess:
             if "error" in message:
                 raise failure_from(message)
             if "begin_ns" in message:
+                self._is_spent = any(report["lost"] for report in message["workers"])
                 return message
             if "ended" in message:
                 progress(message["ended"])
-        raise TrialError(f"the load process ended with status {self._process.wait()}")
+        return self._message_of_the_dead(plan)
+
+    def _message_of_the_dead(self, plan: LoadPlan) -> dict[str, Any]:
+        """What a load process that has ended would have said. TrialError when it had not begun."""
+        how = end_of(self._process.wait())
+        if not (begin_ns := begin_of(plan, self.workers)):
+            raise TrialError(f"the load process {how} before it began its schedule")
+        self._is_spent = True
+        return {"begin_ns": begin_ns, "workers": [unheard(rank, how) for rank in range(self.workers)]}
 
     def _read_lines(self, limit_s: float) -> Iterator[bytes]:
         """What it says, line by line, until it ends. TrialError when that takes too long: then it is of no more use."""
@@ -219,13 +228,40 @@ class LoadProcess:
 
 def read_sent(plan: LoadPlan, message: dict[str, Any], count: int) -> Sent:
     """Join the workers' stripes. TrialError unless every arrival has exactly one record."""
-    ranks = range(len(message["workers"]))
-    stripes = [np.fromfile(plan.output("records", rank), dtype=RECORD_TYPE) for rank in ranks]
+    begin_ns, reports = message["begin_ns"], message["workers"]
+    parts = [read_stripe(plan, report["rank"]) for report in reports]
+    stripes = [stripe for stripe, _ in parts]
+    replies = _replies(plan, reports)
+    for report, stripe in zip(reports, stripes, strict=True):
+        if report["lost"]:
+            complete(plan, stripe, report["rank"], len(reports), begin_ns)
+    if plan.keep_replies and any(report["lost"] or report["problems"] for report in reports):
+        kept = {index for index, _ in replies}
+        for stripe in stripes:
+            disown_answers(stripe, kept)
     order = np.argsort(np.concatenate([stripe["index"] for stripe in stripes]), kind="stable")
     records = np.concatenate(stripes)[order]
     if not np.array_equal(records["index"], np.arange(count)):
         raise TrialError(f"coverage is not exact: {len(records)} records for {count} arrivals")
-    texts = [json.loads(plan.output("errors", rank).read_text()) for rank in ranks]
-    errors = [text[number] for text, stripe in zip(texts, stripes, strict=True) for number in stripe["error"]]
-    replies = Replies.open([(plan.output("replies", rank), plan.output("heads", rank)) for rank in ranks])
-    return Sent(message["begin_ns"], records, [errors[at] for at in order], replies, message["workers"])
+    errors = [text for _, texts in parts for text in texts]
+    problems = [problem for pair in zip(reports, stripes, strict=True) for problem in _problems(*pair, len(reports))]
+    return Sent(begin_ns, records, [errors[at] for at in order], replies, reports, problems)
+
+
+def _replies(plan: LoadPlan, reports: Sequence[WorkerReport]) -> Replies:
+    ranks = [report["rank"] for report in reports]
+    files = [(plan.output("replies", rank), plan.output("heads", rank)) for rank in ranks]
+    for path in itertools.chain(*files):
+        path.touch()  # of a worker that was killed before it came to it
+    return Replies.open(files)
+
+
+def _problems(report: WorkerReport, stripe: Records, workers: int) -> list[str]:
+    """What a worker ran out of, and how it ended, with how many of its requests went with it."""
+    if not report["lost"]:
+        return report["problems"]
+    gone = int((stripe["fate"] == Fate.UNFINISHED).sum())
+    who = "the load process" if workers == 1 else f"worker {report['rank'] + 1} of {workers}"
+    return [
+        f"{who} {report['lost']} in the midst of its schedule: of {gone} of its {len(stripe)} requests no end is known"
+    ]

@@ -4,6 +4,7 @@ A load process writes each reply as it ends; a reader takes them one by one. Nei
 """
 
 import hashlib
+import os
 import struct
 from array import array
 from collections.abc import Iterator, Sequence
@@ -150,22 +151,23 @@ class Pair:
     def __init__(self, replies: BinaryIO, heads: BinaryIO) -> None:
         self._replies, self._heads = replies, heads
         self.starts = array("q")
-        """Where each head begins in its file."""
-        at = 0
-        while size := self._size_at(at):
+        """Where each head begins in its file; the last may be torn where its writer was killed, and counts for none."""
+        at, end = 0, heads.seek(0, os.SEEK_END)
+        while (size := self._size_at(at)) and at + HEAD.size + size[0] <= end:
             self.starts.append(at)
             at += HEAD.size + size[0]
 
     def __iter__(self) -> Iterator[tuple[int, Reply]]:
-        at = 0
-        while True:
+        at, end = 0, self._replies.seek(0, os.SEEK_END)
+        while at + REPLY.size <= end:
             self._replies.seek(at)
-            fixed = self._replies.read(REPLY.size)
-            if not fixed:
-                return
-            index, head, *sizes, streamed = REPLY.unpack(fixed)
-            header, request_id, tail = (self._replies.read(size) for size in sizes)
+            index, head, *sizes, streamed = REPLY.unpack(self._replies.read(REPLY.size))
             at += REPLY.size + sum(sizes)
+            if at > end:
+                return
+            header, request_id, tail = (self._replies.read(size) for size in sizes)
+            if head >= len(self.starts):
+                continue
             yield index, Reply(header, request_id.decode("latin-1"), tail, head, bool(streamed))
 
     def head(self, number: int) -> bytes:
@@ -181,7 +183,7 @@ class Pair:
     def _size_at(self, at: int) -> tuple[int] | None:
         self._heads.seek(at)
         fixed = self._heads.read(HEAD.size)
-        return HEAD.unpack(fixed) if fixed else None
+        return HEAD.unpack(fixed) if len(fixed) == HEAD.size else None
 
 
 class Replies:

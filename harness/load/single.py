@@ -82,7 +82,7 @@ class Lone:
             self._carry_out(position, exchange, timeout_s)
         except TimedOut as error:
             fate, text = Fate.TIMED_OUT, str(error)
-        except (RequestFailed, OSError) as error:
+        except (RequestFailed, OSError, MemoryError) as error:
             fate, text = fate_of(error), str(error) or type(error).__name__
         except Exception as error:
             raise SenderFailed(failure_of(self.endpoint, error)) from error

@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TextIO, TypedDict
 
 from harness.errors import TrialError
 from loadprofiles.contract import fingerprint
@@ -52,8 +53,14 @@ BEGUN_AT = 16
 """Of a record so much is written, there, when its request begins: started_ns and in_flight."""
 
 DEFAULT_CAP = 20_000
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL})
-"""This machine has no descriptor or no port left: the generator's fault, never the target's."""
+EXHAUSTED = frozenset(
+    {
+        *(errno.EMFILE, errno.ENFILE),  # no descriptor
+        *(errno.EADDRNOTAVAIL, errno.EADDRINUSE, errno.EAGAIN),  # no port for a connection of ours
+        *(errno.ENOMEM, errno.ENOBUFS),
+    }
+)
+"""This machine has no descriptor, port or memory left: the generator's fault, never the target's."""
 
 
 REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
@@ -70,12 +77,13 @@ class Fate(IntEnum):
     SHED = 4
     """Not sent: as many as the plan's cap were in flight."""
     EXHAUSTED = 5
-    """Not sent: the generator had no descriptor or port for it."""
+    """Not carried out: the generator had no descriptor, port or memory for it."""
 
 
 def fate_of(error: Exception) -> Fate:
     """The fate of a request without an answer: the target failed, or the generator had nothing left to send it with."""
-    return Fate.EXHAUSTED if isinstance(error, OSError) and error.errno in EXHAUSTED else Fate.FAILED
+    is_ours = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
+    return Fate.EXHAUSTED if is_ours else Fate.FAILED
 
 
 class ErrorTexts:
@@ -83,7 +91,9 @@ class ErrorTexts:
 
     MOST = 1000
 
-    def __init__(self) -> None:
+    def __init__(self, file: TextIO | None = None) -> None:
+        """`file`: gets each text as a line of JSON when it is new."""
+        self._file = file
         self.texts: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
 
@@ -95,7 +105,55 @@ class ErrorTexts:
                 return len(self.texts) - 1
             self._numbers[text] = len(self.texts)
             self.texts.append(text)
+            if self._file is not None:
+                self._file.write(json.dumps(text) + "\n")
         return self._numbers[text]
+
+
+class WorkerReport(TypedDict):
+    """What a worker says of itself when its share is done."""
+
+    rank: int
+    cpu_share: float | None
+    """None where it did not come to say so."""
+    priority: str
+    timer: str
+    opened: list[tuple[int, int] | None]
+    """By endpoint: ns for connecting and for TLS of the first connection, opened before the start; None: it failed."""
+    prewarmed: int
+    """Connections that were opened before the start and kept."""
+    prewarm_problem: str
+    """Why these are fewer than were wanted; "" when nothing kept them from being opened."""
+    turns_problem: str
+    """What is to be said of a server that takes one connection at a time; "" of others."""
+    addresses: list[str]
+    """HOST:PORT of each address that took a connection."""
+    cap: int
+    """Most requests that it could have in flight, by the plan and by its descriptors."""
+    descriptors: int
+    problems: list[str]
+    """What it ran out of: what was measured is kept, and does not count."""
+    lost: str
+    """How the worker ended in the midst of its share; "" where it did not."""
+
+
+def unheard(rank: int, lost: str = "") -> WorkerReport:
+    """The report of a worker that has said nothing yet, or never will."""
+    return {
+        "rank": rank,
+        "cpu_share": None,
+        "priority": "unknown",
+        "timer": "unknown",
+        "opened": [],
+        "prewarmed": 0,
+        "prewarm_problem": "",
+        "turns_problem": "",
+        "addresses": [],
+        "cap": 0,
+        "descriptors": 0,
+        "problems": [],
+        "lost": lost,
+    }
 
 
 @dataclass(frozen=True)

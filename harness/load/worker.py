@@ -1,8 +1,6 @@
 """Locust's side of a load process: one user whose task is its share of the schedule."""
 
 import gc
-import json
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,11 +13,12 @@ from harness.clock import cpu_ns, now_ns
 from harness.errors import TrialError
 from harness.load.client import Client
 from harness.load.dispatch import Dispatcher
-from harness.load.failures import told_of
-from harness.load.limits import load_problems, most_in_flight
+from harness.load.failures import lack_of, told_of
+from harness.load.limits import fitted, load_problems
+from harness.load.outputs import Outputs
 from harness.load.parser import Exchange
-from harness.load.replies import Spool
-from harness.load.wire import LoadPlan
+from harness.load.senders import SenderFailed
+from harness.load.wire import LoadPlan, unheard
 from targets.descriptors import raise_descriptor_limit
 from targets.priority import be_punctual
 
@@ -34,68 +33,78 @@ class Shift:
         plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
         if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors):
             raise TrialError("\n".join(problems))
-        self.plan = plan = replace(plan, cap=min(plan.cap, most_in_flight(descriptors)))
-        self.rank = rank
+        self.plan = plan = fitted(plan, descriptors)
         self.environment = environment
         offsets = plan.offsets()
+        indexes = range(rank, len(offsets), of)
         self.client = Client(plan, plan.bodies())
         listener = self._report_to_locust if plan.report_to_locust else None
-        self.spool = Spool.create(plan.output("replies", rank), plan.output("heads", rank))
-        keeper = self.spool if plan.keep_replies or plan.kept_header else None
-        self.dispatcher = Dispatcher(offsets, range(rank, len(offsets), of), self.client, keeper, listener)
+        self.outputs = Outputs(plan, rank, len(indexes))
+        self.dispatcher = Dispatcher(offsets, indexes, self.client, self.outputs, listener)
         self.armed = gevent.event.Event()
         self.go = gevent.event.AsyncResult()
         self.finished = gevent.event.Event()
-        self.report: dict[str, Any] = {}
+        self.report: dict[str, Any] = {**unheard(rank), "cap": plan.cap, "descriptors": descriptors}
 
     def run(self) -> None:
-        """Carry the share out. A failure of ours goes into `report`, never to Locust, which would start again."""
+        """Carry the share out. A failure of ours goes into `report`, never to Locust, which would start again; what
+        was measured before it is kept."""
         try:
             self._run()
-        except Exception as error:
-            self.report = {"rank": self.rank, **told_of(error)}
+        except (Exception, gevent.GreenletExit) as error:
+            if self.go.ready() and not isinstance(error, SenderFailed):
+                self.report["problems"].append(f"the generator could not go on: {lack_of(error)}")
+            else:
+                self.report |= told_of(error)
         finally:
-            self.client.close()
+            self.client.close()  # first, for its descriptors
+            self.dispatcher.stop()
+            self.report["problems"] += self.outputs.close()
             self.armed.set()
             self.finished.set()
 
     def _run(self) -> None:
-        """First everything that must not happen during the schedule; then wait for the start, run, drain, write."""
+        """First everything that must not happen during the schedule; then wait for the start, run, drain."""
         self.client.prewarm()
-        gc.collect()
-        gc.freeze()
-        before = gc.get_threshold()
-        gc.set_threshold(*COOL_DOWN)
-        priority = be_punctual()
-        self.armed.set()
-        begin_ns = self.go.get()
-        cpu_before, wall_before = cpu_ns(), now_ns()
-        self.dispatcher.start(begin_ns)
-        limit_s = self.plan.seconds + self.plan.drain_s + max(0, begin_ns - now_ns()) / 1e9
-        self.dispatcher.done.wait(limit_s)
-        self.dispatcher.stop()
-        cpu_share = (cpu_ns() - cpu_before) / max(1, now_ns() - wall_before)
-        gc.set_threshold(*before)
-        gc.unfreeze()
-        self._write_outputs()
-        self.report = {
-            "rank": self.rank,
-            "cpu_share": cpu_share,
-            "priority": priority,
+        self.report |= {
             "timer": self.dispatcher.timer_name,
             "opened": self.client.opened,
             "prewarmed": self.client.prewarmed,
             "prewarm_problem": self.client.prewarm_problem,
+        }
+        gc.collect()
+        gc.freeze()
+        before = gc.get_threshold()
+        gc.set_threshold(*COOL_DOWN)
+        self.report["priority"] = be_punctual()
+        self.armed.set()
+        begin_ns = self.go.get()
+        cpu_before, wall_before = cpu_ns(), now_ns()
+        self.dispatcher.start(begin_ns)
+        self._await_end(begin_ns)
+        self.dispatcher.stop()
+        self.report["cpu_share"] = (cpu_ns() - cpu_before) / max(1, now_ns() - wall_before)
+        gc.set_threshold(*before)
+        gc.unfreeze()
+        self.report |= {
             "turns_problem": self.client.turns_problem,
             "addresses": self.client.addresses,
         }
-
-    def _write_outputs(self) -> None:
-        self.plan.output("records", self.rank).write_bytes(self.dispatcher.records)
-        self.spool.close()
+        if self.dispatcher.lack:
+            self.report["problems"].append(self.dispatcher.lack)
         if self.dispatcher.problem:
             raise self.dispatcher.problem
-        self.plan.output("errors", self.rank).write_text(json.dumps(self.dispatcher.errors.texts))
+
+    def _await_end(self, begin_ns: int) -> None:
+        """Until every request has ended, or its time is long over. Of a process that was stopped for a while the
+        schedule is late: what is left of it is sent all the same."""
+        drain_ns = int(self.plan.drain_s * 1e9)
+        until_ns = max(begin_ns, now_ns()) + int(self.plan.seconds * 1e9) + drain_ns
+        while not self.dispatcher.done.wait(max(0, until_ns - now_ns()) / 1e9):
+            latest_ns = self.dispatcher.begun_ns if self.dispatcher.all_begun else now_ns()
+            if latest_ns + drain_ns <= now_ns():
+                return
+            until_ns = latest_ns + drain_ns
 
     def _report_to_locust(self, scheduled_ns: int, exchange: Exchange, problem: BaseException | None) -> None:
         """Locust's own statistics count from the schedule, too; published figures never come from them."""

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from harness.load.failures import fix_of
 from harness.load.process import Sent
 from harness.load.wire import Fate
 from harness.measure import validity
@@ -23,17 +24,25 @@ def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | 
     """What makes a trial INVALID by what its generator and its machine did; `good` says which answers were right."""
     records, limits = sent.records, validity.in_force
     exhausted = np.flatnonzero(records["fate"] == Fate.EXHAUSTED)
+    why = sent.errors[exhausted[0]] if len(exhausted) else ""
+    heard = [worker for worker in sent.workers if worker["cap"]]
+    cap = min((worker["cap"] for worker in heard), default=None)
+    descriptors = min((worker["descriptors"] for worker in heard), default=None)
     problems = [
-        validity.exhausted_problem(len(exhausted), sent.errors[exhausted[0]] if len(exhausted) else ""),
-        validity.shed_problem(int((records["fate"] == Fate.SHED).sum())),
+        validity.exhausted_problem(len(exhausted), why, fix_of(why)),
+        validity.shed_problem(int((records["fate"] == Fate.SHED).sum()), cap, descriptors),
         validity.steal_problem(steal_share, limits),
     ]
     if sent.workers:
         service_ns = (records["done_ns"] - records["sent_ns"])[good]
         problems += [
             validity.lag_problem(
-                validity.percentile_ns(lags_ns(sent), 0.99), validity.percentile_ns(service_ns, 0.5), limits
+                validity.percentile_ns(lags_ns(sent), 0.99),
+                validity.percentile_ns(service_ns, 0.5),
+                limits,
+                cpu_share(sent),
             ),
+            validity.unfinished_problem(int((records["fate"] == Fate.UNFINISHED).sum())),
             validity.rate_problem(pace_of(sent), limits),
             validity.throttle_problem(throttled, limits),
         ]
@@ -68,6 +77,11 @@ def _lateness_ns(sent: Sent) -> NDArray[np.int64]:
     return lateness
 
 
+def cpu_share(sent: Sent) -> float | None:
+    """How many cores the busiest worker used; None where none came to say so."""
+    return max((worker["cpu_share"] for worker in sent.workers if worker["cpu_share"] is not None), default=None)
+
+
 def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:
     """How well the schedule was kept; None where there was none."""
     if not sent.workers:
@@ -80,7 +94,7 @@ def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRe
         lag_p50_ns=validity.percentile_ns(lags, 0.5),
         lag_p99_ns=validity.percentile_ns(lags, 0.99),
         lag_max_ns=int(np.max(lags)) if len(lags) else None,
-        cpu_share=max(worker["cpu_share"] for worker in workers),
+        cpu_share=cpu_share(sent),
         throttled=throttled,
         prewarmed=prewarmed,
     )

@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.load.limits import most_in_flight
 from harness.record.facts import Fact
 
 PACE_SPAN_NS = 1_000_000_000
+SATURATED = 0.9
+"""A worker that uses so much of its core has none left for being on time."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,20 @@ def is_disturbance(problem: str) -> bool:
     return any(words in problem for words in (LATE, OFF_PACE, STOLEN, THROTTLED))
 
 
-def lag_problem(lag_p99_ns: int | None, service_median_ns: int | None, limits: Limits = STRICT) -> str | None:
-    """What to say when the generator started requests too late, measured by what it was to measure."""
+def lag_problem(
+    lag_p99_ns: int | None, service_median_ns: int | None, limits: Limits = STRICT, cpu_share: float | None = None
+) -> str | None:
+    """What to say when the generator started requests too late, measured by what it was to measure; `cpu_share` says
+    how many cores its busiest worker used, which can use one."""
     if lag_p99_ns is None:
         return None
     limit_ns = max(limits.least_lag_ns, int(limits.lag_share * (service_median_ns or 0)))
     if lag_p99_ns <= limit_ns:
         return None
-    return f"{LATE}: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
+    told = f"{LATE}: p99 of its lag is {lag_p99_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms"
+    if cpu_share is None or cpu_share < SATURATED:
+        return told
+    return f"{told}: a worker needed {100 * cpu_share:.0f} % of its one core: lower the rate, or raise the workers"
 
 
 def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
@@ -90,16 +99,34 @@ def rate_problem(achieved: float | None, limits: Limits = STRICT) -> str | None:
     return f"{OFF_PACE} by {100 * (achieved - 1):+.2f} %, allowed are {100 * limits.rate_tolerance} %"
 
 
-def shed_problem(shed: int) -> str | None:
-    """What to say of arrivals that were not sent at all because too many were in flight."""
-    return f"{shed} arrivals were shed: more requests in flight than the generator's cap" if shed else None
+def shed_problem(shed: int, cap: int | None = None, descriptors: int | None = None) -> str | None:
+    """What to say of arrivals that were not sent at all because too many were in flight: more than the cap of a worker
+    that may have so many descriptors; None where no worker said so."""
+    if not shed:
+        return None
+    told = f"{shed} arrivals were shed: more requests in flight than the generator's cap"
+    if cap is None or descriptors is None:
+        return told
+    if cap < most_in_flight(descriptors):
+        return f"{told} of {cap}: raise load.cap, or lower the rate"
+    limit = f"{descriptors} descriptors allow no more"
+    return f"{told} of {cap}: {limit}: raise their limit (ulimit -n, and -Hn), or lower the rate"
 
 
-def exhausted_problem(exhausted: int, why: str) -> str | None:
-    """What to say of arrivals that were not sent because the generator had no descriptor or port left for them."""
+def exhausted_problem(exhausted: int, why: str, fix: str) -> str | None:
+    """What to say of arrivals that were not carried out because the generator had no descriptor, port or memory left
+    for them: `why` is what the system said of the first one."""
     if not exhausted:
         return None
-    return f"{exhausted} arrivals were not sent: the generator had no descriptor or port left ({why}): lower load.cap"
+    return f"{exhausted} arrivals were not carried out, for the generator ran out: {why}: {fix}"
+
+
+def unfinished_problem(unfinished: int) -> str | None:
+    """What to say of arrivals without an end although the generator was to see one of each: that is no fault of the
+    target, which can only answer, fail or take too long."""
+    if not unfinished:
+        return None
+    return f"the generator did not see {unfinished} arrivals to their end: they count as neither good nor failed"
 
 
 def steal_problem(steal_share: float | None, limits: Limits = STRICT) -> str | None:

@@ -31,6 +31,7 @@ from harness.load.wire import (
     Fate,
     LoadPlan,
     fate_of,
+    unheard,
 )
 from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
@@ -220,12 +221,12 @@ def left(folder, *stripes):
         (folder / f"records.{rank}").write_bytes(
             b"".join(RECORD.pack(index, *range(13), 200, index % 2, Fate.ANSWERED, 0, 0) for index in indexes)
         )
-        (folder / f"errors.{rank}").write_text(json.dumps(["", f"error of {rank}"]))
+        (folder / f"errors.{rank}").write_text(json.dumps(f"error of {rank}") + "\n")
         spool = Spool.create(folder / f"replies.{rank}", folder / f"heads.{rank}")
         for index in indexes:
             spool.keep(index, b"h", b"", False, Body.of(b"%02d" % index))
         spool.close()
-    return written(folder), {"begin_ns": 1, "workers": [{"rank": rank} for rank in range(len(stripes))]}
+    return written(folder), {"begin_ns": 1, "workers": [unheard(rank) for rank in range(len(stripes))]}
 
 
 def test_stripes_are_joined_in_the_order_of_the_schedule(tmp_path):
@@ -412,7 +413,7 @@ def test_without_descriptors_the_generator_is_to_blame_and_no_arrival_is_lost(se
     order = LoadOrder("http://x/", "constant", 20, 7.0, 1, 1, None, 2.5)
     summary = summarise(sent, order, HostTimes.read())
     assert summary["shed"] == never.sum()
-    assert any(problem.startswith(f"{never.sum()} arrivals were not sent") for problem in summary["problems"])
+    assert any(problem.startswith(f"{never.sum()} arrivals were not carried out") for problem in summary["problems"])
 
 
 @limits_of_others
@@ -421,9 +422,9 @@ def test_a_cap_beyond_the_descriptors_is_refused_before_anything_is_sent(server)
     try:
         send(process, server.port, count=3)
         resource.prlimit(process._process.pid, resource.RLIMIT_NOFILE, (500, 500))
-        with pytest.raises(TrialError, match=r"load.cap: 401 is not accepted: .* 500 descriptors .*ulimit -Hn 501"):
-            send(process, server.port, cap=401)
-        assert fates(send(process, server.port, count=3, cap=400)) == {"ANSWERED": 3}
+        with pytest.raises(TrialError, match=r"load.cap: 461 is not accepted: .* 500 descriptors .*ulimit -Hn 501"):
+            send(process, server.port, cap=461)
+        assert fates(send(process, server.port, count=3, cap=460)) == {"ANSWERED": 3}
     finally:
         process.close()
 
@@ -462,14 +463,15 @@ def test_prewarming_without_descriptors_leaves_it_to_the_arrivals(server):
 
 
 def test_prewarmed_connections_are_measured_by_the_descriptors():
-    assert prewarm_problem(8, 3, 124) is None
-    assert prewarm_problem(9, 3, 124).startswith("load.prewarm: 9 is not accepted: at 3 endpoints it takes 27")
+    assert prewarm_problem(28, 3, 124) is None
+    assert prewarm_problem(29, 3, 124).startswith("load.prewarm: 29 is not accepted: at 3 endpoints it takes 87")
+    assert prewarm_problem(16, 30, 124) is None, "what nobody asked for gives way"
 
 
 def test_a_cap_is_measured_by_the_descriptors():
-    assert cap_problem(900, 1000) is None
-    assert cap_problem(901, 1000).startswith("load.cap: 901 is not accepted")
-    assert "enough for 0 requests" in cap_problem(1, 50)
+    assert cap_problem(960, 1000) is None
+    assert cap_problem(961, 1000).startswith("load.cap: 961 is not accepted")
+    assert "enough for 0 requests" in cap_problem(1, 40)
     assert cap_problem(DEFAULT_CAP, 50) is None, "what nobody asked for gives way"
 
 

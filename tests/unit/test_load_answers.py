@@ -12,11 +12,10 @@ from harness.commands.load.order import LoadOrder
 from harness.commands.load.summary import summarise
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
-from harness.load.wire import Fate
+from harness.load.wire import Fate, unheard
 from harness.measure.machine import HostTimes
 
-WORKER = {"rank": 0, "cpu_share": 0.1, "priority": "normal", "timer": "timerfd", "opened": [], "prewarmed": 0}
-WORKER |= {"addresses": [], "prewarm_problem": "", "turns_problem": ""}
+WORKER = {**unheard(0), "cpu_share": 0.1, "priority": "normal", "timer": "timerfd"}
 
 
 def order(**fields):

@@ -13,8 +13,9 @@ from harness.commands.load.figures import Durations
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.reasons import Reasons, find_reasons
 from harness.commands.load.secrets import without_secrets
-from harness.load.process import Records, Sent, WorkerReport
-from harness.load.wire import Fate
+from harness.load.process import Sent
+from harness.load.stripes import Records
+from harness.load.wire import Fate, WorkerReport
 from harness.measure.generator import lags_ns, pace_of, places_in_burst, validity_problems
 from harness.measure.machine import HostTimes
 from harness.measure.rows.answers import THROTTLED_STATUS
@@ -62,11 +63,12 @@ def summarise(
         **_first_connection(sent),
         **_chunk_counts(records, reasons.good),
         **_burst(records),
-        "cpu_share": [round(each["cpu_share"], 3) for each in sent.workers],
+        "cpu_share": [None if each["cpu_share"] is None else round(each["cpu_share"], 3) for each in sent.workers],
         "notes": _each_once(note for worker in sent.workers for note in _notes(worker)),
         **_told(reasons),
         "failure": None if reasons.good.any() else failure_of(reasons, order),
-        "problems": validity_problems(sent, reasons.good, now.steal_share(before), now.was_throttled_since(before)),
+        "problems": sent.problems
+        + validity_problems(sent, reasons.good, now.steal_share(before), now.was_throttled_since(before)),
     }
 
 

@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.load.process import Records, Sent
+from harness.load.process import Sent
 from harness.load.replies import Reply
+from harness.load.stripes import Records
 from harness.load.wire import Fate
 from harness.measure.generator import generator_columns
 from harness.measure.rows.answers import THROTTLED_STATUS, Answers, Verdict

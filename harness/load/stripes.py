@@ -1,0 +1,96 @@
+"""The memory that workers write their records into. It is the run's own: what a worker saw is kept whoever dies."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.errors import TrialError
+from harness.load.failures import lack_of
+from harness.load.wire import FIELDS, RECORD, Fate, LoadPlan
+
+Records = np.ndarray[Any, Any]
+RECORD_TYPE = np.dtype(list(FIELDS))
+LOST_TEXT = "its error text was lost"
+STEP_BYTES = 2**26
+"""So much memory is asked for at once: a signal in between is heard."""
+
+
+@contextmanager
+def reserve(plan: LoadPlan, count: int, workers: int) -> Iterator[None]:
+    """Give each worker memory for its stripe of `count` records, under the names that `plan` has for them. TrialError
+    where there is not enough."""
+    opened: list[int] = []
+    try:
+        try:
+            for rank in range(workers):
+                opened.append(_memory(plan.output("records", rank)))
+                _allocate(opened[-1], RECORD.size * len(range(rank, count, workers)))
+        except OSError as error:
+            need = f"{count:,} requests take {RECORD.size * count / 2**20:.0f} MB of records"
+            raise TrialError(f"{need}: {lack_of(error)}") from error
+        yield
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _memory(path: Path) -> int:
+    """A file in memory, which a link at `path` leads to while it is open; on disk where there is no such thing."""
+    if not hasattr(os, "memfd_create"):
+        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.memfd_create("frostline-records")
+    path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
+    return descriptor
+
+
+def _allocate(descriptor: int, size: int) -> None:
+    """All of it now: where memory runs out later, the process is killed."""
+    if not hasattr(os, "posix_fallocate"):
+        os.ftruncate(descriptor, size)
+        return
+    for at in range(0, size, STEP_BYTES):
+        os.posix_fallocate(descriptor, at, min(STEP_BYTES, size - at))
+
+
+def begin_of(plan: LoadPlan, workers: int) -> int:
+    """The moment of offset 0 as records have it; 0 where no worker had begun."""
+    offsets = plan.offsets()
+    for rank in range(workers):
+        stripe = _records(plan, rank)
+        if len(stripe) and stripe["scheduled_ns"][0]:
+            return int(stripe["scheduled_ns"][0]) - int(offsets[rank] * 1e9)
+    return 0
+
+
+def read_stripe(plan: LoadPlan, rank: int) -> tuple[Records, list[str]]:
+    """What a worker wrote: its records, and the error text of each, "" where there is none."""
+    stripe, texts = _records(plan, rank), [""]
+    with suppress(OSError, ValueError):  # of a worker that was killed the file may be torn, or not even be there
+        texts += map(json.loads, plan.output("errors", rank).read_text().splitlines())
+    return stripe, [texts[number] if number < len(texts) else LOST_TEXT for number in stripe["error"]]
+
+
+def complete(plan: LoadPlan, stripe: Records, rank: int, of: int, begin_ns: int) -> None:
+    """Of a worker that did not get to write all: what is not on record was never begun."""
+    unwritten = np.flatnonzero(stripe["scheduled_ns"] == 0)
+    if not len(unwritten):
+        return
+    indexes = rank + of * unwritten
+    offsets_ns = (np.frombuffer(plan.offsets(), dtype=np.float64)[indexes] * 1e9).astype(np.int64)
+    stripe["index"][unwritten], stripe["scheduled_ns"][unwritten] = indexes, begin_ns + offsets_ns
+
+
+def disown_answers(stripe: Records, kept: set[int]) -> None:
+    """An answer whose reply the generator could not keep is none that the target failed to give."""
+    lost = (stripe["fate"] == Fate.ANSWERED) & (stripe["reply_bytes"] > 0)
+    lost &= ~np.isin(stripe["index"], np.fromiter(kept, np.int64, len(kept)))
+    stripe["fate"][lost] = Fate.UNFINISHED
+
+
+def _records(plan: LoadPlan, rank: int) -> Records:
+    return np.fromfile(plan.output("records", rank), dtype=RECORD_TYPE)
