@@ -5,7 +5,7 @@ known by a mark in their environment, and by its session.
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,20 +70,27 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def end(main: psutil.Process, mark: str) -> None:
-    """Kill the main process and everything that came of it. TimeoutError when the kernel keeps one of them.
+def kill(main: psutil.Process) -> None:
+    """End the main process and all below it. TimeoutError when the kernel keeps one of them."""
+    halted = _halt(main)
+    _kill_while(lambda: [process for process in halted if is_alive(process)])
+
+
+def kill_rest(main: psutil.Process, mark: str) -> None:
+    """End what lives of a unit whose main process has ended. TimeoutError when the kernel keeps one of them.
 
     The main one must not have been collected by its parent yet, so that its number is nobody else's.
     """
+    _kill_while(lambda: _rest(main, mark))
+
+
+def _kill_while(find: Callable[[], list[psutil.Process]]) -> None:
     deadline = now_ns() + int(END_LIMIT_S * 1e9)
-    doomed = _halt(main)
-    while True:
+    doomed: list[psutil.Process] = []
+    while doomed := [process for process in doomed if is_alive(process)] or find():  # what is ending shows no mark
         for process in doomed:
             with suppress(psutil.Error):
                 process.kill()
-        doomed = [process for process in doomed if is_alive(process)] or _strays(main, mark)
-        if not doomed:
-            return
         if now_ns() > deadline:
             left = ", ".join(str(process.pid) for process in doomed)
             raise TimeoutError(f"processes {left} are left {END_LIMIT_S:.0f} s after they were killed")
@@ -103,8 +110,7 @@ def _halt(main: psutil.Process) -> list[psutil.Process]:
     return list(halted.values())
 
 
-def _strays(main: psutil.Process, mark: str) -> list[psutil.Process]:
-    """What lives of a unit whose main process has ended."""
+def _rest(main: psutil.Process, mark: str) -> list[psutil.Process]:
     others = (pid for pid in psutil.pids() if pid != main.pid)
     return list(_living(pid for pid in others if _session(pid) == main.pid or _carries(pid, mark)))
 

@@ -6,7 +6,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from io import FileIO
 from typing import IO
 
@@ -65,8 +64,9 @@ class ServingProcess:
             threading.Thread(target=_listen, args=(marks, hear), daemon=True).start()
             self._main = psutil.Process(self._process.pid)
             self._meter = TreeMeter(self._process.pid)
-            self._ended = threading.Thread(target=self._end_with_main, daemon=True)
-            self._ended.start()
+            self._left: TimeoutError | None = None
+            self._end = threading.Thread(target=self._end_with_main, daemon=True)
+            self._end.start()
         except BaseException:
             self._leash.close()
             marks.close()
@@ -92,11 +92,12 @@ class ServingProcess:
 
     def kill(self) -> None:
         """Kill and reap all its processes. Safe to call twice, and from two threads. TimeoutError when one stays."""
-        with suppress(psutil.NoSuchProcess):
-            if self._process.returncode is None:
-                process_tree.end(self._main, self.mark)
-        self._ended.join(process_tree.END_LIMIT_S)
+        if self._process.returncode is None:
+            process_tree.kill(self._main)
+        self._end.join(2 * process_tree.END_LIMIT_S)
         self._leash.close()
+        if self._left is not None:
+            raise self._left
 
     def is_gone(self) -> bool:
         """Whether nothing of it lives, by the kernel's word."""
@@ -106,8 +107,12 @@ class ServingProcess:
         """Wait for the main process; it is reaped last, so that its number stays its own until then."""
         if hasattr(os, "waitid"):
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            with suppress(TimeoutError):  # kill tells it
-                process_tree.end(self._main, self.mark)
+        else:
+            self._process.wait()
+        try:
+            process_tree.kill_rest(self._main, self.mark)
+        except TimeoutError as error:  # for kill to tell
+            self._left = error
         self._process.wait()
 
 

@@ -64,8 +64,9 @@ elif kind == "shared":
 elif kind == "busy":
     subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
     print(json.dumps({{"pid": 0}}), flush=True)
-if sys.stdin.read(0) is not None and os.environ.get("ENDS"):
-    time.sleep(1)
+if "ENDS" in os.environ:
+    while not os.path.exists(os.environ["ENDS"]):
+        time.sleep(0.01)
     os._exit(3)
 time.sleep(60)
 """
@@ -125,8 +126,9 @@ def test_what_a_unit_has_started_is_counted_and_ends_with_it(unit, kind):
 
 
 @pytest.mark.parametrize("kind", ["child", "session", "daemon", "fork", "grandchildren"])
-def test_a_unit_whose_main_process_ends_by_itself_leaves_nothing(unit, kind):
-    process, (child,) = unit(kind, ENDS="1")
+def test_a_unit_whose_main_process_ends_by_itself_leaves_nothing(unit, kind, tmp_path):
+    process, (child,) = unit(kind, ENDS=str(tmp_path / "end"))
+    (tmp_path / "end").touch()
     assert until(lambda: process.status is not None) and process.status == 3
     assert not is_alive(child), "its status is told once nothing of it lives"
 
@@ -156,8 +158,9 @@ def test_a_peak_that_a_look_saw_and_cpu_time_never_go_back(unit):
 
 
 def test_a_port_that_a_child_holds_is_free_when_the_unit_has_ended(unit, tmp_path):
-    process, _ = unit("fork", ENDS="1")
+    process, _ = unit("fork", ENDS=str(tmp_path / "end"))
     (port,) = [each.laddr.port for each in psutil.Process(process.pid).net_connections() if each.status == "LISTEN"]
+    (tmp_path / "end").touch()
     assert until(lambda: process.status is not None)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), 5)
