@@ -6,6 +6,8 @@ from typing import IO
 
 from targets.serving.failure import LOAD_FAILED
 
+CAUSE = "The above exception was the direct cause of the following exception:"
+"""Between the workload's own traceback and that of ours, which tells nothing."""
 KEPT_BYTES = 16_384
 MOST_LINES = 12
 LONGEST_LINE = 300
@@ -57,8 +59,12 @@ def tell_end(ended: str, output: str) -> str:
     lines = [line.rstrip()[:LONGEST_LINE] for line in output.splitlines() if line.strip()]
     if not lines:
         return f"{ended}: it printed nothing"
-    tail = [f"  {line}" for line in lines[:-1][-MOST_LINES:]]
     if (at := lines[-1].find(LOAD_FAILED)) >= 0:
         whole = output.rstrip().splitlines()[-1]
-        return "\n".join([whole[at + len(LOAD_FAILED) :][:1000], ended, *tail])
-    return "\n".join([f"{ended}: {lines[-1]}", *tail])
+        own = lines[: lines.index(CAUSE) - 1] if CAUSE in lines else lines[:-1]
+        return "\n".join([whole[at + len(LOAD_FAILED) :][:1000], ended, *_indent(own)])
+    return "\n".join([f"{ended}: {lines[-1]}", *_indent(lines[:-1])])
+
+
+def _indent(lines: list[str]) -> list[str]:
+    return [f"  {line}" for line in lines[-MOST_LINES:]]
