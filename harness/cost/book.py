@@ -4,6 +4,7 @@ Nothing here is fetched or guessed.
 """
 
 import itertools
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.errors import RecordError, UsageError
 from harness.files.problems import problems_in, quote
-from harness.files.strict_yaml import read_mapping
+from harness.files.strict_yaml import ExactLoader, read_mapping
 from harness.record.folder import RunFolder
 from harness.record.stated import Economics
 
@@ -22,6 +23,8 @@ SHIPPED = Path(__file__).parent / "books"
 STALE_DAYS = 120
 CURRENCY = "USD"
 """Of everything that an experiment states."""
+NUMBER = re.compile(r"(?:[0-9]{1,60}(?:\.[0-9]{0,60})?|\.[0-9]{1,60})(?:[eE][+-]?[0-9]{1,3})?")
+"""As price lists write one, in ASCII; its digits are all kept, and an exponent cannot blow it up."""
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 
 
@@ -37,11 +40,15 @@ class Tier(Entry):
     begin: Decimal = Field(alias="from", ge=0, le=10**15)
     price: Decimal = Field(ge=0, le=10**9)
 
-    @field_validator("price", mode="before")
+    @field_validator("begin", "price", mode="before")
     @classmethod
-    def _is_text(cls, value: Any) -> Any:
+    def _exact(cls, value: Any) -> Any:
+        """With every digit that was written; what has lost digits already, or is no plain number, is refused."""
         if isinstance(value, float):
             raise ValueError(f'{value} is a number that may have lost digits: write it in quotes, "{value}"')
+        text = str(value) if isinstance(value, str | int | Decimal) and not isinstance(value, bool) else ""
+        if not NUMBER.fullmatch(text):
+            raise ValueError(f"{quote(value)} is not accepted: a number of at least 0 is, without commas")
         return value
 
 
@@ -83,6 +90,8 @@ class Price(Entry):
         """Why this row should be looked up again before it is quoted."""
         doubts = ["unverified"] if self.confidence == "unverified" else []
         seen = self.read_on or self.effective_on
+        ahead = [day for day in (self.effective_on, self.read_on) if day is not None and day > today]
+        doubts += [f"{ahead[0]} is in the future"] if ahead else []
         if seen is None:
             return ["not dated", *doubts]
         age = (today - seen).days
@@ -126,7 +135,7 @@ def price_books() -> list[Path]:
 def read_book(path: Path) -> PriceBook:
     """Read a book from its file. UsageError with every problem."""
     try:
-        return PriceBook.model_validate(read_mapping(path))
+        return PriceBook.model_validate(read_mapping(path, ExactLoader))
     except ValidationError as error:
         raise UsageError([f"{path}: {line}" for line in problems_in(error)]) from None
 

@@ -10,8 +10,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.clock import utc_now
 from harness.cost.book import SHIPPED, Price, PriceBook, read_book
 from harness.cost.lists.aws import OFFERED, read_aws
@@ -19,6 +17,7 @@ from harness.cost.lists.listing import Listing
 from harness.cost.lists.source import Fetch, fetch_list
 from harness.errors import MissingError, UsageError
 from harness.files.problems import quote
+from harness.files.strict_yaml import ExactLoader, write_mapping
 from harness.files.whole import replacing
 
 PROVIDER = "AWS"
@@ -134,8 +133,8 @@ def write_book(path: Path, book: PriceBook, today: date) -> None:
     rows = [row_of(price) for price in book.prices]
     fields = {"provider": book.provider, "region": book.region, "currency": book.currency, "prices": rows}
     text = HEAD.format(provider=book.provider, region=book.region, today=today)
-    text += yaml.safe_dump(fields, sort_keys=False, default_flow_style=None, width=1000, allow_unicode=False)
-    if PriceBook.model_validate(yaml.safe_load(text)) != book:
+    text += write_mapping(fields, default_flow_style=None, width=1000, allow_unicode=False)
+    if PriceBook.model_validate(ExactLoader(text).get_single_data()) != book:
         raise AssertionError("a price book is not read as it was written")
     try:
         with replacing(path) as file:

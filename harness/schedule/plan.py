@@ -5,14 +5,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from harness.clock import Quarter
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import Experiment, experiment_names, read_experiment
 from harness.files.problems import problems_in, quote
-from harness.files.strict_yaml import is_file, read_mapping
+from harness.files.strict_yaml import is_file, read_mapping, write_mapping
 from harness.files.whole import replacing
 from harness.record.stated import Part
 
@@ -57,7 +56,7 @@ class Plan(Part):
         fields: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         try:
             with replacing(file) as stream:
-                stream.write((HEADING + yaml.safe_dump(fields, sort_keys=False)).encode())
+                stream.write((HEADING + write_mapping(fields)).encode())
         except OSError as error:
             raise MissingError(f"{file} cannot be written ({error.strerror}): choose another --plan") from error
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from harness.commands.app import app
 from harness.cost.book import STALE_DAYS, PriceBook, check_books, price_books, read_book
+from harness.cost.refresh import tiers_text, write_book
 from harness.errors import UsageError
 
 ROW = {
@@ -20,6 +21,7 @@ ROW = {
     "source": "a page",
     "confidence": "verified",
 }
+ODD = ("-1e-7", "1,000", "1_000", "NaN", "Infinity", " 1", "", "$1", "٣", "1e-9999", True, None, [1], float("nan"))
 BOOK = {"provider": "P", "region": "r", "currency": "USD", "prices": [ROW]}
 
 
@@ -57,6 +59,34 @@ def test_shipped_prices_come_to_what_was_worked_by_hand(sku, units, cost):
     assert shipped.price(sku).cost(Decimal(units)) == Decimal(cost)
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        "1.4699999999999999E-05", '"1.4699999999999999E-05"', "0.0000146999999999999990001", "1e-7", "1.0E-7", "0E-10",
+        "0.30000000000000004", "0.1", "1E+2", "100", "123456789.123456789123456789123456789",
+    ],
+)  # fmt: skip
+def test_a_price_is_taken_with_every_digit_that_is_written(tmp_path, written):
+    path = tmp_path / "book.yaml"
+    path.write_text(yaml.safe_dump(BOOK).replace("'0.3'", written))
+    price = read_book(path).price("a.b")
+    assert price.tiers[0].price == Decimal(written.strip('"'))
+    assert PriceBook.model_validate(read_book(path).to_json()).price("a.b") == price
+    write_book(path, read_book(path), date(2026, 6, 1))
+    assert read_book(path).price("a.b") == price
+    assert "E" not in tiers_text(price)
+
+
+def test_a_book_from_json_that_lost_digits_is_refused():
+    with pytest.raises(ValueError, match="write it in quotes"):
+        PriceBook.model_validate({**BOOK, "prices": [{**ROW, "tiers": [{"from": 0, "price": 0.3}]}]})
+
+
+def test_a_row_of_the_future_is_told(tmp_path):
+    path = book(tmp_path, prices=[{**ROW, "read_on": "2031-01-01"}])
+    assert "2031-01-01 is in the future" in check_books([path], date(2026, 6, 1))[0]
+
+
 def test_less_than_none_has_no_cost():
     with pytest.raises(ValueError, match="not less than 0"):
         PriceBook.model_validate(BOOK).price("a.b").cost(Decimal(-1))
@@ -65,7 +95,8 @@ def test_less_than_none_has_no_cost():
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"tiers": [{"from": 0, "price": 0.3}]}, "write it in quotes"),
+        *(({"tiers": [{"from": 0, "price": odd}]}, "price: ") for odd in ODD),
+        ({"tiers": [{"from": True, "price": "1"}]}, "from: "),
         ({"tiers": [{"from": 5, "price": "1"}]}, "tiers begin at 0"),
         ({"tiers": [{"from": 0, "price": "1"}, {"from": 0, "price": "2"}]}, "ascend"),
         ({"tiers": []}, "tiers"),

@@ -5,7 +5,7 @@ import json
 import urllib.request
 import urllib.response
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from email.message import Message
 
 import pytest
@@ -16,7 +16,7 @@ from harness.commands.app import app
 from harness.cost.book import STALE_DAYS, Price, PriceBook, read_book
 from harness.cost.lists import source
 from harness.cost.lists.source import fetch_list
-from harness.cost.lists.units import Refused, number, unit_size
+from harness.cost.lists.units import Refused, Step, number, tiers, unit_size
 from harness.cost.refresh import refresh
 from harness.errors import MissingError, UsageError
 
@@ -368,3 +368,26 @@ def test_the_command_tells_and_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr("harness.cost.refresh.refresh.__defaults__", (lists({}), TODAY))
     missing = CliRunner().invoke(app, ["prices", "refresh", "--book", str(path)])
     assert isinstance(missing.exception, MissingError) and missing.exception.exit_code == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "exact"),
+    [
+        ("1.4699999999999999E-05", "0.000014699999999999999"),
+        ("0.000014699999999999999000000000000000000000001", "0.000014699999999999999000000000000000000000001"),
+        (Decimal("1.4699999999999999E-05"), "0.000014699999999999999"),
+        ("1.0E-7", "0.0000001"),
+        ("123456789012345.123456789012345678901234567890", "123456789012345.123456789012345678901234567890"),
+        ("1.2E+3", "1200"),
+    ],
+)
+def test_a_price_of_a_list_is_taken_with_all_its_digits(value, exact):
+    assert number(value) == Decimal(exact)
+    by_million = tiers([Step(Decimal(0), None, number(value))], 1_000_000).steps[0][1]
+    assert by_million == Decimal(exact).scaleb(-6, Context(prec=100))
+
+
+@pytest.mark.parametrize("value", ["-1e-7", "1,000", "1_000", "NaN", "٣", " 1", "0x1", ""])
+def test_what_is_no_price_is_refused_for_its_row(value):
+    with pytest.raises(Refused):
+        number(value)

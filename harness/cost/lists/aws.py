@@ -7,14 +7,14 @@ The format is that of AWS's documentation (offer file): `products` by SKU with a
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import Any
 
 from harness.cost.book import Price
 from harness.cost.lists.listing import Listing, Row, agree
 from harness.cost.lists.source import Fetch, Unread, read_list
-from harness.cost.lists.units import Refused, Step, Tiers, day, number, tiers, unit_size
+from harness.cost.lists.units import Refused, Step, Tiers, moment, number, tiers, unit_size
 from harness.files.problems import mapping
 
 PREFIX = r"(?:(?!TS-)[A-Z]{2,4}[0-9]{0,2}-)?"
@@ -97,13 +97,13 @@ def look_up_row(
     row: Offered, price_list: Mapping[str, Any], region: str, currency: str, today: date
 ) -> tuple[Price, str | None]:
     """A row's price from its offer's list, and what is to be said of it. Refused when it is not surely there."""
-    published = day(price_list.get("publicationDate"))
+    published = moment(price_list.get("publicationDate"))
     fitting = [
         term_of(price_list, sku, row, currency, published) for sku in fitting_products(price_list, row, region)[:SOME]
     ]
     price, effective_on = agree(fitting)
-    source = f"AWS price list {row.offer}, published {published.isoformat()}"
-    return row.price(price, effective_on, source, today)
+    source = f"AWS price list {row.offer}, published {published:%Y-%m-%d}"
+    return row.price(price, effective_on.date(), source, today)
 
 
 def fitting_products(price_list: Mapping[str, Any], row: Offered, region: str) -> list[str]:
@@ -124,11 +124,11 @@ def fitting_products(price_list: Mapping[str, Any], row: Offered, region: str) -
 
 
 def term_of(
-    price_list: Mapping[str, Any], sku: str, row: Offered, currency: str, published: date
-) -> tuple[Tiers, date]:
+    price_list: Mapping[str, Any], sku: str, row: Offered, currency: str, published: datetime
+) -> tuple[Tiers, datetime]:
     """What a product costs by the term that was in force when the list was published."""
     terms = [mapping(term) for term in mapping(mapping(mapping(price_list["terms"]).get("OnDemand")).get(sku)).values()]
-    dated = [(day(term.get("effectiveDate")), place) for place, term in enumerate(terms)]
+    dated = [(moment(term.get("effectiveDate")), place) for place, term in enumerate(terms)]
     in_force = [item for item in dated if item[0] <= published]
     if not in_force:
         raise Refused("it has no on-demand price")

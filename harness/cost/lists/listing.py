@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from harness.cost.book import Price
 from harness.cost.lists.units import Refused, Tiers
@@ -54,10 +54,10 @@ class Row:
         return price, f"{self.sku}: the first {tiers.free:,.0f} a month are free to an account: left out"
 
 
-def agree(prices: list[tuple[Tiers, date]]) -> tuple[Tiers, date]:
+def agree(prices: list[tuple[Tiers, datetime]]) -> tuple[Tiers, datetime]:
     """The one answer, or several that agree on the price. Refused when there is none, or they differ."""
     if not prices:
         raise Refused("not found in the list")
     if any(tiers != prices[0][0] for tiers, _ in prices):
         raise Refused(f"{len(prices)} different prices fit")
-    return prices[0][0], max(day for _, day in prices)
+    return prices[0][0], max(at for _, at in prices)

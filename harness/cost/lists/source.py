@@ -9,7 +9,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from harness.clock import now_ns
-from harness.files.strict_json import MOST_DEPTH, is_deep, refuse, whole
+from harness.files.strict_json import MOST_DEPTH, is_deep, refuse
 from harness.files.whole import one_line
 
 Fetch = Callable[[str], bytes]
@@ -69,9 +69,9 @@ def read_list(fetch: Fetch, url: str) -> dict[str, Any]:
 
 
 def decode_list(text: bytes) -> dict[str, Any]:
-    """A JSON object. ValueError for anything else."""
+    """A JSON object, its numbers exact, whatever their size. ValueError for anything else."""
     try:
-        value = json.loads(text.decode(), parse_int=whole, parse_float=Decimal, parse_constant=refuse)
+        value = json.loads(text.decode(), parse_int=Decimal, parse_float=Decimal, parse_constant=refuse)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(value, dict) or is_deep(value):

@@ -2,17 +2,20 @@
 
 import re
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal
+from datetime import datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
+from harness.clock import moment_of
 from harness.files.problems import quote
 
 UNIT = re.compile(
     r"(?P<count>\d{1,9}(?:,\d{3})*)?\s*(?P<scale>million|thousand|[km](?![a-z]))?\s*(?P<noun>.*)", re.DOTALL
 )
 SCALES = {None: 1, "thousand": 1_000, "k": 1_000, "million": 1_000_000, "m": 1_000_000}
-NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,15})?(?:[eE]-?\d{1,2})?")
+NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,60})?(?:[eE][+-]?[0-9]{1,2})?")
+EXACTLY = Context(prec=400, traps=[Inexact, InvalidOperation])
+"""No price is rounded: a result of more digits is none."""
 
 
 class Refused(Exception):
@@ -59,10 +62,10 @@ def number(value: Any) -> Decimal:
     return Decimal(text)
 
 
-def day(value: Any) -> date:
-    """The date of a time stamp. Refused for anything else."""
+def moment(value: Any) -> datetime:
+    """A time stamp, in UTC. Refused for anything else."""
     try:
-        return date.fromisoformat(str(value)[:10])
+        return moment_of(value if isinstance(value, str) else "")
     except ValueError:
         raise Refused(f"{quote(value)} is no date") from None
 
@@ -84,4 +87,5 @@ def tiers(steps: list[Step], size: int) -> Tiers:
         steps = [Step(Decimal(0), steps[1].end, steps[1].price), *steps[2:]]
     if any(step.price == 0 for step in steps):
         raise Refused("it is listed as costing nothing")
-    return Tiers([(step.begin * size, step.price / size) for step in steps], free)
+    units = Decimal(size)
+    return Tiers([(EXACTLY.multiply(s.begin, units), EXACTLY.divide(s.price, units)) for s in steps], free)

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from harness.errors import RecordError
+from harness.files.strict_yaml import write_mapping
 from harness.files.text import harmless
 from harness.files.whole import NAME, inside, sha256
 from harness.record.figures import MISSING, Cell, figure
@@ -25,7 +24,7 @@ MOST_YAML = 60_000
 def repeat(run: RunFolder) -> Repeat:
     """Everything that another person needs to make the run again."""
     manifest = run.manifest
-    text = yaml.safe_dump(manifest.experiment, sort_keys=False, allow_unicode=False, width=100)
+    text = write_mapping(manifest.experiment, allow_unicode=False, width=100)
     remarks = ["The numbers will differ within their intervals; seed and arrivals will not."]
     if len(text) > MOST_YAML:
         text, cut = text[:MOST_YAML], f"the experiment is cut off here after {MOST_YAML:,} characters"
