@@ -1,6 +1,5 @@
 """All runs of a results folder, and the one that is meant by a name."""
 
-import os
 from datetime import datetime
 from pathlib import Path
 
@@ -46,7 +45,18 @@ def manifests_in(results: Path) -> list[Path]:
         return []
     except OSError as error:
         raise RecordError(f"{runs} cannot be listed ({error.strerror}): make it a readable folder") from None
-    return [folder / "manifest.json" for folder in folders if os.path.lexists(folder / "manifest.json")]
+    return [folder / "manifest.json" for folder in folders if may_be_there(folder / "manifest.json")]
+
+
+def may_be_there(file: Path) -> bool:
+    """Whether there is such a file, or nobody may look: then whoever opens it says so."""
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def find_run(results_dir: Path, name: str) -> RunFolder:

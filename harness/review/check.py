@@ -38,14 +38,15 @@ class Check:
 def check_reviews(folder: Path, runs: Runs, now: datetime) -> int:
     """Print what there is to say; 0 when nothing needs a person, 1 when something does.
 
-    UsageError, before anything is printed, when a review is malformed or cites what is not there.
+    UsageError, after the others were told, when a review is malformed or cites what is not there.
     """
-    reviews = read_reviews(folder)
-    problems = [text for review in reviews for text in not_there(review, reviews, runs)]
-    if problems:
+    reviews, problems = read_reviews(folder)
+    lacking = {id(review): list(not_there(review, reviews, runs)) for review in reviews}
+    problems += [text for review in reviews for text in lacking[id(review)]]
+    checks = [verify(review, reviews, runs) for review in reviews if not lacking[id(review)]]
+    if problems and not checks:
         raise UsageError(problems)
-    checks = [verify(review, reviews, runs) for review in reviews]
-    for name in sorted({review.record.name for review in reviews}):
+    for name in sorted({check.review.record.name for check in checks}):
         own = sorted((c for c in checks if c.review.record.name == name), key=lambda c: c.review.record.quarter)
         for superseded in own[:-1]:
             superseded.remarks.append(f"superseded by {own[-1].review.path.name}: only verified")
@@ -57,6 +58,8 @@ def check_reviews(folder: Path, runs: Runs, now: datetime) -> int:
         print(harmless(f"not considered: {text}"))
     waiting = sum(bool(check.needs) for check in checks)
     print(f"{plural(len(checks), 'review')}, {waiting} of them {'needs' if waiting == 1 else 'need'} a person")
+    if problems:
+        raise UsageError(problems)
     return 1 if waiting else 0
 
 

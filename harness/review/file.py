@@ -74,8 +74,8 @@ def read_review(path: Path) -> ReviewFile:
     return ReviewFile(path, record, tell_apart(text))
 
 
-def read_reviews(folder: Path) -> list[ReviewFile]:
-    """Read every review of a folder. UsageError for a folder without any, or with all problems of all files."""
+def read_reviews(folder: Path) -> tuple[list[ReviewFile], list[str]]:
+    """Every review of a folder, and all problems of the files that are none. UsageError for a folder without any."""
     files = sorted(folder.glob("*.md")) if folder.is_dir() else []
     if not files:
         raise UsageError([f"{folder}: holds no review: `frostline review new RUN` writes one"])
@@ -86,9 +86,7 @@ def read_reviews(folder: Path) -> list[ReviewFile]:
             reviews.append(read_review(file))
         except UsageError as error:
             problems += error.problems
-    if problems:
-        raise UsageError(problems)
-    return reviews
+    return reviews, problems
 
 
 class Unaliased(Loader):

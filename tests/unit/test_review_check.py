@@ -1,9 +1,10 @@
-"""`review check` wakes a person for a typed number, a changed run, age, a tripped trigger; malformed input stops it."""
+"""`review check` wakes a person for a typed number, a changed run, age or a trigger; bad input stops only itself."""
 
 import os
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -48,13 +49,12 @@ def check(tmp_path, stated, capsys):
 
 
 @pytest.fixture
-def problems(check, capsys):
-    """Why `review check` refuses; nothing is printed then."""
+def problems(check):
+    """Why `review check` refuses, after it told of the other reviews."""
 
     def run():
         with pytest.raises(UsageError) as caught:
             check()
-        assert capsys.readouterr().out == ""
         return caught.value.problems
 
     return run
@@ -283,3 +283,15 @@ def test_a_run_and_a_measurement_of_the_future_are_told_and_hold_nothing_up(tmp_
     assert "measured again since" not in said
     stated.now = datetime(2026, 10, 1, tzinfo=UTC)
     assert "lies in the future: set this machine's clock" in check()[1]
+
+
+def test_an_odd_file_spoils_no_other_review(tmp_path, review, check, capsys):
+    odd = {"binary.md": b"\x00\xff", "empty.md": b"", "bom.md": b"\xef\xbb\xbf---\r\n---\r\n"}
+    for name, text in odd.items():
+        (review.parent / name).write_bytes(text)
+    (review.parent / "folder.md").mkdir()
+    os.mkfifo(review.parent / "fifo.md")
+    with pytest.raises(UsageError) as told:
+        check()
+    assert "ok: every number is what the run gives" in capsys.readouterr().out
+    assert {Path(problem.split(": ")[0]).name for problem in told.value.problems} == {*odd, "folder.md", "fifo.md"}

@@ -1,4 +1,5 @@
 import json
+import os
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -282,3 +283,24 @@ def test_find_run_without_runs_and_with_a_broken_one(tmp_path):
     assert found.manifest.run == "good"
     assert len(found.notices) == 1
     assert "broken" in found.notices[0]
+
+
+def test_an_odd_folder_spoils_no_other_run(tmp_path):
+    RunFolder.create(tmp_path, manifest(run="good"))
+    makers = {
+        "fifo": os.mkfifo,
+        "folder": os.mkdir,
+        "loop": lambda path: path.symlink_to(path),
+        "binary": lambda path: path.write_bytes(b"\x00\xff"),
+        "empty": lambda path: path.write_bytes(b""),
+        "marked": lambda path: path.write_bytes(b"\xef\xbb\xbf{}\r\n"),
+    }
+    for name, make in makers.items():
+        (tmp_path / "runs" / name).mkdir()
+        make(tmp_path / "runs" / name / "manifest.json")
+    (tmp_path / "runs" / "itself").symlink_to("itself")
+    (tmp_path / "runs" / "file").write_text("x")
+    os.mkfifo(tmp_path / "runs" / "pipe")
+    runs, told = list_runs(tmp_path)
+    assert [run.manifest.run for run in runs] == ["good"]
+    assert len(told) == len(makers) + 1 and all("\n" not in line for line in told)
