@@ -76,15 +76,17 @@ def frostline(port: int, rate: int, seconds: int, ca_file: Path | None = None) -
     return figures
 
 
-def k6(port: int, rate: int, seconds: int) -> dict[str, Any]:
+def k6_binary() -> str:
     binary = shutil.which("k6", path=str(Path(sys.executable).parent)) or shutil.which("k6")
-    if binary is None:
-        sys.exit("k6 is not installed: make install-dev")
+    return binary or sys.exit("k6 is not installed: make install-dev")
+
+
+def k6(port: int, rate: int, seconds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         script, summary = Path(folder, "load.js"), Path(folder, "summary.json")
         text = K6_SCRIPT.replace("RATE", str(rate)).replace("SECONDS", str(seconds)).replace("PORT", str(port))
         script.write_text(text)
-        command = [binary, "run", "--quiet", "--no-usage-report", "--summary-export", str(summary), str(script)]
+        command = [k6_binary(), "run", "--quiet", "--no-usage-report", "--summary-export", str(summary), str(script)]
         subprocess.run(command, capture_output=True, preexec_fn=lambda: placed(0), check=True)
         metrics = json.loads(summary.read_text())["metrics"]
     return {"dropped": int(metrics.get("dropped_iterations", {}).get("count", 0))}
