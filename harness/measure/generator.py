@@ -15,7 +15,7 @@ DURATIONS = ("connect_ns", "tls_ns")
 MOMENT_NS = 1_000
 """Arrivals no further apart than this are one burst: no rate that can be asked for brings them so close."""
 TURN_NS = 250_000
-"""One worker sends one after the other: each of a burst may take this long, with a new connection, before the next."""
+"""One worker sends one after the other: those of a burst may take this long each, with a new connection."""
 ENDED = (Fate.ANSWERED, Fate.FAILED, Fate.TIMED_OUT)
 """Fates with an end that the generator saw."""
 
@@ -50,8 +50,8 @@ def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | 
 
 
 def lags_ns(sent: Sent) -> NDArray[np.int64]:
-    """How late each arrival was begun on that the generator began on; of a burst, beyond what sending those before it
-    may take."""
+    """How late each arrival was begun on that the generator began on; of a burst, beyond what sending all of it may
+    take."""
     return _lateness_ns(sent)[sent.records["started_ns"] > 0]
 
 
@@ -71,9 +71,13 @@ def places_in_burst(scheduled_ns: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _lateness_ns(sent: Sent) -> NDArray[np.int64]:
+    """How late each was begun on; one of a burst as late as its first one, and by what all of them took too long."""
     scheduled, started = sent.records["scheduled_ns"], sent.records["started_ns"]
-    turns_ns = places_in_burst(scheduled) // max(1, len(sent.workers)) * TURN_NS
-    lateness: NDArray[np.int64] = np.maximum(started - scheduled - turns_ns, np.minimum(started - scheduled, 0))
+    first = np.arange(len(scheduled)) - places_in_burst(scheduled)
+    sizes = np.bincount(first, minlength=len(first))[first]
+    begun = np.where(started[first] > 0, started[first], scheduled[first])
+    turns_ns = (np.ceil(sizes / max(1, len(sent.workers))).astype(np.int64) - 1) * TURN_NS
+    lateness: NDArray[np.int64] = begun - scheduled[first] + np.maximum(started - begun - turns_ns, 0)
     return lateness
 
 

@@ -137,6 +137,16 @@ def test_a_burst_at_the_end_of_steady_traffic_leaves_the_pace_as_it_is():
     assert problems_of(sent_at(scheduled, lag)) == []
 
 
+def test_a_burst_may_begin_slowly_with_new_connections_while_all_of_it_is_in_time():
+    assert problems_of(sent_at(np.zeros(300), np.minimum(np.arange(300) * 0.4, 20 + np.arange(300) * 0.1))) == []
+
+
+def test_a_burst_that_begins_late_is_late():
+    assert any(
+        "the generator was late" in problem for problem in problems_of(sent_at(np.zeros(300), np.full(300, 5.0)))
+    )
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_a_generator_that_is_late_in_a_burst_is_late(workers):
     slow = sent_at(np.zeros(300), np.arange(300) * 0.9, workers)
