@@ -41,7 +41,8 @@ class Idle(Generic[Kind]):
 
     def take(self) -> Kind | None:
         """One that is open and clean, as far as a look can tell; None where there is none."""
-        while (connection := self._next()) is not None:
+        used = self._used
+        while (connection := used.pop() if used and self._keeps else self._next()) is not None:
             if not connection.is_gone():  # costs nothing: a look after sending would find nothing yet
                 return connection
             self._close_gone(connection)
@@ -74,9 +75,8 @@ class Idle(Generic[Kind]):
                 kept.pop().close()
 
     def _next(self) -> Kind | None:
+        """While it is not known whether a connection carries more than one."""
         used, unused = self._used, self._unused
-        if used and self._keeps:
-            return used.pop()
         if used and now_ns() - used[0].answered_ns > REST_NS:
             return used.popleft()
         if unused:

@@ -121,10 +121,15 @@ class ReplyParser:
         self._arrived_ns = arrived_ns
         if not exchange.first_byte_ns:
             exchange.first_byte_ns = arrived_ns
-        if self._must_mend:
-            self._mend(data)
-        else:
-            self._feed(data)
+        try:
+            if self._must_mend:
+                self._mend(data)
+            else:
+                self._parser.feed_data(data)
+                if self._in_head:
+                    self._gather(data)
+        except (httptools.HttpParserUpgrade, httptools.HttpParserError) as error:
+            self._judge(exchange, data, error)
         if not exchange.complete:
             self._check_size(exchange, len(data))
 
@@ -133,34 +138,26 @@ class ReplyParser:
         parser.set_dangerous_leniencies(**LENIENT)
         return parser
 
-    def _feed(self, data: bytes) -> None:
-        exchange = self._exchange  # after a whole reply, what comes is another's
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as error:
-            if not exchange.complete:
-                raise not_http(f"it switched to another protocol (status {exchange.status})") from error
+    def _judge(self, exchange: Exchange, data: bytes, error: Exception) -> None:
+        """What this fault means: after a whole reply nothing, in a head that patience is needed, else a failure."""
+        if isinstance(error.__context__, MemoryError):  # of ours, while a piece was kept
+            raise error.__context__ from None
+        if exchange.complete:
             exchange.reusable = False
-        except httptools.HttpParserError as error:
-            if isinstance(error.__context__, MemoryError):  # of ours, while a piece was kept
-                raise error.__context__ from None
-            if exchange.complete:
-                exchange.reusable = False
-            elif self._in_head and not self._must_mend:
-                self._must_mend = True
-                self._mend(data)
-            else:
-                raise Malformed(CHUNK_FAULTS.get(str(error), str(error))) from error
+        elif isinstance(error, httptools.HttpParserUpgrade):
+            raise not_http(f"it switched to another protocol (status {exchange.status})") from error
+        elif self._in_head and not self._must_mend:
+            self._must_mend = True
+            self.feed(data, self._arrived_ns)
         else:
-            if self._in_head:
-                self._gather(data)
+            raise Malformed(CHUNK_FAULTS.get(str(error), str(error))) from error
 
     def _mend(self, data: bytes) -> None:
-        """The head is not as HTTP/1.1 has it: read it with more patience, and start anew with what that makes of it."""
+        """The head is not as HTTP/1.1 has it: start anew with what patience makes of it, once it is whole."""
         self._gather(data)
         if (mended := mend(bytes(self._came))) is not None:
             self._came, self._parser = NOTHING, self._strict()
-            self._feed(mended)
+            self._parser.feed_data(mended)
             self._must_mend = False
 
     def _gather(self, data: bytes) -> None:

@@ -293,7 +293,7 @@ def test_a_password_in_an_url_is_never_told(url, name):
     assert SECRET not in str(raised.value)
 
 
-@pytest.mark.parametrize("url", ["ftp://host/@me", "ftp://host:1/a@b?c=d@e", "ftp://[::1]:2/@x", "ftp://x"])
+@pytest.mark.parametrize("url", ["ftp://host/@me", "ftp://host:1/a@b/c=d@e", "ftp://[::1]:2/@x", "ftp://x"])
 def test_an_at_sign_elsewhere_is_no_password(url):
     assert endpoint_problems(Endpoint(url)) == [f"url: {url!a} is not accepted: begin it with http:// or https://"]
 
