@@ -86,7 +86,7 @@ def cpu_share(sent: Sent) -> float | None:
     return max((worker["cpu_share"] for worker in sent.workers if worker["cpu_share"] is not None), default=None)
 
 
-def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRecord | None:
+def generator_record(sent: Sent, throttled: bool) -> GeneratorRecord | None:
     """How well the schedule was kept; None where there was none."""
     if not sent.workers:
         return None
@@ -100,8 +100,14 @@ def generator_record(sent: Sent, throttled: bool, prewarmed: int) -> GeneratorRe
         lag_max_ns=int(np.max(lags)) if len(lags) else None,
         cpu_share=cpu_share(sent),
         throttled=throttled,
-        prewarmed=prewarmed,
+        prewarmed=sum(worker["prewarmed"] for worker in workers),
     )
+
+
+def connection_warnings(sent: Sent) -> list[str]:
+    """What the server made of the generator's connections that their user did not ask for."""
+    told = [problem for worker in sent.workers for problem in (worker["prewarm_problem"], worker["turns_problem"])]
+    return sorted({problem for problem in told if problem})
 
 
 def generator_columns(sent: Sent, payloads: list[str]) -> dict[str, pa.Array]:

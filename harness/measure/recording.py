@@ -11,7 +11,7 @@ from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
 from harness.measure.forced import first_line
-from harness.measure.generator import generator_record, validity_problems
+from harness.measure.generator import connection_warnings, generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
 from harness.measure.rows.answers import CHECK_RAISED
 from harness.measure.rows.evidence import UnitLog
@@ -63,7 +63,10 @@ def record_trial(
         "units": units,
         "deployment": account.facts,
         "init_timeout_s": as_seconds(account.facts.get("init_timeout_s")),
-        "warnings": [*judged.warnings, *lost_ends(account), *warnings_of(visit, result.requests, account.events)],
+        "warnings": [
+            *(*judged.warnings, *lost_ends(account), *connection_warnings(sent)),
+            *warnings_of(visit, result.requests, account.events),
+        ],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
 
@@ -117,7 +120,7 @@ def record_arrivals(
         host_cpus=usable_cpus(),
         unit_cpus=visit.order().sizing.cpus if can.isolated and can.clock == "shared" else None,
         steal_share=None if steal is None else max(0.0, steal),
-        generator=generator_record(sent, throttled, visit.experiment.load.prewarm),
+        generator=generator_record(sent, throttled),
         problems=[
             *(problem[:2000] for problem in sent.problems),
             *validity_problems(sent, good, steal, throttled),
