@@ -1,8 +1,6 @@
 """A unit of processes is its whole tree: it is counted, and it ends, with whatever the model has started."""
 
-import json
 import os
-import queue
 import signal
 import socket
 import sys
@@ -21,19 +19,22 @@ HELD_MB = 60
 LIMIT_S = 20.0
 
 UNIT = f"""
-import json, os, subprocess, sys, threading, time
+import os, subprocess, sys, threading, time
 from targets.serving.leash import hold
 hold(int(os.environ["FROSTLINE_LEASH_FD"]))
 kind = os.environ["KIND"]
 CHILD = '''
-import json, os, signal, sys, time
+import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 block = bytearray(b"x" * ({HELD_MB} * 2**20))
-print(json.dumps({{"pid": os.getpid()}}), flush=True)
+open(os.path.join(sys.argv[1], str(os.getpid())), "w").close()
 time.sleep(60)
 '''
-command = [sys.executable, "-c", CHILD]
+HELD = os.environ["HELD"]
+command = [sys.executable, "-c", CHILD, HELD]
+def tell(pid):
+    open(os.path.join(HELD, str(pid)), "w").close()
 if kind == "child":
     subprocess.Popen(command)
 elif kind == "session":
@@ -49,7 +50,7 @@ elif kind in ("daemon", "daemon without its environment"):
 elif kind == "fork":
     if os.fork() == 0:
         block = bytearray(b"x" * ({HELD_MB} * 2**20))
-        print(json.dumps({{"pid": os.getpid()}}), flush=True)
+        tell(os.getpid())
         time.sleep(60)
 elif kind == "grandchildren":
     inner = "import subprocess, sys; subprocess.Popen(" + repr(command) + ").wait()"
@@ -58,12 +59,12 @@ elif kind == "shared":
     block = bytearray(b"x" * ({HELD_MB} * 2**20))
     for _ in range(3):
         if os.fork() == 0:
-            print(json.dumps({{"pid": os.getpid()}}), flush=True)
+            tell(os.getpid())
             time.sleep(60)
             os._exit(0)
 elif kind == "busy":
     subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
-    print(json.dumps({{"pid": 0}}), flush=True)
+    tell(0)
 if "ENDS" in os.environ:
     while not os.path.exists(os.environ["ENDS"]):
         time.sleep(0.01)
@@ -80,14 +81,15 @@ def unit(tmp_path):
     started, seen = [], []
 
     def start(kind, count=1, **environment):
-        lines = queue.Queue()
+        held = tmp_path / f"held-{len(started)}"
+        held.mkdir()
         path = os.pathsep.join([str(tmp_path), str(CODE)])
         connection = socket.create_server(("127.0.0.1", 0))
-        process = ServingProcess(
-            "unit_of_a_test", {"PYTHONPATH": path, "KIND": kind} | environment, connection, lines.put
-        )
+        own = {"PYTHONPATH": path, "KIND": kind, "HELD": str(held), **environment}
+        process = ServingProcess("unit_of_a_test", own, connection, lambda line: None)
         started.append(process)
-        pids = [json.loads(lines.get(timeout=LIMIT_S))["pid"] for _ in range(count)]
+        assert until(lambda: len(list(held.iterdir())) == count), "its children hold memory"
+        pids = [int(path.name) for path in held.iterdir()]
         seen.extend(psutil.Process(pid) for pid in pids if pid)
         return process, pids
 
