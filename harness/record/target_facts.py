@@ -27,6 +27,7 @@ class CapabilityFacts(TypedDict, total=False):
     deploys: Text
     deploy_s: Number
     billed: list[Text]
+    most_request_bytes: Number | None
 
 
 class PartFacts(Record):

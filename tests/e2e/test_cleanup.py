@@ -78,7 +78,9 @@ def test_a_signal_while_packages_are_fetched_leaves_nothing(bench, number, group
     until(lambda: any("pip" in command(process) for process in bench.processes()), "pip runs")
     started.signal(number, group)
     assert_interrupted(bench, started)
-    assert [path for path in cache.rglob("*") if path.is_file()] == [], "a package is complete or absent"
+    files = [path.relative_to(cache) for path in cache.rglob("*") if path.is_file()]
+    assert {path.parts[0] for path in files} <= {"code"}, "a package is complete or absent; its code was there before"
+    assert not any(path.parts[1].startswith(".") for path in files), "no draft is left"
     assert not bench.results.exists()
 
 

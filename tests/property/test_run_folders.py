@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from harness.analysis.table import summarise
 from harness.cli import main
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
+from harness.record.moments import start_of
 from harness.record.shelf import find_run
 from harness.report.console import render
 from tests.property.folders import MARKER, beside, fingerprint, lines_of, link, put, small_run, watched
@@ -76,7 +78,8 @@ def test_manifests(restored):
             assert found.manifest.schema_ == "frostline/run/2"
             found.manifest.model_dump_json(by_alias=True)
         latest, _ = outcome(find_run, restored.path.parent.parent, "latest")
-        assert (latest is None) == (found is None)
+        began, _ = (None, "") if found is None else outcome(start_of, found.manifest, datetime.now(UTC))
+        assert (latest is None) == (began is None), "a run of no time, or of the future, has no place in order"
 
     check()
     tally.check()

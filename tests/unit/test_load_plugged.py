@@ -106,7 +106,7 @@ def test_a_sender_of_ones_own_is_found_and_signs_at_the_moment_of_sending(plugs,
 
 def test_what_lies_beside_senders_is_none_and_does_plain_http_no_harm(plugs, server):
     plugs.write("helper.py", '"""Shared by others; each of them has a line\n    SENDER = ...\n"""\nSENDERS = 2\n')
-    plugs.write("parts/__init__.py", "SENDER = 1\n")
+    plugs.write("parts/__init__.py", "SENDERS = 1\n")
     plugs.write("signed.py", "import a_library_that_is_absent\n\nSENDER: object = a_library_that_is_absent.Sender()\n")
     (plugs.folder / "latin.py").write_bytes(b"# \xff\n")
     assert sender_names() == ["http", "https", "signed"]

@@ -205,7 +205,7 @@ def test_a_generator_without_descriptors_makes_the_trial_invalid_with_its_number
     assert record.counts[Outcome.FAILED] == 1
     assert record.counts[Outcome.SHED] == 2
     (problem,) = [problem for problem in record.problems if "descriptor" in problem]
-    assert problem.startswith("2 arrivals were not sent: ")
+    assert problem.startswith("2 arrivals were not carried out, for the generator ran out: ")
     assert "Too many open files" in problem
     assert "load.cap" in problem
     assert record.deployment == {"replicas": 1}
@@ -279,7 +279,7 @@ def test_a_cap_that_does_not_fit_is_refused_before_anything_starts(monkeypatch):
     from harness.measure import fitting
 
     monkeypatch.setattr(fitting, "most_descriptors", lambda: 1024)
-    with pytest.raises(UsageError, match=r"load\.cap: 2000 is not accepted: .*1024 descriptors.*ulimit -Hn 2100"):
+    with pytest.raises(UsageError, match=r"load\.cap: 2000 is not accepted: .*1024 descriptors.*ulimit -Hn 2040"):
         fitting.fit_to_machine(visit("constant", load={"cap": 2000}).experiment)
 
 
