@@ -9,7 +9,7 @@ from typing import Any
 import targets
 from harness.analysis.stats import need_over_trials
 from harness.errors import UsageError
-from harness.experiment.payloads import size_problems
+from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import FunctionChoice, SizingChoice, WorkloadChoice
 from harness.experiment.question import Experiment, read_experiment
 from harness.files.problems import quote
@@ -128,7 +128,7 @@ def check(order: CapacityOrder) -> None:
         )
     if not problems:
         chosen = WorkloadChoice(name=order.workload, settings=dict(order.settings))
-        problems = [f"TARGET: {line}" for line in size_problems([chosen], [order.target])]
+        problems = [f"TARGET: {line}" for line in payload_size_problems([chosen], [order.target])]
     if problems:
         raise UsageError(problems)
 

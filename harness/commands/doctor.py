@@ -1,5 +1,6 @@
 """What this machine can do for a measurement, and the fix for what it cannot."""
 
+import os
 import shutil
 import sys
 from contextlib import closing
@@ -10,6 +11,7 @@ from harness.commands.listing import unusable
 from harness.measure.machine import HostTimes, machine_facts, usable_cpus
 from targets.contract import DeploymentError
 from targets.local import containers
+from targets.local.allowance import group_without_real_time
 from targets.packaging.cache import cache_root
 from targets.priority import REAL_TIME, be_punctual
 
@@ -79,12 +81,17 @@ def _priority() -> Finding:
 
     with ThreadPoolExecutor(1) as thread:
         found = thread.submit(be_punctual).result()
-    told = (
-        "is permitted"
-        if found == REAL_TIME
-        else "is refused: the generator competes with the models (run as root, or grant CAP_SYS_NICE)"
-    )
+    told = "is permitted" if found == REAL_TIME else f"is refused: the generator competes with the models ({_way()})"
     return Finding("Real-time priority", found == REAL_TIME, told)
+
+
+def _way() -> str:
+    """To real-time priority, for what keeps this process from it."""
+    if file := group_without_real_time():
+        return (
+            f"this control group has no real-time runtime: write 950000 into {file}, if the groups above have as much"
+        )
+    return "grant CAP_SYS_NICE" if os.geteuid() == 0 else "run as root, or grant CAP_SYS_NICE"
 
 
 def _steal() -> Finding:

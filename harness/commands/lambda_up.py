@@ -12,7 +12,7 @@ import targets
 from harness.clock import sleep
 from harness.commands.proxies import exception_line, proxy_variable
 from harness.errors import MissingError, UsageError
-from harness.experiment.payloads import size_problems
+from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import WorkloadChoice
 from harness.files.text import harmless
 from harness.files.whole import one_line
@@ -20,7 +20,7 @@ from harness.interruption import interruptible
 from harness.measure.clean import sweep
 from harness.measure.sizes import function_problem, shortages_of
 from targets.contract import Deployment, DeploymentError, Order, Package, Sizing, Target
-from targets.local.rehearsal import model_problems
+from targets.local.own_model import model_problems
 from targets.packaging.model_folder import model_dir_problems
 from targets.settings import LEAST_TMP_MB, MOST_TMP_MB, FunctionSettings
 
@@ -66,7 +66,9 @@ class LambdaOrder:
         if self.workload in targets.workload_names():
             found += [f"--model-dir: {line}" for line in self._model_problems()]
             asked = [self.target] if self.target in functions else functions[:1]
-            found += [f"--target: {line}" for line in size_problems([WorkloadChoice(name=self.workload)], asked)]
+            found += [
+                f"--target: {line}" for line in payload_size_problems([WorkloadChoice(name=self.workload)], asked)
+            ]
         return found
 
     def _model_problems(self) -> list[str]:

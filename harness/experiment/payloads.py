@@ -20,7 +20,7 @@ def payload_problems(choices: Iterable[WorkloadChoice]) -> list[str]:
     return [problem for problem in problems if problem]
 
 
-def size_problems(choices: Iterable[WorkloadChoice], names: Iterable[str]) -> list[str]:
+def payload_size_problems(choices: Iterable[WorkloadChoice], names: Iterable[str]) -> list[str]:
     """A line for each workload and target where a payload is larger than the target takes."""
     wanted = list(names)
     problems = [_size_problem(choice, name) for choice in choices for name in wanted]

@@ -10,7 +10,7 @@ from harness.experiment.question import Experiment
 from harness.load.limits import arrivals_problem, load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
-from harness.measure.sizes import size_problems
+from harness.measure.sizes import shortage_problems
 from harness.record.nouns import ROUNDS_FOR_VERDICT
 from targets.contract import Bounded, Kind, Order, Target
 from targets.descriptors import most_descriptors
@@ -60,7 +60,7 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     try:
         experiment = _drop_refused_regime(experiment, notices)
         chosen = _choose_targets(experiment, notices)
-        problems += size_problems(experiment, chosen)
+        problems += shortage_problems(experiment, chosen)
     except MissingError:
         if not problems:
             raise

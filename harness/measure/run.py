@@ -29,7 +29,7 @@ from harness.record.nouns import Manifest, package_identity
 from harness.record.target_facts import PartFacts, TargetFacts
 from targets.contract import DeploymentError, Package
 from targets.local import containers
-from targets.local.rehearsal import model_problems
+from targets.local.own_model import model_problems
 from targets.ownership import Owner
 from targets.packaging.archive import bring_back
 

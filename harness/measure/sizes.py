@@ -7,7 +7,7 @@ from harness.experiment.question import Experiment
 from targets.contract import MB_PER_VCPU, DeploymentError, Kind, Order, Shortage, Sized, Target
 
 
-def size_problems(experiment: Experiment, names: Iterable[str]) -> list[str]:
+def shortage_problems(experiment: Experiment, names: Iterable[str]) -> list[str]:
     """One line for each cause, whatever number of targets has it."""
     problems: dict[str, None] = {}
     for name in names:

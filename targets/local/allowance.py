@@ -1,6 +1,7 @@
 """What this process may use of its machine: CPUs and memory within its affinity and every control group above it."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,9 @@ import psutil
 
 PROC = Path("/proc")
 V1, V2 = "cgroup", "cgroup2"
+ESCAPED = re.compile(r"\\([0-7]{3})")
+"""How mountinfo writes a blank, a tab, a line's end and a backslash."""
+REAL_TIME_FILE = "cpu.rt_runtime_us"
 
 
 @dataclass(frozen=True)
@@ -36,41 +40,52 @@ def available_memory_bytes(proc: Path = PROC) -> int:
     return min([total, *(int(text) for text in texts if text.isdigit())])
 
 
+def group_without_real_time() -> Path | None:
+    """The file of our control group that keeps real-time priority from everybody in it, root too; None without one."""
+    files = (folder / REAL_TIME_FILE for folder in own_groups("cpu", PROC))
+    own = next(files, None)  # no group above matters: none can give more than it has
+    return own if own is not None and _text(own) == "0" else None
+
+
 def own_groups(controller: str, proc: Path = PROC) -> Iterator[Path]:
     """The control groups that this process is in, those of either version, from its own up to the highest seen here."""
-    paths = _own_paths(proc)
+    paths = group_paths(_text(proc / "self/cgroup"))
     for mount in _mounts(proc):
         key = "" if mount.kind == V2 else controller
         if key not in paths or (mount.kind == V1 and controller not in mount.controllers):
             continue
-        folder = mount.point / _below(mount.root, paths[key])
+        below = _below(mount.root, paths[key])
+        if below is None:
+            continue
+        folder = mount.point / below
         yield folder
         yield from (parent for parent in folder.parents if parent.is_relative_to(mount.point))
 
 
-def _own_paths(proc: Path) -> dict[str, str]:
-    """Path of our group by controller; "" is version 2."""
-    paths = {}
-    for line in _text(proc / "self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        paths.update(dict.fromkeys(controllers.split(","), path))
-    return paths
+def group_paths(text: str) -> dict[str, str]:
+    """Of a /proc/PID/cgroup: the path of the group by controller; "" is version 2. What is no such line is left out."""
+    rows = [line.split(":", 2) for line in text.splitlines()]
+    groups = [(row[1], row[2]) for row in rows if len(row) == 3 and row[2].startswith("/")]
+    return {controller: path for controllers, path in groups for controller in controllers.split(",")}
 
 
 def _mounts(proc: Path) -> Iterator[Mount]:
     """Lines as proc(5) has them: id parent device root point options... - kind source options."""
     for line in _text(proc / "self/mountinfo").splitlines():
-        place, _, filesystem = line.partition(" - ")
-        if filesystem.split(" ", 1)[0] in (V1, V2):
-            _, _, _, root, point, *_ = place.split(" ")
-            kind, _, options = filesystem.split(" ", 2)
-            yield Mount(kind, root, Path(point), frozenset(options.split(",")))
+        place, _, filesystem = (part.split(" ") for part in line.partition(" - "))
+        if filesystem[0] in (V1, V2) and len(place) > 4 and len(filesystem) > 2:
+            root, point = (ESCAPED.sub(lambda found: chr(int(found[1], 8)), name) for name in place[3:5])
+            yield Mount(filesystem[0], root, Path(point), frozenset(filesystem[2].split(",")))
 
 
-def _below(root: str, path: str) -> str:
-    """Our group's path below a mount's root; "" where that does not show it: a container sees its own group there."""
-    is_below = Path(path).is_relative_to(root)
-    return str(Path(path).relative_to(root)) if is_below and ".." not in path else ""
+def _below(root: str, path: str) -> str | None:
+    """Our group's path below a mount's root, None where that does not show it.
+
+    "" where names of another namespace hide the way: what a container sees at the top is its own group, or one above.
+    """
+    if ".." in (*Path(path).parts, *Path(root).parts):
+        return ""
+    return str(Path(path).relative_to(root)) if Path(path).is_relative_to(root) else None
 
 
 def _quota(folder: Path) -> float | None:

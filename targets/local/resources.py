@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from targets.clock import now_ns
+from targets.local.allowance import group_paths
 from targets.local.process_tree import descendants
 
 PROC = Path("/proc")
@@ -44,11 +45,8 @@ class Cgroup:
 
     def __init__(self, pid: int, root: Path = CGROUP_ROOT, proc: Path = Path("/proc")) -> None:
         self.folders: dict[str, Path] = {}
-        for line in (proc / str(pid) / "cgroup").read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            for controller in controllers.split(","):
-                folder = root / controller / path.lstrip("/") if controller else root / path.lstrip("/")
-                self.folders[controller] = folder
+        for controller, path in group_paths((proc / str(pid) / "cgroup").read_text()).items():
+            self.folders[controller] = root / controller / path.lstrip("/")
         self.unified = "" in self.folders and "memory" not in self.folders
         if self.folders.get("memory", self.folders.get("")) in (root / "memory", root):
             # A process that is ending is already back in the root group: its figures are the whole machine's.

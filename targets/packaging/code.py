@@ -18,8 +18,8 @@ SHARED = "put what a unit needs under targets/workloads/ or beside targets/, in 
 def code_files(workload: Workload) -> dict[str, Path]:
     """By name in the build context. A plug-in's files come from where they lie; samples of ours stay with the harness.
 
-    A package with an __init__.py of the user's goes in whole, with its data files. DeploymentError names what is
-    missing.
+    A package with an __init__.py of the user's goes in whole, with its data files and with modules that nobody
+    imports, as they are. DeploymentError names what is missing.
     """
     serving = [f"targets/serving/{path.name}" for path in Path(targets.__path__[0], "serving").glob("*.py")]
     return {f"code/{name}": path for name, path in _closure(workload.name, [*serving, _own_file(workload)]).items()}
@@ -30,22 +30,25 @@ def _own_file(workload: Workload) -> str:
     return module_file(stem) or f"{stem}.py"
 
 
-def _closure(workload: str, left: list[str]) -> dict[str, Path]:
-    """These files and all that they import, by name."""
+def _closure(workload: str, needed: list[str]) -> dict[str, Path]:
+    """These files and all that they import, by name; then what lies beside them, which need not be fit to import."""
     files: dict[str, Path] = {}
-    while left:
+    beside: list[str] = []
+    while needed or beside:
+        is_needed = bool(needed)  # what is both is read as needed, for all that is comes first
+        left = needed if is_needed else beside
         name = left.pop()
-        if name in files:
-            continue
         path = locate(name)
-        if path is None:
+        if path is None and is_needed:
             raise DeploymentError(f"workload {workload} needs the file {name}: put it there")
+        if path is None or name in files:
+            continue
         files[name] = path
         packages = list(_packages_above(name))
         left += packages
-        files |= _whole_packages(workload, packages, left)
+        files |= _whole_packages(workload, packages, beside)
         if name.endswith(".py"):
-            left += _imported_files(workload, name, path)
+            left += _imported_files(workload, name, path, is_needed)
     return dict(sorted(files.items()))
 
 
@@ -56,8 +59,8 @@ def _packages_above(name: str) -> Iterator[str]:
             yield package
 
 
-def _whole_packages(workload: str, packages: Iterable[str], left: list[str]) -> dict[str, Path]:
-    """All data files of the user's packages among these; their modules are added to what is left."""
+def _whole_packages(workload: str, packages: Iterable[str], beside: list[str]) -> dict[str, Path]:
+    """All data files of the user's packages among these; their modules are added to what lies `beside`."""
     data: dict[str, Path] = {}
     for package in packages:
         folder, path = Path(package).parent.as_posix(), locate(package)
@@ -68,7 +71,7 @@ def _whole_packages(workload: str, packages: Iterable[str], left: list[str]) -> 
             raise DeploymentError("\n".join(f"workload {workload}: {line}" for line in problems))
         for inner, file in files.items():
             if inner.endswith(".py"):
-                left.append(f"{folder}/{inner}")
+                beside.append(f"{folder}/{inner}")
             elif not inner.endswith((".pyc", "~")):
                 data[f"{folder}/{inner}"] = file
     return data
@@ -80,15 +83,20 @@ def _is_a_users(folder: str) -> bool:
     return parts[0] != "targets" or (parts[1:2] == ("workloads",) and len(parts) > 2)
 
 
-def _imported_files(workload: str, name: str, path: Path) -> Iterator[str]:
-    """Names of the files that one imports anywhere in it; a missing one of targets/ is named as a module's."""
+def _imported_files(workload: str, name: str, path: Path, is_needed: bool) -> Iterator[str]:
+    """Names of the files that one imports anywhere in it; a missing one of targets/ is named as a module's.
+
+    DeploymentError where it is needed and cannot be imported in a unit.
+    """
     try:
         found = list(imports(name, path.read_bytes()))
     except SyntaxError as error:
-        raise DeploymentError(f"workload {workload}: {path}: {error}: correct it") from error
+        if is_needed:
+            raise DeploymentError(f"workload {workload}: {path}: {error}: correct it") from error
+        return
     for each in found:
         top = each.place.parts[0]
-        if top in NOT_SHIPPED and not each.optional:
+        if is_needed and top in NOT_SHIPPED and not each.optional:
             module = ".".join(each.place.parts)
             raise DeploymentError(f"workload {workload}: {path} imports {module}, which no unit has: {SHARED}")
         yield from _names_from(each)

@@ -24,12 +24,22 @@ def imports(name: str, source: bytes) -> Iterator[Import]:
 
     SyntaxError when it is no Python.
     """
-    tree = ast.parse(source, name)
+    tree = _tree(name, source)
     optional = {id(inner) for node in ast.walk(tree) for part in _optional_parts(node) for inner in ast.walk(part)}
     for node in ast.walk(tree):
         for place, names in _of_node(name, node):
             if place.parts:
                 yield Import(place, names, id(node) in optional)
+
+
+def _tree(name: str, source: bytes) -> ast.Module:
+    """SyntaxError for whatever the parser cannot do, which raises other errors for some of it."""
+    try:
+        return ast.parse(source, name)
+    except (MemoryError, RecursionError) as error:
+        raise SyntaxError("it is nested too deeply to be read") from error
+    except ValueError as error:
+        raise SyntaxError(str(error)) from error
 
 
 def _of_node(name: str, node: ast.AST) -> Iterator[tuple[Path, tuple[str, ...]]]:

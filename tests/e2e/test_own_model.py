@@ -9,7 +9,7 @@ import pytest
 
 import targets
 from targets.local import processes
-from targets.local.rehearsal import model_problems, rehearse
+from targets.local.own_model import model_problems, rehearse
 from tests.fakes.onnx_models import FLOAT, INT32, model_folder
 
 EMBED = targets.workload("embed-onnx")

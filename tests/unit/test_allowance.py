@@ -1,6 +1,7 @@
 """CPUs and memory that this process may use, from made-up control groups of both versions and from a real one."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from harness.commands.doctor import _priority
 from harness.measure.machine import HostTimes, machine_facts, usable_cpus
 from targets.local.allowance import available_cpus, available_memory_bytes
 
@@ -72,9 +74,59 @@ def test_the_least_quota_of_all_groups_holds(proc, case):
     assert available_cpus(proc(version, files)) == cpus
 
 
-@pytest.mark.parametrize("path", ["/docker/abc", "/docker/abc/sub", "/../.."])
+@pytest.mark.parametrize("path", ["/docker/abc", "/docker/abc/sub", "/../.."])  # the last: of another namespace
 def test_a_container_sees_its_group_at_the_top_of_the_mount(proc, path):
     assert available_cpus(proc("v1", v1("", 100_000), path, root="/docker/abc")) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "root"), [("/docker/abcd", "/docker/abc"), ("/docker", "/docker/abc"), ("/", "/docker/abc")]
+)
+def test_a_mount_that_does_not_show_our_group_says_nothing_of_it(proc, path, root):
+    assert available_cpus(proc("v1", v1("", 100_000), path, root=root)) == 8, "that quota is a stranger's"
+
+
+@pytest.mark.parametrize("line", ["", "nonsense", "3:cpu", "::"])
+@pytest.mark.parametrize("name", ["cgroup", "mountinfo"])
+def test_a_line_that_cannot_be_read_spoils_no_other(proc, name, line):
+    found = proc("v2", {"a/b/cpu.max": "100000 100000\n"})
+    file = found / "self" / name
+    file.write_text(f"{line}\n{file.read_text()}{line}\n41 22 0:41 / /x - cgroup\n42 - cgroup2 a b\n")
+    assert available_cpus(found) == 1
+
+
+def test_names_with_blanks_and_backslashes_are_read_as_the_kernel_writes_them(proc, tmp_path):
+    found = proc("v2", {"my group\\x/cpu.max": "100000 100000\n"}, path="/slice one/my group\\x", root=r"/slice\040one")
+    place = tmp_path / "a point\tof mine"
+    (tmp_path / "v2").rename(place)
+    file = found / "self" / "mountinfo"
+    file.write_text(file.read_text().replace(str(tmp_path / "v2"), rf"{tmp_path}/a\040point\011of\040mine"))
+    assert available_cpus(found) == 1
+
+
+REAL_TIME = {
+    "no runtime": (
+        {"cpu-cpuacct/a/b/cpu.rt_runtime_us": "0\n"},
+        0,
+        "has no real-time runtime: write 950000 into .*/a/b/cpu.rt",
+    ),
+    "runtime, not root": (
+        {"cpu-cpuacct/a/b/cpu.rt_runtime_us": "950000\n"},
+        1000,
+        "run as root, or grant CAP_SYS_NICE",
+    ),
+    "no such file, root": ({}, 0, r"models \(grant CAP_SYS_NICE\)"),
+}
+
+
+@pytest.mark.parametrize("case", REAL_TIME)
+def test_the_doctor_says_why_real_time_priority_is_refused(proc, monkeypatch, case):
+    files, user, says = REAL_TIME[case]
+    monkeypatch.setattr("targets.local.allowance.PROC", proc("v1", files))
+    monkeypatch.setattr("harness.commands.doctor.be_punctual", lambda: "normal")
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    finding = _priority()
+    assert not finding.ok and re.search(says, finding.told), finding.told
 
 
 def test_affinity_holds_as_well(proc, monkeypatch):

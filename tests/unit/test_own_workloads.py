@@ -131,12 +131,35 @@ def test_a_package_is_followed_where_its_links_lead_and_one_that_leads_nowhere_i
         ("from harness.clock import now_ns", "imports harness.clock, which no unit has: put what a unit needs under"),
         ("import targets.workloads.shared.absent", r"needs the file targets/workloads/shared/absent\.py: put it there"),
         ("def x(:", "correct it"),
+        ("x = " + "-" * 20_000 + "1", r"late\.py: (it is nested too deeply to be read|too many nested).*: correct it"),
+        ("x = '\0'", r"late\.py: .*null bytes.*: correct it"),
+        ("# -*- coding: no-such -*-", r"late\.py: .*no-such.*: correct it"),
     ],
+    ids=["ours", "absent", "no Python", "deep", "null bytes", "coding"],
 )
 def test_what_no_unit_could_import_is_refused_before_anything_is_packaged(mine, line, says):
-    (mine / "imaging" / "late.py").write_text(f"{line}\n")
+    write(mine, {"imaging/levels.py": "def level(pixels):\n    from . import late\n", "imaging/late.py": f"{line}\n"})
     with pytest.raises(DeploymentError, match=says):
         code_files(targets.workload("ocr"))
+
+
+UNREAD = {
+    "targets/workloads/ocr/old.py": "print 'python 2'\n",
+    "targets/workloads/ocr/test_ocr.py": "from harness.clock import now_ns\nimport targets.workloads.shared.absent\n",
+    "imaging/deep.py": "x = " + "-" * 20_000 + "1\n",
+    "imaging/brackets.py": "x = " + "[" * 5_000 + "]" * 5_000 + "\n",
+    "imaging/null.py": "x = '\0'\n",
+    "imaging/by_name.py": "import targets.workloads.shared.unused\n",
+}
+
+
+def test_a_file_that_is_taken_with_its_package_and_imported_by_nobody_is_copied_as_it_is(mine, capfd):
+    before = shipped(mine)
+    write(mine, UNREAD)
+    assert shipped(mine) == before | UNREAD.keys() | {"targets/workloads/shared/unused.py"}
+    folder = build_code(targets.workload("ocr"))
+    assert {name for name in UNREAD if (folder / name).read_text() != UNREAD[name]} == set()
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

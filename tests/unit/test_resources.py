@@ -135,3 +135,7 @@ def test_a_restarted_unit_keeps_what_was_counted_before():
     assert later.after(earlier) == Usage(500, 9000, 400, 1_200, 56, True)
     assert Usage().after(earlier) == Usage(None, 9000, 340, 1_000, 50, True)
     assert later.after(Usage()) == later
+
+
+def test_a_line_that_cannot_be_read_spoils_no_other(tree):
+    assert Cgroup(PID, **tree(["", "nonsense", "3:cpu", "0::/docker/abc", "::"], V2)).usage() == READ
