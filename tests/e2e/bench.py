@@ -120,7 +120,8 @@ class Bench:
         own = {started.process.pid for started in self.started}
         for process in psutil.process_iter():
             try:
-                if process.pid not in own and process.environ().get("TMPDIR") == str(self.temporary):
+                folder = Path(process.environ().get("TMPDIR", "/"))  # a unit has one of its own in that of its run
+                if process.pid not in own and folder.is_relative_to(self.temporary):
                     yield process
             except (psutil.Error, OSError):
                 continue
