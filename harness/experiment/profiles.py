@@ -67,5 +67,10 @@ def _offsets_problem(offsets: NDArray[np.float64], seconds: float) -> str:
     at = int(wrong[0])
     value = float(offsets[at])
     if outside[at]:
-        return f"offset {at} is {value:g}: each lies between 0 and the {seconds:g} seconds of the schedule"
-    return f"offset {at} is {value:g} after {float(offsets[at - 1]):g}: they must ascend"
+        return f"offset {at} is {_exact(value)}: each lies between 0 and the {_exact(seconds)} seconds of the schedule"
+    return f"offset {at} is {_exact(value)} after {_exact(offsets[at - 1])}: they must ascend"
+
+
+def _exact(number: float) -> str:
+    """With every digit that tells it from its neighbours: rounded, a value just outside looks allowed."""
+    return repr(float(number)).removesuffix(".0")

@@ -141,7 +141,7 @@ class Dispatcher:
         try:
             self.client.ask(index, exchange)
             if exchange.status in REDIRECTS and exchange.location:
-                text = f"redirect to {as_shown(exchange.location.decode('latin-1'))}"
+                text = self.errors.redirect(as_shown(exchange.location.decode("latin-1")))
         except TimedOut as error:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError, MemoryError) as error:

@@ -90,19 +90,36 @@ class ErrorTexts:
     """Numbers error texts, so that a record holds a small integer; 0 is no error."""
 
     MOST = 1000
+    MOST_PLACES = 20
+    LONGEST = 2000
+    """Characters of a text that are kept: enough to find whatever must not be shown of what is shown in the end."""
+    FURTHER = f"another reason: more than {MOST:,} different ones were seen"
+    ELSEWHERE = f"redirects, to more than {MOST_PLACES} different places"
 
     def __init__(self, file: TextIO | None = None) -> None:
         """`file`: gets each text as a line of JSON when it is new."""
         self._file = file
         self.texts: list[str] = [""]
         self._numbers: dict[str, int] = {"": 0}
+        self._places: set[str] = set()
+
+    def redirect(self, place: str) -> str:
+        """The text of a redirect to this place; past the first few different ones all share a text, for each request
+        may be sent to a place of its own."""
+        place = place[: self.LONGEST]
+        if place not in self._places and len(self._places) == self.MOST_PLACES:
+            return self.ELSEWHERE
+        self._places.add(place)
+        return f"redirect to {place}"
 
     def number(self, text: str) -> int:
-        """The number of this text; texts past the first thousand different ones share the last."""
-        text = text[:200]
+        """The number of this text; those past the first thousand different ones share the last, which says so."""
+        text = text[: self.LONGEST]
         if text not in self._numbers:
-            if len(self.texts) >= self.MOST:
-                return len(self.texts) - 1
+            if len(self.texts) >= self.MOST - 1:
+                text = self.FURTHER
+            if text in self._numbers:
+                return self._numbers[text]
             self._numbers[text] = len(self.texts)
             self.texts.append(text)
             if self._file is not None:

@@ -170,7 +170,7 @@ def test_error_texts_are_numbered_once():
     texts = ErrorTexts()
     assert [texts.number(text) for text in ("a", "b", "a", "", "b")] == [1, 2, 1, 0, 2]
     assert texts.texts == ["", "a", "b"]
-    assert texts.number("x" * 500) == texts.number("x" * 200) == 3
+    assert texts.number("x" * 5000) == texts.number("x" * ErrorTexts.LONGEST) == 3
 
 
 def test_error_texts_past_the_limit_share_a_number():
@@ -179,6 +179,17 @@ def test_error_texts_past_the_limit_share_a_number():
     assert len(texts.texts) == ErrorTexts.MOST
     assert set(numbers[ErrorTexts.MOST - 1 :]) == {ErrorTexts.MOST - 1}
     assert texts.number("error 5") == 6
+    assert texts.texts[-1] == "another reason: more than 1,000 different ones were seen"
+    assert texts.number("of another request") == ErrorTexts.MOST - 1
+
+
+def test_redirects_to_a_place_of_each_request_use_up_no_numbers():
+    texts = ErrorTexts()
+    numbers = {texts.number(texts.redirect(f"/session/{n}")) for n in range(2000)}
+    assert len(numbers) == ErrorTexts.MOST_PLACES + 1
+    assert texts.texts[-1] == "redirects, to more than 20 different places"
+    assert texts.redirect("/session/3") == "redirect to /session/3", "a place that is known keeps its name"
+    assert texts.texts[texts.number("closed before the reply")] == "closed before the reply"
 
 
 def written(folder, count=5):

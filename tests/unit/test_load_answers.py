@@ -220,3 +220,16 @@ def test_every_status_has_a_fix():
     assert fix_of("status 401 Unauthorized").startswith("give what it asks for")
     assert fix_of("status 204 No Content") == "correct --expect-status where that is a good answer"
     assert fix_of("status 599") == "see what the server says of it"
+
+
+@pytest.mark.parametrize("streamed", [True, False], ids=["events", "lines"])
+def test_a_stream_that_ends_in_an_error_fails_however_it_is_written(streamed):
+    parts = ['{"answer": 1}', '{"error": "x", "answer": 1}']
+    body = "".join(f"data: {part}\n\n" if streamed else f"{part}\n" for part in parts).encode()
+    assert content_problem(body, streamed, ("answer",)).startswith("the stream's last ")
+    whole = b'{"error": "x", "answer": 1}'
+    assert content_problem(whole, False, ("answer",)) == "", "of one answer only what was asked for counts"
+
+
+def test_what_to_do_about_redirects_to_many_places():
+    assert "--expect-status 302" in fix_of("status 302 Found (redirects, to more than 20 different places)")

@@ -2,9 +2,11 @@
 
 import array
 import math
+import tracemalloc
 
 import pytest
 
+from harness.commands.load.order import LoadOrder
 from harness.errors import TrialError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.load.limits import MOST_ARRIVALS, MOST_BODIES_BYTES, arrivals_problem, bodies_problem
@@ -61,3 +63,29 @@ def test_what_a_profile_of_ones_own_draws_beyond_its_rate_is_refused_all_the_sam
 
 def test_the_bound_can_be_reached():
     assert MOST_ARRIVALS >= 100_000 * 60
+
+
+def body_of(path):
+    return LoadOrder("http://127.0.0.1/", "constant", 1, 1, 1, 1, path, 1).check().body
+
+
+def test_a_short_body_takes_no_more_memory_than_it_has(tmp_path):
+    file = tmp_path / "body"
+    file.write_bytes(b"{}")
+    tracemalloc.start()
+    try:
+        assert body_of(file) == b"{}"
+        assert tracemalloc.get_traced_memory()[1] < 2**25
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_body_that_memory_does_not_hold_is_one_line_with_the_fix(tmp_path, monkeypatch):
+    def without_memory(path):
+        raise MemoryError
+
+    file = tmp_path / "body"
+    file.write_bytes(b"{}")
+    monkeypatch.setattr("harness.commands.load.order._read_most", without_memory)
+    with pytest.raises(UsageError, match=r"--body: .* cannot be read: MemoryError: free memory"):
+        body_of(file)

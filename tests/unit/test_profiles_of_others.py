@@ -63,6 +63,8 @@ BAD = {
     "nan": (seconds(0, math.nan), "offset 1 is nan: each lies"),
     "infinite": (seconds(0, math.inf), "offset 1 is inf: each lies"),
     "beyond": (seconds(0, 9.5, 10.001), "offset 2 is 10.001: each lies"),
+    "hardly-beyond": (seconds(10.0000001), "offset 0 is 10.0000001: each lies between 0 and the 10 seconds"),
+    "hardly-unsorted": (seconds(1.0000001, 1), "offset 1 is 1 after 1.0000001: they must ascend"),
     "list": ([0.0, 1.0], "a list is not accepted: return array.array('d', ...)"),
     "numpy": (np.array([0.0]), "a ndarray is not accepted: return array.array"),
     "floats": (array.array("f", [0]), "a array of 'f' is not accepted: return array.array"),

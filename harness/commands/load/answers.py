@@ -53,16 +53,30 @@ def content_problem(body: bytes, streamed: bool, paths: tuple[str, ...]) -> str:
         return NOTHING
     text = body.decode("utf-8", "replace").removeprefix(MARK)
     if not streamed:
-        return _value_problem(_last_json(text), paths)
+        return _text_problem(text, paths)
     name, data = last_event(text)
     if name == "error":
         return "the stream ended in an error event"
     if data is None:
         return "the stream holds no event with data"
     value = _read(data)
-    if isinstance(value, dict) and value.get("error"):
+    if _is_error(value):
         return "the stream's last event holds an error"
     return _value_problem(value, paths)
+
+
+def _text_problem(text: str, paths: tuple[str, ...]) -> str:
+    """Of what is no stream of events: JSON as a whole, or line by line, which is a stream as well."""
+    value = _read(text)
+    if value is not _NoJson:
+        return _value_problem(value, paths)
+    value = _read(text.rstrip().rpartition("\n")[2])
+    return "the stream's last line holds an error" if _is_error(value) else _value_problem(value, paths)
+
+
+def _is_error(value: Any) -> bool:
+    """Whether the last that came of a stream says that the rest of it failed."""
+    return isinstance(value, dict) and bool(value.get("error"))
 
 
 def last_event(text: str) -> tuple[str, str | None]:
@@ -97,12 +111,6 @@ def _read(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return _NoJson
-
-
-def _last_json(text: str) -> Any:
-    """The text as JSON, or the last of its lines."""
-    value = _read(text)
-    return _read(text.rstrip().rpartition("\n")[2]) if value is _NoJson else value
 
 
 def _value_problem(value: Any, paths: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from harness.commands.load.secrets import secrets_of
 from harness.errors import UsageError
 from harness.experiment.profiles import draw, profile, profile_names
 from harness.files.problems import problems_in, quote
+from harness.load.failures import lack_of
 from harness.load.limits import MOST_BODIES_BYTES, arrivals_problem, bodies_problem
 from harness.load.route import addresses_of
 from harness.load.senders import endpoint_problems
@@ -21,6 +22,7 @@ from loadprofiles import LoadProfile
 from targets.contract import Endpoint
 
 LONGEST_TIMEOUT_S = 86_400
+PIECE_BYTES = 2**22
 OPTIONS = {"ca_file": "--ca-file", "insecure": "--insecure", "method": "--method", "headers": "--header"}
 """By the endpoint's field."""
 
@@ -149,10 +151,10 @@ class LoadOrder:
                 raise UsageError([f"--body: {self.body} is not a file: name one that holds the request's body"])
             if problem := bodies_problem([self.body.stat().st_size], f"--body: {self.body}"):
                 raise UsageError([problem])
-            with self.body.open("rb") as file:
-                body = file.read(MOST_BODIES_BYTES + 1)  # it may grow meanwhile
-        except OSError as error:
-            raise UsageError([f"--body: {self.body} cannot be read: {error.strerror}"]) from error
+            body = _read_most(self.body)
+        except (OSError, MemoryError) as error:
+            reason = error.strerror if isinstance(error, OSError) else lack_of(error)
+            raise UsageError([f"--body: {self.body} cannot be read: {reason}"]) from error
         if problem := bodies_problem([len(body)], f"--body: {self.body}"):
             raise UsageError([problem])
         return body
@@ -168,6 +170,16 @@ class LoadOrder:
         if problem := arrivals_problem(load.rate, load.seconds, "--rate x --seconds"):
             raise UsageError([problem])
         return load
+
+
+def _read_most(path: Path) -> bytes:
+    """A file that may grow meanwhile, up to a byte more than is accepted; its size in memory, not the most accepted."""
+    pieces, left = [], MOST_BODIES_BYTES + 1
+    with path.open("rb") as file:
+        while left and (piece := file.read(min(left, PIECE_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+    return b"".join(pieces)
 
 
 def _at_colon(problem: str) -> tuple[str, str]:
