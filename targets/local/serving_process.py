@@ -6,8 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
-from io import FileIO
-from typing import IO
+from io import BufferedReader, FileIO
 
 import psutil
 
@@ -39,7 +38,7 @@ class ServingProcess:
         # An object, not a number: when a start is interrupted, letting go of it closes it, and that ends the process.
         self._leash = FileIO(leash, "w")
         heard, told = os.pipe()
-        marks = os.fdopen(heard, "rb")
+        marks = FileIO(heard)  # likewise: until somebody reads it
         own = {
             "FROSTLINE_SOCKET_FD": str(connection.fileno()),
             "FROSTLINE_LEASH_FD": str(inherited_end),
@@ -69,12 +68,11 @@ class ServingProcess:
             self._end.start()
         except BaseException:
             self._leash.close()
-            marks.close()
             raise
         finally:
             connection.close()
             os.close(inherited_end)
-            os.close(told)
+            os.close(told)  # from here on the marks end with the process: whoever reads them waits for that
 
     @property
     def pid(self) -> int:
@@ -116,7 +114,7 @@ class ServingProcess:
         self._process.wait()
 
 
-def _listen(marks: IO[bytes], hear: Callable[[bytes], object]) -> None:
-    with marks:
-        while line := marks.readline(LINE_BYTES):
+def _listen(marks: FileIO, hear: Callable[[bytes], object]) -> None:
+    with BufferedReader(marks) as lines:
+        while line := lines.readline(LINE_BYTES):
             hear(line)

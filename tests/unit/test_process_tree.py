@@ -184,3 +184,30 @@ def test_a_unit_dies_with_whoever_started_it_and_so_does_its_group(unit):
     process, (child,) = unit("child")
     process._leash.close()
     assert until(lambda: process.status is not None and not is_alive(child))
+
+
+def test_a_start_that_is_interrupted_ends_what_it_had_started(tmp_path, monkeypatch):
+    """In a thread of its own: a start that waits for its own listener never ends."""
+    (tmp_path / "unit_of_a_test.py").write_text(UNIT)
+    begun, raised = [], []
+
+    def interrupt(pid):
+        begun.append(pid)
+        time.sleep(0.2)  # the listener waits for its first line by now
+        raise KeyboardInterrupt
+
+    def start():
+        path = os.pathsep.join([str(tmp_path), str(CODE)])
+        own = {"PYTHONPATH": path, "KIND": "none", "HELD": str(tmp_path)}
+        try:
+            ServingProcess("unit_of_a_test", own, socket.create_server(("127.0.0.1", 0)), lambda line: None)
+        except KeyboardInterrupt as error:
+            raised.append(error)
+
+    monkeypatch.setattr("targets.local.serving_process.TreeMeter", interrupt)
+    thread = threading.Thread(target=start, daemon=True)
+    thread.start()
+    thread.join(LIMIT_S)
+    assert raised, "the start has ended"
+    raised.clear()
+    assert until(lambda: not is_alive(begun[0])), "its leash was let go of"
