@@ -13,7 +13,6 @@ from harness.load.route import Route
 from harness.load.senders import SenderFailed
 from harness.load.senders.contract import Request
 from harness.load.timelimits import TimeLimits
-from harness.load.turns import ONE_AT_A_TIME
 from harness.load.wire import LoadPlan
 from targets.contract import Endpoint
 
@@ -85,7 +84,7 @@ class Client:
         self.plan = plan
         self.routes = [route_of(plan, endpoint, bodies) for endpoint in plan.endpoints]
         self._limits = TimeLimits(self.hub, plan.timeout_s)
-        self._idle: list[Idle[HubConnection]] = [Idle() for _ in plan.endpoints]
+        self._idle: list[Idle[HubConnection]] = [Idle(plan.takes_many) for _ in plan.endpoints]
         self._sweeper: Any = self.hub.loop.timer(SWEEP_S, SWEEP_S, ref=False)
         self._sweeper.start(self._sweep)
         self.opened: list[tuple[int, int] | None] = []
@@ -107,7 +106,7 @@ class Client:
     @property
     def turns_problem(self) -> str:
         """What is to be said of a server that takes one connection at a time; "" of others."""
-        return ONE_AT_A_TIME if any(idle.turns.is_single for idle in self._idle) else ""
+        return next((idle.turns.note for idle in self._idle if idle.turns.note), "")
 
     def prewarm(self) -> None:
         """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
@@ -143,7 +142,7 @@ class Client:
         finally:
             self._limits.end()
             if exchange.reusable:
-                idle.give_back(connection)
+                idle.give_back(connection, exchange)
             else:
                 idle.turns.end(connection)
                 connection.close()

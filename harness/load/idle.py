@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 
 from harness.clock import now_ns
 from harness.load.connection import Connection
+from harness.load.parser import Exchange
 from harness.load.turns import Turns
 
 REST_NS = 10_000_000
@@ -23,8 +24,8 @@ Kind = TypeVar("Kind", bound=Connection)
 class Idle(Generic[Kind]):
     """The idle connections of one endpoint, each closed once its server has closed it."""
 
-    def __init__(self) -> None:
-        self.turns = Turns()
+    def __init__(self, takes_many: bool = False) -> None:
+        self.turns = Turns(is_parallel=takes_many)
         self._unused: deque[Kind] = deque()
         self._used: deque[Kind] = deque()
         self._keeps = False
@@ -48,10 +49,10 @@ class Idle(Generic[Kind]):
             self._close_gone(connection)
         return None
 
-    def give_back(self, connection: Kind) -> None:
+    def give_back(self, connection: Kind, exchange: Exchange) -> None:
         """One whose reply has ended, and left it open."""
         if not (self._keeps and self.turns.is_parallel):
-            self._learn(connection)
+            self._learn(connection, exchange)
             if self.turns.must_free():
                 self._free(connection)
                 return
@@ -83,12 +84,12 @@ class Idle(Generic[Kind]):
             return unused.popleft()
         return used.popleft() if used and not self._closes else None
 
-    def _learn(self, connection: Kind) -> None:
+    def _learn(self, connection: Kind, exchange: Exchange) -> None:
         connection.replies += 1
         connection.answered_ns = now_ns()
         self._keeps = self._keeps or connection.replies > 1
         if not self.turns.is_parallel:
-            self.turns.answer(connection)
+            self.turns.answer(connection, exchange.sent_ns)
 
     def _free(self, connection: Kind) -> None:
         connection.close()

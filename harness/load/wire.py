@@ -185,6 +185,9 @@ class LoadPlan:
     cap: int = DEFAULT_CAP
     """Most requests in flight; an arrival beyond it is shed, and counted."""
     prewarm: int = 16
+    takes_many: bool = True
+    """The endpoints are known to take many connections at once, as our own targets do. Where that is not known, an idle
+    connection is closed for a request that waits as it would for a server that takes one at a time."""
     keep_replies: bool = True
     kept_header: str = ""
     report_to_locust: bool = False

@@ -44,6 +44,7 @@ def _send(order: LoadOrder, assignment: Assignment) -> dict[str, Any]:
         "",
         order.seconds,
         order.timeout_s,
+        takes_many=False,
         keep_replies=bool(assignment.expectations.json),
         kept_header=FUNCTION_ERROR_HEADER,
     )
