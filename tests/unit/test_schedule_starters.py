@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import re
 import shlex
 import shutil
@@ -14,6 +15,8 @@ import boto3
 import pytest
 import yaml
 from botocore.stub import Stubber
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from harness.commands.app import app
@@ -185,14 +188,21 @@ def test_the_starters_that_know_zones_are_told_utc(home):
     [
         ("no crontab for you", 1),
         ("crontab: can't open 'you': No such file or directory", 1),
+        ("crontab: can't open '/var/spool/cron/crontabs/USER': No such file or directory", 1),
         ("crontab: no crontab for you", 1),
         ("crontab: can't open your crontab file.", 1),
         ("", 1),
+        (
+            "crontab: 0481-103 Cannot open a file in the /var/spool/cron/crontabs directory.\n"
+            "\tA file or directory in the path name does not exist.",
+            1,
+        ),
         ("", 0),
     ],
-    ids=["vixie", "busybox", "macos", "solaris", "silent", "empty"],
+    ids=["vixie", "busybox", "busybox-whole-path", "macos", "solaris", "silent", "aix", "empty"],
 )
 def test_a_user_without_a_table_has_an_empty_one_by_the_word_of_every_cron(table, home, says, code):
+    says = says.replace("USER", pwd.getpwuid(os.getuid()).pw_name)
     table.with_name("table.says").write_text(says and f"{says}\n")
     table.with_name("table.code").write_text(str(code))
     assert invoke("quickstart", "--with", "cron")[0] == 0
@@ -207,8 +217,26 @@ def test_a_user_without_a_table_has_an_empty_one_by_the_word_of_every_cron(table
         ("crontab: must be suid to work properly", 1),
         ("/var/spool/cron/you: Permission denied", 1),
         ("", 2),
+        ("crontab: can't open '/etc/passwd': No such file or directory", 1),
+        ("crontab: can't open '/etc/cron.deny': No such file or directory", 1),
+        ("crontab: can't open '/var/spool/cron/crontabs/another': No such file or directory", 1),
+        ("crontab: can't open 'you': No such file or directory", 2),
+        ("crontab: cannot open a file in the /etc/security directory. It does not exist", 1),
+        ("no crontab for you", 2),
     ],
-    ids=["not-allowed", "no-spool", "no-suid", "no-permission", "silent"],
+    ids=[
+        "not-allowed",
+        "no-spool",
+        "no-suid",
+        "no-permission",
+        "silent",
+        "no-passwd",
+        "no-deny",
+        "another-user",
+        "busybox-usage",
+        "aix-elsewhere",
+        "usage",
+    ],
 )
 def test_a_table_that_cannot_be_had_is_not_taken_for_an_empty_one(table, home, says, code):
     table.with_name("table.says").write_text(says and f"{says}\n")
@@ -250,15 +278,104 @@ def test_of_a_crontab_only_our_own_block_changes_byte_by_byte(table, home, name)
     assert b"--if-due" not in cron.without_block(edited, job())
 
 
+def plan_called(name):
+    return Job(Path("/tmp/a"), Path("/tmp/a", name), Path("/tmp/a/results"), Moment())
+
+
+def test_two_schedules_in_a_table_without_a_last_line_end_never_touch_another_line():
+    first, second = plan_called("p1.yaml"), plan_called("p2.yaml")
+    user = b"0 3 * * * /usr/bin/backup"
+    table = user
+    for each in (first, second, first, first, second):
+        table = cron.with_block(table, each)
+        assert table.split(b"\n")[0] == user
+    assert table.count(b"begin") == 2
+    assert cron.without_block(cron.without_block(table, first), second) == user
+    assert cron.without_block(cron.without_block(table, second), first) == user
+    behind = cron.with_block(user, first) + b"1 2 * * * later"
+    assert cron.without_block(behind, first) == user + b"\n1 2 * * * later"
+    again = cron.with_block(behind, first)
+    assert again.startswith(user + b"\n1 2 * * * later\n# frostline")
+    assert cron.without_block(again, first) == user + b"\n1 2 * * * later"
+
+
+PIECES = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"# x", b" ", b"\xff", b"1 2 * * * x\n"]), max_size=6)
+PLANS = [plan_called(name) for name in ("p1.yaml", "p1.yaml ", "p 2%.yaml")]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(before=PIECES, orders=st.lists(st.sampled_from(PLANS), max_size=6), out=st.permutations(PLANS))
+def test_whatever_is_installed_again_and_in_what_order_all_removed_is_the_table_of_before(before, orders, out):
+    user = table = b"".join(before)
+    for each in orders:
+        table = cron.with_block(table, each)
+        assert table.startswith(user)
+    assert table.count(b"begin") == len(set(orders))
+    for each in out:
+        table = cron.without_block(table, each)
+    assert table == user
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(before=PIECES, between=PIECES, after=PIECES)
+def test_what_a_user_writes_around_our_blocks_stays_in_lines_of_its_own(before, between, after):
+    first, second = PLANS[:2]
+    parts = [b"".join(part) for part in (before, between, after)]
+    table = cron.with_block(parts[0], first) + parts[1]
+    table = cron.with_block(table, second) + parts[2]
+    for each in (first, second, first):
+        table = cron.with_block(table, each)
+    for each in (second, first):
+        table = cron.without_block(table, each)
+    ended = [
+        part + b"\n" * (bool(part) and not part.endswith(b"\n") and any(parts[at + 1 :]))
+        for at, part in enumerate(parts)
+    ]
+    assert table == b"".join(ended)
+
+
+def test_a_block_that_an_earlier_version_wrote_is_replaced():
+    plan = plan_called("it's 100%.yaml")
+    begin, end = cron.marks(plan)
+    words = f"--plan {shlex.quote(str(plan.plan))} --results /tmp/a/results >> '/tmp/it'\"'\"'s/remeasure.log' 2>&1"
+    command = f"cd /tmp/a && mkdir -p /tmp/a/results && /old/bin/frostline remeasure --if-due {words}"
+    line = f"17 6 * * * {command}".replace("%", "\\%")
+    assert cron.without_block(f"x\n{begin}\n{line}\n{end}\ny\n".encode(), plan) == b"x\ny\n"
+
+
 def test_what_stands_in_our_block_and_is_not_ours_is_not_thrown_away(table, home):
     begin, end = cron.marks(job())
-    for inside, part in (("3 4 * * * theirs\n", "theirs"), (f"{begin}\n", "twice without an end")):
-        broken = f"{begin}\n{inside}{end}\n"
+    ours = cron.line(job())
+    for inside, part in (
+        ("3 4 * * * theirs", "theirs"),
+        (begin, "twice without an end"),
+        ("5 5 * * * /home/me/other remeasure --if-due --plan /other.yaml", "other.yaml"),
+        (f"5 5 * * * /home/me/other remeasure --if-due --plan {job().plan}", "home/me"),
+        (ours.replace("frostline-schedule.yaml", "another.yaml"), "within our block"),
+        (ours.replace("2>&1", "2>&1; theirs"), "within our block"),
+        (ours.replace("--if-due", "--if-due $(theirs)"), "within our block"),
+        (f"{ours} # theirs", "within our block"),
+        (f"# {ours}", "within our block"),
+    ):
+        broken = f"{begin}\n{ours}\n{inside}\n{end}\n"
         table.write_text(broken)
         code, output = invoke("quickstart", "--with", "cron")
-        assert code == 2
+        assert code == 2, inside
         assert part in output
         assert table.read_text() == broken
+
+
+def test_plans_whose_names_differ_by_a_blank_have_a_block_each():
+    plain, blank = PLANS[:2]
+    table = cron.with_block(cron.with_block(b"a\n", plain), blank)
+    assert cron.with_block(cron.with_block(table, plain), blank) == table
+    assert cron.without_block(table, plain) == cron.with_block(b"a\n", blank)
+
+
+def test_install_says_when_cron_looks(table, home):
+    _, output = invoke("quickstart", "--with", "cron")
+    assert "called once an hour" in output
+    assert "in three hours of each day, from 06:17 UTC on" in output
 
 
 def test_a_line_that_is_too_long_for_cron_is_refused_before_anything_is_written(table, home, monkeypatch):

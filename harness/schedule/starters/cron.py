@@ -6,9 +6,12 @@ moment, and `--if-due` does the rest.
 """
 
 import os
+import pwd
 import re
+import shlex
 import shutil
 import subprocess
+from contextlib import suppress
 
 from harness.errors import MissingError, UsageError
 from harness.files.problems import quote
@@ -16,14 +19,32 @@ from harness.files.whole import one_line
 from harness.schedule.starters import Job
 
 NOTHING = re.compile(
-    r"no f?crontab for|has no f?crontab|can't open '[^']*': no such file|can't open your crontab|"
-    r"cannot open a file .* does not exist",
+    r"no f?crontab for|has no f?crontab|can't open your crontab(?: file)?\.?\Z|"
+    r"cannot open a file in the \S*/crontabs? directory\b.* does not exist",
     re.DOTALL,
 )
-"""What the crons say of a user who has no table (vixie, cronie, dcron; BusyBox; Solaris; AIX)."""
-OURS = b"remeasure --if-due"
+"""What the crons say of a user who has no table, with a status of 1 (vixie, cronie, dcron; Solaris; AIX)."""
+NO_FILE = re.compile(r"can't open '(?P<file>[^']*)': no such file")
+"""What BusyBox says of any file that is not there: the user's table is called after the user."""
+WORD = r"""(?:[A-Za-z0-9@+=:,./_-]|'[^']*'|"'"|\\%)+"""
+COMMAND = (
+    rf"cd {WORD} && mkdir -p {WORD} && (?:{WORD} )+remeasure --if-due --plan (?P<plan>{WORD}) --results {WORD} "
+    rf">> {WORD} 2>&1"
+)
+OURS = [
+    re.compile(form)
+    for form in (
+        rf"\d+ \* \* \* \* case \$\(date -u \+\\%H\) in [0-9|]+\) {COMMAND};; esac",
+        rf"\d+ \d+ \* \* \* {COMMAND}",
+    )
+]
+"""Our line, as it is and as it was when it was called once a day."""
 OPEN_END = b"# the line above had no end"
 """In our block where the table ended in the middle of a line: without our block it does so again."""
+BLOCK = re.compile(
+    rb"# frostline remeasure begin: ([^\r\n]*)\r?\n(?:[^\n]*\n)*?# frostline remeasure end: \1\r?(?:\n|$)"
+)
+"""The block of any schedule."""
 HOURS = 3
 """In which our line goes on, a day: minutes of the wall are up to 59 later in UTC, and a change of the clock may take
 one of them away."""
@@ -36,7 +57,7 @@ LONGEST = 998
 
 
 class Cron:
-    """Daily, because cron does not catch up on what it missed; on most days there is nothing due."""
+    """Each day, because cron does not catch up on what it missed; on most days there is nothing due."""
 
     name = "cron"
 
@@ -55,7 +76,10 @@ class Cron:
     def install(self, job: Job) -> list[str]:
         """Replace our block, or add it at the end."""
         write_crontab(with_block(crontab(), job))
-        return ["installed in your crontab (`crontab -l`): it looks every day whether the quarter has been measured"]
+        return [
+            "installed in your crontab (`crontab -l`): it is called once an hour, and in three hours of each day, from "
+            f"{job.moment.hour:02}:{job.moment.minute:02} UTC on, it looks whether the quarter has been measured"
+        ]
 
 
 def crontab() -> bytes:
@@ -64,9 +88,20 @@ def crontab() -> bytes:
     if not done.returncode:
         return done.stdout
     said = done.stderr.decode(errors="replace").strip()
-    if not done.stdout.strip() and (NOTHING.search(said.lower()) or (done.returncode == 1 and not said)):
+    if done.returncode == 1 and not done.stdout.strip() and is_nothing(said):
         return b""
     raise MissingError(f"your crontab cannot be read: {one_line(said)}; ask who runs this machine")
+
+
+def is_nothing(said: str) -> bool:
+    """Whether a crontab command that ended with 1 and says this means that the user has no table."""
+    if missing := NO_FILE.search(said.lower()):
+        with suppress(KeyError):  # a user without a name
+            own = pwd.getpwuid(os.getuid()).pw_name.lower()
+            if re.fullmatch(rf"/var/spool/cron/(crontabs/|tabs/)?{re.escape(own)}", missing["file"]):
+                return True
+        return "/" not in missing["file"]
+    return not said or NOTHING.search(said.lower()) is not None
 
 
 def write_crontab(table: bytes) -> None:
@@ -127,32 +162,53 @@ def without_block(table: bytes, job: Job) -> bytes:
     ours: it may be somebody else's."""
     begin, end = (os.fsencode(mark) for mark in marks(job))
     kept: list[bytes] = []
+    open_ends: list[int] = []
     inner: list[bytes] | None = None
     for each in re.findall(rb"[^\n]*\n|[^\n]+", table):
-        text = each.rstrip()
-        if text == begin and inner is None:
+        text = each.rstrip(b"\r\n")
+        if inner is None and text == begin:
             inner = []
         elif inner is None:
             kept.append(each)
         elif text == end:
-            if OPEN_END in inner and kept:
-                kept[-1] = kept[-1].removesuffix(b"\n")
-            refuse_strangers(inner, begin)
+            refuse_strangers(inner, job)
+            open_ends += [len(kept)] if OPEN_END in inner else []
             inner = None
         else:
             inner.append(text)
     if inner is not None:
         raise UsageError([f"your crontab has the line {shown(begin)} without the end of the block: {MEND}"])
+    for place in reversed(open_ends):
+        open_again(kept, place)
     return b"".join(kept)
 
 
-def refuse_strangers(inner: list[bytes], begin: bytes) -> None:
+def open_again(kept: list[bytes], place: int) -> None:
+    """The line before `place` had no end when our block came: without it it has none again, or the block of another
+    schedule that follows keeps that in mind; lines of the user's that follow need the end."""
+    following = b"".join(kept[place:])
+    if not following and kept:
+        kept[-1] = kept[-1].removesuffix(b"\n")
+    elif BLOCK.match(following):
+        kept.insert(place + 1, OPEN_END + b"\n")
+
+
+def refuse_strangers(inner: list[bytes], job: Job) -> None:
     """UsageError where lines within our block are not ours."""
+    begin = os.fsencode(marks(job)[0])
     for text in inner:
         if text == begin:
             raise UsageError([f"your crontab has the line {shown(begin)} twice without an end between: {MEND}"])
-        if text and OURS not in text and text != OPEN_END:
+        if text and text != OPEN_END and not is_ours(text, job):
             raise UsageError([f"your crontab has {shown(text)} within our block: move it out of there: {MEND}"])
+
+
+def is_ours(text: bytes, job: Job) -> bool:
+    """Whether a line is one that we wrote for this plan, wherever Frostline and the results were then."""
+    plan = str(job.plan)
+    quoted = (quote_word(plan), shlex.quote(plan).replace("%", "\\%"))
+    lines = [form.fullmatch(os.fsdecode(text)) for form in OURS]
+    return any(line is not None and line["plan"] in quoted for line in lines)
 
 
 def shown(text: bytes) -> str:
