@@ -22,7 +22,8 @@ CORE = {
 """In the order in which they are tried; everything else is text."""
 AS_TEXT = tuple(f"{PREFIX}{name}" for name in ("timestamp", "merge", "value"))
 """What only YAML 1.1 tells from text."""
-MOST_DIGITS = 10_000
+MOST_DIGITS = 4300
+"""Of a whole number: Python neither reads nor writes more."""
 MOST_MISREAD = 100
 """Characters of a value whose older reading is worked out: that of numbers to the base of 60 takes ages."""
 MOST_PROBLEMS = 20
@@ -45,9 +46,19 @@ def whole_number(text: str) -> int:
     """A whole number of YAML 1.2. ValueError for anything else."""
     if not CORE[INT].match(text):
         raise ValueError(f"{quote(text)} is no whole number")
-    if len(text) > MOST_DIGITS:
+    if not is_held(text):
         raise ValueError(f"a number of {len(text)} digits")
-    return int(text, 0) if text[:2] in ("0o", "0x") else int(text)
+    return int(text, base_of(text))
+
+
+def is_held(text: str) -> bool:
+    """Whether Python can read this whole number, and write it."""
+    return len(text) <= MOST_DIGITS and abs(int(text, base_of(text))) < 10**MOST_DIGITS
+
+
+def base_of(text: str) -> int:
+    """What a whole number of YAML 1.2 is written to."""
+    return {"0o": 8, "0x": 16}.get(text[:2], 10)
 
 
 def decimal_text(text: str) -> str:
@@ -94,6 +105,8 @@ def why_not(node: yaml.ScalarNode, exact: bool) -> str | None:
         return None
     if not exact and node.tag == FLOAT and "n" not in text.lower() and math.isinf(float(text)):
         return "it is too large for a number"
+    if node.tag == INT and not is_held(text):
+        return f"it has {len(text)} digits, and a whole number at most {MOST_DIGITS}"
     old = old_tag(text)
     if is_read_alike(old, node.tag, text):
         return None
@@ -104,7 +117,7 @@ def why_not(node: yaml.ScalarNode, exact: bool) -> str | None:
 def is_read_alike(old: str, new: str, text: str) -> bool:
     """Whether both versions mean the same: a day is one as text, too, and by 1e3 nobody means a text."""
     if old == new:
-        return old != INT or len(text) > MOST_DIGITS or bool(old_number(text) == whole_number(text))
+        return old != INT or bool(old_number(text) == whole_number(text))
     return new == FLOAT if old == TEXT else new == TEXT and old in AS_TEXT
 
 

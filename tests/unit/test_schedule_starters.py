@@ -349,8 +349,8 @@ def test_what_stands_in_our_block_and_is_not_ours_is_not_thrown_away(table, home
     for inside, part in (
         ("3 4 * * * theirs", "theirs"),
         (begin, "twice without an end"),
-        ("5 5 * * * /home/me/other remeasure --if-due --plan /other.yaml", "other.yaml"),
-        (f"5 5 * * * /home/me/other remeasure --if-due --plan {job().plan}", "home/me"),
+        ("5 5 * * * /srv/other remeasure --if-due --plan /other.yaml", "other.yaml"),
+        (f"5 5 * * * /srv/other remeasure --if-due --plan {job().plan}", "srv/other"),
         (ours.replace("frostline-schedule.yaml", "another.yaml"), "within our block"),
         (ours.replace("2>&1", "2>&1; theirs"), "within our block"),
         (ours.replace("--if-due", "--if-due $(theirs)"), "within our block"),

@@ -78,6 +78,24 @@ def test_a_number_beyond_all_bounds_is_refused_by_its_place(tmp_path):
         read_mapping(tmp_path / "f.yaml")
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["9" * 4301, "9" * 5000, "9" * 10_000, "-" + "9" * 4300, "0x" + "f" * 4000, "0" * 9000],
+    ids=["one-more", "more", "many", "negative", "to-the-base-of-16", "zeros"],
+)
+def test_a_whole_number_that_python_does_not_write_is_refused_by_its_place(tmp_path, written):
+    (tmp_path / "f.yaml").write_text(f"a: {written}\n")
+    with pytest.raises(UsageError, match=r"f.yaml: a: .* digits, and a whole number at most 4300") as refused:
+        read_mapping(tmp_path / "f.yaml")
+    assert "set_int_max_str_digits" not in str(refused.value)
+    assert len(str(refused.value)) < 500
+
+
+def test_the_largest_whole_number_is_taken(tmp_path):
+    (tmp_path / "f.yaml").write_text("a: " + "9" * 4300)
+    assert read_mapping(tmp_path / "f.yaml") == {"a": 10**4300 - 1}
+
+
 def test_all_are_told_at_once_in_their_order_and_a_thousand_briefly(tmp_path):
     file = tmp_path / "f.yaml"
     file.write_text("a: 010\nb: {on: yes, 0777: x}\nc: 1:30\n")
