@@ -144,7 +144,7 @@ class Reason(Record):
     """Why some requests of a trial had no good answer: an error, or what the workload's check said."""
 
     reason: Text
-    """In the words of the first of them; ids and numbers in it may differ between them."""
+    """In the commonest of their words; ids and durations in it may differ between them."""
     count: Annotated[int, Field(ge=1)]
     outcome: Outcome
 

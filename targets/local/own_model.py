@@ -8,7 +8,7 @@ from typing import Any
 
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.local import processes
-from targets.workloads.contract import Payload, Workload
+from targets.workloads.contract import Payload, Workload, why_wrong
 
 LIMIT_S = 600
 LAST_CHARACTERS = 240
@@ -53,8 +53,11 @@ def _problem(workload: Workload, package: Package, settings: Mapping[str, Any]) 
     for payload, answer in zip(tried, told["answers"], strict=True):
         if "answer" not in answer:
             return f"it cannot answer payload {payload.name!a}: {_reason(answer)}"
-        if why := workload.check(payload, answer["answer"], True):
-            return f"its answer to payload {payload.name!a} is none of {workload.name}: {why}: take another model"
+        verdict = workload.check(payload, answer["answer"], True)
+        if isinstance(verdict, str) and verdict.strip():
+            return f"its answer to payload {payload.name!a} is none of {workload.name}: {verdict}: take another model"
+        if why := why_wrong(verdict):
+            return f"whether its answer to payload {payload.name!a} is right is unknown: {why}"
     return None
 
 

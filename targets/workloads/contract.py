@@ -84,10 +84,20 @@ class Workload(Protocol):
         of the targets that it is to be measured on (Payload says which)."""
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when `answer` is right for `payload`, else why not; a stream's answer is the list of its chunks.
+        """None when `answer` is right for `payload`, else a sentence that says why not; no bool, and no empty text: what
+        is neither passes no answer. A stream's answer is the list of its chunks.
 
         Of a user's own model only the form is checked.
         """
+
+
+def why_wrong(verdict: object) -> str | None:
+    """What a check returned, as the reason why an answer is wrong: only None says that it is right."""
+    if verdict is None:
+        return None
+    if isinstance(verdict, str) and verdict.strip():
+        return f"wrong answer: {verdict}"
+    return f"check returned {verdict!r:.80}: return None where the answer is right, else why it is not"
 
 
 @runtime_checkable

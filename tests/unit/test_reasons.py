@@ -35,11 +35,46 @@ def test_the_most_frequent_reason_comes_first_and_right_answers_have_none():
     assert told(*rows) == ["2 x b", "1 x a", "1 x wrong answer: no cat"]
 
 
-def test_reasons_that_differ_in_ids_and_numbers_alone_are_one():
+def test_reasons_that_differ_in_ids_and_durations_alone_are_one():
     one, other = "sandbox 0001 ended after 1.25 s at 0x7f3a", "sandbox 0002 ended after 3.5 s at 0x81bb"
     request = "RequestId: 0e4d0d7c-5f37-4d40-8b57-7d1c0a9b1f{} Error: exit status 3"
     rows = [("failed", one), ("failed", other), ("failed", request.format("aa")), ("failed", request.format("bb"))]
     assert told(*rows) == [f"2 x {one}", f"2 x {request.format('aa')}"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("HTTP 503", "HTTP 500"),
+        ("the process ended with exit status 137", "the process ended with exit status 1"),
+        ("killed by signal 9", "killed by signal 11"),
+        ("OSError: [Errno 24] Too many open files", "OSError: [Errno 2] No such file"),
+        ("wrong answer: class 3 instead of 7", "wrong answer: class 5 instead of 1"),
+        ("[ONNXRuntimeError] : 2 : bad input", "[ONNXRuntimeError] : 6 : bad input"),
+        ("expected 128 positions", "expected 512 positions"),
+    ],
+    ids=["status", "exit", "signal", "errno", "class", "code", "shape"],
+)
+def test_numbers_that_say_what_happened_are_never_one(one, other):
+    assert told(("failed", other), ("failed", one), ("failed", one)) == [f"2 x {one}", f"1 x {other}"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("replica 0001 did not answer", "replica 0017 did not answer"),
+        ("Sandbox 0012 died", "Sandbox 0101 died"),
+        ("container 4f2a9c0d1e77 is gone", "container b81c22d90a3e is gone"),
+        ("took 1,250 ms", "took 980 ms"),
+        ("took 30s", "took 31.5s"),
+        ("after 1 second", "after 2.5 seconds"),
+        ("<Model at 0x7F3A>", "<Model at 0x81bb>"),
+        ("id 0E4D0D7C-5F37-4D40-8B57-7D1C0A9B1FAA", "id 0e4d0d7c-5f37-4d40-8b57-7d1c0a9b1fbb"),
+    ],
+    ids=["replica", "sandbox", "container", "ms", "s", "seconds", "address", "uuid"],
+)
+def test_a_merged_reason_is_told_in_its_commonest_words(one, other):
+    assert told(("failed", other), ("failed", one), ("failed", one)) == [f"3 x {one}"]
 
 
 def test_the_same_words_under_two_outcomes_are_two_reasons():

@@ -206,6 +206,36 @@ def test_a_check_that_raises_costs_its_row_and_not_the_run():
     assert row["handler_ns"] == 50, "what the envelope proves is kept"
 
 
+class Returning:
+    """Its check returns what a new user may take for a verdict."""
+
+    def __init__(self, verdict):
+        self.verdict = verdict
+
+    def payloads(self):
+        return PAYLOADS
+
+    def check(self, payload, answer, own_model):
+        return self.verdict
+
+
+class Unspeakable:
+    def __repr__(self):
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize("verdict", [False, True, "", "  ", 0, 1.5, [], {"ok": True}], ids=repr)
+def test_a_check_that_returns_neither_none_nor_a_sentence_passes_nothing(verdict):
+    (row,) = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Returning(verdict)).to_pylist()
+    assert row["outcome"] == "wrong"
+    assert row["error"] == f"check returned {verdict!r}: return None where the answer is right, else why it is not"
+
+
+def test_a_verdict_that_cannot_be_spoken_costs_its_row_and_not_the_run():
+    (row,) = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Returning(Unspeakable())).to_pylist()
+    assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} RuntimeError: no words")
+
+
 def test_outcomes_by_fate_and_status_alone():
     """As `frostline load` has it: any status below 400 is a good answer."""
     statuses = [200, 204, 302, 400, 429, 500]

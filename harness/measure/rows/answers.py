@@ -9,7 +9,7 @@ from harness.measure.rows.evidence import Evidence
 from harness.record.nouns import Outcome
 from targets.contract import Completion
 from targets.serving.failure import LOAD_FAILED
-from targets.workloads.contract import Payload, Workload
+from targets.workloads.contract import Payload, Workload, why_wrong
 
 CHECK_RAISED = "check raised"
 """How the error of a row begins whose answer could not be checked."""
@@ -66,10 +66,9 @@ class Answers:
         if status != 200 or content.error is not None or not evidence.inside:
             return None
         try:
-            wrong = self._workload.check(self._payloads[payload], content.answer, self._own_model)
+            return why_wrong(self._workload.check(self._payloads[payload], content.answer, self._own_model))
         except Exception as error:
             return f"{CHECK_RAISED} {type(error).__name__}: {str(error)[:160]}"
-        return f"wrong answer: {wrong}" if wrong else None
 
 
 def judge_reply(status: int, error: Error | None, evidence: Evidence, wrong: str | None) -> tuple[Outcome, str | None]:
