@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats
+from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats, floor
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
@@ -93,10 +93,10 @@ def notes_of_phases(phases_ms: Mapping[str, Floats]) -> Iterator[Note]:
     rest = float(phases_ms[UNACCOUNTED].sum()) if UNACCOUNTED in phases_ms else 0.0
     if rest > MOST_UNACCOUNTED * whole:
         n = len(phases_ms[UNACCOUNTED])
+        means = f", on average {rest / n:,.0f} ms of {whole / n:,.0f} ms" if n >= floor(0.5) else ""
         text = (
-            f"{100 * rest / whole:.0f} % of the cold starts' time is unaccounted, on average {rest / n:,.0f} ms of "
-            f"{whole / n:,.0f} ms (n = {n:,}): no phase names it and no bill has it; wrap what load() does in "
-            '`with phase("name")`'
+            f"{100 * rest / whole:.0f} % of the cold starts' time is unaccounted{means} (n = {n:,}): no phase names it "
+            'and no bill has it; wrap what load() does in `with phase("name")`'
         )
         yield Note("unaccounted_start", text)
 

@@ -53,7 +53,8 @@ class Row:
     warm_p95_ms: Estimate = NO_TRIAL
     cold_p50_ms: Estimate = NO_TRIAL
     cold_p90_ms: Estimate = NO_TRIAL
-    cold_phases_ms: dict[str, float] = field(default_factory=dict)
+    cold_phases_ms: dict[str, float | None] = field(default_factory=dict)
+    """By every part that a start stamped; None where too few did for a median."""
     queue_p95_ms: Estimate = NO_TRIAL
     memory_peak_mb: float | None = None
     memory_own_peak_mb: float | None = None
@@ -81,6 +82,11 @@ class Row:
         field = f"latency_p{percentile:g}_ms"
         estimate = getattr(self, field, None)
         return estimate if isinstance(estimate, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
+
+    @property
+    def known_phases_ms(self) -> dict[str, float]:
+        """The medians of parts that may be told."""
+        return {phase: ms for phase, ms in self.cold_phases_ms.items() if ms is not None}
 
     def to_json(self) -> dict[str, Any]:
         """Every written field, without those that this row cannot have."""

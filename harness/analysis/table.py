@@ -139,7 +139,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
     for name, estimate in estimates.items():
         setattr(row, name, estimate)
     phases_ms = pool_phases(figures)
-    row.cold_phases_ms = {phase: percentile(values, 0.5) for phase, values in phases_ms.items()}
+    row.cold_phases_ms = medians_of_phases(phases_ms)
     usage = usage_of(records, row.case, target.capabilities.get("usage", POLLED))
     for f in fields(usage):
         if f.name not in ("unread", "oom_killed"):
@@ -195,6 +195,11 @@ def pool_phases(figures: list[TrialFigures]) -> dict[str, Floats]:
     phases = order_phases(phase for figure in figures for phase in figure.phases_ms)
     pooled = {phase: [figure.phases_ms[phase] for figure in figures if phase in figure.phases_ms] for phase in phases}
     return {phase: np.concatenate(parts) for phase, parts in pooled.items()}
+
+
+def medians_of_phases(phases_ms: dict[str, Floats]) -> dict[str, float | None]:
+    """The median of each part; None for one that fewer starts stamped than the median of the whole needs."""
+    return {phase: percentile_of_samples(values, 0.5).value for phase, values in phases_ms.items()}
 
 
 def most(values: list[int | None]) -> int | None:

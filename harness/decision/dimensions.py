@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.analysis.stats import floor
 from harness.analysis.summary import Row
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
@@ -88,9 +89,11 @@ def heaviness(pair: Pair) -> Dimension:
     """How much a function has to load: initialisation time and memory."""
     name = "runtime heaviness"
     forced, traffic = pair.forced(), pair.rows(pair.function)
-    split = [row for row in forced if row.cold_phases_ms] or [row for row in traffic if row.cold_phases_ms]
+    split = [row for row in forced if row.known_phases_ms] or [row for row in traffic if row.known_phases_ms]
     if not split:
-        return Dimension(name, None, "missing", "neither", "no cold start of the function was split into its parts")
+        return Dimension(
+            name, None, "missing", "neither", f"no {floor(0.5)} cold starts of the function were split into their parts"
+        )
     row = max(split, key=init_ms_of)
     init_ms = init_ms_of(row)
     peaks = [row.memory_peak_mb for row in (*forced, *traffic) if row.memory_peak_mb is not None]
@@ -104,7 +107,7 @@ def heaviness(pair: Pair) -> Dimension:
 
 def init_ms_of(row: Row) -> float:
     """Medians of the parts that are initialisation, added up."""
-    return sum(row.cold_phases_ms[phase] for phase in init_phases(row.cold_phases_ms))
+    return sum(row.known_phases_ms[phase] for phase in init_phases(row.known_phases_ms))
 
 
 def busyness(pair: Pair) -> Dimension:

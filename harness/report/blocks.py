@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from harness.analysis.stats import floor
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, count, figure, milliseconds, percent, plural
@@ -198,7 +199,7 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
     by_profile = {profile: [row for row in rows if row.profile == profile] for profile in {row.profile for row in rows}}
     names = {id(row): label for same in by_profile.values() for row, label in zip(same, labels(same), strict=True)}
     phases = order_phases(phase for row in rows for phase in row.cold_phases_ms)
-    longest = {phase: max(row.cold_phases_ms.get(phase, 0.0) for row in rows) for phase in phases}
+    longest = {phase: max(row.known_phases_ms.get(phase, 0.0) for row in rows) for phase in phases}
     ranks = {phase: rank for rank, phase in enumerate(sorted(phases, key=lambda phase: -longest[phase]), 1)}
     parts = [
         Column(
@@ -215,4 +216,7 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
         *parts,
         Column("whole", 0, [Cell(cell(row.cold_p50_ms).main) for row in rows]),
     ]
-    return Table(title, "the parts' medians do not add up to the whole's", drop_empty(columns), whole=True)
+    few = [phase for phase in phases if any(row.cold_phases_ms.get(phase, 0) is None for row in rows)]
+    withheld = ", ".join(phase.replace("_", " ") for phase in few)
+    remarks = [f"withheld where fewer than {floor(0.5)} cold starts stamped it: {withheld}"] if few else []
+    return Table(title, "the parts' medians do not add up to the whole's", drop_empty(columns), remarks, whole=True)

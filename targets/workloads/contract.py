@@ -84,8 +84,8 @@ class Workload(Protocol):
         of the targets that it is to be measured on (Payload says which)."""
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:
-        """None when `answer` is right for `payload`, else a sentence that says why not; no bool, and no empty text: what
-        is neither passes no answer. A stream's answer is the list of its chunks.
+        """None when `answer` is right for `payload`, else a sentence that says why not: a bool or an empty text
+        passes no answer. A stream's answer is the list of its chunks.
 
         Of a user's own model only the form is checked.
         """

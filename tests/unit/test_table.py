@@ -136,10 +136,13 @@ def test_forced_cold_starts_have_no_lag_and_need_no_start_of_the_generator(tmp_p
 
 
 def test_phases_are_medians_over_cold_starts_that_stamped_them(tmp_path):
-    weights = [100 * MS, 300 * MS, 200 * MS, None, 900 * MS]
-    starts = ["cold", "cold", "cold", "cold", "warm"]
-    row = one(tmp_path, requests([1000.0] * 5, start_class=starts, phase_weights_ns=weights))
-    assert row.cold_phases_ms == {"weights": 200.0}
+    weights = [100 * MS, 300 * MS, 200 * MS, 200 * MS, 100 * MS, 300 * MS, None, 900 * MS]
+    tokenizer = [10 * MS] * 5 + [None] * 3
+    starts = [*["cold"] * 7, "warm"]
+    parts = {"phase_weights_ns": weights, "phase_tokenizer_ns": tokenizer}
+    row = one(tmp_path, requests([1000.0] * 8, start_class=starts, **parts))
+    assert row.cold_phases_ms == {"weights": 200.0, "tokenizer": None}, "named, but a median needs six"
+    assert row.known_phases_ms == {"weights": 200.0}
 
 
 def test_usage_sums_over_units_and_peaks_over_them(tmp_path):

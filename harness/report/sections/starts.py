@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
+from harness.analysis.stats import floor
 from harness.record.figures import plural
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
@@ -19,7 +20,7 @@ ABOUT = (
 def starts(material: Material) -> Part:
     """A waterfall per row that has stamped cold starts, forced ones first, and a table of all."""
     charts, remarks = limit_charts(list(charts_of(material)))
-    absent = [] if charts else ["no cold start with stamped parts is stored"]
+    absent = [] if charts else [f"no row has {floor(0.5)} cold starts with stamped parts, as a median needs"]
     tables = phase_tables([material.summary.rows[place] for block in material.blocks() for place in block])
     return Part("starts", "Cold starts, part by part", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
 
@@ -29,15 +30,15 @@ def charts_of(material: Material) -> Iterator[Chart]:
     rows = material.summary.rows
     longest: dict[str, float] = {}
     for row in rows:
-        whole = max(sum(row.cold_phases_ms.values()), row.cold_p50_ms.value or 0.0)
+        whole = max(sum(row.known_phases_ms.values()), row.cold_p50_ms.value or 0.0)
         longest[row.workload] = max(longest.get(row.workload, 0.0), whole)
     for block in reversed(material.blocks()):
         for label, row in zip(material.labels(block), (rows[place] for place in block), strict=True):
-            if not row.cold_phases_ms or not longest[row.workload]:
+            if not row.known_phases_ms or not longest[row.workload]:
                 continue
             n = plural(row.cold_p50_ms.n, "cold start")
             name = title(material, row, label, f"n = {n}")
-            parts = row.cold_phases_ms
+            parts = row.known_phases_ms
             description = f"{name}: " + ", ".join(
                 f"{phase.replace('_', ' ')} {ms:.3g} ms" for phase, ms in parts.items()
             )
