@@ -25,7 +25,7 @@ from locust.env import Environment  # noqa: E402
 from harness.clock import now_ns  # noqa: E402
 from harness.errors import TrialError  # noqa: E402
 from harness.load.failures import end_of, told_of, told_of_all  # noqa: E402
-from harness.load.wire import unheard  # noqa: E402
+from harness.load.wire import LoadPlan, unheard  # noqa: E402
 from harness.load.worker import LoneUser, Shift  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
@@ -70,6 +70,9 @@ class Master:
     KINDS = ("frostline_planned", "frostline_armed", "frostline_done")
 
     def __init__(self, workers: int) -> None:
+        from harness.load import patience  # brings NumPy along: only the master needs it, and not in mid-schedule
+
+        self._patience = patience
         self.workers = workers
         self.environment = Environment(user_classes=[LoneUser])
         self.runner = self.environment.create_master_runner("127.0.0.1", 0)
@@ -98,14 +101,15 @@ class Master:
         self._await(lambda: len(self.inbox["frostline_armed"]) == self.workers, "workers did not get ready")
         begin_ns = now_ns() + LEAD_NS
         self.runner.send_message("frostline_go", {"begin_ns": begin_ns})
-        reports = self._await_reports(clients)
+        reports = self._await_reports(LoadPlan.read(folder), clients)
         if not any(report.get("lost") for report in reports):  # or Locust would wait a minute for who is gone
             self.runner.stop()
         return begin_ns, reports
 
-    def _await_reports(self, clients: list[str]) -> list[dict[str, Any]]:
-        """By rank what each worker has to say in the end, or how it ended. Without a limit: the run that gave the order
-        knows how long it may take, and ends us with its patience."""
+    def _await_reports(self, plan: LoadPlan, clients: list[str]) -> list[dict[str, Any]]:
+        """By rank what each worker has to say in the end, or how it ended: one that is stopped, or hangs, is killed
+        when all of its requests are long over."""
+        waits = {rank: self._patience.of_worker(plan, rank, self.workers) for rank in range(self.workers)}
         processes = {process.pid: process for process in self.processes}
         ends = {rank: processes[self.pids[client]] for rank, client in enumerate(clients)}
         reports: dict[int, dict[str, Any]] = {}
@@ -115,6 +119,9 @@ class Master:
             reports |= {int(report["rank"]): report for report in self.inbox["frostline_done"]}
             for rank, status in gone.items():
                 reports.setdefault(rank, {**unheard(rank, end_of(status))})
+            for rank in [rank for rank in ends if rank not in reports and waits[rank].is_over()]:
+                ends[rank].kill()
+                reports[rank] = {**unheard(rank, self._patience.STUCK)}
             ends = {rank: process for rank, process in ends.items() if rank not in reports}
         return [report for _, report in sorted(reports.items())]
 

@@ -7,6 +7,7 @@ import json
 import os
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load.failures import end_of, failure_from, lack_of
 from harness.load.limits import MOST_ARRIVALS, bodies_problem, load_problems
+from harness.load.patience import READY_S, STUCK, Patience, of_all
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
 from harness.load.stripes import RECORD_TYPE, Records, begin_of, complete, disown_answers, read_stripe, reserve
@@ -30,8 +31,8 @@ from targets.descriptors import most_descriptors
 from targets.ownership import work_folder
 
 Progress = Callable[[int], None]
-MARGIN_S = 120.0
-"""Beyond a plan's schedule and drain: for starting the load process, getting ready and writing what was seen."""
+LOOK_S = 0.5
+"""So often it is asked whether a load process that says nothing is still worth waiting for."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ class LoadProcess:
             )
         finally:
             os.close(inherited_end)
-        self._unread, self._is_spent = b"", False
+        self._unread, self._is_spent, self._is_buried = b"", False, False
 
     def _end(self) -> None:
         if self._leash >= 0:
@@ -177,11 +178,17 @@ class LoadProcess:
             if stream is not None:
                 with contextlib.suppress(BrokenPipeError):  # an order that it ended without reading
                     stream.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        self._kill()
+
+    def _kill(self) -> int:
+        """End it and whatever is left of its session, workers that are stopped, too; returns how it ended itself."""
+        if not self._is_buried:
+            self._is_buried = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
 
     def _send_order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
         assert self._process.stdin is not None
@@ -189,7 +196,8 @@ class LoadProcess:
             self._process.stdin.write(plan.folder.encode() + b"\n")
         except OSError as error:
             raise TrialError(f"the load process has ended: {error}") from error
-        for line in self._read_lines(plan.seconds + plan.drain_s + MARGIN_S):
+        patience = of_all(plan, self.workers)
+        for line in self._read_lines(patience):
             message: dict[str, Any] = json.loads(line)
             if "error" in message:
                 raise failure_from(message)
@@ -198,28 +206,31 @@ class LoadProcess:
                 return message
             if "ended" in message:
                 progress(message["ended"])
-        return self._message_of_the_dead(plan)
+        if patience.is_over():
+            self._kill()
+            how = STUCK if patience.has_begun else f"said nothing for {READY_S:g} s and was killed"
+        else:
+            how = end_of(self._process.wait())
+        return self._message_of_the_dead(plan, how)
 
-    def _message_of_the_dead(self, plan: LoadPlan) -> dict[str, Any]:
+    def _message_of_the_dead(self, plan: LoadPlan, how: str) -> dict[str, Any]:
         """What a load process that has ended would have said. TrialError when it had not begun."""
-        how = end_of(self._process.wait())
         if not (begin_ns := begin_of(plan, self.workers)):
             raise TrialError(f"the load process {how} before it began its schedule")
         self._is_spent = True
         return {"begin_ns": begin_ns, "workers": [unheard(rank, how) for rank in range(self.workers)]}
 
-    def _read_lines(self, limit_s: float) -> Iterator[bytes]:
-        """What it says, line by line, until it ends. TrialError when that takes too long: then it is of no more use."""
+    def _read_lines(self, patience: Patience) -> Iterator[bytes]:
+        """What it says, line by line, until it ends or is of no more use."""
         assert self._process.stdout is not None
-        deadline = now_ns() + int(limit_s * 1e9)
         with selectors.DefaultSelector() as selector:
             selector.register(self._process.stdout, selectors.EVENT_READ)
             while True:
                 *lines, self._unread = self._unread.split(b"\n")
                 yield from lines
-                if not selector.select(max(0.0, (deadline - now_ns()) / 1e9)):
-                    self._process.kill()
-                    raise TrialError(f"the load process did not end its schedule within {limit_s:.0f} s: it was killed")
+                while not selector.select(LOOK_S):
+                    if patience.is_over():
+                        return
                 data = os.read(self._process.stdout.fileno(), 65_536)
                 if not data:
                     return

@@ -59,12 +59,16 @@ def _allocate(descriptor: int, size: int) -> None:
 
 def begin_of(plan: LoadPlan, workers: int) -> int:
     """The moment of offset 0 as records have it; 0 where no worker had begun."""
-    offsets = plan.offsets()
     for rank in range(workers):
-        stripe = _records(plan, rank)
-        if len(stripe) and stripe["scheduled_ns"][0]:
-            return int(stripe["scheduled_ns"][0]) - int(offsets[rank] * 1e9)
+        first = _records(plan, rank, 1)
+        if len(first) and first["scheduled_ns"][0]:
+            return int(first["scheduled_ns"][0]) - int(plan.offsets()[rank] * 1e9)
     return 0
+
+
+def latest_start(plan: LoadPlan, rank: int) -> int:
+    """The moment at which a worker began on its latest request; 0 where it had not begun."""
+    return int(_records(plan, rank)["started_ns"].max(initial=0))
 
 
 def read_stripe(plan: LoadPlan, rank: int) -> tuple[Records, list[str]]:
@@ -92,5 +96,5 @@ def disown_answers(stripe: Records, kept: set[int]) -> None:
     stripe["fate"][lost] = Fate.UNFINISHED
 
 
-def _records(plan: LoadPlan, rank: int) -> Records:
-    return np.fromfile(plan.output("records", rank), dtype=RECORD_TYPE)
+def _records(plan: LoadPlan, rank: int, most: int = -1) -> Records:
+    return np.fromfile(plan.output("records", rank), dtype=RECORD_TYPE, count=most)

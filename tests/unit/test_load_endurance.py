@@ -151,6 +151,32 @@ def test_a_master_that_is_stopped_loses_nothing(loads, server, hands):
     assert fates(send(load, server.port, count=200)) == {"ANSWERED": 200}
 
 
+@pytest.mark.parametrize("workers", [1, 2], ids=["alone", "a-team"])
+def test_one_that_is_stopped_for_good_loses_nobody_s_figures_and_leaves_no_process(loads, server, hands, workers):
+    load = loads(workers)
+    victim = ready(load, server, workers)[0]
+    hands(1.3, lambda: victim.send_signal(signal.SIGSTOP))
+    sent = send(load, server.port, count=100, rate=50, timeout_s=0.5, keep_replies=False)
+    counted = fates(sent)
+    assert set(counted) == {"ANSWERED", "UNFINISHED"}
+    (line,) = sent.problems
+    assert "did nothing for 15 s after all of its requests were due to have ended, and was killed" in line
+    assert f"of {counted['UNFINISHED']} of its {100 // workers} requests no end is known" in line
+    assert [worker["lost"] == "" for worker in sent.workers].count(True) == workers - 1
+    psutil.wait_procs([victim], timeout=10)
+    assert not victim.is_running() or victim.status() == psutil.STATUS_ZOMBIE
+    assert fates(send(load, server.port, count=20)) == {"ANSWERED": 20}, "the next schedule has a new process"
+
+
+def test_closing_ends_workers_that_are_stopped(loads, server):
+    load = loads(2)
+    team = ready(load, server, 2)
+    team[0].send_signal(signal.SIGSTOP)
+    load.close()
+    psutil.wait_procs(team, timeout=10)
+    assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in team)
+
+
 def test_a_worker_that_is_killed_is_one_line_and_what_the_others_and_itself_saw_is_kept(loads, server, hands):
     load = loads(2)
     victim = ready(load, server, 2)[0]

@@ -38,6 +38,8 @@ OUTCOMES = {
 }
 ACCEPTED_STATUS = 202
 MS = 1_000_000
+LONGEST_ERROR = 200
+"""Characters of an error text that a row keeps."""
 NOT_COMPLETED = "accepted, but its end never came"
 NOBODY = -1
 """In place of a row, where an id is on several: nobody knows of which one anything that is said with it is true."""
@@ -110,7 +112,7 @@ class _Rows:
         for fate, outcome in OUTCOMES.items():
             names["outcome"].put_where(sent.records["fate"] == fate, outcome)
         for row, text in enumerate(sent.errors):
-            names["error"].put(row, text or None)
+            names["error"].put(row, text[:LONGEST_ERROR] or None)
 
     def take_replies(self) -> None:
         """Judge each reply, and what was answered without anything that could be kept. A reply that broke off is not
