@@ -24,9 +24,10 @@ PIECE = 65_536
 NO_REPLY = "no reply in time"
 MOST_CONNECT_S = 3.0
 """So long one of several addresses is waited for at most: it may lead nowhere. The last one may take all the time."""
-RESET_LIMIT_NS = 1_000_000_000
-"""So long a server that has closed may take to say that it took nothing."""
-PAUSE_S = 0.001
+AT_ONCE_NS = 1_000_000
+"""A kernel says within this time and two ways there and back that nobody is there to take what came."""
+TRIPS = 2
+PAUSE_S = 0.0002
 
 
 class TimedOut(Exception):
@@ -56,6 +57,8 @@ class Connection(ABC):
         """How many it carried while that was counted, and when the latest one ended."""
         self._handed = self._handed_before = 0
         """Bytes that the kernel was given to send: all of them, and those before the latest request."""
+        self._begun_ns = 0
+        """When the latest request that was too long for the kernel at once began to leave."""
         self.parser = ReplyParser(route.kept_header, route.endpoint.request_id_header, route.keep)
 
     @abstractmethod
@@ -128,6 +131,7 @@ class Connection(ABC):
             self._read_last(exchange, error)
         self._handed += sent
         if sent < len(data):
+            self._begun_ns = now_ns()
             self._send_rest(memoryview(data)[sent:], exchange)
         exchange.sent_ns = exchange.first_byte_ns or now_ns()  # a reply that began before: its time counts from there
         while not exchange.complete:
@@ -251,18 +255,22 @@ class Connection(ABC):
 
     def _refuse_untaken(self, exchange: Exchange) -> None:
         """Raise Untaken where the server's end, which has come, is that of a connection that waited for a request."""
-        if not exchange.fresh and not exchange.first_byte_ns and self._is_untaken():
+        if not exchange.fresh and not exchange.first_byte_ns and self._is_untaken(exchange.sent_ns):
             raise Untaken
 
-    def _is_untaken(self) -> bool:
-        """Whether the server has certainly taken nothing of the latest request. An end alone is no proof: it may read
-        on. Its kernel has the last word: it takes what came, or says that nobody is there to take it."""
-        limit_ns = now_ns() + RESET_LIMIT_NS
+    def _is_untaken(self, sent_ns: int) -> bool:
+        """Whether the server has taken nothing of the latest request. An end alone is no proof: it may read on. Its
+        kernel has the last word: it takes what came, or resets at once, as nobody is there to take it.
+
+        A server that reads on after its end and then resets acknowledges nothing, either: it is known by its taking
+        longer than a kernel, and one that does so within AT_ONCE_NS of the request is not known: it sees it twice.
+        """
+        begun_ns = sent_ns or self._begun_ns
         while (told := acknowledged(self.socket)) is not None and told.data <= self._handed_before:
+            if now_ns() - begun_ns > AT_ONCE_NS + TRIPS * told.trip_ns:
+                return False
             if told.state == CLOSED:
                 return True
-            if now_ns() > limit_ns:
-                break
             self.pause(PAUSE_S)
         return False
 

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import contextmanager
 
 import gevent
@@ -35,6 +36,12 @@ def asking(server, scheme="http", ca_file="", **fields):
 @pytest.fixture
 def blind(monkeypatch):
     monkeypatch.setattr(HubConnection, "is_gone", lambda self: False)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """However busy this machine is, a reset is taken for one that came at once."""
+    monkeypatch.setattr(connections, "AT_ONCE_NS", WAIT_S * 1_000_000_000)
 
 
 def ask(client, index):
@@ -76,6 +83,19 @@ class Overhears(Ends):
         self.server.read(connection)
 
 
+class ResetsAfter(Overhears):
+    """The same, and resets some time after."""
+
+    def __init__(self, delay_s):
+        super().__init__()
+        self._delay_s = delay_s
+
+    def end(self, connection):
+        super().end(connection)
+        time.sleep(self._delay_s)
+        reset(connection)
+
+
 class Leaves(Ends):
     """Reads the next request, and goes without a word."""
 
@@ -94,7 +114,7 @@ class Breaks(Ends):
 
 
 @pytest.mark.parametrize("kind", [Ends, Resets])
-def test_what_no_server_has_taken_is_sent_once_more(kind, blind):
+def test_what_no_server_has_taken_is_sent_once_more(kind, blind, patient):
     made = kind()
     with made.server as server, asking(server) as client:
         first = ask(client, 0)
@@ -110,7 +130,7 @@ def test_what_no_server_has_taken_is_sent_once_more(kind, blind):
     assert len(server.requests) == 3
 
 
-def test_what_no_server_has_taken_is_sent_once_more_over_tls(tmp_path, blind):
+def test_what_no_server_has_taken_is_sent_once_more_over_tls(tmp_path, blind, patient):
     certificate = make_certificate(tmp_path)
     made = Ends(certificate=certificate)
     with made.server as server, asking(server, "https", str(certificate[0])) as client:
@@ -134,6 +154,17 @@ def test_what_a_server_may_have_begun_on_is_never_repeated(kind, blind):
     assert not exchange.resent and not exchange.fresh
 
 
+@pytest.mark.parametrize("delay_ms", [5, 10, 20, 35])
+def test_what_a_server_read_after_its_end_is_not_repeated_whatever_it_does_then(delay_ms, blind):
+    made = ResetsAfter(delay_ms / 1000)
+    with made.server as server, asking(server) as client:
+        ask(client, 0)
+        assert made.has_ended.wait(WAIT_S)
+        with pytest.raises((RequestFailed, OSError), match=r"closed before the reply|reset"):
+            client.ask(1, Exchange())
+    assert len(server.requests) == 2, "each once"
+
+
 def test_without_the_kernels_word_only_what_could_not_be_sent_is_sent_once_more(blind, monkeypatch):
     monkeypatch.setattr(connections, "acknowledged", lambda found: None)
     made = Ends()
@@ -149,7 +180,7 @@ def test_without_the_kernels_word_only_what_could_not_be_sent_is_sent_once_more(
         assert ask(client, 1).resent
 
 
-def test_it_is_sent_once_more_at_most(blind):
+def test_it_is_sent_once_more_at_most(blind, patient):
     def script(connection, number):
         if number == 0:
             server.read(connection)
@@ -167,7 +198,7 @@ def test_it_is_sent_once_more_at_most(blind):
     assert exchange.resent and server.connections == 2
 
 
-def test_the_time_limit_is_that_of_both_sendings(blind):
+def test_the_time_limit_is_that_of_both_sendings(blind, patient):
     def script(connection, number):
         server.read(connection)
         if number == 0:
