@@ -50,7 +50,15 @@ class Core:
         return self.begin(event, context=context).whole()
 
     def begin(self, event: dict[str, Any], received_ns: int | None = None, context: object = None) -> "Call":
-        """One inference, to be taken whole or chunk by chunk; a queue in this unit took it in at `received_ns`."""
+        """One inference, to be taken whole or chunk by chunk."""
+        return self.call(event, self.evidence(received_ns, context))
+
+    def call(self, event: dict[str, Any], evidence: dict[str, Any]) -> "Call":
+        """The same, where the evidence is needed even if the model refuses at once."""
+        return self._new_call(self._infer, event, evidence)
+
+    def evidence(self, received_ns: int | None = None, context: object = None) -> dict[str, Any]:
+        """What is known of one inference as it begins; a queue in this unit took it in at `received_ns`."""
         evidence: dict[str, Any] = {**self._facts, "invocation": next(self._invocations), "begun_ns": now_ns()}
         evidence["init_ended_ns"] = self.timeline.ended_ns
         if received_ns is not None:
@@ -59,7 +67,7 @@ class Core:
             evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:
             evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns}
-        return self._new_call(self._infer, event, evidence)
+        return evidence
 
 
 def load_core(threads: int) -> Core:
@@ -82,6 +90,14 @@ def _told(context: object, invocation: int) -> dict[str, Any]:
 def cpu_limit() -> int:
     """Whole vCPUs that this unit may use, at least one: model thread pools and workers follow it."""
     return max(1, int(float(os.environ.get("FROSTLINE_CPUS", "1"))))
+
+
+def to_json(reply: Any) -> bytes:
+    """A reply's bytes. TypeError or ValueError when what the model answered is no JSON, as NaN and Infinity are not."""
+    try:
+        return json.dumps(reply, allow_nan=False).encode()
+    except ValueError as error:
+        raise ValueError(f"the answer is no JSON: {error}") from error
 
 
 def error_body(error: BaseException) -> dict[str, Any]:

@@ -1,11 +1,12 @@
 """A reply that leaves piece by piece while a thread makes it, as server-sent events."""
 
 import asyncio
-import json
 import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any
+
+from targets.serving.core import to_json
 
 MOST_WAITING = 256
 """Pieces that a slow reader may be behind; then the model waits for the reader."""
@@ -33,9 +34,9 @@ class EventStream:
 
     def push(self, data: dict[str, Any], name: str = "") -> None:
         """One event. TypeError or ValueError when `data` is not fit for JSON."""
-        piece = f"event: {name}\ndata: {json.dumps(data)}\n\n" if name else f"data: {json.dumps(data)}\n\n"
+        piece = b"data: " + to_json(data) + b"\n\n"
         self._room.acquire()
-        self._put(piece.encode())
+        self._put(b"event: %b\n%b" % (name.encode(), piece) if name else piece)
         self.pushed += 1
 
     def end(self) -> None:

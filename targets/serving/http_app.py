@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from targets.clock import now_ns
-from targets.serving.core import Core, cpu_limit, error_body, load_core
+from targets.serving.core import Core, cpu_limit, error_body, load_core, to_json
 from targets.serving.event_stream import EventStream, Receive, Send
 
 if TYPE_CHECKING:
@@ -49,20 +49,27 @@ class Service:
     def _infer(self, body: bytes, received_ns: int, stream: EventStream) -> tuple[int, bytes] | None:
         """Status and body of a whole answer; None when it left as a stream, all of which is made in this one call, so
         that a thread is one inference's until its last chunk."""
+        evidence = self.core.evidence(received_ns)
         try:
-            call = self.core.begin(json.loads(body), received_ns)
+            call = self.core.call(json.loads(body), evidence)
             if not call.streams:
-                return 200, json.dumps(call.whole()).encode()
-        except Exception as error:  # a model's error is an answer, and the service goes on
-            return 500, json.dumps(error_body(error)).encode()
+                return 200, to_json(call.whole())
+        except BaseException as error:  # a model's error is an answer, sys.exit() too, and the service goes on
+            return _failure(error, evidence)
         stream.begin()
         try:
-            return _stream(call, stream)
+            return _stream(call, stream, evidence)
         finally:
             stream.end()
 
 
-def _stream(call: "Call", stream: EventStream) -> tuple[int, bytes] | None:
+def _failure(error: BaseException, evidence: dict[str, Any]) -> tuple[int, bytes]:
+    """Status and body of an error: its unit did answer, and which start that was is as well known as for an answer."""
+    body = {**error_body(error), "frostline": {**evidence, "ended_ns": now_ns()}}
+    return 500, json.dumps(body).encode()
+
+
+def _stream(call: "Call", stream: EventStream, evidence: dict[str, Any]) -> tuple[int, bytes] | None:
     """Push each chunk as it is made; an error before the first of them can still be a reply of its own."""
     try:
         with closing(call.chunks()) as chunks:
@@ -71,9 +78,9 @@ def _stream(call: "Call", stream: EventStream) -> tuple[int, bytes] | None:
                 if stream.is_left:
                     return None
         stream.push({"frostline": call.evidence()}, "frostline")
-    except Exception as error:
+    except BaseException as error:
         if not stream.pushed:
-            return 500, json.dumps(error_body(error)).encode()
+            return _failure(error, evidence)
         stream.push(error_body(error), "error")
     return None
 

@@ -31,7 +31,7 @@ def send(connection: socket.socket, reply: bytes) -> None:
 
 def serve(connection: socket.socket) -> None:
     """Load the model, then answer until the other side hangs up, which raises ConnectionError."""
-    from targets.serving.core import error_body
+    from targets.serving.core import error_body, to_json
 
     try:
         from targets.serving.function import handler
@@ -42,10 +42,13 @@ def serve(connection: socket.socket) -> None:
     while True:
         body = read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
         try:
-            reply = b"." + json.dumps(handler(json.loads(body), None)).encode()
-        except Exception as error:  # a function's error is an answer
+            reply = b"." + to_json(handler(json.loads(body), None))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a function's error is an answer; sys.exit() ends the sandbox as well
             frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
-            reply = b"!" + json.dumps({**error_body(error), "stackTrace": frames}).encode()
+            kind = b"!" if isinstance(error, Exception) else b"x"
+            reply = kind + json.dumps({**error_body(error), "stackTrace": frames}).encode()
         send(connection, reply)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from targets import workload
 from targets.serving.call import Call
-from targets.serving.core import error_body
+from targets.serving.core import error_body, to_json
 from targets.serving.timeline import Timeline
 
 
@@ -20,15 +20,15 @@ def rehearse(bodies: list[str]) -> dict[str, Any]:
     try:
         model = workload(os.environ["FROSTLINE_WORKLOAD"], json.loads(os.environ.get("FROSTLINE_SETTINGS", "{}")))
         infer = model.load(Timeline().phase, Path(os.environ["FROSTLINE_MODEL_DIR"]), 1)
-    except Exception as error:
+    except BaseException as error:  # sys.exit() in a model is its failure too
         return {"load": error_body(error), "answers": []}
     return {"load": None, "answers": [_answer(infer, json.loads(body)) for body in bodies]}
 
 
 def _answer(infer: Any, request: dict[str, Any]) -> dict[str, Any]:
     try:
-        return {"answer": json.loads(json.dumps(Call(infer, request, {}).whole()))["answer"]}
-    except Exception as error:
+        return {"answer": json.loads(to_json(Call(infer, request, {}).whole()))["answer"]}
+    except BaseException as error:
         return error_body(error)
 
 

@@ -169,7 +169,7 @@ def test_a_chunk_that_is_not_fit_for_json_is_an_error_and_closes_the_stream(ask,
 def test_an_error_before_the_first_chunk_is_a_reply_like_any_error(ask, tmp_path, request_fields):
     reply = ask(folder=tmp_path, **request_fields)
     assert (reply.status, reply.getheader("content-type")) == (500, "application/json")
-    assert set(json.loads(reply.read())) == {"errorType", "errorMessage"}
+    assert set(json.loads(reply.read())) == {"errorType", "errorMessage", "frostline"}
 
 
 @pytest.mark.parametrize("reads", [True, False], ids=["a reader", "one that never read on"])
