@@ -1,6 +1,5 @@
 """Proxies that the environment names: our own requests never use one, other clients do."""
 
-import ipaddress
 import os
 import shlex
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
@@ -17,14 +16,6 @@ def proxy_variable(scheme: str, host: str) -> str:
     if not kind:
         return ""
     return next((name for name in os.environ if name.lower() == f"{kind}_proxy" and os.environ[name]), "")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether it is a name or an address of this machine's own, as it stands in a URL."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def exception_line() -> str:

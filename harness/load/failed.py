@@ -1,6 +1,7 @@
 """What is raised where no whole reply came."""
 
 CLOSED_BEFORE = "closed before the reply"
+CLOSED_IN_HEAD = "closed in the midst of its head"
 CLOSED_WITHIN = "closed in mid-reply"
 
 

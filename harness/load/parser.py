@@ -4,7 +4,7 @@ import re
 
 import httptools
 
-from harness.load.failed import CLOSED_BEFORE, CLOSED_WITHIN, RequestFailed
+from harness.load.failed import CLOSED_BEFORE, CLOSED_IN_HEAD, CLOSED_WITHIN, RequestFailed
 from harness.load.heads import Malformed, mend, not_http
 from harness.load.replies import Body
 
@@ -29,6 +29,8 @@ LENIENT = {
 }
 """What cannot be mistaken, and curl takes."""
 NOTHING = bytearray()
+SWITCHED = 101
+HEAD_ENDS = (b"\n\r\n", b"\n\n")
 CHUNK_FAULTS = {
     "Invalid character in chunk size": "the size of one of its chunks is no hexadecimal number",
     "Chunk size overflow": "the size of one of its chunks is beyond any reply's",
@@ -144,8 +146,8 @@ class ReplyParser:
             raise error.__context__ from None
         if exchange.complete:
             exchange.reusable = False
-        elif isinstance(error, httptools.HttpParserUpgrade):
-            raise not_http(f"it switched to another protocol (status {exchange.status})") from error
+        elif exchange.status == SWITCHED:
+            raise not_http(f"it switched to another protocol (status {SWITCHED})") from error
         elif self._in_head and not self._must_mend:
             self._must_mend = True
             self.feed(data, self._arrived_ns)
@@ -168,7 +170,8 @@ class ReplyParser:
         """The other side has closed: fine for a reply without a length. RequestFailed when one is not whole."""
         exchange = self._exchange
         if exchange.status < 200:
-            raise RequestFailed(CLOSED_BEFORE)
+            is_cut = self._came and not self._came.endswith(HEAD_ENDS)
+            raise RequestFailed(CLOSED_IN_HEAD if is_cut else CLOSED_BEFORE)
         if exchange.length or exchange.coding:
             raise RequestFailed(CLOSED_WITHIN)
         exchange.complete, exchange.reusable, exchange.done_ns = True, False, arrived_ns
@@ -195,6 +198,8 @@ class ReplyParser:
         if not self._must_mend and (status < 100 or (coding and coding.lower() != b"chunked")):
             raise ValueError("not strict")
         self._exchange.status, self._in_head = status, status < 200
+        if status == SWITCHED:
+            raise ValueError("no reply follows")
         if self._exchange.streamed:
             self._events = EventCounter()
 

@@ -1,5 +1,6 @@
 """The way to an endpoint, made ready before the first request: looked up, built, certificates loaded."""
 
+import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -54,14 +55,33 @@ class Route:
 def addresses_of(endpoint: Endpoint) -> list[tuple[int, Any]]:
     """Every address of the endpoint's host, in the system's order. OSError when there is none."""
     host, port = origin(endpoint)
+    is_local = is_localhost(host)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror:
+        if not is_local:
+            raise
+        found = []
     except UnicodeError as error:  # a label of more than 63 characters
         raise OSError(f"{host!a} is no name of a host: {error}") from error
     addresses: list[tuple[int, Any]] = [(family, address) for family, _, _, _, address in found]
-    if host.rstrip(".") == "localhost":  # whatever the system's table says: a server may listen on either
+    if is_local:  # whatever the system's table says: a server may listen on either
         addresses += [each for each in loopbacks(port) if each not in addresses]
     return addresses
+
+
+def is_loopback(host: str) -> bool:
+    """Whether it is a name or an address of this machine's own, as it stands in a URL."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return is_localhost(host)
+
+
+def is_localhost(host: str) -> bool:
+    """Whether it is a name of this machine's own, as RFC 6761 has it: no resolver need know all of them."""
+    name = host.lower().removesuffix(".")
+    return name == "localhost" or name.endswith(".localhost")
 
 
 def loopbacks(port: int) -> list[tuple[int, Any]]:

@@ -219,6 +219,8 @@ def test_figures_of_few_requests_are_withheld_with_the_number_that_they_need():
 def test_every_status_has_a_fix():
     assert fix_of("status 401 Unauthorized").startswith("give what it asks for")
     assert fix_of("status 204 No Content") == "correct --expect-status where that is a good answer"
+    assert fix_of("not HTTP/1.1: it speaks TLS") == "give https://"
+    assert fix_of("not HTTP/1.1: its first line is 'HTTP/1.1 099 X'") == "see what the server says of it"
     assert fix_of("status 599") == "see what the server says of it"
 
 

@@ -118,6 +118,18 @@ REFUSED = {
     "a status of two digits": (b"HTTP/1.1 20 OK\r\n\r\n", "not HTTP/1.1: its first line is 'HTTP/1.1 20 OK'"),
     "a status of nothing": (b"HTTP/1.1 000 X\r\n\r\n", "not HTTP/1.1: its first line is 'HTTP/1.1 000 X'"),
     "TLS": (b"\x15\x03\x01\x00\x02\x02\x28", "not HTTP/1.1: it speaks TLS"),
+    "a switch without a connection of its own": (
+        b"HTTP/1.1 101 Go\r\nUpgrade: x\r\n\r\n",
+        "not HTTP/1.1: it switched to another protocol (status 101)",
+    ),
+    "a switch without a word": (
+        b"HTTP/1.1 101 Go\r\nContent-Length: 0\r\n\r\n",
+        "not HTTP/1.1: it switched to another protocol (status 101)",
+    ),
+    "a switch of an odd head": (
+        b"HTTP/1.1 101 Go\r\nodd name: x\r\n\r\n",
+        "not HTTP/1.1: it switched to another protocol (status 101)",
+    ),
     "a switch": (
         b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n",
         "not HTTP/1.1: it switched to another protocol (status 101)",

@@ -102,10 +102,17 @@ def test_events_count_alike_however_they_are_cut(text, count):
         assert sum(counter.feed(text[at : at + size]) for at in range(0, len(text), size)) == count
 
 
-@pytest.mark.parametrize("end", [b"", b"\r\n"], ids=["in the head", "after it"])
-def test_an_interim_reply_is_no_reply(end):
+def test_an_interim_reply_is_no_reply():
     with pytest.raises(RequestFailed, match="closed before the reply"):
-        read(b"HTTP/1.1 100 Continue\r\n" + end, end_ns=2)
+        read(b"HTTP/1.1 100 Continue\r\n\r\n", end_ns=2)
+
+
+@pytest.mark.parametrize(
+    "cut", [b"H", b"HTTP/1.1 200 OK\r\nCont", b"HTTP/1.1 100 Go\r\n", b"HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 200"]
+)
+def test_a_head_that_is_cut_is_told(cut):
+    with pytest.raises(RequestFailed, match="closed in the midst of its head"):
+        read(cut, end_ns=2)
 
 
 def test_what_an_interim_reply_says_of_lengths_is_not_the_replys():

@@ -13,7 +13,7 @@ import gevent
 import pytest
 
 from harness.clock import now_ns
-from harness.load import turns
+from harness.load import route, turns
 from harness.load.client import Client
 from harness.load.parser import Exchange
 from harness.load.process import LoadProcess
@@ -248,6 +248,17 @@ def test_a_host_is_reached_at_whichever_address_it_listens(family, written, is_n
         client.ask(0, exchange)
         assert client.addresses == [f"{written}:{server.port}"]
         client.close()
+
+
+@pytest.mark.parametrize("name", ["app.localhost", "a.b.localhost", "localhost."])
+def test_every_name_of_this_machine_is_reached_whatever_its_resolver_knows(name, monkeypatch):
+    def know_nothing(*_, **__):
+        raise socket.gaierror("Name or service not known")
+
+    monkeypatch.setattr(route.socket, "getaddrinfo", know_nothing)
+    with Scripted(keeping(lambda: server)) as server:
+        arrival = Lone(Endpoint(f"http://{name}:{server.port}/"), [b""]).ask(0, now_ns(), PATIENCE_S)
+    assert (arrival.error, arrival.status) == ("", 200)
 
 
 @over_ipv6

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from harness.commands.lambda_up import LambdaOrder, _tell
-from harness.commands.proxies import exception_line, is_loopback, proxy_variable
+from harness.commands.proxies import exception_line, proxy_variable
+from harness.load.route import is_loopback
 from targets.contract import Endpoint
 
 PROXY = "http://proxy.example:3128"
@@ -63,7 +64,9 @@ def test_exceptions_that_are_there_are_kept(environment, variables, line):
     assert exception_line() == line
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "api.localhost"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "127.0.0.1", "127.8.9.1", "::1", "api.localhost", "localhost.", "A.LOCALHOST"]
+)
 def test_this_machine_is_known_by_its_own_names(host):
     assert is_loopback(host)
     assert not is_loopback("192.0.2.1")

@@ -15,7 +15,7 @@ FIXES = {
     os.strerror(errno.ECONNREFUSED): "start a server there, or correct the port in the URL",
     NOT_VERIFIED: "give its authority's certificate with --ca-file, or --insecure where it may be anyone",
     NO_TLS: "give http:// where the server speaks no TLS",
-    "not HTTP/1.1": "give https:// where the server speaks TLS",
+    "it speaks TLS": "give https://",
     NO_REPLY: "see whether the host can be reached, or raise --timeout-s",
     FUNCTION_ERROR_HEADER: "the function raised: see its log",
     NOTHING: EXPECTED,

@@ -11,8 +11,9 @@ from harness.commands.load.order import Assignment, LoadOrder
 from harness.commands.load.screen import lines_of
 from harness.commands.load.secrets import hide_arguments
 from harness.commands.load.summary import summarise
-from harness.commands.proxies import is_loopback, proxy_variable
+from harness.commands.proxies import proxy_variable
 from harness.load.process import LoadProcess
+from harness.load.route import is_loopback
 from harness.load.senders.contract import origin
 from harness.load.wire import LoadPlan
 from harness.measure.machine import HostTimes
