@@ -1,5 +1,13 @@
 """The door: `frostline` in pyproject.toml."""
 
-from harness.commands.app import main
+import sys
+
+from harness.commands.load.secrets import hide_arguments, secret_arguments
+
+hide_arguments(
+    secret_arguments(sys.argv)
+)  # before all else: what follows takes a second, in which `ps` would tell them
+
+from harness.commands.app import main  # noqa: E402
 
 __all__ = ["main"]

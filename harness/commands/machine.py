@@ -78,7 +78,8 @@ def load(
         typer.Option(
             metavar="NAME:VALUE|@FILE",
             help="sent along; may be given again. Other users can see a value that is typed here until Frostline has "
-            "read it, and never one that stands in a FILE of NAME:VALUE lines",
+            "read it, and never one that stands in a FILE of NAME:VALUE lines. What a server sends back of a value is "
+            "masked, of fewer than 4 characters only as a part of a URL",
         ),
     ] = None,
     timeout_s: Annotated[float, typer.Option(help="for each request, from its sending to the end of its reply")] = 60.0,

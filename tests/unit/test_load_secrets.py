@@ -11,6 +11,7 @@ import pytest
 
 from harness.commands.load.headers import read_headers, take_credentials
 from harness.commands.load.order import LoadOrder
+from harness.commands.load.secrets import secret_arguments, secrets_of, without_secrets
 from harness.errors import UsageError
 from harness.load.senders.contract import as_shown
 from tests.http_server import HttpServer
@@ -190,3 +191,64 @@ def test_the_list_of_processes_shows_no_secret_and_nobody_else_can_read_the_plan
         running.kill()
         running.wait()
         running.stdout.close()
+
+
+QUERY_OR_HEADER = {
+    "raw-query": ("/?key=a%2Fb%2BSECRET", {}, "a%2Fb%2BSECRET"),
+    "decoded-query": ("/?key=a%2Fb%2BSECRET", {}, "a/b+SECRET"),
+    "lower-case-escapes": ("/?key=a%2Fb%2BSECRET", {}, "a%2fb%2bSECRET"),
+    "encoded-query": ("/?key=a/bSECRET", {}, "a%2FbSECRET"),
+    "bare-query": ("/?SECRETKEY", {}, "SECRETKEY"),
+    "second-of-a-query": ("/?a=1;key=SECRETKEY", {}, "SECRETKEY"),
+    "cookie-part": ("/", {"Cookie": "a=b; sid=SECRET"}, "SECRET"),
+    "digest-part": ("/", {"Authorization": 'Digest nonce="nnnn", response="SECRET"'}, "SECRET"),
+    "json": ("/", {"X-Key": "s/ecret"}, "s\\/ecret"),
+    "html": ("/", {"X-Key": "se<ret"}, "se&lt;ret"),
+}
+
+
+@pytest.mark.parametrize(("path", "headers", "said"), QUERY_OR_HEADER.values(), ids=QUERY_OR_HEADER)
+def test_a_secret_is_masked_in_every_form_in_which_a_server_may_send_it_back(path, headers, said):
+    secrets = secrets_of(f"http://localhost{path}", headers)
+    assert without_secrets(f"redirect to /login/{said}/x", secrets) == "redirect to /login/***/x"
+
+
+def test_a_short_password_is_masked_where_it_is_a_part_of_a_url():
+    secrets = secrets_of("http://localhost/", {"Authorization": "Basic " + base64.b64encode(b"bob:abc").decode()})
+    assert without_secrets("by the abc at /abcd", secrets) == "by the abc at /abcd"
+    assert without_secrets("status 302 Found (redirect to /pw/abc)", secrets).endswith("/pw/***)")
+
+
+def test_no_beginning_of_a_secret_stands_where_a_text_was_cut():
+    secrets = secrets_of("http://localhost/", {"X-Key": "hunter2hunter3hunter4"})
+    assert without_secrets("to /hunter2hun", secrets, is_cut=True) == "to /***"
+    assert without_secrets("to /hunter2hun", secrets) == "to /hunter2hun"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hidden"),
+    [
+        (["http://a/", "--rate", "1"], []),
+        (["http://b:c@a/"], ["http://b:c@a/"]),
+        (["HTTPS://a/?key", "--header", "X: y"], ["HTTPS://a/?key", "X: y"]),
+        (["http://a/", "--header=X: y", "--header", "oops"], ["--header=X: y", "oops"]),
+        (["b:c@a"], ["b:c@a"]),
+    ],
+    ids=["nothing", "password", "query", "headers", "no-url"],
+)
+def test_what_may_be_a_secret_is_told_by_its_look_before_anything_is_read(arguments, hidden):
+    assert secret_arguments(["frostline", "load", *arguments]) == hidden
+    assert secret_arguments(["frostline", "show", *arguments]) == []
+
+
+def test_arguments_are_hidden_before_the_commands_are_even_imported():
+    probe = (
+        "import sys; sys.modules['harness.commands.app'] = None\ntry: import harness.cli\nexcept ImportError: pass\n"
+    )
+    probe += "print(open('/proc/self/cmdline').read())"
+    if not Path("/proc/self/cmdline").exists():
+        pytest.skip("only Linux can hide them")
+    command = [sys.executable, "-c", probe, "load", f"http://bob:{SECRET}@localhost/", "--header", f"X: {SECRET}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "load" in done.stdout
+    assert SECRET not in done.stdout

@@ -68,12 +68,6 @@ class LoadOrder:
         """What nobody is to see, wherever it comes from."""
         return secrets_of(self.url, self.endpoint().headers)
 
-    @property
-    def secret_arguments(self) -> list[str]:
-        """What was typed that holds one of them."""
-        headers = [text for text in self.headers if not text.startswith("@")]
-        return headers + ([self.url] if self.shown_url != self.url else [])
-
     def endpoint(self) -> Endpoint:
         """Where and how its requests leave, as far as what was given can be read."""
         headers = dict(self._given_headers[0])

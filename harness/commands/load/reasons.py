@@ -12,7 +12,7 @@ from harness.commands.load.answers import NOTHING, Answers
 from harness.commands.load.expectations import FUNCTION_ERROR_HEADER, Expectations
 from harness.files.text import harmless
 from harness.load.process import Sent
-from harness.load.wire import REDIRECTS, Fate
+from harness.load.wire import REDIRECTS, ErrorTexts, Fate
 
 GOOD = 0
 """The number of no reason at all."""
@@ -20,6 +20,8 @@ UNENDED = {
     Fate.UNFINISHED: "its end was not seen",
     Fate.SHED: "not sent: as many requests as the generator may have were in flight",
 }
+Censor = Callable[[str, bool], str]
+"""Takes out of a text what must not be told; the other says whether the text was cut."""
 LONGEST_REASON, LONGEST_EXAMPLE = 240, 200
 
 
@@ -46,7 +48,7 @@ class Reasons:
 class _Taking:
     """Reasons while they are found."""
 
-    def __init__(self, count: int, censor: Callable[[str], str]) -> None:
+    def __init__(self, count: int, censor: Censor) -> None:
         self.numbers = np.zeros(count, np.int32)
         self.texts = [""]
         self.examples: dict[str, str] = {}
@@ -56,7 +58,7 @@ class _Taking:
     def put(self, row: int, text: str) -> str:
         """This request's reason, as it is told."""
         if text not in self._known:
-            told = harmless(self._censor(text))[:LONGEST_REASON]
+            told = harmless(self._censor(text, len(text) >= ErrorTexts.LONGEST))[:LONGEST_REASON]
             self._known[text] = self.texts.index(told) if told in self.texts else len(self.texts)
             if self._known[text] == len(self.texts):
                 self.texts.append(told)
@@ -67,10 +69,12 @@ class _Taking:
         """Keep the beginning of what a server said with this reason, of the first one."""
         if body.strip() and reason not in self.examples:
             beginning = body[: 4 * LONGEST_EXAMPLE].decode("utf-8", "replace")
-            self.examples[reason] = harmless(" ".join(self._censor(beginning).split()))[:LONGEST_EXAMPLE]
+            self.examples[reason] = harmless(
+                " ".join(self._censor(beginning, len(body) > 4 * LONGEST_EXAMPLE).split())
+            )[:LONGEST_EXAMPLE]
 
 
-def find_reasons(sent: Sent, expectations: Expectations, censor: Callable[[str], str]) -> Reasons:
+def find_reasons(sent: Sent, expectations: Expectations, censor: Censor) -> Reasons:
     """Why each request had no good answer; `censor` takes out what must not be told."""
     records = sent.records
     right = (records["fate"] == Fate.ANSWERED) & expectations.suit(records["status"])

@@ -3,14 +3,22 @@
 import base64
 import binascii
 import ctypes
+import html
+import itertools
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 LEAST_LENGTH = 4
-"""A shorter value would blot out half of what is said."""
+"""A shorter value would blot out half of what is said: it is masked only where a part of a URL is just that."""
+IN_URL = r"(?<=[/=:?&]){}(?=[/&?#@;)\s]|$)"
+IN_PARTS = frozenset({"cookie", "authorization", "proxy-authorization"})
+"""Headers whose value has parts with names: a server may send back one of them."""
+HEADER = "--header"
+URL = re.compile("https?://", re.IGNORECASE)
 MASK = "***"
 PROCESS = Path("/proc/self")
 ARGUMENTS_AT = 45
@@ -18,24 +26,65 @@ ARGUMENTS_AT = 45
 
 
 def secrets_of(url: str, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """Every text that a server could send back: values of headers and of the query, a name and password."""
-    try:
-        query = parse_qsl(urlsplit(url).query)
-    except ValueError:
-        query = []
-    found = [*headers.values(), *(value for _, value in query)]
-    for value in headers.values():
+    """Every text that a server could send back: values of headers and of the query, a name and password, each in all
+    forms in which it may be written."""
+    found = [*headers.values(), *_query_values(url.partition("#")[0].partition("?")[2])]
+    for name, value in headers.items():
         kind, _, rest = value.partition(" ")
         found += [rest, *(_basic(rest) if kind.lower() == "basic" else [])]
-    wanted = {form for value in found for form in (value, unquote(value)) if len(form) >= LEAST_LENGTH}
+        if name.lower() in IN_PARTS:
+            found += [part.partition("=")[2].strip(' "') for part in re.split("[;,]", value)]
+    wanted = {form for value in found for form in _forms(value) if form}
     return tuple(sorted(wanted, key=len, reverse=True))
 
 
-def without_secrets(text: str, secrets: Iterable[str]) -> str:
-    """The text with a mask in the place of each secret."""
+def _query_values(query: str) -> list[str]:
+    """As they are written; of a part without a value its name, which may be a key."""
+    parts = (part.partition("=") for part in re.split("[&;]", query))
+    return [value if mark else name for name, mark, value in parts]
+
+
+def _forms(value: str) -> set[str]:
+    """A text as it was given, decoded, and as a URL, JSON or HTML have it."""
+    plain = {value, unquote(value), unquote_plus(value)}
+    found = set(plain)
+    for text in plain:
+        as_json = {json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False)}
+        found |= as_json | {each.replace("/", "\\/") for each in as_json}
+        found |= {quote(text, safe=""), quote(text), quote_plus(text), html.escape(text)}
+    return found | {re.sub("%..", lambda match: match[0].lower(), each) for each in found}
+
+
+def without_secrets(text: str, secrets: Iterable[str], is_cut: bool = False) -> str:
+    """The text with a mask in the place of each secret; `is_cut`: it went on, so that it may end within one."""
+    secrets = list(secrets)
     for secret in secrets:
-        text = text.replace(secret, MASK)
-    return text
+        if len(secret) >= LEAST_LENGTH:
+            text = text.replace(secret, MASK)
+        else:
+            text = re.sub(IN_URL.format(re.escape(secret)), MASK, text)
+    return _without_beginning(text, secrets) if is_cut else text
+
+
+def _without_beginning(text: str, secrets: Iterable[str]) -> str:
+    """A mask in the place of the longest end that is the beginning of a secret."""
+    longest = max(
+        (size for secret in secrets for size in range(1, len(secret)) if text.endswith(secret[:size])), default=0
+    )
+    return text[: len(text) - longest] + MASK if longest else text
+
+
+def secret_arguments(arguments: Sequence[str]) -> list[str]:
+    """Of a command line, what may hold a secret; told by its look, for it is hidden before anything is read."""
+    if list(arguments[1:2]) != ["load"]:
+        return []
+    return [
+        text
+        for before, text in itertools.pairwise(arguments)
+        if before == HEADER
+        or text.startswith(f"{HEADER}=")
+        or (not text.startswith("-") and (set(text) & {*"@?#"} or (":" in text and not URL.match(text))))
+    ]
 
 
 def hide_arguments(texts: Sequence[str]) -> None:

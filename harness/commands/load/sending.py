@@ -9,7 +9,6 @@ from rich.console import Console
 from harness.commands.load.expectations import FUNCTION_ERROR_HEADER
 from harness.commands.load.order import Assignment, LoadOrder
 from harness.commands.load.screen import lines_of
-from harness.commands.load.secrets import hide_arguments
 from harness.commands.load.summary import summarise
 from harness.commands.proxies import proxy_variable
 from harness.load.process import LoadProcess
@@ -24,7 +23,6 @@ INSECURE = "INSECURE: no certificate is verified: whoever answers is believed to
 
 def load_url(order: LoadOrder, format: ProgressFormat, console: Console) -> int:
     """Send the schedule and print what became of it; 1 when the generator did not keep up or no answer was good."""
-    hide_arguments(order.secret_arguments)
     assignment = order.check()
     if order.insecure and format == "text":
         _say(INSECURE, console)

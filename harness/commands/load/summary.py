@@ -40,7 +40,7 @@ def summarise(
     """
     records, now, worker = sent.records, HostTimes.read(), sent.workers[0]
     expectations = expectations or Expectations.read(order.expect_status, order.expect_json)[0]
-    reasons = find_reasons(sent, expectations, lambda text: without_secrets(text, order.secrets))
+    reasons = find_reasons(sent, expectations, lambda text, is_cut: without_secrets(text, order.secrets, is_cut))
     pace = pace_of(sent)
     durations = _durations(sent, reasons.good)
     withheld = {name: missing for name, found in durations.items() if (missing := found.withheld())}
