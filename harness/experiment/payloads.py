@@ -1,6 +1,5 @@
 """Whether a workload's payloads can be sent at all, and to which targets: known before anything starts."""
 
-import json
 from collections.abc import Iterable, Sequence
 
 import targets
@@ -8,6 +7,7 @@ from harness.experiment.pieces import WorkloadChoice
 from harness.files.problems import quote
 from harness.files.text import harmless
 from harness.files.whole import one_line
+from targets.strict_json import json_fault
 from targets.workloads.contract import Payload
 
 
@@ -84,8 +84,6 @@ def _fault(payloads: Sequence[Payload]) -> str | None:
     for payload in payloads:
         if not isinstance(payload.body, bytes):
             return f"payload {payload.name!a} is {type(payload.body).__name__}: give bytes of JSON"
-        try:
-            json.loads(payload.body)
-        except ValueError as error:
-            return f"payload {payload.name!a} is no JSON ({error}): send JSON, and put bytes into it as base64"
+        if (why := json_fault(payload.body)) is not None:
+            return f"payload {payload.name!a} is no JSON ({why}): send JSON, and put bytes into it as base64"
     return None

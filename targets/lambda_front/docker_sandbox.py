@@ -14,6 +14,7 @@ from docker.models.containers import Container
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing, StartFailed
 from targets.events import EventFacts, EventLog
+from targets.lambda_front.emulator_words import own_error, own_print
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, SandboxRefused, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
@@ -134,7 +135,7 @@ class DockerSandbox(Sandbox):
         await self._wait_until_listening(port)
         self.running = True
 
-    async def invoke(self, body: bytes) -> Reply:
+    async def invoke(self, body: bytes, request_id: str) -> Reply:
         """Post to the emulator. It answers 200 also for errors, so the body tells."""
         assert self.upstream is not None
         try:
@@ -145,7 +146,7 @@ class DockerSandbox(Sandbox):
                 f"sandbox {self.name} ended in a request ({error}): {await self._last_words()}"
             ) from error
         is_error = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
-        return Reply(reply, "Unhandled" if is_error else None)
+        return Reply(own_error(reply, request_id), "Unhandled") if is_error else Reply(reply)
 
     async def kill(self) -> None:
         """Kill the container; it stays and can be started again, in a new control group."""
@@ -174,16 +175,15 @@ class DockerSandbox(Sandbox):
             self.sandboxes.gpus.give_back(self.name)
         return usage
 
-    async def printed_since(self, count: int) -> bytes:
-        """Between the emulator's last START and END, after a moment in which the engine takes the last of it."""
+    async def printed_since(self, count: int, request_id: str) -> bytes:
+        """What is the function's own after the emulator's last START, once the engine has had a moment to take it."""
         assert self.container is not None
         await asyncio.sleep(LOG_S)
         try:
             output: bytes = await self._engine(self.container.logs, tail=LOG_LINES)
         except SandboxDied:  # there is no log of it any more
             return b""
-        last = output.rpartition(b"START RequestId: ")[2]
-        return last.partition(b"\n")[2].partition(b"END RequestId: ")[0]
+        return own_print(output, request_id)
 
     async def look(self) -> None:
         """Its marks are looked at from time to time only."""

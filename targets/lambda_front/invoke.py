@@ -11,11 +11,12 @@ from targets.lambda_front.backlog import Backlog
 from targets.lambda_front.log_tail import log_tail
 from targets.lambda_front.names import LATEST, check_target
 from targets.lambda_front.passage import Passage
-from targets.lambda_front.payload import MAX_REPLY_BYTES, REPLY_TOO_LARGE, check_json, check_size
+from targets.lambda_front.payload import REPLY_TOO_LARGE, check_json, check_size
 from targets.lambda_front.pool import Pool, Throttled
 from targets.lambda_front.refusal import Answer, Refused, invalid, not_satisfied, unknown_operation
 from targets.lambda_front.request import Request
 from targets.lambda_front.sandbox import SandboxDied
+from targets.serving.quota import MAX_REPLY_BYTES
 
 LONGEST_CONTEXT = 3583
 KINDS = {b"": "RequestResponse", **{kind.encode(): kind for kind in ("Event", "RequestResponse", "DryRun")}}

@@ -16,6 +16,7 @@ class Report:
     init_ns: int | None = None
     """Of a cold start: from when its runtime was let run until it could take the request."""
     memory_peak_bytes: int | None = None
+    """The most memory of its own that its sandbox was seen to hold, files left out."""
     printed: bytes = b""
     """What the function printed meanwhile, as far as it is at hand."""
     status: str | None = None

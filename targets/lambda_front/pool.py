@@ -4,11 +4,13 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Literal
 
 from targets.clock import now_ns
 from targets.events import EventLog
 from targets.lambda_front.log_tail import Report
+from targets.lambda_front.memory import watched
 from targets.lambda_front.passage import Passage
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.settings import FunctionSettings
@@ -135,22 +137,24 @@ class Pool:
             waited_spans = {"start": sandbox.spans_ns["start"]}
         sandbox.requests += 1
         initializes = not is_reset and not sandbox.init_ended.is_set()
-        printed = sandbox.printed_count
+        printed = await sandbox.printed_count() if passage.wants_log else 0
         asked_ns = now_ns()
         passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=asked_ns)
-        if initializes:
-            reply, begun_ns = await self._invoke_first(sandbox, body, passage)
-        else:  # what a runtime that starts again takes counts towards this request's limit, as on Lambda
-            begun_ns = asked_ns
-            reply = await self._await_within_timeout(sandbox, sandbox.invoke(body), begun_ns, passage)
+        with watched(sandbox) if passage.wants_log else nullcontext():
+            if initializes:
+                reply, begun_ns = await self._invoke_first(sandbox, body, passage)
+            else:  # what a runtime that starts again takes counts towards this request's limit, as on Lambda
+                begun_ns = asked_ns
+                invocation = sandbox.invoke(body, passage.request_id)
+                reply = await self._await_within_timeout(sandbox, invocation, begun_ns, passage)
         answered_ns = now_ns()
         passage.facts.update(spans_ns=waited_spans, answered_ns=answered_ns)
         if passage.wants_log:
             passage.report = Report(
                 answered_ns - begun_ns,
                 begun_ns - asked_ns if initializes and begun_ns == sandbox.init_ended_ns else None,
-                sandbox.usage().memory_peak_bytes,
-                await sandbox.printed_since(printed),
+                sandbox.own_peak_bytes,
+                await sandbox.printed_since(printed, passage.request_id),
                 _status(reply),
             )
         return reply
@@ -161,7 +165,7 @@ class Pool:
         Also returns since when the function's own time was counted.
         """
         begun_ns = now_ns()
-        invocation = asyncio.ensure_future(sandbox.invoke(body))
+        invocation = asyncio.ensure_future(sandbox.invoke(body, passage.request_id))
         init_end = asyncio.ensure_future(sandbox.init_ended.wait())
         # The init limit holds until init is seen to end, the function's own from there on; an answer without that sign
         # (a mark that came late) ends both.
@@ -178,7 +182,7 @@ class Pool:
             await sandbox.kill()
             await self._start(sandbox)
             begun_ns = now_ns()
-            invocation = asyncio.ensure_future(sandbox.invoke(body))
+            invocation = asyncio.ensure_future(sandbox.invoke(body, passage.request_id))
         return await self._await_within_timeout(sandbox, invocation, begun_ns, passage), begun_ns
 
     async def _await_within_timeout(

@@ -10,6 +10,7 @@ import psutil
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, Sizing
 from targets.events import EventFacts, EventLog
+from targets.lambda_front.payload import REPLY_TOO_LARGE
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxRefused, take_gpus
 from targets.local import gpus
 from targets.local.gpus import Gpus
@@ -21,12 +22,10 @@ from targets.ownership import start_time
 
 READ_S = 0.01
 """How long a thread that reads what a process tells or prints is given to have read the last of it."""
+END_S = 1.0
+"""How long a process that has hung up may take to end by itself."""
+END_POLL_S = 0.002
 LOOP = "targets.serving.process_loop"
-
-
-def _died(status: int) -> bytes:
-    message = f"the function's process ended: {exit_words(status)}"
-    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode()
 
 
 class ProcessSandboxes:
@@ -80,7 +79,7 @@ class ProcessSandbox(Sandbox):
         self.running = True
         self.log_step("start", begun_ns)
 
-    async def invoke(self, body: bytes) -> Reply:
+    async def invoke(self, body: bytes, request_id: str) -> Reply:
         """One frame there, one frame back; a process that ends instead is a function error, as Lambda has it."""
         assert self._writer is not None and self.process is not None
         try:
@@ -88,17 +87,36 @@ class ProcessSandbox(Sandbox):
             size = int.from_bytes(await self._reader.readexactly(4), "big")
             reply = await self._reader.readexactly(size)
         except (OSError, asyncio.IncompleteReadError):
-            await self.kill()
-            return Reply(_died(self.process.status or 0), "Unhandled")
+            message = f"the function's process {await self._end()}"
+            return Reply(json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode(), "Unhandled")
+        if reply == b"+":
+            return Reply(REPLY_TOO_LARGE, "Unhandled")
         if reply[:1] == b"x":  # it could not load its model, and ends: the next request starts it anew
             await self.kill()
         return Reply(reply[1:], "Unhandled" if reply[:1] in b"!x" else None)
 
-    async def kill(self) -> None:
-        """Kill and reap the process and all that it has started."""
+    async def _end(self) -> str:
+        """End what has hung up, in words: it may be about to end by itself, and has a status of its own then."""
+        assert self.process is not None
+        self._count_last()
+        deadline = now_ns() + int(END_S * 1e9)
+        while self.process.status is None and now_ns() < deadline:
+            await asyncio.sleep(END_POLL_S)
+        status = self.process.status
+        await self.kill()
+        if status is None:
+            return f"hung up and did not end within {END_S:g} s: the front killed it"
+        return f"ended: {exit_words(status)}"
+
+    def _count_last(self) -> None:
+        """Take its last figures, for they go with it."""
         if self.running:
             self.killed_usage = self.usage()
         self.running = False
+
+    async def kill(self) -> None:
+        """Kill and reap the process and all that it has started."""
+        self._count_last()
         if self._writer is not None:  # a start that is cut off has none yet
             self._writer.close()
         if self.process is not None:
@@ -126,12 +144,12 @@ class ProcessSandbox(Sandbox):
             async with asyncio.timeout(READ_S):
                 await self.init_ended.wait()
 
-    @property
-    def printed_count(self) -> int:
-        """In bytes of its standard output."""
-        return self.process.printed.count if self.process else 0
-
-    async def printed_since(self, count: int) -> bytes:
-        """Of its standard output, after a moment in which the last of it is read."""
+    async def printed_count(self) -> int:
+        """In bytes, after a moment in which the last of the request before is read."""
         await asyncio.sleep(READ_S)
-        return self.process.printed.since(count) if self.process else b""
+        return self.process.last_words.count if self.process else 0
+
+    async def printed_since(self, count: int, request_id: str) -> bytes:
+        """To either stream, after a moment in which the last of it is read."""
+        await asyncio.sleep(READ_S)
+        return self.process.last_words.since(count) if self.process else b""

@@ -17,6 +17,9 @@ class Request:
     size: int = 0
     """Of the body, also where it is more than was kept."""
     head_size: int = 0
+    """As far as the parser has told it: a header when it is whole."""
+    head_read: int = 0
+    """Bytes that were of this head only, while it was not whole."""
     is_old: bool = False
     """HTTP/1.0."""
     keep_alive: bool = True

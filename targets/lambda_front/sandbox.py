@@ -70,6 +70,8 @@ class Sandbox(ABC):
         """When the present runtime said that it had, once `init_ended` is set."""
         self.killed_usage = Usage()
         """What its killed runtimes used: what the kernel counted goes with them."""
+        self.own_peak_bytes: int | None = None
+        """The most memory of its own that `see_memory` saw; None where none could be seen."""
         self._loop = asyncio.get_running_loop()
 
     @abstractmethod
@@ -81,7 +83,7 @@ class Sandbox(ABC):
         """Start the runtime, also after `kill`; returns when it can take a request. SandboxDied when it cannot."""
 
     @abstractmethod
-    async def invoke(self, body: bytes) -> Reply:
+    async def invoke(self, body: bytes, request_id: str) -> Reply:
         """Carry one request. SandboxDied when it ends before it answers."""
 
     @abstractmethod
@@ -105,12 +107,17 @@ class Sandbox(ABC):
         """What the kernel counts for it until now; what cannot be known is None."""
         return self.killed_usage
 
-    @property
-    def printed_count(self) -> int:
+    def see_memory(self) -> None:
+        """Look at the memory of its own, files left out."""
+        own_bytes = self.usage().own_memory_bytes
+        if own_bytes is not None:
+            self.own_peak_bytes = max(own_bytes, self.own_peak_bytes or 0)
+
+    async def printed_count(self) -> int:
         """How much the function has printed: what `printed_since` is asked with later."""
         return 0
 
-    async def printed_since(self, count: int) -> bytes:
+    async def printed_since(self, count: int, request_id: str) -> bytes:
         """The end of what it has printed from there on; empty where that is not at hand."""
         return b""
 
@@ -119,14 +126,18 @@ class Sandbox(ABC):
         await asyncio.sleep(0)
 
     def hear(self, line: bytes) -> bool:
-        """Take a line of the channel of its marks, from any thread, and log it. True when init has ended."""
-        mark = marks.parse(line)
+        """Take a line of the channel of its marks, from any thread, and log it. True when init has ended.
+
+        What is no mark of this unit and of its present runtime is ignored."""
+        mark = marks.accept(line, self.name, self.begun_ns)
         if mark:
             self._loop.call_soon_threadsafe(self._take_mark, *mark)
         return mark is not None and mark[0] == "init_end"
 
     def _take_mark(self, kind: marks.MarkKind, at_ns: int) -> None:
+        if at_ns < self.begun_ns or self.init_ended.is_set():  # the last word of a runtime that was killed, or no news
+            return
         self.log.write(kind, self.name, at_ns)
-        if kind == "init_end" and at_ns >= self.begun_ns:  # not the last word of a runtime that was killed
+        if kind == "init_end":
             self.init_ended_ns = at_ns
             self.init_ended.set()

@@ -7,8 +7,8 @@ from http import HTTPStatus
 import httptools
 
 from targets.clock import now_ns
+from targets.contract import LAMBDA_REQUEST_BYTES
 from targets.lambda_front.invoke import Front
-from targets.lambda_front.payload import MAX_PAYLOAD_BYTES
 from targets.lambda_front.refusal import Answer, Refused
 from targets.lambda_front.request import Request
 
@@ -27,6 +27,8 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._request = Request()
         self._is_in_head = False
+        self._is_mixed = False
+        """Of the bytes that came last, some were of a request before the one whose head is being read."""
         self._waiting: deque[Request] = deque()
         self._answering: asyncio.Task[None] | None = None
         self._awaited: Request | None = None
@@ -45,17 +47,17 @@ class Connection(asyncio.Protocol):
         """asyncio: bytes of a request."""
         if self._is_ending:
             return
+        self._is_mixed = False
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:  # whose body the parser takes for that of another protocol
             self._refuse(Refused(400, "InvalidRequestContentException", "this front is HTTP/1.1 only: upgrade nothing"))
         except httptools.HttpParserError:
             self._refuse(Refused(400, "InvalidRequestContentException", "this is not an HTTP/1.1 request"))
-        if self._is_in_head:
-            self._request.head_size += len(data)
-            if self._request.head_size > MAX_HEAD_BYTES:
-                message = f"a request's head may have {MAX_HEAD_BYTES} bytes"
-                self._refuse(Refused(431, "RequestHeaderFieldsTooLargeException", message))
+        if self._is_in_head and not self._is_mixed:
+            self._request.head_read += len(data)
+            if self._request.head_read > MAX_HEAD_BYTES:
+                self._refuse_head()
 
     def eof_received(self) -> bool:
         """asyncio: the client sends no more; it may still read, so what it asked for is answered."""
@@ -70,10 +72,12 @@ class Connection(asyncio.Protocol):
     def on_url(self, url: bytes) -> None:
         """httptools: the request's target, or a piece of it."""
         self._request.path += url
+        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: one header."""
         self._request.headers[name.lower()] = value
+        self._count_head(len(name) + len(value) + len(b": \r\n"))
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
@@ -91,21 +95,32 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, body: bytes) -> None:
         """httptools: a piece of the body."""
+        self._is_mixed = True
         request = self._request
         request.size += len(body)
-        if request.size <= MAX_PAYLOAD_BYTES:
+        if request.size <= LAMBDA_REQUEST_BYTES:
             request.body += body
         elif request.size > MAX_UNREAD_BYTES:
             self._check_head(request.size)
 
     def on_message_complete(self) -> None:
         """httptools: the request is whole."""
+        self._is_mixed = True
         if self._is_ending or self._parser.should_upgrade():
             return
         request, self._awaited = self._request, None
         request.received_ns = now_ns()
         request.keep_alive = self._parser.should_keep_alive()
         self._queue(request)
+
+    def _count_head(self, size: int) -> None:
+        self._request.head_size += size
+        if self._request.head_size > MAX_HEAD_BYTES:
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        message = f"a request's head may have {MAX_HEAD_BYTES} bytes"
+        self._refuse(Refused(431, "RequestHeaderFieldsTooLargeException", message))
 
     def _check_head(self, size: int) -> bool:
         """Whether the head allows the body that is announced, or has come so far; else the connection ends."""

@@ -77,8 +77,8 @@ class DockerReplica(Replica):
             )
             self.container = container
             self.log.write("created", self.name, container=container.id)
+            self.begun_ns = self.log.write("start", self.name)
             self._marks.follow(self.hear)
-            self.log.write("start", self.name)
             container.start()
             started_ns = now_ns()
             port = containers.published_port(container)

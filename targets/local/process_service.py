@@ -48,7 +48,7 @@ class ProcessReplica(Replica):
         environment = self.environment | gpus.variables(self.gpus.take(self.name)) | self._tmp.make()
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
-        self.log.write("start", self.name)
+        self.begun_ns = self.log.write("start", self.name)
         try:
             self._process = ServingProcess(SERVER, environment, listener, self.hear)
         except OSError as error:
@@ -62,7 +62,7 @@ class ProcessReplica(Replica):
         return None if status is None else exit_words(status)
 
     def last_words(self) -> str:
-        """The end of its standard error."""
+        """The end of what it has printed."""
         return self._process.last_words.text() if self._process else ""
 
     def usage(self) -> Usage:

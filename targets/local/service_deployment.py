@@ -32,6 +32,8 @@ class Replica(ABC):
     def __init__(self, name: str, log: EventLog) -> None:
         self.name = name
         self.log = log
+        self.begun_ns = 0
+        """When it was asked to start."""
 
     @abstractmethod
     def start(self) -> int:
@@ -58,8 +60,10 @@ class Replica(ABC):
         """After remove: whether nothing of it is left, by the word of whoever ran it."""
 
     def hear(self, line: bytes) -> bool:
-        """Log the mark that a line of its channel is, from any thread. True when nothing follows."""
-        mark = marks.parse(line)
+        """Log the mark that a line of its channel is, from any thread. True when nothing follows.
+
+        What is no mark of this unit is ignored."""
+        mark = marks.accept(line, self.name, self.begun_ns)
         if mark:
             self.log.write(mark[0], self.name, mark[1])
         return mark is not None and mark[0] == "init_end"

@@ -25,7 +25,8 @@ class ServingProcess:
     """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started.
 
     When that process ends, whatever it has started ends with it: nothing else holds its socket or its output. `hear` is
-    given the lines of the channel of its marks; what it prints is another stream, of which the end is kept.
+    given the lines of the channel of its marks; what it prints is another stream, of which the end is kept: one for
+    standard output and standard error, so that it stands in the order in which it was printed.
     """
 
     def __init__(
@@ -51,15 +52,13 @@ class ServingProcess:
                 env=environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
                 pass_fds=(connection.fileno(), inherited_end, told),
                 start_new_session=True,
             )
-            assert self._process.stdout is not None and self._process.stderr is not None
-            self.last_words = LastWords(self._process.stderr)
-            """The end of its standard error."""
-            self.printed = LastWords(self._process.stdout)
-            """The end of its standard output."""
+            assert self._process.stdout is not None
+            self.last_words = LastWords(self._process.stdout)
+            """The end of what it has printed."""
             threading.Thread(target=_listen, args=(marks, hear), daemon=True).start()
             self._main = psutil.Process(self._process.pid)
             self._meter = TreeMeter(self._process.pid)

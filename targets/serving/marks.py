@@ -5,6 +5,8 @@ import json
 import os
 from typing import Literal, get_args
 
+from targets.clock import now_ns
+
 KEY = "frostline.mark"
 FILE_VARIABLE = "FROSTLINE_MARKS"
 """A file that whoever started this unit reads: what a container is given."""
@@ -47,14 +49,23 @@ def mark(kind: MarkKind, unit: str, at_ns: int) -> str:
     return json.dumps({KEY: kind, "unit": unit, "at_ns": at_ns})
 
 
-def parse(line: bytes) -> tuple[MarkKind, int] | None:
-    """(kind, at_ns) when the line is a mark; None for anything else, for a model could write to the channel if it
-    searched for it."""
+def accept(line: bytes, unit: str, begun_ns: int) -> tuple[MarkKind, int] | None:
+    """(kind, at_ns) of a mark that can be true: of this unit, and of a moment since it was asked to start until now.
+
+    None for anything else, which is to be ignored: a model that searches for the channel could write to it."""
+    mark = parse(line, unit)
+    return mark if mark and begun_ns <= mark[1] <= now_ns() else None
+
+
+def parse(line: bytes, unit: str | None = None) -> tuple[MarkKind, int] | None:
+    """(kind, at_ns) when the line is a mark, of that unit where one is given; None for anything else."""
     if KEY.encode() not in line:
         return None
     try:
         fields = json.loads(line)
         kind, at_ns = fields[KEY], int(fields["at_ns"])
+        if unit is not None and fields["unit"] != unit:
+            return None
     except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
         return None
     return (kind, at_ns) if kind in get_args(MarkKind) else None

@@ -1,7 +1,8 @@
 """A sandbox that is a plain process: one request at a time over an inherited socket, as the emulator does over HTTP.
 
 Frames, both ways: 4 bytes of big-endian length, then JSON. A reply begins with "." when it is an answer, with "!" when
-it is an error, with "x" when it is the error for which this process ends.
+it is an error, with "x" when it is the error for which this process ends. "+" alone stands for an answer that is too
+large to be sent.
 """
 
 import json
@@ -11,6 +12,7 @@ import traceback
 from contextlib import suppress
 
 from targets.serving.leash import hold
+from targets.serving.quota import MAX_REPLY_BYTES
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:
@@ -49,7 +51,7 @@ def serve(connection: socket.socket) -> None:
             frames = traceback.format_list(traceback.extract_tb(error.__traceback__)[1:])
             kind = b"!" if isinstance(error, Exception) else b"x"
             reply = kind + json.dumps({**error_body(error), "stackTrace": frames}).encode()
-        send(connection, reply)
+        send(connection, reply if len(reply) <= 1 + MAX_REPLY_BYTES else b"+")
 
 
 if __name__ == "__main__":

@@ -11,13 +11,14 @@ import pytest
 from botocore.config import Config
 
 import targets
+from targets.clock import now_ns
 from targets.contract import Order, Sizing
 from targets.settings import FunctionSettings
 from tests.e2e.bench import until
 from tests.fakes.plugged import plugged_in
 
 NOISY = """
-import json, os, subprocess, sys, time
+import json, os, subprocess, sys, tempfile, time
 
 class Noisy:
     name, summary = "noisy", "Prints whatever would garble a line"
@@ -40,6 +41,13 @@ class Noisy:
 def infer(request):
     if "say" in request:
         print(request["say"], flush=True)
+    if "write_mb" in request:
+        with open(os.path.join(tempfile.gettempdir(), "written"), "wb") as file:
+            for _ in range(request["write_mb"]):
+                file.write(bytes(2**20))
+    if "exit" in request:
+        os._exit(request["exit"])
+    held = b"x" * (request.get("hold_mb", 0) * 2**20)
     time.sleep(request.get("sleep", 0))
     if "fail" in request:
         raise KeyError("broke")
@@ -60,11 +68,11 @@ def deploy(tmp_path_factory):
     packages = {}
 
     @contextmanager
-    def deployed(name, settings=None, **environment):
+    def deployed(name, settings=None, memory_mb=1769, **environment):
         target = targets.target(name)
         if name not in packages:
             packages[name] = target.package(targets.workload("noisy"), None, lambda text: None)
-        sizing = Sizing.of_function(1769) if "lambda" in name else Sizing(2048, 1.0)
+        sizing = Sizing.of_function(memory_mb) if "lambda" in name else Sizing(2048, 1.0)
         order = Order(f"noisy-{secrets.token_hex(4)}", sizing, settings, environment=environment)
         deployment = target.deploy(packages[name], order)
         try:
@@ -113,8 +121,12 @@ def test_the_end_of_init_is_seen_whatever_a_model_prints(deploy, name):
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_services_start_is_seen_whatever_a_model_prints(deploy, name):
     with deploy(name, NOISY_CLOSES="1") as deployment:
-        found = [kind for kind in kinds(deployment) if kind.startswith("init_")]
-        assert found in (["init_begin"], ["init_begin", "init_end"])  # it may answer before its last mark is looked at
+        # It may answer before its last mark is looked at.
+        until(lambda: "init_end" in kinds(deployment), "its own mark says that init has ended")
+        assert [kind for kind in kinds(deployment) if kind.startswith("init_")] == ["init_begin", "init_end"]
+        begin, end = (event for event in deployment.events() if event["kind"].startswith("init_"))
+        (start,) = (event for event in deployment.events() if event["kind"] == "start")
+        assert start["at_ns"] <= begin["at_ns"] < end["at_ns"] <= now_ns()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -166,6 +178,34 @@ def test_the_tail_of_the_log_is_of_measured_figures(deploy, name):
         assert float(re.search(r"\tDuration: ([0-9.]+) ms", warm)[1]) >= 100
         assert int(re.search(r"Max Memory Used: (\d+) MB", warm)[1]) > 5
         assert "second words\n" in warm and "first words" not in warm
+
+
+def logged(client, **event):
+    """Its log, its answer, the whole reply."""
+    reply = client.invoke(FunctionName="noisy", LogType="Tail", Payload=json.dumps(event).encode())
+    return base64.b64decode(reply["LogResult"]).decode(), json.loads(reply["Payload"].read()), reply
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_files_are_no_memory_that_a_function_used(deploy, name):
+    with deploy(name, memory_mb=256) as deployment:
+        client = client_of(deployment)
+        events = ({}, {"write_mb": 300}, {"hold_mb": 100, "sleep": 0.2}, {})
+        logs = [logged(client, **event)[0] for event in events]
+        first, wrote, held, after = (int(re.search(r"Max Memory Used: (\d+) MB", log)[1]) for log in logs)
+        assert 0 < first <= wrote < first + 30
+        assert 100 <= held <= after < 180
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_that_ends_is_told_in_its_own_words_and_by_the_requests_id(deploy, name):
+    with deploy(name) as deployment:
+        log, answer, reply = logged(client_of(deployment), say="last words", exit=3)
+        request_id = reply["ResponseMetadata"]["RequestId"]
+        assert (reply["FunctionError"], answer["errorType"]) == ("Unhandled", "Runtime.ExitError")
+        assert answer["errorMessage"].endswith("exit status 3")
+        assert ("RequestId: " in answer["errorMessage"]) <= (request_id in answer["errorMessage"])
+        assert f"last words\nEND RequestId: {request_id}\n" in log and "(rapid)" not in log
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -10,14 +10,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from targets.contract import TIMELINE_HEADER
+from targets.contract import LAMBDA_REQUEST_BYTES, TIMELINE_HEADER
 from targets.lambda_front import backlog
 from targets.lambda_front.invoke import Front
 from targets.lambda_front.log_tail import Report
-from targets.lambda_front.payload import MAX_PAYLOAD_BYTES, MAX_REPLY_BYTES
 from targets.lambda_front.pool import Throttled
 from targets.lambda_front.sandbox import Reply, SandboxDied
-from targets.lambda_front.server import Connection
+from targets.lambda_front.server import MAX_HEAD_BYTES, Connection
+from targets.serving.quota import MAX_REPLY_BYTES
 
 INVOKE = "/2015-03-31/functions/echo/invocations"
 LIMIT_S = 20
@@ -323,7 +323,7 @@ def test_the_fronts_own_routes(play):
 def test_a_payload_has_a_limit(play):
     async def scene(pool, connect):
         client = await connect()
-        whole = b'"' + b"x" * (MAX_PAYLOAD_BYTES - 2) + b'"'
+        whole = b'"' + b"x" * (LAMBDA_REQUEST_BYTES - 2) + b'"'
         assert (await client.ask(body=whole)).status == 200
         assert (await client.ask(body=b" " * (1024 * 1024 - 2) + b"{}", X_Amz_Invocation_Type="Event")).status == 202
         answer = await client.ask(body=b" " * (1024 * 1024 - 1) + b"{}", X_Amz_Invocation_Type="Event")
@@ -532,7 +532,7 @@ def test_the_word_comes_for_a_chunked_body_and_after_the_answers_before_it(play,
 @pytest.mark.parametrize(
     ("path", "size", "headers", "status"),
     [
-        (INVOKE, MAX_PAYLOAD_BYTES + 1, EXPECT, 413),
+        (INVOKE, LAMBDA_REQUEST_BYTES + 1, EXPECT, 413),
         (INVOKE, 2 * 1024 * 1024, {**EXPECT, "X-Amz-Invocation-Type": "Event"}, 413),
         ("/nothing", 5, EXPECT, 404),
         (INVOKE + "?Qualifier=PROD", 5, EXPECT, 404),
@@ -637,6 +637,51 @@ def test_a_head_without_end_is_refused(play):
     play(scene)
 
 
+def head_of(size, in_path=False):
+    """A good request without a body, whose head has so many bytes."""
+    long = INVOKE + "?x={}" if in_path else INVOKE
+    head = f"POST {long} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nX-Long: {{}}\r\n\r\n"
+    fill = "y" * (size - len(head.replace("{}", "")))
+    return (head.format(fill, "") if in_path else head.format(fill)).encode()
+
+
+@pytest.mark.parametrize("in_path", [False, True], ids=["header", "path"])
+@pytest.mark.parametrize("pieces", [1, 3, 70])
+def test_a_head_has_a_limit_however_it_comes(play, pieces, in_path):
+    async def scene(pool, connect):
+        client = await connect()
+        for _ in range(2):
+            await client.send(head_of(MAX_HEAD_BYTES - 200, in_path), pieces)
+            assert (await client.receive()).status == 200
+        await client.send(head_of(70_000, in_path), pieces)
+        assert (await client.receive()).status == 431
+        assert await client.closed()
+        assert len(pool.asked) == 2
+
+    play(scene)
+
+
+def test_many_headers_are_a_head_that_is_too_large_as_well(play):
+    async def scene(pool, connect):
+        client = await connect()
+        await client.send(request(**{f"X-{n}": "y" * 10 for n in range(5000)}))
+        assert (await client.receive()).status == 431
+
+    play(scene)
+
+
+def test_a_large_body_does_not_count_towards_the_head_that_comes_behind_it(play):
+    async def scene(pool, connect):
+        client = await connect()
+        body, (begin, end) = b'"' + b"x" * 100_000 + b'"', (request()[:20], request()[20:])
+        await client.send(request(body=body) + begin)
+        assert (await client.receive()).body == body
+        await client.send(end)
+        assert (await client.receive()).status == 200
+
+    play(scene)
+
+
 def test_a_head_request_has_no_body(play):
     async def scene(pool, connect):
         client = await connect()
@@ -716,7 +761,7 @@ def test_boto3_knows_the_errors(lambda_client):
     with pytest.raises(client.exceptions.ResourceNotFoundException, match=r"Function not found: .*:other"):
         client.invoke(FunctionName="other", Payload=b"{}")
     with pytest.raises(client.exceptions.RequestTooLargeException):
-        client.invoke(FunctionName="echo", Payload=b" " * (MAX_PAYLOAD_BYTES + 1))
+        client.invoke(FunctionName="echo", Payload=b" " * (LAMBDA_REQUEST_BYTES + 1))
     with pytest.raises(client.exceptions.ServiceException):
         client.invoke(FunctionName="echo", Payload=b'"fault"')
     with pytest.raises(client.exceptions.InvalidRequestContentException, match="Could not parse request body"):

@@ -102,9 +102,15 @@ def test_every_command_that_would_send_it_refuses_it(pages, command):
         ("return [Payload('a', 'text')]", "payload 'a' is str: give bytes of JSON"),
         ("return [Payload('a', b'{')]", "payload 'a' is no JSON"),
         ("return [Payload('a', b'\\xff\\xd8')]", "put bytes into it as base64"),
+        ("return [Payload('a', b'[NaN]')]", "payload 'a' is no JSON (NaN is no JSON)"),
+        ("return [Payload('a', b'{\"a\": -Infinity}')]", "payload 'a' is no JSON (-Infinity is no JSON)"),
+        ("return [Payload('a', '[1, 22]'.encode('utf-16'))]", "payload 'a' is no JSON ("),
+        ("return [Payload('a', '[1, 222]'.encode('utf-32-le'))]", "payload 'a' is no JSON ("),
+        ("return [Payload('a', b'\\xef\\xbb\\xbf[1]')]", "payload 'a' is no JSON ("),
+        ("return [Payload('a', b'[' * 100_000)]", "payload 'a' is no JSON (it is nested too deeply)"),
         ("return open('/no/such/page.png')", "payloads() raised FileNotFoundError: "),
     ],
-    ids=["none", "text", "cut", "bytes", "raises"],
+    ids=["none", "text", "cut", "bytes", "nan", "inf", "utf-16", "utf-32", "bom", "deep", "raises"],
 )
 def test_payloads_that_cannot_be_sent_are_one_line(pages, lines, says):
     pages(f"pages-{len(lines)}", payloads=lines)

@@ -15,6 +15,7 @@ from targets.local.resources import Usage
 from targets.settings import FunctionSettings
 
 SETTINGS = FunctionSettings(keep_alive_s=60, timeout_s=30, init_timeout_s=30, concurrency_limit=10, starts_per_10_s=100)
+INIT_S = 0.02
 LIMIT_S = 10
 """Far above what any test takes: without it, a pool that hangs would hang the tests."""
 
@@ -39,10 +40,13 @@ class Script(Sandbox):
         self.starts += 1
         self.running = True
         self.log_step("start", 0)
-        if self.starts > self.bench.slow_inits:
+        if self.starts > self.bench.slow_inits and not self.bench.init_ends_in_requests:
             self._take_mark("init_end", now_ns())
 
-    async def invoke(self, body):
+    async def invoke(self, body, request_id):
+        if self.bench.init_ends_in_requests and not self.init_ended.is_set():
+            await asyncio.sleep(INIT_S)
+            self._take_mark("init_end", now_ns())
         await self.init_ended.wait()
         if body == b"hang":
             await asyncio.Event().wait()
@@ -83,7 +87,7 @@ class Bench:
         self.created.set()
         self.started.set()
         self.refused, self.sticky, self.slow_inits = set(), set(), 0
-        self.late_mark = False
+        self.late_mark = self.init_ends_in_requests = False
         self.sandboxes = {}
         self.log = log = EventLog(folder / "events.jsonl")
         self.reader = EventReader(folder / "events.jsonl")
@@ -350,11 +354,14 @@ def test_an_init_that_ended_in_time_and_was_heard_of_late_is_not_cut_off(play):
 
 def test_a_log_reports_what_was_measured(play):
     async def scene(bench):
+        bench.init_ends_in_requests = True
         cold, warm, late = (Passage(1, f"r-{n}", wants_log=True) for n in range(3))
         await bench.pool.invoke(b"x", cold)
         await bench.pool.invoke(b"x", warm)
         await bench.pool.invoke(b"hang", late)
-        assert cold.report.init_ns is None or cold.report.init_ns >= 0
+        (ended,) = [event["at_ns"] for event in bench.reader.read() if event["kind"] == "init_end"]
+        assert cold.report.init_ns == ended - cold.facts["asked_ns"] >= INIT_S * 1e9
+        assert cold.report.duration_ns == cold.facts["answered_ns"] - ended
         assert warm.report.init_ns is None and warm.report.status is None
         assert warm.report.duration_ns == warm.facts["answered_ns"] - warm.facts["asked_ns"]
         assert late.report.status == "timeout" and late.report.duration_ns >= 50_000_000
