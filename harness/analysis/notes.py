@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats, floor
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
-from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.nouns import FORCED_COLD, MOST_REASONS, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
 from harness.record.phases import UNACCOUNTED
 from harness.record.reasons import most_frequent
 from harness.record.target_facts import TargetFacts
@@ -72,7 +72,9 @@ def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> 
     if any(bad.values()):
         counts = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
         reasons = most_frequent(reason for record in records for reason in record.reasons)
-        why = f"; the commonest reason: {reasons[0]}" if reasons else ""
+        # Of a trial with more kinds of failures than are kept, the rarest are not counted.
+        least = "at least " if any(len(record.reasons) == MOST_REASONS for record in records) else ""
+        why = f"; the commonest reason: {least}{reasons[0]}" if reasons else ""
         yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}{why}")
     for text in dict.fromkeys(text.split("\n")[0] for record in records for text in record.warnings):
         yield Note("trial_warning", text)

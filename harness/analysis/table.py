@@ -36,7 +36,7 @@ from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, PROVEN_COLD, Case, Outcome, StartClass, TrialRecord
 from harness.record.phases import order_phases
-from harness.record.reasons import most_frequent
+from harness.record.reasons import most_frequent, reasons_of
 from harness.record.target_facts import TargetFacts
 
 __all__ = ["Row", "Summary", "summarise"]
@@ -92,6 +92,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
     usable: list[tuple[TrialRecord, TrialFigures]] = []
     for record in records:
         figures = read_figures(run, record)
+        record = with_reasons(run, record, figures)
         problems.extend(f"trial {record.trial}: {text}" for text in [*record.problems, *figures.problems])
         if record.valid and record.fruitless:
             problems.append(f"trial {record.trial}: {record.fruitless}")
@@ -114,6 +115,13 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         fill_counts(row, valid, [figures for _, figures in usable])
         fill_figures(row, valid, [figures for _, figures in usable], run.manifest.target(first.target))
     return row
+
+
+def with_reasons(run: RunFolder, record: TrialRecord, figures: TrialFigures) -> TrialRecord:
+    """The record; where it is from before reasons were kept and has no good answer, with the reasons of its rows."""
+    if record.reasons or figures.problems or not (record.valid and record.fruitless):
+        return record
+    return record.model_copy(update={"reasons": reasons_of(run.requests(record, ("outcome", "error")))})
 
 
 def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures]) -> None:

@@ -13,10 +13,8 @@ from harness.load.wire import Fate
 from harness.measure.forced import first_line
 from harness.measure.generator import connection_warnings, generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
-from harness.measure.rows.answers import CHECK_RAISED
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge, Judged
-from harness.measure.rows.reasons import reasons_of
 from harness.measure.rows.refusals import refusal_problems, refusal_warnings
 from harness.measure.rows.units import logged_lives, seen_lives, unit_records
 from harness.measure.scale_out import moments_of_adding
@@ -25,6 +23,7 @@ from harness.record.columns import SAMPLES, requests_schema
 from harness.record.figures import plural
 from harness.record.forms import as_seconds
 from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
+from harness.record.reasons import reasons_of
 from loadprofiles.contract import fingerprint
 from targets.contract import StartFailed
 from targets.events import Event
@@ -161,11 +160,6 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
     if resent := pc.sum(requests["resent"]).as_py():
         warnings.append(
             f"{plural(resent, 'request')} had to be sent again on a fresh connection: the kept one had been closed"
-        )
-    wrong = requests.filter(pc.equal(requests["outcome"].cast(pa.string()), Outcome.WRONG.value))
-    if error_texts := [text for text in wrong["error"].to_pylist() if text.startswith(CHECK_RAISED)]:
-        warnings.append(
-            f"the workload's check raised at {len(error_texts)} answers, which count as wrong: {error_texts[0]}"
         )
     warnings += refusal_warnings(requests)
     if visit.trial.regime is not None:

@@ -20,7 +20,7 @@ MACHINE = ("cpu", "cpus", "memory_mb", "architecture", "system", "host")
 KERNEL = "system"
 """The one of them that is renewed every few weeks and alone makes no other machine."""
 ROUNDS_FOR_VERDICT = 10
-MOST_REASONS = 5
+MOST_REASONS = 20
 """So many reasons of bad answers a trial's record keeps."""
 FORCED_COLD = "cold"
 """Name of the profile that holds the forced cold starts."""

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from harness.analysis.table import summarise
-from harness.measure.rows.reasons import reasons_of
 from harness.measure.watchers import closing_line
 from harness.record.folder import RunFolder
 from harness.record.nouns import Outcome, Reason, TrialRecord
+from harness.record.reasons import reasons_of
 from harness.report.console import render
 from harness.report.content import content_of
 from harness.report.html import as_html
@@ -93,9 +93,41 @@ def test_a_strangers_message_is_one_short_harmless_line():
     assert len(reason.reason) <= 300 and reason.reason.isprintable()
 
 
-def test_at_most_five_reasons_are_kept():
-    rows = [("failed", f"reason {letter}") for letter in "abcdefgh"]
-    assert len(reasons_of(table_of(*rows))) == 5
+def test_at_most_twenty_reasons_are_kept():
+    rows = [("failed", f"reason {letter}") for letter in "abcdefghijklmnopqrstuvwxyz"]
+    assert len(reasons_of(table_of(*rows))) == 20
+
+
+@pytest.mark.parametrize(("kinds", "words"), [(19, "2 x a"), (20, "at least 2 x a")], ids=["all", "perhaps not all"])
+def test_a_count_that_may_be_short_says_at_least(tmp_path, kinds, words):
+    rows = [("failed", "a"), *(("failed", "abcdefghijklmnopqrstuvwxyz"[number]) for number in range(kinds))]
+    assert f"the commonest reason: {words}" in said(make_run(tmp_path, ("ok", None), *rows), "text")
+
+
+def test_the_commonest_reason_over_trials_is_counted_over_more_than_five_kinds_of_each(tmp_path):
+    """In each trial others come first, but over both this one does."""
+    run = RunFolder.create(tmp_path, manifest(rounds=2, trials=2))
+    for number, letters in ((1, "abcdef"), (2, "ghijkl")):
+        rows = [("failed", letter) for letter in letters for _ in range(5)] + [("failed", "common")] * 4
+        table = table_of(("ok", None), *rows)
+        run.save_trial(trial(table, f"r0{number}.x", round=number, reasons=reasons_of(table)), table, samples())
+    assert str(summarise(run).rows[0].reasons[0]) == "8 x common"
+
+
+def test_a_stored_trial_without_reasons_has_those_of_its_rows(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(rounds=1, trials=1))
+    table = table_of(("failed", CV2), ("failed", CV2))
+    run.save_trial(trial(table), table, samples())
+    summary = summarise(run)
+    assert summary.problems == [f"trial r01.docker-lambda: no good answer to any of 2 requests: 2 x {CV2}"]
+    assert [str(reason) for reason in summary.rows[0].reasons] == [f"2 x {CV2}"]
+    assert f"the commonest reason: 2 x {CV2}" in said(run, "text")
+
+
+def test_a_trial_without_a_good_answer_is_not_called_valid_in_the_order_of_the_run(tmp_path):
+    text = as_markdown(content_of(make_run(tmp_path, ("failed", CV2), ("failed", CV2))))
+    (line,) = [line for line in text.splitlines() if "r01.docker-lambda" in line and line.startswith("|")]
+    assert "no good answer" in line and "valid" not in line
 
 
 def test_a_record_of_before_has_no_reasons_and_is_read():

@@ -252,7 +252,7 @@ def test_a_target_none_of_whose_forced_starts_came_up_never_started():
     ]
 
 
-def test_a_check_that_raised_is_a_warning(monkeypatch):
+def test_a_check_that_raised_is_told_once_as_the_reason(monkeypatch):
     from targets.workloads import echo
 
     def check(self, payload, answer, own_model):
@@ -262,9 +262,8 @@ def test_a_check_that_raised_is_a_warning(monkeypatch):
     body = b'{"answer": 1, "frostline": {"unit": "1", "invocation": 2, "begun_ns": 1, "ended_ns": 2}}'
     record = record_of(Arrival(0, 1, Fate.ANSWERED, 2, 3, 4, 200, 1, reply=Reply(), head=body))
     assert record.counts[Outcome.WRONG] == 1
-    assert record.warnings == [
-        "the workload's check raised at 1 answers, which count as wrong: check raised KeyError: 'label'"
-    ]
+    assert [str(reason) for reason in record.reasons] == ["1 x check raised KeyError: 'label'"]
+    assert not record.warnings
 
 
 @pytest.mark.parametrize("cap", [1, 20_000])

@@ -79,7 +79,9 @@ def median(trial: TrialInShort) -> Cell:
 
 
 def state(trial: TrialInShort) -> Cell:
-    """Whether a trial is valid, or why not."""
+    """Whether a trial is valid, or why not; one without any good answer is a problem of the run, if no fault of its."""
+    if trial.valid and trial.record.fruitless:
+        return Cell("no good answer", harmless(str(trial.record.reasons[0])) if trial.record.reasons else "")
     if trial.valid:
         return Cell("valid")
     return Cell("INVALID", harmless(trial.record.problems[0] if trial.record.problems else "its rows do not add up"))
