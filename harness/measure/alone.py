@@ -8,9 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harness.clock import utc_now
-from harness.errors import Interrupted, MissingError
+from harness.errors import Interrupted, MissingError, UsageError
 from harness.files.text import harmless
 from harness.interruption import interruptible
+from harness.measure.constancy import code_changes, code_digests
 from targets.ownership import Owner
 
 try:
@@ -30,7 +31,8 @@ RACES = 10
 def alone(run: str = "", tell: Callable[[str], None] | None = None) -> Iterator[None]:
     """Nobody else measures on this machine meanwhile; MissingError says who does. `run` is told to whoever asks.
 
-    With `tell` it waits its turn instead, and tells once for whom. Interrupted, when a signal ends the wait.
+    With `tell` it waits its turn instead, and tells once for whom. Interrupted, when a signal ends the wait; UsageError
+    when code that measures was changed meanwhile.
 
     One process may hold it several times over: a remeasuring holds it around its two runs. The kernel lets go of it
     when the process ends, however it ends; its children never have it (descriptors close on exec, nothing forks).
@@ -126,12 +128,21 @@ def _lock(descriptor: int, path: Path, tell: Callable[[str], None] | None) -> No
         if tell is None:
             fix = f"wait for it, with --wait, or end it ({path})"
             raise MissingError(f"{holder} measures on this machine already: {fix}") from None
+        digests = code_digests()
         try:
             with interruptible():
                 tell(f"waiting: {holder} measures on this machine{since and f' since {since}'}; Ctrl-C ends the wait")
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
         except Interrupted:
             raise Interrupted("interrupted while waiting for the machine: nothing was begun") from None
+        _refuse_changes(code_changes(digests))
+
+
+def _refuse_changes(files: list[Path]) -> None:
+    """UsageError where code was changed in a wait: what was imported before it would judge what is packaged now."""
+    if files:
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        raise UsageError([f"changed while it waited: {harmless(str(files[0]))}{more}: run again"])
 
 
 def _open_file(path: Path) -> int:

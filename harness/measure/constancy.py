@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import distributions
@@ -83,6 +83,24 @@ def _digest(stamps: tuple[tuple[Path, Path, int, int], ...]) -> str:
     for root, path, _, _ in stamps:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def code_digests() -> dict[Path, bytes]:
+    """Of each file that measures, and of each that this process has imported. What is gone meanwhile is left out."""
+    imported = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    paths = {path for _, path in _measuring_files()} | {Path(name) for name in imported if isinstance(name, str)}
+    digests = {}
+    for path in paths:
+        with suppress(OSError):
+            digests[path] = hashlib.sha256(path.read_bytes()).digest()
+    return digests
+
+
+def code_changes(before: Mapping[Path, bytes]) -> list[Path]:
+    """The files whose digests are no longer those of `before`, and those of what measures that came since."""
+    now = code_digests()
+    came = {path for _, path in _measuring_files()} - before.keys()
+    return sorted(came | {path for path in before if now.get(path) != before[path]})
 
 
 def lasting_facts(engine: bool) -> dict[str, Fact]:

@@ -73,10 +73,10 @@ except FrostlineError as error:
 
 
 @contextmanager
-def waiting(run):
+def waiting(run, script=WAIT):
     """Another process that waits its turn, once it has said for whom."""
     process = subprocess.Popen(
-        [sys.executable, "-c", WAIT, run], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", script, run], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
         yield process, process.stdout.readline()
@@ -101,6 +101,44 @@ def test_who_waits_says_once_for_whom_and_since_when_and_then_has_its_turn(lock)
         now.communicate("\n", timeout=60)
         assert later.stdout.readline() == "mine\n"
         assert later.communicate("\n", timeout=60)[0] == ""
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A folder of a user's own on the path of processes that a test starts, with a workload and what it imports."""
+    root = tmp_path / "mine"
+    (root / "targets" / "workloads").mkdir(parents=True)
+    (root / "imaging.py").write_text("SIZE = 1\n")
+    (root / "targets" / "workloads" / "toy.py").write_text("import imaging\n\nWORKLOAD = imaging\n")
+    (root / "targets" / "workloads" / "toy_notes.txt").write_text("x")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")]))
+    return root
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "refused"),
+    [
+        ("targets/workloads/toy.py", "import imaging\n\nWORKLOAD = None\n", True),
+        ("imaging.py", "SIZE = 2\n", True),
+        ("imaging.py", None, True),
+        ("targets/workloads/toy_more.py", "", True),
+        ("imaging.py", "SIZE = 1\n", False),
+        ("targets/workloads/toy_notes.txt", "y", False),
+    ],
+    ids=["workload", "what-it-imports", "gone", "new", "written-as-it-was", "no-code"],
+)
+def test_who_waited_while_code_was_changed_measures_nothing_and_is_told_which(lock, mine, name, change, refused):
+    script = "import targets.workloads.toy\n" + WAIT
+    with held_by_another() as holder, waiting("r2", script) as (process, told):
+        assert told.startswith("waiting: ")
+        (mine / name).unlink() if change is None else (mine / name).write_text(change)
+        holder.kill()
+        holder.wait()
+        said = process.communicate("\n", timeout=60)[0]
+        assert said == (f"changed while it waited: {mine / name}: run again\n" if refused else "mine\n")
+        assert process.returncode == (2 if refused else 0)
+    with alone():
+        pass
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "term"])
