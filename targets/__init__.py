@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from targets.names import NameTaken, Unreadable, files_by_name, passed_over, read, reason
+from targets.names import FAULTS, NameTaken, Unreadable, files_by_name, passed_over, read, reason
 
 if TYPE_CHECKING:
     from targets.contract import Target
@@ -92,7 +92,7 @@ def target_problems(name: str) -> list[str]:
         return claim_problems(target(name))
     except Unreadable as error:
         why = error.why
-    except Exception as error:  # what a stranger's file sets may be anything
+    except FAULTS as error:  # what a stranger's file sets may be anything
         why = reason(error)
     return [f"its file cannot be read: {why}"]
 
@@ -113,4 +113,9 @@ def workload(name: str, settings: Mapping[str, Any] | None = None) -> "Workload"
 
     if not isinstance(workload, Configurable):
         raise ValueError(f"workload {name} has no settings: leave them out")
-    return workload.configure(settings)
+    try:
+        return workload.configure(settings)
+    except ValueError:
+        raise
+    except FAULTS as error:
+        raise ValueError(f"configure() raised {reason(error)}") from error

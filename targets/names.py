@@ -6,6 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+FAULTS = (Exception, SystemExit)
+"""What a stranger's code may raise in our process: it has failed, and sys.exit() there ends no command of ours."""
 CONTRACT = "contract"
 """The module that says what a kind of file owes: it is none of them."""
 USABLE = re.compile(r"[a-z][a-z0-9]*(_+[a-z0-9]+)*")
@@ -105,7 +107,7 @@ def read(what: str, name: str, sets: str, package: str, path: Path) -> Any:
         raise Unreadable(what, name, _rename(stem))
     try:
         module = import_module(f"{package}.{stem}")
-    except (Exception, SystemExit) as error:  # a stranger's file, or a library that is not here
+    except FAULTS as error:  # a stranger's file, or a library that is not here
         raise Unreadable(what, name, reason(error)) from error
     if not hasattr(module, sets):
         raise Unreadable(what, name, f"{module.__file__} sets no {sets}, and is what an import of {stem} finds")

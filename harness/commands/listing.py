@@ -36,7 +36,7 @@ def _line(name: str, summary: Callable[[str], str]) -> str:
         why = error.problems[0]
     except targets.Unreadable as error:
         why = error.why
-    except Exception as error:  # a stranger's object that is none of what it is listed as
+    except targets.names.FAULTS as error:  # a stranger's object that is none of what it is listed as
         why = str(error)
     return f"{UNREAD}{one_line(harmless(why))}"
 

@@ -7,6 +7,7 @@ from harness.experiment.pieces import WorkloadChoice
 from harness.files.problems import quote
 from harness.files.text import harmless
 from harness.files.whole import one_line
+from targets.names import FAULTS, reason
 from targets.strict_json import json_fault
 from targets.workloads.contract import Payload
 
@@ -71,17 +72,21 @@ def _problem(choice: WorkloadChoice) -> str | None:
     except (ValueError, targets.Unreadable):  # told as such
         return None
     try:
-        why = _fault(list(workload.payloads()))
-    except Exception as error:  # a stranger's file may do anything
-        why = f"payloads() raised {type(error).__name__}: {error}"
+        why = _fault(workload.payloads())
+    except FAULTS as error:  # a stranger's file may do anything
+        why = f"payloads() raised {reason(error)}"
     return f"workloads.{choice.key}: {one_line(harmless(why))}" if why else None
 
 
 def _fault(payloads: Sequence[Payload]) -> str | None:
     """Why these cannot be sent in turn."""
+    if not isinstance(payloads, Sequence):
+        return f"payloads() gives a {type(payloads).__name__}: give a list or tuple, as they are sent in turn"
     if not payloads:
         return "payloads() gives none: give at least one"
     for payload in payloads:
+        if not isinstance(payload, Payload):
+            return f"payloads() gives a {type(payload).__name__} in its list: give Payload(name, body) only"
         if not isinstance(payload.body, bytes):
             return f"payload {payload.name!a} is {type(payload.body).__name__}: give bytes of JSON"
         if (why := json_fault(payload.body)) is not None:

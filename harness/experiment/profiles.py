@@ -12,7 +12,7 @@ import loadprofiles
 from harness.errors import UsageError
 from harness.files.problems import quote
 from loadprofiles import LoadProfile
-from targets.names import files_by_name, passed_over, read, reason
+from targets.names import FAULTS, files_by_name, passed_over, read, reason
 
 
 @cache
@@ -42,7 +42,7 @@ def draw(load: LoadProfile, seed: int) -> "array.array[float]":
     name = type(load).__name__
     try:
         offsets = load.arrivals(seed)
-    except Exception as error:  # a stranger's file
+    except FAULTS as error:  # a stranger's file
         raise UsageError([f"load profile {name}: arrivals raised {quote(reason(error))}"]) from error
     if problem := _form_problem(offsets) or _offsets_problem(np.asarray(offsets, np.float64), load.seconds):
         raise UsageError([f"load profile {name}: arrivals: {problem}"])

@@ -24,6 +24,7 @@ from harness.load.replies import Body, Spool
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.senders.contract import as_shown
 from harness.load.wire import BEGUN, BEGUN_AT, RECORD, REDIRECTS, Fate, fate_of
+from targets.names import FAULTS
 
 TFD_TIMER_ABSTIME = 1
 BATCH = 64
@@ -146,7 +147,7 @@ class Dispatcher:
             fate, text, problem = Fate.TIMED_OUT, str(error), error
         except (RequestFailed, OSError, MemoryError) as error:
             fate, text, problem = fate_of(error), str(error) or type(error).__name__, error
-        except Exception as error:  # a sender's: no fault of the target
+        except FAULTS as error:  # a sender's: no fault of the target
             text = failure_of(self.client.endpoint(index), error)
             fate, problem = Fate.FAILED, error
             self.problem = self.problem or SenderFailed(text)

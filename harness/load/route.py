@@ -9,6 +9,7 @@ from typing import Any
 from harness.load.senders import SenderFailed, endpoint_problems, failure_of, sender_of
 from harness.load.senders.contract import Request, origin
 from targets.contract import Endpoint
+from targets.names import FAULTS
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Route:
         try:
             sender = sender_of(endpoint)
             tls, requests = sender.tls(endpoint), [sender.request(endpoint, body) for body in bodies]
-        except Exception as error:
+        except FAULTS as error:
             raise SenderFailed(failure_of(endpoint, error)) from error
         return cls(endpoint, bodies, requests, addresses_of(endpoint), tls, kept_header, keep)
 

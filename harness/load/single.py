@@ -12,11 +12,13 @@ from harness.load.route import Route
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.wire import Fate, fate_of
 from targets.contract import TIMELINE_HEADER, Endpoint
+from targets.names import FAULTS
 
 SAME = (
     *("connect_ns", "tls_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns"),
     *("status", "chunks", "body_bytes"),
 )
+
 """What an arrival has under the same name."""
 
 
@@ -84,7 +86,7 @@ class Lone:
             fate, text = Fate.TIMED_OUT, str(error)
         except (RequestFailed, OSError, MemoryError) as error:
             fate, text = fate_of(error), str(error) or type(error).__name__
-        except Exception as error:
+        except FAULTS as error:
             raise SenderFailed(failure_of(self.endpoint, error)) from error
         exchange.done_ns = exchange.done_ns or now_ns()
         return _arrival(index, scheduled_ns, exchange, fate, text)

@@ -8,6 +8,7 @@ from typing import Any
 
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.local import processes
+from targets.names import FAULTS, reason
 from targets.workloads.contract import Payload, Workload, why_wrong
 
 LIMIT_S = 600
@@ -53,7 +54,10 @@ def _problem(workload: Workload, package: Package, settings: Mapping[str, Any]) 
     for payload, answer in zip(tried, told["answers"], strict=True):
         if "answer" not in answer:
             return f"it cannot answer payload {payload.name!a}: {_reason(answer)}"
-        verdict = workload.check(payload, answer["answer"], True)
+        try:
+            verdict = workload.check(payload, answer["answer"], True)
+        except FAULTS as error:
+            return f"whether its answer to payload {payload.name!a} is right is unknown: check raised {reason(error)}"
         if isinstance(verdict, str) and verdict.strip():
             return f"its answer to payload {payload.name!a} is none of {workload.name}: {verdict}: take another model"
         if why := why_wrong(verdict):

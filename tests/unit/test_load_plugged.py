@@ -44,6 +44,8 @@ class Broken(Http):
 SENDER = Broken()
 """
 SHORT = array.array("d", [0.0, 0.05])
+EXIT = BROKEN.replace('KeyError("key")', "SystemExit(0)")
+EXIT_AT_SENDING = EXIT.replace("METHOD", "request").replace("raise SystemExit", "return lambda: __import__('sys').exit")
 AT_SENDING = BROKEN.replace("METHOD", "request").replace("raise KeyError(", "return lambda: {}.__getitem__(")
 TEXT_FOR_BYTES = BROKEN.replace("METHOD", "request").replace("raise KeyError(", "return lambda: str(")
 
@@ -139,11 +141,25 @@ def test_two_senders_of_one_name_are_one_error(plugs):
         (BROKEN.replace("METHOD", "request"), "sender: toy raised KeyError: 'key'"),
         (BROKEN.replace("METHOD", "tls"), "sender: toy raised KeyError: 'key'"),
         (AT_SENDING, "sender: toy raised KeyError: 'key'"),
+        (EXIT_AT_SENDING, "sender: toy raised SystemExit: 0"),
+        (EXIT.replace("METHOD", "request"), "sender: toy raised SystemExit: 0"),
+        (EXIT.replace("METHOD", "problems"), "sender: toy raised SystemExit: 0"),
         (TEXT_FOR_BYTES, "sender: toy raised TypeError: a bytes-like object is required, not 'str'"),
         ("SENDER = None\n", "sender: toy raised AttributeError: 'NoneType' object has no attribute 'problems'"),
         ("raise OSError('no')\nSENDER = None\n", r"sender: .*toy.py cannot be read: OSError: no"),
     ],
-    ids=["problems", "request", "tls", "sending", "text", "none", "import"],
+    ids=[
+        "problems",
+        "request",
+        "tls",
+        "sending",
+        "exit-sending",
+        "exit-request",
+        "exit-problems",
+        "text",
+        "none",
+        "import",
+    ],
 )
 def test_a_sender_that_raises_ends_the_trial_and_not_the_run(plugs, server, text, said):
     plugs.write("toy.py", text)

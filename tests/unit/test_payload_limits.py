@@ -1,5 +1,7 @@
 """A payload that a target does not take is refused with its size and the limit, before anything starts."""
 
+from zlib import crc32
+
 import pytest
 from typer.testing import CliRunner
 
@@ -109,15 +111,44 @@ def test_every_command_that_would_send_it_refuses_it(pages, command):
         ("return [Payload('a', b'\\xef\\xbb\\xbf[1]')]", "payload 'a' is no JSON ("),
         ("return [Payload('a', b'[' * 100_000)]", "payload 'a' is no JSON (it is nested too deeply)"),
         ("return open('/no/such/page.png')", "payloads() raised FileNotFoundError: "),
+        ("raise SystemExit('no pages')", "payloads() raised SystemExit: no pages"),
+        ("yield Payload('a', b'{}')", "payloads() gives a generator: give a list or tuple"),
+        ("return {Payload('a', b'{}'): 1}", "payloads() gives a dict: give a list or tuple"),
+        ("return [b'{}', Payload('a', b'{}')]", "payloads() gives a bytes in its list: give Payload(name, body)"),
+        ("return None", "payloads() gives a NoneType: give a list or tuple"),
     ],
-    ids=["none", "text", "cut", "bytes", "nan", "inf", "utf-16", "utf-32", "bom", "deep", "raises"],
+    ids=[
+        "none",
+        "text",
+        "cut",
+        "bytes",
+        "nan",
+        "inf",
+        "utf-16",
+        "utf-32",
+        "bom",
+        "deep",
+        "raises",
+        "exits",
+        "generator",
+        "dict",
+        "stranger",
+        "nothing",
+    ],
 )
 def test_payloads_that_cannot_be_sent_are_one_line(pages, lines, says):
-    pages(f"pages-{len(lines)}", payloads=lines)
+    pages(name := f"pages-{crc32(lines.encode())}", payloads=lines)
     with pytest.raises(UsageError) as refused:
-        experiment(f"pages-{len(lines)}", "process-service")
+        experiment(name, "process-service")
     (line,) = refused.value.problems
     assert says in line and "workloads.pages-" in line
+
+
+def test_a_workload_that_exits_while_it_is_configured_is_one_line(pages):
+    exits = "return []\n\n    def configure(self, settings):\n        raise SystemExit"
+    pages("pages-exit", payloads=exits)
+    with pytest.raises(ValueError, match=r"^configure\(\) raised SystemExit:$"):
+        targets.workload("pages-exit", {"a": 1})
 
 
 def test_what_a_target_takes_is_told_in_its_capabilities():

@@ -3,6 +3,7 @@
 import array
 import math
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,7 @@ BAD = {
     "floats": (array.array("f", [0]), "a array of 'f' is not accepted: return array.array"),
     "nothing": (None, "a NoneType is not accepted: return array.array"),
     "raises": (broken, "arrivals raised 'ZeroDivisionError: division by zero'"),
+    "exits": (sys.exit, "arrivals raised 'SystemExit:'"),
 }
 
 each_bad = pytest.mark.parametrize(("value", "said"), BAD.values(), ids=BAD)

@@ -192,17 +192,25 @@ def test_no_arrival_no_row():
 class Raising:
     """A workload whose check is broken."""
 
+    def __init__(self, error):
+        self.error = error
+
     def payloads(self):
         return PAYLOADS
 
     def check(self, payload, answer, own_model):
-        raise KeyError("label")
+        raise self.error
 
 
-def test_a_check_that_raises_costs_its_row_and_not_the_run():
-    table = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Raising())
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [(KeyError("label"), "KeyError: 'label'"), (SystemExit(0), "SystemExit: 0")],
+    ids=["raises", "exits"],
+)
+def test_a_check_that_raises_costs_its_row_and_not_the_run(error, said):
+    table = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Raising(error))
     (row,) = table.to_pylist()
-    assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} KeyError: 'label'")
+    assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} {said}")
     assert row["handler_ns"] == 50, "what the envelope proves is kept"
 
 

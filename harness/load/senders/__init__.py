@@ -11,7 +11,7 @@ from pathlib import Path
 from harness.errors import TrialError
 from harness.load.senders.contract import Sender, as_shown
 from targets.contract import Endpoint
-from targets.names import NameTaken, Unreadable, files_by_name, passed_over, read
+from targets.names import FAULTS, NameTaken, Unreadable, files_by_name, passed_over, read
 
 __all__ = ["Sender", "SenderFailed", "endpoint_problems", "sender", "sender_name", "sender_names", "sender_of"]
 
@@ -68,10 +68,10 @@ def endpoint_problems(endpoint: Endpoint) -> list[str]:
         return sender_of(endpoint).problems(endpoint)
     except (SenderFailed, NameTaken) as error:
         return [str(error)]
-    except Exception as error:
+    except FAULTS as error:
         return [failure_of(endpoint, error)]
 
 
-def failure_of(endpoint: Endpoint, error: Exception) -> str:
+def failure_of(endpoint: Endpoint, error: BaseException) -> str:
     """What is said of a sender that raised."""
     return f"sender: {sender_name(endpoint)} raised {type(error).__name__}: {error}"

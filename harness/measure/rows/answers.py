@@ -8,6 +8,7 @@ from harness.measure.rows.bodies import Content, Error, read_body, read_reply, r
 from harness.measure.rows.evidence import Evidence
 from harness.record.nouns import Outcome
 from targets.contract import Completion
+from targets.names import FAULTS
 from targets.serving.failure import LOAD_FAILED
 from targets.workloads.contract import Payload, Workload, why_wrong
 
@@ -67,7 +68,7 @@ class Answers:
             return None
         try:
             return why_wrong(self._workload.check(self._payloads[payload], content.answer, self._own_model))
-        except Exception as error:
+        except FAULTS as error:
             return f"{CHECK_RAISED} {type(error).__name__}: {str(error)[:160]}"
 
 
