@@ -171,7 +171,7 @@ class Dispatcher:
         try:
             spool.keep(index, header, request_id, exchange.streamed, body)
         except (OSError, MemoryError) as error:  # a full disk: told to the run, when all is over
-            self.lack = self.lack or f"replies could not be kept: {lack_of(error)}"
+            self.lack = self.lack or f"replies could not be kept: {lack_of(error, self.client.plan.folder)}"
             self.spool = None  # what is torn stands last
 
     def _write_record(

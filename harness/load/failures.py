@@ -14,25 +14,27 @@ DESCRIPTORS = "raise the limit of descriptors (ulimit -n, and -Hn), or lower loa
 PORTS = "widen net.ipv4.ip_local_port_range, wait a minute for closed connections, or lower the rate"
 MEMORY = "free memory, raise its limit, or lower the rate, load.cap or the size of bodies and replies"
 DISK = "free disk space, or name a folder that has some in TMPDIR"
+FILE_SIZE = "raise the limit of a file's size (ulimit -f)"
 PROCESSES = "raise the limit of processes (ulimit -u, pids.max), or lower load.workers"
 FIXES = {
     **dict.fromkeys((errno.EMFILE, errno.ENFILE), DESCRIPTORS),
     **dict.fromkeys((errno.EADDRNOTAVAIL, errno.EADDRINUSE), PORTS),
     **dict.fromkeys((errno.ENOMEM, errno.ENOBUFS), MEMORY),
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), DISK),
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), DISK),
+    errno.EFBIG: FILE_SIZE,
     errno.EAGAIN: PROCESSES,
 }
 """By what the generator ran out of."""
 OUT_OF_MEMORY = "MemoryError"
 
 
-def lack_of(error: BaseException) -> str:
-    """In words what the generator ran out of, and the fix."""
+def lack_of(error: BaseException, folder: str = "") -> str:
+    """In words what the generator ran out of, and the fix; `folder`: where it wrote."""
     if isinstance(error, MemoryError):
         return f"{OUT_OF_MEMORY}: {MEMORY}"
     if not isinstance(error, OSError) or error.errno not in FIXES:
         return f"{type(error).__name__}: {error}"
-    where = f" (in {tempfile.gettempdir()})" if FIXES[error.errno] == DISK else ""
+    where = f" (in {folder or tempfile.gettempdir()})" if FIXES[error.errno] == DISK else ""
     return f"{os.strerror(error.errno)}{where}: {FIXES[error.errno]}"
 
 

@@ -14,6 +14,7 @@ class Outputs:
 
     def __init__(self, plan: LoadPlan, rank: int, count: int) -> None:
         """For `count` records. OSError where a file cannot be had."""
+        self._folder = plan.folder
         self.records = _mapped(plan.output("records", rank), RECORD.size * count)
         """Memory of the run's: what stands there outlives this process."""
         with ExitStack() as opened:
@@ -30,7 +31,7 @@ class Outputs:
             try:
                 close()
             except OSError as error:
-                problems.append(f"{what} could not be kept: {lack_of(error)}")
+                problems.append(f"{what} could not be kept: {lack_of(error, self._folder)}")
         return problems
 
 

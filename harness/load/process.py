@@ -256,7 +256,7 @@ def read_sent(plan: LoadPlan, message: dict[str, Any], count: int) -> Sent:
         raise TrialError(f"coverage is not exact: {len(records)} records for {count} arrivals")
     errors = [text for _, texts in parts for text in texts]
     problems = [problem for pair in zip(reports, stripes, strict=True) for problem in _problems(*pair, len(reports))]
-    return Sent(begin_ns, records, [errors[at] for at in order], replies, reports, problems)
+    return Sent(begin_ns, records, [errors[at] for at in order], replies, reports, list(dict.fromkeys(problems)))
 
 
 def _replies(plan: LoadPlan, reports: Sequence[WorkerReport]) -> Replies:

@@ -1,5 +1,6 @@
 """The memory that workers write their records into. It is the run's own: what a worker saw is kept whoever dies."""
 
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.errors import TrialError
 from harness.load.failures import lack_of
@@ -31,8 +33,8 @@ def reserve(plan: LoadPlan, count: int, workers: int) -> Iterator[None]:
                 opened.append(_memory(plan.output("records", rank)))
                 _allocate(opened[-1], RECORD.size * len(range(rank, count, workers)))
         except OSError as error:
-            need = f"{count:,} requests take {RECORD.size * count / 2**20:.0f} MB of records"
-            raise TrialError(f"{need}: {lack_of(error)}") from error
+            need = f"{count:,} requests take {RECORD.size * count:,} bytes of records"
+            raise TrialError(f"{need}: {_lack_of(error, plan.folder)}") from error
         yield
     finally:
         for descriptor in opened:
@@ -46,6 +48,12 @@ def _memory(path: Path) -> int:
     descriptor = os.memfd_create("frostline-records")
     path.symlink_to(f"/proc/{os.getpid()}/fd/{descriptor}")
     return descriptor
+
+
+def _lack_of(error: OSError, folder: str) -> str:
+    """A file in memory that has no space left has no memory."""
+    is_memory = error.errno == errno.ENOSPC and hasattr(os, "memfd_create")
+    return lack_of(MemoryError() if is_memory else error, folder)
 
 
 def _allocate(descriptor: int, size: int) -> None:
@@ -90,10 +98,17 @@ def complete(plan: LoadPlan, stripe: Records, rank: int, of: int, begin_ns: int)
 
 
 def disown_answers(stripe: Records, kept: set[int]) -> None:
-    """An answer whose reply the generator could not keep is none that the target failed to give."""
+    """An answer whose reply the generator could not keep is none that the target failed to give: it is unfinished, with
+    all that was seen of it."""
     lost = (stripe["fate"] == Fate.ANSWERED) & (stripe["reply_bytes"] > 0)
     lost &= ~np.isin(stripe["index"], np.fromiter(kept, np.int64, len(kept)))
     stripe["fate"][lost] = Fate.UNFINISHED
+
+
+def unkept(records: Records) -> NDArray[np.bool_]:
+    """Which arrivals were answered, but by a reply that the generator could not keep."""
+    found: NDArray[np.bool_] = (records["fate"] == Fate.UNFINISHED) & (records["status"] > 0)
+    return found
 
 
 def _records(plan: LoadPlan, rank: int, most: int = -1) -> Records:

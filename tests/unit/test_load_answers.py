@@ -1,6 +1,7 @@
 """Which answers `frostline load` takes for good: the status, a function's error, and what the JSON must hold."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,3 +236,14 @@ def test_a_stream_that_ends_in_an_error_fails_however_it_is_written(streamed):
 
 def test_what_to_do_about_redirects_to_many_places():
     assert "--expect-status 302" in fix_of("status 302 Found (redirects, to more than 20 different places)")
+
+
+def test_an_answer_whose_reply_could_not_be_kept_is_no_fault_of_the_server_and_keeps_its_status():
+    told = told_of(*(arrival(n, fate=Fate.UNFINISHED) for n in range(3)))
+    assert (told["good"], told["failed"], told["unfinished"], told["statuses"]) == (0, 0, 3, {})
+    assert "the generator is to blame" in told["failure"]
+    unkept = [replace(arrival(n, fate=Fate.UNFINISHED), status=200) for n in range(3)]
+    told = told_of(*unkept)
+    assert (told["unfinished"], told["statuses"], told["reply_bytes"]["median"]) == (3, {"200": 3}, 2)
+    assert told["errors"] == {"answered, but its reply could not be kept": 3}
+    assert "the generator is to blame" in told["failure"]

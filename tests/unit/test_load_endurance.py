@@ -2,6 +2,7 @@
 
 import array
 import asyncio
+import errno
 import json
 import os
 import resource
@@ -19,6 +20,7 @@ import pytest
 from harness.errors import TrialError
 from harness.load.failures import end_of, fix_of, lack_of
 from harness.load.process import LoadProcess
+from harness.load.stripes import reserve, unkept
 from harness.load.wire import Fate, LoadPlan
 from harness.measure.generator import validity_problems
 from targets.contract import Endpoint
@@ -243,16 +245,37 @@ def test_with_every_descriptor_in_a_kept_connection_all_figures_are_kept(loads, 
 
 
 @linux
-def test_a_full_disk_makes_it_invalid_and_leaves_the_records(loads, server, hands):
-    load = loads()
-    (it,) = ready(load, server)
-    hands(0.9, lambda: limit(it.pid, resource.RLIMIT_FSIZE, 10))
+@pytest.mark.parametrize("workers", [1, 2], ids=["alone", "a-team"])
+def test_a_full_disk_makes_it_invalid_and_leaves_the_records(loads, server, hands, workers):
+    load = loads(workers)
+    team = ready(load, server, workers)
+    hands(0.9, lambda: [limit(it.pid, resource.RLIMIT_FSIZE, 10) for it in team])
     sent = send(load, server.port, count=200)
     assert set(fates(sent)) <= {"ANSWERED", "UNFINISHED"}, "a reply that could not be kept is no failure of the service"
     assert not (sent.records["sent_ns"] == 0).any()
     (line,) = sent.problems
     assert "replies could not be kept: File too large" in line
-    assert "free disk space, or name a folder that has some in TMPDIR" in line
+    assert "raise the limit of a file's size (ulimit -f)" in line
+    assert (sent.records["status"] == 200).all(), "what was seen is kept"
+    assert unkept(sent.records).sum() == fates(sent)["UNFINISHED"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT], ids=["disk", "quota"])
+def test_a_full_disk_is_told_with_the_folder_that_was_written_to(number):
+    assert "(in /mnt/x): free disk space" in lack_of(OSError(number, "x"), "/mnt/x")
+
+
+def test_records_that_find_no_memory_say_memory_and_not_disk(monkeypatch, tmp_path):
+    def full(descriptor, at, size):
+        raise OSError(errno.ENOSPC, "x")
+
+    if not hasattr(os, "memfd_create"):
+        pytest.skip("records are on disk here")
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    plan = LoadPlan(str(tmp_path), [Endpoint("http://x/", "GET")], "", 1)
+    told = r"^10 requests take 1,120 bytes of records: MemoryError: free memory"
+    with pytest.raises(TrialError, match=told), reserve(plan, 10, 1):
+        pass
 
 
 @linux

@@ -6,11 +6,12 @@ import os
 from harness.commands.load.answers import NO_JSON, NOTHING
 from harness.commands.load.expectations import FUNCTION_ERROR_HEADER
 from harness.commands.load.order import LoadOrder
-from harness.commands.load.reasons import Reasons
+from harness.commands.load.reasons import UNKEPT, UNSEEN, Reasons
 from harness.load.connection import NO_REPLY
 from harness.load.tls import NO_TLS, NOT_VERIFIED
 
 EXPECTED = "see what the server said, or correct --expect-json"
+INVALID = "the generator is to blame: do what is said of its problem"
 FIXES = {
     os.strerror(errno.ECONNREFUSED): "start a server there, or correct the port in the URL",
     NOT_VERIFIED: "give its authority's certificate with --ca-file, or --insecure where it may be anyone",
@@ -22,6 +23,8 @@ FIXES = {
     NO_JSON: EXPECTED,
     "its JSON does not hold": EXPECTED,
     "the stream": EXPECTED,
+    UNSEEN: INVALID,
+    UNKEPT: INVALID,
     "status 401": "give what it asks for: http://NAME:PASSWORD@..., or --header 'Authorization: ...'",
     "status 403": "give what it asks for with --header",
     "status 404": "correct the path in the URL",

@@ -16,8 +16,10 @@ from harness.load.wire import REDIRECTS, ErrorTexts, Fate
 
 GOOD = 0
 """The number of no reason at all."""
+UNSEEN = "its end was not seen"
+UNKEPT = "answered, but its reply could not be kept"
 UNENDED = {
-    Fate.UNFINISHED: "its end was not seen",
+    Fate.UNFINISHED: UNSEEN,
     Fate.SHED: "not sent: as many requests as the generator may have were in flight",
 }
 Censor = Callable[[str, bool], str]
@@ -103,6 +105,8 @@ def _read_replies(sent: Sent, expectations: Expectations, right: NDArray[np.bool
 
 
 def _reason(fate: int, status: int, error: str) -> str:
+    if fate == Fate.UNFINISHED and status:
+        return UNKEPT
     if fate != Fate.ANSWERED:
         return error or UNENDED.get(Fate(fate), Fate(fate).name.lower())
     words = f"status {status} {_phrase(status)}".rstrip()

@@ -14,7 +14,7 @@ from harness.commands.load.order import LoadOrder
 from harness.commands.load.reasons import Reasons, find_reasons
 from harness.commands.load.secrets import without_secrets
 from harness.load.process import Sent
-from harness.load.stripes import Records
+from harness.load.stripes import Records, unkept
 from harness.load.wire import Fate, WorkerReport
 from harness.measure.generator import lags_ns, pace_of, places_in_burst, validity_problems
 from harness.measure.machine import HostTimes
@@ -84,7 +84,7 @@ def _each_once(texts: Iterable[str]) -> list[str]:
 def _counts(records: Records, reasons: Reasons) -> dict[str, Any]:
     """How many requests came to which end, how many replies had which status, and how long they were."""
     fates, status, good = records["fate"], records["status"], reasons.good
-    whole = fates == Fate.ANSWERED
+    whole = (fates == Fate.ANSWERED) | unkept(records)
     ends = {name: int(np.isin(fates, those).sum()) for name, those in ENDS.items()}
     numbers, times = np.unique(status[whole], return_counts=True)
     return {
