@@ -34,6 +34,8 @@ class Replica(ABC):
         self.log = log
         self.begun_ns = 0
         """When it was asked to start."""
+        self._heard: list[marks.MarkKind] = []
+        """Those that were heard of it: how far its start came."""
 
     @abstractmethod
     def start(self) -> int:
@@ -65,6 +67,7 @@ class Replica(ABC):
         What is no mark of this unit is ignored."""
         mark = marks.accept(line, self.name, self.begun_ns)
         if mark:
+            self._heard.append(mark[0])
             self.log.write(mark[0], self.name, mark[1])
         return mark is not None and mark[0] == "init_end"
 
@@ -75,9 +78,15 @@ class Replica(ABC):
             if why := self.end_reason():
                 raise StartFailed(tell_end(f"replica {self.name} ended before it answered: {why}", self.last_words()))
             if now_ns() > deadline:
-                raise StartFailed(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s")
+                raise StartFailed(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s{self._place()}")
             sleep(POLL_S)
         self.log.write("ready", self.name)
+
+    def _place(self) -> str:
+        """Where a start is that takes too long, as far as its marks tell; empty once the model is loaded."""
+        if "init_end" in self._heard:
+            return ""
+        return ": it is still in load()" if self._heard else ": its code has not begun"
 
 
 class ServiceDeployment(Logged):

@@ -8,12 +8,14 @@ from types import SimpleNamespace
 import docker.errors
 import pytest
 
+from targets.clock import now_ns
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.events import EventLog
 from targets.local import service_deployment
 from targets.local.docker_service import DockerReplica
 from targets.local.gpus import Gpus
 from targets.local.service_deployment import Replica, ServiceDeployment
+from targets.serving import marks
 from targets.settings import ServiceSettings
 
 CLOSED_PORT = 1
@@ -88,6 +90,21 @@ def test_a_replica_that_ended_or_stays_silent_is_the_targets_failure(log, monkey
     monkeypatch.setattr(service_deployment, "READY_LIMIT_S", 0.05)
     with pytest.raises(StartFailed, match=words):
         Played("0001", log, why).wait_until_ready(CLOSED_PORT)
+
+
+@pytest.mark.parametrize(
+    ("heard", "place"),
+    [([], "its code has not begun"), (["init_begin"], "it is still in load()"), (["init_begin", "init_end"], "")],
+    ids=["nothing", "begun", "loaded"],
+)
+def test_a_replica_that_does_not_answer_in_time_is_told_with_how_far_it_came(log, monkeypatch, heard, place):
+    monkeypatch.setattr(service_deployment, "READY_LIMIT_S", 0.05)
+    replica = Played("0001", log)
+    for kind in heard:
+        replica.hear(marks.mark(kind, "0001", now_ns()).encode())
+    with pytest.raises(StartFailed) as raised:
+        replica.wait_until_ready(CLOSED_PORT)
+    assert str(raised.value).split("\n")[0] == f"replica 0001 did not answer within 0 s{place and ': ' + place}"
 
 
 def test_a_container_that_something_else_removed_has_ended_and_can_be_removed(log):
