@@ -159,6 +159,22 @@ def test_a_generator_that_is_late_in_a_burst_is_late(workers):
     assert any("the generator was late" in problem for problem in problems_of(stopped))
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_is_stopped_within_a_burst_is_late_though_all_of_it_is_in_time(workers):
+    own = np.arange(1500) % workers == 0
+    lag = np.arange(1500) * 0.05 + np.where(own & (np.arange(1500) >= 700), 80.0, 0.0)
+    sent = sent_at(np.zeros(1500), lag, workers)
+    assert any("the generator was late" in problem for problem in problems_of(sent))
+    assert 60 * MS < lags_ns(sent).max() < 80 * MS
+    told = summarise(sent, LoadOrder("http://localhost/", "lunch", 1, 10, 1, 1, None, 1), HostTimes.read())
+    assert told["raw_lag_ms"]["max"] == pytest.approx(lag.max(), abs=0.01) and told["lag_ms"]["max"] < 80
+
+
+def test_time_between_two_bursts_is_no_pause():
+    sent = sent_at(np.repeat([0.0, 500.0, 900.0], 100), np.tile(np.arange(100) * 0.1, 3))
+    assert problems_of(sent) == [] and lags_ns(sent).max() == 0
+
+
 def test_arrivals_a_moment_apart_are_no_burst():
     late = sent_at(np.arange(300) * 0.01, np.arange(300) * 0.1)
     assert any("the generator was late" in problem for problem in problems_of(late))

@@ -77,7 +77,7 @@ def _withheld(summary: Summary) -> Iterator[str]:
     """Why a dash stands where a figure could: once for each reason, with the figures that it keeps back."""
     kept_back: dict[str, list[str]] = {}
     for name, missing in summary["withheld"].items():
-        if _is_empty(summary, name):
+        if name not in TITLES or _is_empty(summary, name):
             continue
         needs = [f"{figure} {what['why']}" for figure, what in missing.items() if what["why"] != AMONG_FAILURES]
         among = [figure for figure, what in missing.items() if what["why"] == AMONG_FAILURES]

@@ -16,7 +16,7 @@ from harness.commands.load.secrets import without_secrets
 from harness.load.process import Sent
 from harness.load.stripes import Records, unkept
 from harness.load.wire import Fate, WorkerReport
-from harness.measure.generator import lags_ns, pace_of, places_in_burst, validity_problems
+from harness.measure.generator import lags_ns, pace_of, places_in_burst, raw_lags_ns, validity_problems
 from harness.measure.machine import HostTimes
 from harness.measure.rows.answers import THROTTLED_STATUS
 
@@ -114,6 +114,7 @@ def _durations(sent: Sent, good: NDArray[np.bool_]) -> dict[str, Durations]:
         "latency_ms": Durations.take(latency / 1e6),
         "service_ms": Durations.take((records["done_ns"] - records["sent_ns"])[good] / 1e6, "good answers"),
         "lag_ms": Durations.take(lags_ns(sent) / 1e6),
+        "raw_lag_ms": Durations.take(raw_lags_ns(sent) / 1e6),
     }
     for name in ("connect", "tls"):
         if len(taken := records[f"{name}_ns"][records[f"{name}_ns"] > 0]):
