@@ -49,6 +49,18 @@ def schedule_install(
     install(experiments or [], with_.value, plan, results, console(), utc_now())
 
 
+@schedule_app.command("remove")
+def schedule_remove(
+    with_: Annotated[With, typer.Option("--with", help="what starts it")] = With.CRON,
+    plan: Plan = PLAN,
+    results: Results = RESULTS,
+) -> None:
+    """Take our block out of the crontab, or say what to delete: nothing is measured again by itself then."""
+    from harness.schedule.install import remove
+
+    remove(with_.value, plan, results, console())
+
+
 @remeasure_app.command()
 def remeasure(
     if_due: Annotated[

@@ -1,4 +1,5 @@
-"""`frostline schedule install`: all is checked, then the schedule is written, then its starter is put in place."""
+"""`frostline schedule install`: all is checked, then the schedule is written, then its starter is put in place; and
+`frostline schedule remove`, after which nothing starts it."""
 
 import os
 from datetime import datetime
@@ -33,6 +34,13 @@ def install(experiments: list[str], with_: str, file: Path, results: Path, conso
         lines += [f"{experiment.name}: kept for next quarter: {tag}" for tag in tags]
         lines += [f"{experiment.name}: no anchor for next quarter: {problem}" for problem in problems]
     for line in lines:
+        console.print(harmless(line), markup=False, soft_wrap=True)
+
+
+def remove(with_: str, file: Path, results: Path, console: Console) -> None:
+    """Take the starter away, or say how; the schedule's own file stays. UsageError and MissingError where it cannot."""
+    lines = starter(with_).remove(Job.of(file, results, Moment()))
+    for line in [*lines, *([f"the schedule is kept: {file}"] if is_file(file) else [])]:
         console.print(harmless(line), markup=False, soft_wrap=True)
 
 

@@ -372,6 +372,48 @@ def test_plans_whose_names_differ_by_a_blank_have_a_block_each():
     assert cron.without_block(table, plain) == cron.with_block(b"a\n", blank)
 
 
+def run_remove(*words):
+    done = CliRunner().invoke(app, ["schedule", "remove", *words])
+    if isinstance(done.exception, FrostlineError):
+        return done.exception.exit_code, str(done.exception)
+    return done.exit_code, done.output
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if name != "empty"])
+def test_remove_leaves_the_table_of_before_and_the_schedule(table, home, name):
+    table.write_bytes(TABLES[name])
+    assert invoke("quickstart", "--with", "cron")[0] == 0
+    code, output = run_remove()
+    assert (code, table.read_bytes()) == (0, TABLES[name])
+    assert "removed from your crontab" in output and "is kept: frostline-schedule.yaml" in output
+    code, output = run_remove("--with", "cron")
+    assert (code, table.read_bytes()) == (0, TABLES[name])
+    assert "has nothing of" in output
+
+
+def test_remove_takes_nothing_away_where_our_block_is_not_whole(table, home):
+    broken = cron.marks(job())[0] + "\n5 6 * * * theirs\n"
+    table.write_text(broken)
+    code, output = run_remove()
+    assert (code, table.read_text()) == (2, broken)
+    assert "without the end of the block" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("systemd", "systemctl --user disable --now frostline-remeasure.timer, then delete "),
+        ("github", "delete .github/workflows/frostline-remeasure.yml from the default branch"),
+        ("eventbridge", "aws scheduler delete-schedule --name frostline-remeasure"),
+    ],
+)
+def test_remove_says_what_to_delete_where_it_is_not_ours_to_do(table, home, name, said):
+    code, output = run_remove("--with", name)
+    assert code == 0
+    assert said in output
+    assert not table.exists()
+
+
 def test_install_says_when_cron_looks(table, home):
     _, output = invoke("quickstart", "--with", "cron")
     assert "called once an hour" in output

@@ -57,6 +57,9 @@ class Starter(Protocol):
     def install(self, job: Job) -> list[str]:
         """Put it in place, or in the place of its own earlier self. Returns what the user has to know and do."""
 
+    def remove(self, job: Job) -> list[str]:
+        """Take it away, or tell the user what to delete. UsageError or MissingError where it cannot be removed."""
+
 
 def starter_names() -> list[str]:
     """Every starter, found by listing this folder."""

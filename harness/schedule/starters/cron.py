@@ -81,6 +81,15 @@ class Cron:
             f"{job.moment.hour:02}:{job.moment.minute:02} UTC on, it looks whether the quarter has been measured"
         ]
 
+    def remove(self, job: Job) -> list[str]:
+        """Take our block away."""
+        table = crontab()
+        others = without_block(table, job)
+        if others == table:
+            return [f"your crontab has nothing of {job.plan}: it stays as it is"]
+        write_crontab(others)
+        return ["removed from your crontab: all else in it is as it was"]
+
 
 def crontab() -> bytes:
     """The user's table. MissingError when it cannot be read: it would be lost if it were taken for empty."""

@@ -37,6 +37,10 @@ class EventBridge:
             "the target must call `frostline remeasure --if-due` where the schedule and earlier results are",
         ]
 
+    def remove(self, job: Job) -> list[str]:
+        """Say what stops it."""
+        return [f"aws scheduler delete-schedule --name {NAME}"]
+
 
 def scheduler() -> Any:
     """A client with the user's own credentials and region."""

@@ -67,6 +67,10 @@ class GitHub:
             "GitHub disables scheduled workflows in public repositories after 60 days without activity",
         ]
 
+    def remove(self, job: Job) -> list[str]:
+        """Say what stops it."""
+        return [f"delete {FILE} from the default branch"]
+
 
 def workflow(job: Job) -> str:
     """Text of the workflow."""

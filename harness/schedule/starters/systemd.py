@@ -49,6 +49,11 @@ class Systemd:
             "to have it run while you are logged out: loginctl enable-linger",
         ]
 
+    def remove(self, job: Job) -> list[str]:
+        """Say what stops it."""
+        files = " and ".join(str(file) for file in units(job))
+        return [f"systemctl --user disable --now {UNIT}.timer, then delete {files}"]
+
 
 def units(job: Job) -> dict[Path, str]:
     """Service and timer: their files, each with its text."""
