@@ -12,7 +12,7 @@ import targets
 from harness.clock import sleep
 from harness.commands.proxies import exception_line, proxy_variable
 from harness.errors import MissingError, UsageError
-from harness.experiment.payloads import payload_size_problems
+from harness.experiment.payloads import payload_problems, payload_size_problems
 from harness.experiment.pieces import WorkloadChoice
 from harness.files.text import harmless
 from harness.files.whole import one_line
@@ -66,9 +66,9 @@ class LambdaOrder:
         if self.workload in targets.workload_names():
             found += [f"--model-dir: {line}" for line in self._model_problems()]
             asked = [self.target] if self.target in functions else functions[:1]
-            found += [
-                f"--target: {line}" for line in payload_size_problems([WorkloadChoice(name=self.workload)], asked)
-            ]
+            chosen = WorkloadChoice(name=self.workload)
+            found += payload_problems([chosen])
+            found += [f"--target: {line}" for line in payload_size_problems([chosen], asked)]
         return found
 
     def _model_problems(self) -> list[str]:

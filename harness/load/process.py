@@ -28,6 +28,7 @@ from harness.load.stripes import RECORD_TYPE, Records, begin_of, complete, disow
 from harness.load.wire import Fate, LoadPlan, WorkerReport, unheard
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
+from targets.local import own_children
 from targets.ownership import work_folder
 
 Progress = Callable[[int], None]
@@ -157,14 +158,13 @@ class LoadProcess:
     def _start(self) -> None:
         inherited_end, self._leash = os.pipe()
         try:
-            self._process = subprocess.Popen(
+            self._process = own_children.start(
                 [sys.executable, "-m", "harness.load", str(self.workers), str(inherited_end)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
                 env=self._environment,
                 pass_fds=(inherited_end,),
-                start_new_session=True,
             )
         finally:
             os.close(inherited_end)

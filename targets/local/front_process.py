@@ -16,6 +16,7 @@ from typing import Any
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Order, UnitUsage
 from targets.events import Event, EventReader
+from targets.local import own_children
 from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import Owner, variables, work_folder
@@ -39,12 +40,11 @@ class FrontProcess:
         self.folder = work_folder("front")
         self.reader = EventReader(self.folder / "events.jsonl")
         order = {**settings, "port": port, "events": str(self.reader.path)}
-        self._process = subprocess.Popen(
+        self._process = own_children.start(
             [sys.executable, "-m", "targets.lambda_front"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, **variables(run_id, Owner.current())},
-            start_new_session=True,
         )
         try:
             ready = self._begin(order)

@@ -1,16 +1,22 @@
 """A user's own model is tried once on this machine before anything is packaged or started, the same for all targets."""
 
+import base64
 import json
-import subprocess
+import signal
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.local import processes
+from targets.local.last_words import exit_words, tell_end
+from targets.local.serving_process import ServingProcess
 from targets.names import FAULTS, reason
+from targets.serving.process_loop import receive, send
 from targets.workloads.contract import Payload, Workload, why_wrong
 
+MODULE = "targets.serving.rehearsal"
 LIMIT_S = 600
 LAST_CHARACTERS = 240
 """Of what a library says: the fix comes after it, and is not to be cut off."""
@@ -50,45 +56,71 @@ def _problem(workload: Workload, package: Package, settings: Mapping[str, Any]) 
     if isinstance(told, str):
         return told
     if told["load"]:
-        return f"{workload.name} cannot load it: {_reason(told['load'])}{_fix(told['load'])}"
+        return f"{workload.name} cannot load it: {_short(told['load']['errorMessage'])}{_fix(told['load'])}"
     for payload, answer in zip(tried, told["answers"], strict=True):
         if "answer" not in answer:
             return f"it cannot answer payload {payload.name!a}: {_reason(answer)}"
-        try:
-            verdict = workload.check(payload, answer["answer"], True)
-        except FAULTS as error:
-            return f"whether its answer to payload {payload.name!a} is right is unknown: check raised {reason(error)}"
-        if isinstance(verdict, str) and verdict.strip():
-            return f"its answer to payload {payload.name!a} is none of {workload.name}: {verdict}: take another model"
-        if why := why_wrong(verdict):
-            return f"whether its answer to payload {payload.name!a} is right is unknown: {why}"
+        if why := _fault(workload, payload, answer["answer"]):
+            return why
     return None
 
 
+def _fault(workload: Workload, payload: Payload, answer: Any) -> str | None:
+    try:
+        verdict = workload.check(payload, answer, True)
+    except FAULTS as error:
+        why: str | None = f"check raised {reason(error)}: correct it, or take another model"
+    else:
+        if isinstance(verdict, str) and verdict.strip():
+            return f"its answer to payload {payload.name!a} is none of {workload.name}: {verdict}: take another model"
+        why = why_wrong(verdict)
+    return why and f"whether its answer to payload {payload.name!a} is right is unknown: {why}"
+
+
 def rehearse(package: Package, payloads: list[Payload], settings: Mapping[str, Any]) -> dict[str, Any] | str:
-    """What the process tells; why it told nothing."""
+    """What the process tells; why it told nothing. It is a unit like others, and nothing of it is left."""
     environment = {"FROSTLINE_SETTINGS": json.dumps(settings)} if settings else {}
     order = Order("rehearsal", Sizing(0, 1.0), environment=environment)
-    command = [processes.interpreter(), "-s", "-m", "targets.serving.rehearsal"]
+    bodies = json.dumps([base64.b64encode(payload.body).decode() for payload in payloads]).encode()
+    ours, theirs = socket.socketpair()
+    with ours:
+        ours.settimeout(LIMIT_S)
+        try:
+            process = ServingProcess(MODULE, processes.serving_environment(package, order), theirs, lambda line: None)
+        except OSError as error:
+            return f"the process that was to try it could not be started: {error}"
+        try:
+            told = _ask(ours, bodies)
+        finally:
+            left = _kill(process)
+    return left or told or _end(process)
+
+
+def _ask(connection: socket.socket, bodies: bytes) -> dict[str, Any] | str | None:
+    """What is told; why nothing was in time; None when the process ended."""
     try:
-        done = subprocess.run(
-            command,
-            input=json.dumps([payload.body.decode() for payload in payloads]),
-            env=processes.serving_environment(package, order),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=LIMIT_S,
-        )
-    except subprocess.TimeoutExpired:
+        send(connection, bodies)
+        told: dict[str, Any] = json.loads(receive(connection))
+    except TimeoutError:
         return f"it did not load and answer twice within {LIMIT_S} s on this machine: take a smaller model"
-    try:
-        told: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        tail = " ".join(done.stderr[-LAST_CHARACTERS:].split())
-        killed = " (killed, as when memory runs out)" if done.returncode == -9 else ""
-        return f"the process that tried it ended with status {done.returncode}{killed}: {tail or 'it said nothing'}"
+    except OSError:
+        return None
     return told
+
+
+def _kill(process: ServingProcess) -> str | None:
+    """Why something of it may be left."""
+    try:
+        process.kill()
+    except TimeoutError as error:
+        return f"the process that tried it cannot be ended: {error}"
+    return None
+
+
+def _end(process: ServingProcess) -> str:
+    killed = ", as when memory runs out" if process.status == -signal.SIGKILL else ""
+    ended = f"the process that tried it ended: {exit_words(process.status or 0)}{killed}"
+    return tell_end(ended, process.last_words.text()).split("\n")[0]
 
 
 def _fix(error: Mapping[str, Any]) -> str:
@@ -98,4 +130,8 @@ def _fix(error: Mapping[str, Any]) -> str:
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    return " ".join(f"{error.get('errorType')}: {error.get('errorMessage')}".split())[:LAST_CHARACTERS]
+    return _short(f"{error.get('errorType')}: {error.get('errorMessage')}")
+
+
+def _short(words: str) -> str:
+    return " ".join(words.split())[:LAST_CHARACTERS]

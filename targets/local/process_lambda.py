@@ -8,7 +8,8 @@ from targets.local import processes
 from targets.local.declarations import PROCESSES, AsProcesses, Function, as_function, refuse
 from targets.local.front_process import FunctionDeployment
 from targets.local.process_tree import marked
-from targets.local.resources import TreeMeter, Usage
+from targets.local.resources import Usage
+from targets.local.tree_meter import TreeMeter
 from targets.ownership import start_time
 from targets.settings import FunctionSettings
 

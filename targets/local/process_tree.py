@@ -1,10 +1,13 @@
 """The processes of one unit: its main one and all that came of it, in whatever session, with or without a parent.
 
-While the main process lives they are below it, as it adopts them (targets.serving.leash). When it has ended, they are
-known by a mark in their environment, and by its session.
+While the main process lives they are below it, as it adopts them (targets.serving.leash). When it has ended, its
+orphans are children of the process that started it (targets.local.own_children). Where the kernel gives orphans to
+init alone (macOS), or that process is dead as well, they are known by a mark in their environment and by its session:
+one that has left both behind cannot be found.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,32 +15,14 @@ from pathlib import Path
 import psutil
 
 from targets.clock import now_ns, sleep
+from targets.local import own_children
+from targets.local.proc import HAS_PROC, descendants, is_alive
 
 MARK_VARIABLE = "FROSTLINE_TREE"
 """In the environment of every process of a unit; no two units, and no two starts of one, have the same."""
+ADOPTS = sys.platform == "linux"
 END_LIMIT_S = 10.0
 POLL_S = 0.002
-
-
-def descendants(pid: int) -> list[int]:
-    """Every process below this one, parents first; zombies are among them."""
-    found: list[int] = []
-    waiting = [pid]
-    while waiting:
-        below = [child for child in _children(waiting.pop()) if child not in found]
-        found += below
-        waiting += below
-    return found
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        threads = list(Path(f"/proc/{pid}/task").iterdir())
-        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
-    except OSError:  # a kernel that does not list them, or a thread that ended meanwhile
-        with suppress(psutil.Error):
-            return [child.pid for child in psutil.Process(pid).children()]
-    return []
 
 
 def marked(mark: str) -> list[psutil.Process]:
@@ -47,8 +32,10 @@ def marked(mark: str) -> list[psutil.Process]:
 
 def _carries(pid: int, mark: str) -> bool:
     try:
-        if Path("/proc/self/environ").exists():
-            return f"{MARK_VARIABLE}={mark}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        if HAS_PROC:
+            place = Path(f"/proc/{pid}")
+            is_ours = place.stat().st_uid == os.geteuid()
+            return is_ours and f"{MARK_VARIABLE}={mark}".encode() in (place / "environ").read_bytes().split(b"\0")
         return bool(psutil.Process(pid).environ().get(MARK_VARIABLE) == mark)
     except (psutil.Error, OSError):  # another user's, the kernel's, or ended
         return False
@@ -62,14 +49,6 @@ def _living(pids: Iterable[int]) -> Iterator[psutil.Process]:
                 yield process
 
 
-def is_alive(process: psutil.Process) -> bool:
-    """Whether that very process runs; a zombie has ended."""
-    try:
-        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
 def kill(main: psutil.Process) -> None:
     """End the main process and all below it. TimeoutError when the kernel keeps one of them."""
     halted = _halt(main)
@@ -79,9 +58,9 @@ def kill(main: psutil.Process) -> None:
 def kill_rest(main: psutil.Process, mark: str) -> None:
     """End what lives of a unit whose main process has ended. TimeoutError when the kernel keeps one of them.
 
-    The main one must not have been collected by its parent yet, so that its number is nobody else's.
+    Called in the process that started it, which must not have collected it yet, so that its number is nobody else's.
     """
-    _kill_while(lambda: _rest(main, mark))
+    _kill_while(lambda: _with_all_below(own_children.orphans(main)) if ADOPTS else _rest(main, mark))
 
 
 def _kill_while(find: Callable[[], list[psutil.Process]]) -> None:
@@ -108,6 +87,10 @@ def _halt(main: psutil.Process) -> list[psutil.Process]:
         fresh = list(_living(pid for pid in descendants(main.pid) if pid not in halted))
         halted |= {process.pid: process for process in fresh}
     return list(halted.values())
+
+
+def _with_all_below(processes: list[psutil.Process]) -> list[psutil.Process]:
+    return [each for process in processes for each in _halt(process)]
 
 
 def _rest(main: psutil.Process, mark: str) -> list[psutil.Process]:

@@ -11,10 +11,11 @@ from io import BufferedReader, FileIO
 import psutil
 
 from targets.descriptors import raise_descriptor_limit
-from targets.local import process_tree
+from targets.local import own_children, process_tree
 from targets.local.last_words import LastWords
 from targets.local.processes import interpreter
-from targets.local.resources import TreeMeter, Usage
+from targets.local.resources import Usage
+from targets.local.tree_meter import TreeMeter
 from targets.serving.marks import DESCRIPTOR_VARIABLE
 
 LINE_BYTES = 4096
@@ -47,14 +48,13 @@ class ServingProcess:
             process_tree.MARK_VARIABLE: self.mark,
         }
         try:
-            self._process = subprocess.Popen(
+            self._process = own_children.start(
                 [interpreter(), "-s", "-m", module],
                 env=environment | own,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 pass_fds=(connection.fileno(), inherited_end, told),
-                start_new_session=True,
             )
             assert self._process.stdout is not None
             self.last_words = LastWords(self._process.stdout)

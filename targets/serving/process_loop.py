@@ -26,6 +26,11 @@ def read_exactly(connection: socket.socket, size: int) -> bytes:
     return data
 
 
+def receive(connection: socket.socket) -> bytes:
+    """The next frame. ConnectionError when the other side has hung up."""
+    return read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
+
+
 def send(connection: socket.socket, reply: bytes) -> None:
     """One frame."""
     connection.sendall(len(reply).to_bytes(4, "big") + reply)
@@ -38,11 +43,11 @@ def serve(connection: socket.socket) -> None:
     try:
         from targets.serving.function import handler
     except Exception as error:  # the request that it starts for hears of it, as Lambda's does
-        read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
+        receive(connection)
         send(connection, b"x" + json.dumps(error_body(error)).encode())
         raise
     while True:
-        body = read_exactly(connection, int.from_bytes(read_exactly(connection, 4), "big"))
+        body = receive(connection)
         try:
             reply = b"." + to_json(handler(json.loads(body), None))
         except KeyboardInterrupt:

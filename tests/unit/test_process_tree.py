@@ -3,16 +3,20 @@
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
+from targets.local import own_children
+from targets.local.proc import descendants
 from targets.local.processes import CODE
-from targets.local.resources import process_usage
 from targets.local.serving_process import ServingProcess
+from targets.local.tree_meter import Memory, process_usage
 
 MB = 2**20
 HELD_MB = 60
@@ -39,6 +43,8 @@ if kind == "child":
     subprocess.Popen(command)
 elif kind == "session":
     subprocess.Popen(command, start_new_session=True)
+elif kind == "session without its environment":
+    subprocess.Popen(command, start_new_session=True, env={{}})
 elif kind in ("daemon", "daemon without its environment"):
     env = None if kind == "daemon" else {{}}
     if os.fork() == 0:
@@ -62,6 +68,11 @@ elif kind == "shared":
             tell(os.getpid())
             time.sleep(60)
             os._exit(0)
+elif kind == "zombies":
+    for _ in range(30):
+        if os.fork() == 0:
+            os._exit(0)
+    tell(0)
 elif kind == "busy":
     subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 0.5: pass"])
     tell(0)
@@ -71,7 +82,8 @@ if "ENDS" in os.environ:
     os._exit(3)
 time.sleep(60)
 """
-KINDS = ["child", "session", "daemon", "daemon without its environment", "fork", "grandchildren"]
+CLEAN = ["session without its environment", "daemon without its environment"]
+KINDS = ["child", "session", "daemon", *CLEAN, "fork", "grandchildren"]
 
 
 @pytest.fixture
@@ -127,12 +139,58 @@ def test_what_a_unit_has_started_is_counted_and_ends_with_it(unit, kind):
     assert process_usage(process.pid).memory_bytes is None
 
 
-@pytest.mark.parametrize("kind", ["child", "session", "daemon", "fork", "grandchildren"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if sys.platform == "linux" or kind not in CLEAN])
 def test_a_unit_whose_main_process_ends_by_itself_leaves_nothing(unit, kind, tmp_path):
     process, (child,) = unit(kind, ENDS=str(tmp_path / "end"))
     (tmp_path / "end").touch()
     assert until(lambda: process.status is not None) and process.status == 3
     assert not is_alive(child), "its status is told once nothing of it lives"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another kernel gives orphans to nobody but init")
+@pytest.mark.parametrize("signalled", [signal.SIGKILL, signal.SIGABRT])
+def test_what_a_killed_main_process_leaves_is_found_below_its_starter_and_no_other_child_is_touched(unit, signalled):
+    other, (childs_of_other,) = unit("session without its environment")
+    process, (child,) = unit("daemon without its environment")
+    bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={})
+    started = own_children.start([sys.executable, "-c", "import time; time.sleep(60)"], env={})
+    try:
+        os.kill(process.pid, signalled)
+        assert until(lambda: process.status is not None) and process.status == -signalled
+        assert not psutil.pid_exists(child), "it was ended, and collected"
+        assert all(is_alive(pid) for pid in (other.pid, childs_of_other, bystander.pid, started.pid))
+    finally:
+        for each in (bystander, started):
+            each.kill()
+            each.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="another kernel gives orphans to nobody but init")
+def test_crashes_leave_no_thread_and_no_descriptor(unit, tmp_path):
+    def held():
+        return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    def crash(number):
+        process, _ = unit("session without its environment", ENDS=str(tmp_path / f"end-{number}"))
+        (tmp_path / f"end-{number}").touch()
+        assert until(lambda: process.status is not None)
+        process.kill()
+        process.last_words.text(LIMIT_S)
+
+    crash("first")
+    before = held()
+    for number in range(5):
+        crash(number)
+    assert until(lambda: held() <= before), (before, held())
+
+
+def test_zombies_below_a_unit_are_not_measured_again_and_again(unit, monkeypatch):
+    process, _ = unit("zombies", count=1)
+    assert until(lambda: len(descendants(process.pid)) == 30)
+    asked = []
+    monkeypatch.setattr("targets.local.tree_meter._share", asked.append)
+    monkeypatch.setattr("targets.local.tree_meter._mapped", lambda pid: asked.append(pid) or Memory(MB, MB))
+    assert process.usage().cpu_ns is not None and asked == [process.pid]
 
 
 def test_memory_that_several_processes_map_counts_once(unit):

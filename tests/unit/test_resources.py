@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from targets.local.resources import Cgroup, Usage, process_usage
+from targets.local.resources import Cgroup, Usage
+from targets.local.tree_meter import process_usage
 
 PID = 77
 

@@ -131,7 +131,7 @@ class ToyDeployment(Logged):
 
     def usage(self) -> list[UnitUsage]:
         """What the kernel counts for the process."""
-        from targets.local.resources import process_usage
+        from targets.local.tree_meter import process_usage
 
         if self._process is None:
             return []
