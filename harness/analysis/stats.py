@@ -70,7 +70,13 @@ def percentile_of_samples(x: Floats, p: float, confidence: float = CONFIDENCE, n
     value = percentile(x, p)
     if not math.isfinite(value):
         return Estimate(None, n=n, why=AMONG_FAILURES, method=method)
-    interval = scipy.stats.quantile_test(x, p=p).confidence_interval(confidence)
+    try:
+        interval = scipy.stats.quantile_test(x, p=p).confidence_interval(confidence)
+    except (
+        ImportError,
+        MemoryError,
+    ) as error:  # its parts load when first used; what was measured is told all the same
+        return Estimate(value, n=n, why=f"no interval: {type(error).__name__}: free memory", method=method)
     low, high = finite(float(interval.low)), finite(float(interval.high))
     why = None if high is not None else f"upper end {AMONG_FAILURES}"
     return Estimate(value, low, high, n, why=why, method=method)

@@ -247,3 +247,19 @@ def test_an_answer_whose_reply_could_not_be_kept_is_no_fault_of_the_server_and_k
     assert (told["unfinished"], told["statuses"], told["reply_bytes"]["median"]) == (3, {"200": 3}, 2)
     assert told["errors"] == {"answered, but its reply could not be kept": 3}
     assert "the generator is to blame" in told["failure"]
+
+
+@pytest.mark.parametrize("error", [MemoryError, ImportError], ids=["memory", "import"])
+def test_without_memory_for_an_interval_what_was_measured_is_told_all_the_same(monkeypatch, error):
+    def without_memory(*arguments, **named):
+        raise error
+
+    monkeypatch.setattr("scipy.stats.quantile_test", without_memory)
+    told = told_of(*(arrival(n) for n in range(20)))
+    assert told["good"] == 20
+    assert told["latency_ms"]["p50"] is not None
+    assert "p50" not in told["intervals"]["latency_ms"]
+
+
+def test_a_reply_too_long_to_be_kept_is_not_blamed_on_the_server():
+    assert "the limit is the generator's" in fix_of("the reply is too long to be kept: more than 64 MB")
