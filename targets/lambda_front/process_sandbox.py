@@ -19,6 +19,7 @@ from targets.local.processes import OwnTmp
 from targets.local.resources import Usage
 from targets.local.serving_process import ServingProcess
 from targets.ownership import start_time
+from targets.serving.leash import adopt
 
 READ_S = 0.01
 """How long a thread that reads what a process tells or prints is given to have read the last of it."""
@@ -32,6 +33,7 @@ class ProcessSandboxes:
     """Makes sandboxes that are processes with one environment, and with GPUs of their own."""
 
     def __init__(self, environment: dict[str, str], log: EventLog, sizing: Sizing) -> None:
+        adopt()  # here, so that no start waits for it
         self.environment = environment
         self.log = log
         self.gpus = Gpus(sizing.accelerators)

@@ -56,18 +56,37 @@ def model_sha256(model_dir: Path) -> str:
 
 
 def without_links(model_dir: Path, sha256: str, say: Callable[[str], None]) -> Path:
-    """The folder itself, or a copy of what its links lead to: a library may refuse weights behind a link."""
+    """The folder itself, or one of what its links lead to: a library may refuse weights behind a link.
+
+    It takes no space on the disk that the files are on: they get a second name there, and are copied elsewhere.
+    """
     files = model_paths(model_dir)
     if not any(_is_linked(model_dir, name) for name in files):
         return model_dir
-    copy = cache_root() / "models" / sha256
-    if not copy.is_dir():
-        say(f"copying what the links in {model_dir} lead to: {_sizes(files)}…")
-        with assemble(copy) as draft:
+    folder = cache_root() / "models" / sha256
+    if folder.is_dir() and not _holds(folder, files, sha256):
+        shutil.rmtree(folder)
+    if not folder.is_dir():
+        say(f"laying out what the links in {model_dir} lead to: {_sizes(files)}…")
+        with assemble(folder) as draft:
             for name, path in files.items():
                 (draft / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, draft / name)
-    return copy
+                _lay_out(path, draft / name)
+    return folder
+
+
+def _lay_out(path: Path, place: Path) -> None:
+    try:
+        place.hardlink_to(path.resolve())
+    except OSError:  # another disk, or one that gives a file one name; a stranger's file
+        shutil.copyfile(path, place)
+
+
+def _holds(folder: Path, files: Mapping[str, Path], sha256: str) -> bool:
+    """Whether it is still that model: a file with a second name may have been written to under its first."""
+    shared = [name for name, path in model_paths(folder).items() if path.stat().st_nlink > 1]
+    unchanged = all(name in files and (folder / name).samefile(files[name]) for name in shared)
+    return unchanged or model_sha256(folder) == sha256
 
 
 def _is_linked(model_dir: Path, name: str) -> bool:

@@ -192,3 +192,42 @@ def test_a_config_that_is_no_json_is_named(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ValueError, match=r"config\.json is no JSON .*: correct it, or leave it out"):
         told_lengths(tmp_path)
+
+
+def linked(tmp_path, content):
+    """A folder of one link, and the file that it leads to."""
+    (tmp_path / "blobs").mkdir(exist_ok=True)
+    blob = tmp_path / "blobs" / "model"
+    blob.write_bytes(content)
+    folder = tmp_path / "linked"
+    folder.mkdir(exist_ok=True)
+    if not (folder / "model.onnx").is_symlink():
+        (folder / "model.onnx").symlink_to(blob)
+    return folder, blob
+
+
+def test_what_links_lead_to_takes_no_second_place_on_one_disk_and_is_copied_to_another(tmp_path, monkeypatch):
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    folder, blob = linked(tmp_path, b"weights")
+    laid = without_links(folder, model_sha256(folder), print) / "model.onnx"
+    assert laid.samefile(blob) and not laid.is_symlink()
+
+    def refuse(self, target):
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "other"))
+    laid = without_links(folder, model_sha256(folder), print) / "model.onnx"
+    assert not laid.samefile(blob) and laid.read_bytes() == b"weights"
+
+
+def test_a_file_that_was_written_to_under_its_first_name_is_no_longer_taken_for_what_it_was(tmp_path, monkeypatch):
+    monkeypatch.setenv("FROSTLINE_CACHE", str(tmp_path / "cache"))
+    folder, blob = linked(tmp_path, b"one")
+    one = model_sha256(folder)
+    without_links(folder, one, print)
+    blob.write_bytes(b"two")
+    blob.rename(tmp_path / "blobs" / "kept")
+    folder, blob = linked(tmp_path, b"one")
+    assert model_sha256(folder) == one
+    assert (without_links(folder, one, print) / "model.onnx").read_bytes() == b"one"
