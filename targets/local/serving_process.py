@@ -98,7 +98,7 @@ class ServingProcess:
 
     def is_gone(self) -> bool:
         """Whether nothing of it lives, by the kernel's word."""
-        return self.status is not None and not process_tree.marked(self.mark)
+        return self.status is not None and self._left is None and not process_tree.marked(self.mark)
 
     def _end_with_main(self) -> None:
         """Wait for the main process; it is reaped last, so that its number stays its own until then."""

@@ -237,6 +237,18 @@ def test_it_can_be_killed_from_two_threads_and_after_its_end(unit):
     assert process.is_gone() and not is_alive(child)
 
 
+def test_a_unit_of_which_something_could_not_be_ended_is_not_gone(unit, monkeypatch):
+    def refuse(main, mark):
+        raise TimeoutError("processes 7 are left")
+
+    process, _ = unit("zombies")
+    monkeypatch.setattr("targets.local.process_tree.kill_rest", refuse)
+    with pytest.raises(TimeoutError, match="processes 7 are left"):
+        process.kill()
+    assert process.status == -signal.SIGKILL and not process.is_gone()
+    process._left = None  # for the end of this test
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="another kernel signals the group in its own way")
 def test_a_unit_dies_with_whoever_started_it_and_so_does_its_group(unit):
     process, (child,) = unit("child")
