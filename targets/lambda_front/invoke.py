@@ -27,6 +27,9 @@ UNSUPPORTED = {
     b"x-amz-durable-execution-name": "the function is not durable: leave DurableExecutionName out",
 }
 
+DECISIVE = frozenset({b"x-amz-invocation-type", b"x-amz-log-type", b"x-amz-client-context", *UNSUPPORTED})
+"""Headers without which nothing of the headers needs to be looked at."""
+
 
 class Front:
     """Answers whole requests; `check_head` tells beforehand what a request's head alone decides."""
@@ -35,6 +38,8 @@ class Front:
         self.pool = pool
         self.function = function
         self.memory_mb = memory_mb
+        self._good_target: str | None = None
+        """The last that named the function as it is, so that what is sent over and over is compared only."""
         self._backlog = Backlog(pool)
 
     async def close(self) -> None:
@@ -44,18 +49,27 @@ class Front:
 
     def check_head(self, request: Request, size: int) -> None:
         """Refused when the request cannot be carried out whatever its body says, which has `size` bytes."""
+        if request.target != self._good_target or request.method != b"POST":
+            if self._is_own_route(request):
+                return
+            self._good_target = request.target
+        if not DECISIVE.isdisjoint(request.headers):
+            _check_headers(request.headers)
+        check_size(size, _kind(request) == "Event")
+
+    def _is_own_route(self, request: Request) -> bool:
+        """Whether it asks the front itself. Refused when it asks neither that nor this function."""
         try:
             refusal = check_target(request.target, self.function)
         except LookupError:
             if (request.method, request.target.partition("?")[0]) in OWN_ROUTES:
-                return
+                return True
             raise unknown_operation("this front has the Invoke operation only") from None
         if request.method != b"POST":
             raise unknown_operation("Invoke is a POST")
         if refusal is not None:
             raise refusal
-        self._check_headers(request.headers)
-        check_size(size, _kind(request) == "Event")
+        return False
 
     async def answer(self, request: Request) -> Answer:
         """The reply to a whole request."""
@@ -67,20 +81,6 @@ class Front:
             return await self._invoke(request)
         except Refused as refused:
             return refused.answer()
-
-    def _check_headers(self, headers: dict[bytes, bytes]) -> None:
-        kind, log = headers.get(b"x-amz-invocation-type", b""), headers.get(b"x-amz-log-type", b"")
-        if kind not in KINDS:
-            raise not_satisfied(
-                "invocationType", kind.decode("latin-1"), "enum value set: [Event, RequestResponse, DryRun]"
-            )
-        if log not in LOGS:
-            raise not_satisfied("logType", log.decode("latin-1"), "enum value set: [None, Tail]")
-        if b"x-amz-client-context" in headers:
-            _check_context(headers[b"x-amz-client-context"])
-        for name, message in UNSUPPORTED.items():
-            if name in headers:
-                raise invalid(message)
 
     async def _invoke(self, request: Request) -> Answer:
         kind, body = _kind(request), bytes(request.body)
@@ -124,6 +124,21 @@ class Front:
         query = parse_qs(request.target.partition("?")[2])
         self.pool.generation = query.get("generation", [self.pool.generation])[0]
         return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
+
+
+def _check_headers(headers: dict[bytes, bytes]) -> None:
+    kind, log = headers.get(b"x-amz-invocation-type", b""), headers.get(b"x-amz-log-type", b"")
+    if kind not in KINDS:
+        raise not_satisfied(
+            "invocationType", kind.decode("latin-1"), "enum value set: [Event, RequestResponse, DryRun]"
+        )
+    if log not in LOGS:
+        raise not_satisfied("logType", log.decode("latin-1"), "enum value set: [None, Tail]")
+    if b"x-amz-client-context" in headers:
+        _check_context(headers[b"x-amz-client-context"])
+    for name, message in UNSUPPORTED.items():
+        if name in headers:
+            raise invalid(message)
 
 
 def _kind(request: Request) -> str:

@@ -1,17 +1,19 @@
 """One HTTP request as it is parsed."""
 
-import uuid
+import os
 from dataclasses import dataclass, field
 
 from targets.lambda_front.refusal import Refused
 
 
-@dataclass
+@dataclass(slots=True)
 class Request:
     """`received_ns` is when it was whole; `refused` is set where it is no request that could be answered."""
 
     method: bytes = b""
     path: bytes = b""
+    target: str = ""
+    """Path and query, once the head is whole."""
     headers: dict[bytes, bytes] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
     size: int = 0
@@ -24,14 +26,22 @@ class Request:
     """HTTP/1.0."""
     keep_alive: bool = True
     received_ns: int = 0
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = ""
+    """Once it waits for its answer."""
     refused: Refused | None = None
 
-    @property
-    def target(self) -> str:
-        """Path and query, also where a client sent a whole URL as it would to a proxy."""
-        text = self.path.decode("latin-1")
-        if not text.startswith(("http://", "https://")):
-            return text
-        _, slash, path = text.partition("://")[2].partition("/")
-        return slash + path
+
+def target_of(path: bytes) -> str:
+    """Path and query, also where a client sent a whole URL as it would to a proxy."""
+    text = path.decode("latin-1")
+    if not text.startswith(("http://", "https://")):
+        return text
+    _, slash, path_only = text.partition("://")[2].partition("/")
+    return slash + path_only
+
+
+def new_id() -> str:
+    """A UUID of version 4. Half the time that the uuid module takes."""
+    drawn = os.urandom(16).hex()
+    variant = "89ab"[int(drawn[16], 16) & 3]
+    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{variant}{drawn[17:20]}-{drawn[20:]}"

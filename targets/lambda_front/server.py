@@ -10,11 +10,12 @@ from targets.clock import now_ns
 from targets.contract import LAMBDA_REQUEST_BYTES
 from targets.lambda_front.invoke import Front
 from targets.lambda_front.refusal import Answer, Refused
-from targets.lambda_front.request import Request
+from targets.lambda_front.request import Request, new_id, target_of
 
 MAX_HEAD_BYTES = 65_536
 MAX_UNREAD_BYTES = 64 * 1024 * 1024
 """Of a body that is too large so much is read, to answer in order; beyond, the connection ends."""
+FIRST_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n" for status in HTTPStatus}
 LINGER_S = 5.0
 """How long what still comes is thrown away after a last reply, which a client that is hung up on would not read."""
 
@@ -71,19 +72,26 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         """httptools: the request's target, or a piece of it."""
-        self._request.path += url
-        self._count_head(len(url))
+        request = self._request
+        request.path += url
+        request.head_size += len(url)
+        if request.head_size > MAX_HEAD_BYTES:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """httptools: one header."""
-        self._request.headers[name.lower()] = value
-        self._count_head(len(name) + len(value) + len(b": \r\n"))
+        request = self._request
+        request.headers[name.lower()] = value
+        request.head_size += len(name) + len(value) + 4  # ": " and the end of its line
+        if request.head_size > MAX_HEAD_BYTES:
+            self._refuse_head()
 
     def on_headers_complete(self) -> None:
         """httptools: the head is whole."""
         self._is_in_head = False
         request = self._request
         request.method = self._parser.get_method()
+        request.target = target_of(request.path)
         request.is_old = self._parser.get_http_version() == "1.0"
         announced = request.headers.get(b"content-length", b"0")
         size = int(announced) if announced.isdigit() else 0
@@ -112,11 +120,6 @@ class Connection(asyncio.Protocol):
         request.received_ns = now_ns()
         request.keep_alive = self._parser.should_keep_alive()
         self._queue(request)
-
-    def _count_head(self, size: int) -> None:
-        self._request.head_size += size
-        if self._request.head_size > MAX_HEAD_BYTES:
-            self._refuse_head()
 
     def _refuse_head(self) -> None:
         message = f"a request's head may have {MAX_HEAD_BYTES} bytes"
@@ -155,6 +158,7 @@ class Connection(asyncio.Protocol):
         self._queue(request)
 
     def _queue(self, request: Request) -> None:
+        request.id = new_id()
         self._waiting.append(request)
         if self._answering is None:
             self._answering = asyncio.ensure_future(self._answer_all())
@@ -177,16 +181,16 @@ class Connection(asyncio.Protocol):
         if self._transport.is_closing():
             return
         status, body, headers = answer
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"x-amzn-requestid: {request.id}"]
-        if status != HTTPStatus.NO_CONTENT:
-            lines += ["content-type: application/json", f"content-length: {len(body)}"]
+        content = "" if status == 204 else f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        head = f"{FIRST_LINES[status]}x-amzn-requestid: {request.id}\r\n{content}"
         if not request.keep_alive:
-            lines.append("connection: close")
+            head += "connection: close\r\n"
         elif request.is_old:
-            lines.append("connection: keep-alive")
-        lines += [f"{name}: {value}" for name, value in headers.items()]
-        head = "\r\n".join([*lines, "", ""]).encode("latin-1", "replace")
-        self._transport.write(head if request.method == b"HEAD" else head + body)
+            head += "connection: keep-alive\r\n"
+        for name, value in headers.items():
+            head += f"{name}: {value}\r\n"
+        sent = f"{head}\r\n".encode("latin-1", "replace")
+        self._transport.write(sent if request.method == b"HEAD" else sent + body)
         if not request.keep_alive and request.refused is None:
             self._transport.close()
 

@@ -352,6 +352,21 @@ def test_throttling_has_the_form_that_sdks_know(play):
     play(scene)
 
 
+def test_what_was_good_before_is_no_word_for_what_comes_after_it(play):
+    async def scene(pool, connect):
+        client = await connect()
+        for _ in range(2):
+            assert (await client.ask()).status == 200
+            assert (await client.ask(path=INVOKE + "?Qualifier=PROD")).status == 404
+            assert (await client.ask("GET", INVOKE, b"")).status == 404
+            assert (await client.ask(X_Amz_Log_Type="x")).status == 400
+            assert (await client.ask(X_Amz_Invocation_Type="DryRun")).status == 204
+            assert (await client.ask("GET", "/frostline/pool", b"")).status == 200
+        assert len(pool.asked) == 2
+
+    play(scene)
+
+
 def test_a_dry_run_asks_nobody(play):
     async def scene(pool, connect):
         answer = await (await connect()).ask(X_Amz_Invocation_Type="DryRun")
@@ -384,7 +399,9 @@ def test_every_reply_names_its_request(play):
     async def scene(pool, connect):
         client = await connect()
         answers = [await client.ask(), await client.ask(path="/none"), await client.ask(body=b"{")]
-        assert len({str(uuid.UUID(answer.headers["x-amzn-requestid"])) for answer in answers}) == 3
+        await (other := await connect()).send(b"hello\r\n\r\n")
+        ids = {uuid.UUID(answer.headers["x-amzn-requestid"]) for answer in [*answers, await other.receive()]}
+        assert len(ids) == 4 and {(one.version, one.variant) for one in ids} == {(4, uuid.RFC_4122)}
         mine = str(uuid.uuid4())
         assert (await client.ask(x_amzn_RequestId=mine)).headers["x-amzn-requestid"] == mine
         answer = await client.ask(x_amzn_RequestId="mine")
