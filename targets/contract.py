@@ -279,6 +279,14 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class Mortal(Protocol):
+    """A deployment with a process of its own before its units, which may end without being told to."""
+
+    def wait(self) -> str:
+        """Wait until that process ends, and say how it did, in words."""
+
+
+@runtime_checkable
 class Bounded(Protocol):
     """A target of which this machine can hold only so many units at once."""
 

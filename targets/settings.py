@@ -29,7 +29,8 @@ class FunctionSettings:
     concurrency_limit: int = 1000
     starts_per_10_s: int = 1000
     tmp_mb: int = 512
-    """Of disk in /tmp. A container is held to it file by file; a process is not."""
+    """The largest file in /tmp, and anywhere else, of a container; all together are not limited. A process has no
+    limit."""
 
     def compress(self, factor: float) -> "FunctionSettings":
         """Idle sandboxes are kept for modelled seconds; the others limit real work."""

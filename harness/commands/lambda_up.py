@@ -19,7 +19,7 @@ from harness.files.whole import one_line
 from harness.interruption import interruptible
 from harness.measure.clean import sweep
 from harness.measure.sizes import function_problem, shortages_of
-from targets.contract import Deployment, DeploymentError, Order, Package, Sizing, Target
+from targets.contract import Deployment, DeploymentError, Mortal, Order, Package, Sizing, Target
 from targets.local.own_model import model_problems
 from targets.packaging.model_folder import model_dir_problems
 from targets.settings import LEAST_TMP_MB, MOST_TMP_MB, FunctionSettings
@@ -102,7 +102,7 @@ def lambda_up(order: LambdaOrder, console: Console) -> None:
 
 
 def _serve(order: LambdaOrder, target: Target, package: Package, console: Console) -> None:
-    """Returns by an exception only: a signal, or a front that cannot be started."""
+    """Returns by an exception only: a signal, or a front that cannot be started or has ended."""
     settings = FunctionSettings(**order.function)
     run_id = f"lambda-{secrets.token_hex(3)}"
     try:
@@ -111,6 +111,9 @@ def _serve(order: LambdaOrder, target: Target, package: Package, console: Consol
         )
         try:
             _tell(deployment, order, target, console)
+            if isinstance(deployment, Mortal):
+                how = deployment.wait()
+                raise DeploymentError(f"the front ended ({how}): nothing is served any more: start it again")
             while True:
                 sleep(3600)
         finally:
@@ -151,6 +154,19 @@ def _tell(deployment: Deployment, order: LambdaOrder, target: Target, console: C
         markup=False,
         soft_wrap=True,
     )
+    _tell_limits(deployment.describe(), console)
     # No token: boto3 has no place for one. No look-up of the peer's user: only Linux tells, from the table of all
     # connections, which would be read on the path that runs measure.
     console.print("It checks no signature: all users of this machine can invoke it, nobody from outside.", markup=False)
+
+
+def _tell_limits(facts: dict[str, Any], console: Console) -> None:
+    unlike = facts.get("unlike_lambda")
+    told = {
+        "/tmp": facts.get("tmp"),  # noqa: S108 - a name to be read
+        "/dev/shm": facts.get("shared_memory"),  # noqa: S108
+        "Unlike Lambda": "; ".join(map(str, unlike)) if isinstance(unlike, list) else None,
+    }
+    for name, what in told.items():
+        if what:
+            console.print(f"{name}: {what}.", markup=False)

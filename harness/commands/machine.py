@@ -120,7 +120,7 @@ def lambda_up(
     concurrency_limit: int = 1000,
     starts_per_10_s: int = 1000,
     init_timeout_s: float = 10.0,
-    tmp_mb: Annotated[int, typer.Option(help="of disk in /tmp")] = 512,
+    tmp_mb: Annotated[int, typer.Option(help="the a container's largest file; all together are not limited")] = 512,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
     target: Annotated[str, typer.Option(help="one that speaks the Invoke API; default: the first that runs here")] = "",
 ) -> None:

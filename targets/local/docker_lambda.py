@@ -57,7 +57,11 @@ def _facts(order: Order) -> dict[str, Any]:
         "limits": vars(order.sizing),
         "tmp": f"on disk; no file may be larger than {tmp_mb} MB, all together are not limited",
         "shared_memory": "none, as on Lambda",
-        "unlike_lambda": ["/sys/devices/system/cpu can be read", "the sum of all files in /tmp is not limited"],
+        "unlike_lambda": [
+            "/sys/devices/system/cpu can be read",
+            "the sum of all files in /tmp is not limited",
+            "a program that a shell starts is ended (SIGXFSZ) where its file would be too large",
+        ],
     }
 
 

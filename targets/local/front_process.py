@@ -17,6 +17,7 @@ from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Order, UnitUsage
 from targets.events import Event, EventReader
 from targets.local import own_children
+from targets.local.last_words import exit_words
 from targets.local.logged import Logged
 from targets.local.resources import Usage
 from targets.ownership import Owner, variables, work_folder
@@ -69,6 +70,10 @@ class FrontProcess:
         line = self._process.stdout.readline()
         answer: dict[str, Any] = json.loads(line) if line else {"error": "it ended at once"}
         return answer
+
+    def wait(self) -> str:
+        """Wait until it ends by itself, or by another's hand; how it did, in words."""
+        return exit_words(self._process.wait())
 
     def post(self, path: str) -> dict[str, Any]:
         """Ask the front itself, not the function."""
@@ -179,6 +184,10 @@ class FunctionDeployment(Logged):
         """The front's settings in force, and what its sandboxes have and have not."""
         front = {"priority": self.front.priority, **vars(self.function)}
         return {"init_timeout_s": self.function.init_timeout_s, "front": front, **self._facts}
+
+    def wait(self) -> str:
+        """Wait until the front ends without being told to by us; how it did, in words."""
+        return self.front.wait()
 
     def destroy(self) -> None:
         """End the front, which removes its sandboxes."""

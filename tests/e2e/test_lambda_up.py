@@ -7,6 +7,7 @@ import socket
 import threading
 
 import boto3
+import psutil
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -59,6 +60,34 @@ def test_boto3_invokes_it_and_sigterm_leaves_nothing(bench, target):
     assert evidence == [("0001", 1), ("0001", 2)], "the warm sandbox is used again"
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.invoke(FunctionName="another", Payload=b"{}")
+    assert_ended(bench, started, port)
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_a_front_that_is_killed_is_told_in_one_line_and_nothing_is_left(bench, target):
+    started, port = start_front(bench, target)
+    ask(client_of(port), "frost")
+    below = psutil.Process(started.process.pid).children()
+    (front,) = (process for process in below if "targets.lambda_front" in process.cmdline())
+    front.kill()
+    finished = started.finish()
+    assert finished.code == 3 and not listens(port)
+    lines = [line for line in finished.err.splitlines() if line]
+    assert lines == ["frostline: the front ended (killed by SIGKILL): nothing is served any more: start it again"]
+    assert bench.leftovers() == []
+
+
+@pytest.mark.parametrize("target", KINDS)
+def test_what_a_function_has_of_tmp_and_of_shared_memory_is_said(bench, target):
+    started, port = start_front(bench, target)
+    until(lambda: listens(port) and "signature" in started.said, "all is said")
+    said = " ".join(started.said.split())
+    if target == "docker-lambda":
+        assert "/tmp: on disk; no file may be larger than 512 MB, all together are not limited." in said
+        assert "/dev/shm: none, as on Lambda." in said and "Unlike Lambda: " in said
+    else:
+        assert "/tmp: TMPDIR is a folder of each unit's own on disk, not limited; /tmp is this machine's." in said
+        assert "/dev/shm: this machine's." in said
     assert_ended(bench, started, port)
 
 

@@ -205,6 +205,21 @@ def test_a_font_without_a_letter_is_no_matter(tmp_path):
     assert "文書分類 \U0001f9ca" in read(tmp_path)
 
 
+def test_what_a_unit_had_of_disk_and_of_shared_memory_is_told_by_target(tmp_path):
+    run = RunFolder.create(tmp_path, manifest(trials=1))
+    table = requests([20.0] * 30)
+    told = {"tmp": "on disk", "shared_memory": "none", "unlike_lambda": ["<b>one</b>", "two"], "limits": {"cpus": 1}}
+    run.save_trial(trial(table, deployment=told), table, samples())
+    (limits,) = [table for table in repeat(RunFolder.open(run.path)).tables if table.title == "Limits"]
+    rows = {name.main: what.main for name, what in zip(*(column.cells for column in limits.columns), strict=True)}
+    assert rows == {
+        "docker-lambda: shared memory": "none",
+        "docker-lambda: tmp": "on disk",
+        "docker-lambda: unlike lambda": "<b>one</b>; two",
+    }
+    assert "<b>one</b>" not in read(tmp_path)
+
+
 def test_the_stored_experiment_runs_again_as_the_same_one(results):
     text = repeat(RunFolder.open(next((results / "runs").iterdir()))).yaml
     again = parse_experiment(yaml.safe_load(text), "stored")

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +19,7 @@ from targets.events import EventLog
 from targets.lambda_front import process_sandbox
 from targets.local import containers, process_service
 from targets.local.gpus import Gpus
+from targets.local.processes import CODE
 from targets.local.resources import Usage
 
 FIELDS = {"name": "tmp", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"]}
@@ -101,3 +105,59 @@ def test_the_default_begins_no_new_history():
     earlier = json.loads(parse_experiment(FIELDS, "test").model_dump_json())
     del earlier["function"]["tmp_mb"]
     assert definition_sha256(earlier) == identity({})
+
+
+LARGE_WORKLOAD = """
+import os, subprocess, sys, threading
+
+class Large:
+    name, summary = "large", "Has others write a large file"
+    requirements, models, model_files = (), (), ()
+
+    def load(self, phase, model_dir, threads):
+        return infer
+
+    def payloads(self):
+        return []
+
+def infer(request):
+    path = os.path.join(os.environ["PLACE"], "large")
+    commands = {
+        "program": ["dd", "if=/dev/zero", "bs=64k", "count=40", f"of={path}"],
+        "python": [sys.executable, "-c", f"open({path!r}, 'wb').write(bytes(3000000))"],
+    }
+    answer = {}
+    def write(name, command):
+        done = subprocess.run(command, capture_output=True, text=True)
+        answer[name] = done.returncode, done.stderr
+    for name, command in commands.items():
+        write(name, command)
+    thread = threading.Thread(target=write, args=("from a thread", commands["program"]))
+    thread.start()
+    thread.join()
+    return answer
+
+WORKLOAD = Large()
+"""
+
+
+def test_a_file_that_is_too_large_is_an_error_to_every_program_and_kills_none(tmp_path):
+    """A container's limit is RLIMIT_FSIZE, for which the kernel sends SIGXFSZ."""
+    (tmp_path / "targets" / "workloads").mkdir(parents=True)
+    (tmp_path / "targets" / "workloads" / "large.py").write_text(LARGE_WORKLOAD)
+    code = (
+        "import json, resource; resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20));"
+        "from targets.serving.function import handler; print(json.dumps(handler({}, None)['answer']))"
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(CODE), str(tmp_path)]),
+        "FROSTLINE_WORKLOAD": "large",
+        "PLACE": str(tmp_path),
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert set(answer) == {"program", "python", "from a thread"}
+    for name, (status, said) in answer.items():
+        assert status > 0 and "File too large" in said, (name, status, said)

@@ -1,7 +1,7 @@
 """How to make the run again: commands, digests, the experiment as it was stored."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from harness.files.text import harmless
 from harness.files.whole import NAME, inside, sha256
 from harness.record.figures import MISSING, Cell, figure
 from harness.record.folder import RunFolder
-from harness.record.nouns import Manifest, package_identity
+from harness.record.nouns import Manifest, TrialRecord, package_identity
 from harness.report.blocks import Column, Table
 from harness.report.nouns import Repeat
 
@@ -31,7 +31,7 @@ def repeat(run: RunFolder) -> Repeat:
         remarks.append(f"{cut}: manifest.json has it whole")
     if manifest.finished_at is None:
         remarks.append("The run is not finished.")
-    tables = [digests(run), packages(manifest), machine(manifest)]
+    tables = [digests(run), packages(manifest), machine(manifest), limits(run.trials())]
     return Repeat(list(commands(manifest)), remarks, [table for table in tables if table.columns[0].cells], text)
 
 
@@ -104,6 +104,17 @@ def packages(manifest: Manifest) -> Table:
 def text_or_dash(value: Any) -> str:
     """A text, or a dash for anything else."""
     return harmless(value) if isinstance(value, str) else MISSING
+
+
+def limits(trials: Sequence[TrialRecord]) -> Table:
+    """What units had of disk and of shared memory, by target, as it was deployed last."""
+    told: dict[str, Any] = {}
+    for trial in trials:
+        unlike = trial.deployment.get("unlike_lambda")
+        facts = {name: trial.deployment.get(name) for name in ("tmp", "shared_memory")}
+        facts["unlike_lambda"] = "; ".join(map(str, unlike)) if isinstance(unlike, list) else None
+        told |= {f"{trial.target}: {name.replace('_', ' ')}": of for name, of in facts.items() if isinstance(of, str)}
+    return two_columns("Limits", "what a unit had, as its target says", dict(sorted(told.items())))
 
 
 def machine(manifest: Manifest) -> Table:
