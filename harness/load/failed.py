@@ -7,3 +7,7 @@ CLOSED_WITHIN = "closed in mid-reply"
 
 class RequestFailed(Exception):
     """No whole reply: refused, reset, closed, or not HTTP."""
+
+
+class TooLong(RequestFailed):
+    """A reply that was to be kept is longer than can be: a limit of the generator, no fault of the server."""

@@ -26,6 +26,8 @@ FIXES = {
 }
 """By what the generator ran out of."""
 OUT_OF_MEMORY = "MemoryError"
+TOO_LONG = "too long to be kept"
+SHORTER = "ask for shorter answers, or keep none (leave out --expect-json): the limit is the generator's"
 
 
 def lack_of(error: BaseException, folder: str = "") -> str:
@@ -42,6 +44,8 @@ def fix_of(text: str) -> str:
     """The fix for the lack that this error text tells of."""
     if text.startswith(OUT_OF_MEMORY):
         return MEMORY
+    if TOO_LONG in text:
+        return SHORTER
     return next((fix for number, fix in FIXES.items() if number and os.strerror(number) in text), "lower the rate")
 
 

@@ -1,26 +1,17 @@
 """What comes back for one request, read as it comes and stamped: HTTP/1.1, in one piece, in chunks or as events."""
 
-import re
-
 import httptools
 
-from harness.load.failed import CLOSED_BEFORE, CLOSED_IN_HEAD, CLOSED_WITHIN, RequestFailed
+from harness.load.events import EventCounter
+from harness.load.failed import CLOSED_BEFORE, CLOSED_IN_HEAD, CLOSED_WITHIN, RequestFailed, TooLong
 from harness.load.heads import Malformed, mend, not_http
 from harness.load.replies import Body
 
 EVENT_STREAM = b"text/event-stream"
-LINE_END = re.compile(rb"\r\n|\n|\r")
-MARK = b"\xef\xbb\xbf"
-"""May stand before the first line of a stream."""
-NO_CHUNKS = frozenset({b"frostline", b"error"})
-"""Events that are no piece of the answer."""
 MOST_KEPT = 64_000_000
-"""Bytes of a reply that is kept: a longer one has failed. One that nobody keeps may have any length."""
+"""Bytes of a reply that is kept: of a longer one nothing is known. One that nobody keeps may have any length."""
 MOST_HEAD = 1_000_000
 """Bytes before a reply's body."""
-PREFIX = 64
-"""Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
-
 
 LENIENT = {
     "lenient_headers": False,
@@ -237,45 +228,10 @@ class ReplyParser:
         if self._head_size > MOST_HEAD:
             raise RequestFailed(f"more than {MOST_HEAD // 1_000_000} MB came before a body: too long to be a head")
         if self._keep and exchange.size > MOST_KEPT:
-            raise RequestFailed(f"the reply is too long to be kept: more than {MOST_KEPT // 1_000_000} MB")
+            raise TooLong(f"the reply is too long to be kept: more than {MOST_KEPT // 1_000_000} MB")
 
     def _count_chunks(self, count: int) -> None:
         if count:
             self._exchange.chunks += count
             self._exchange.first_chunk_ns = self._exchange.first_chunk_ns or self._arrived_ns
             self._exchange.last_chunk_ns = self._arrived_ns
-
-
-class EventCounter:
-    """Counts server-sent events that carry a chunk of the answer, as their last line comes."""
-
-    def __init__(self) -> None:
-        self._line = b""
-        self._is_first = True
-        self._after_return = False
-        self._name = b""
-        self._has_data = False
-
-    def feed(self, piece: bytes) -> int:
-        """How many events end in this piece. A line ends with a line feed, a carriage return or both."""
-        if self._after_return and piece[:1] == b"\n":
-            piece = piece[1:]
-        self._after_return = piece[-1:] == b"\r"
-        *lines, line = LINE_END.split(self._line + piece)
-        self._line = line[:PREFIX]
-        return sum(map(self._read_line, lines))
-
-    def _read_line(self, line: bytes) -> bool:
-        """Whether this line ends an event that counts."""
-        if self._is_first:
-            line, self._is_first = line.removeprefix(MARK), False
-        if line:
-            field, _, value = line.partition(b":")
-            if field == b"data":
-                self._has_data = True
-            elif field == b"event":
-                self._name = value.removeprefix(b" ")
-            return False
-        counts = self._has_data and self._name not in NO_CHUNKS
-        self._name, self._has_data = b"", False
-        return counts

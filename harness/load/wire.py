@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TextIO, TypedDict
 
 from harness.errors import TrialError
+from harness.load.failed import TooLong
 from loadprofiles.contract import fingerprint
 from targets.contract import Endpoint
 
@@ -77,12 +78,12 @@ class Fate(IntEnum):
     SHED = 4
     """Not sent: as many as the plan's cap were in flight."""
     EXHAUSTED = 5
-    """Not carried out: the generator had no descriptor, port or memory for it."""
+    """Not carried out: the generator had no descriptor, port or memory for it, or no room for its reply."""
 
 
 def fate_of(error: Exception) -> Fate:
     """The fate of a request without an answer: the target failed, or the generator had nothing left to send it with."""
-    is_ours = isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
+    is_ours = isinstance(error, (MemoryError, TooLong)) or (isinstance(error, OSError) and error.errno in EXHAUSTED)
     return Fate.EXHAUSTED if is_ours else Fate.FAILED
 
 

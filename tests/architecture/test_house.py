@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CLOCKS = {"harness/clock.py", "targets/clock.py"}
-CLOCK_NUMBERS = {"harness/load/dispatch.py"}
+CLOCK_NUMBERS = {"harness/load/timers.py"}
 """May import time for the number of CLOCK_MONOTONIC, and for nothing else."""
 TIME_READERS = {"now", "utcnow", "today"}
 PLUG_INS = [

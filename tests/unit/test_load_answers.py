@@ -262,4 +262,8 @@ def test_without_memory_for_an_interval_what_was_measured_is_told_all_the_same(m
 
 
 def test_a_reply_too_long_to_be_kept_is_not_blamed_on_the_server():
-    assert "the limit is the generator's" in fix_of("the reply is too long to be kept: more than 64 MB")
+    why = "the reply is too long to be kept: more than 64 MB"
+    told = told_of(*(arrival(n, fate=Fate.EXHAUSTED, error=why, status=200) for n in range(3)))
+    assert (told["failed"], told["shed"]) == (0, 3)
+    (problem,) = [problem for problem in told["problems"] if why in problem]
+    assert "leave out --expect-json" in problem and "the generator is to blame" in fix_of(why)

@@ -156,7 +156,7 @@ def test_a_time_limit_ends_what_is_always_ready():
 def test_an_endless_reply_ends_where_it_is_too_long_to_be_kept(server, monkeypatch):
     monkeypatch.setattr(parser, "MOST_KEPT", 2_000_000)
     arrival = Lone(endpoint_of(server, "endless"), [b""]).ask(0, now_ns(), 60)
-    assert (arrival.fate, arrival.head) == (Fate.FAILED, b"")
+    assert (arrival.fate, arrival.head) == (Fate.EXHAUSTED, b""), "a limit of ours is no failure of theirs"
     assert arrival.error == "the reply is too long to be kept: more than 2 MB"
 
 

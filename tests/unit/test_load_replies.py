@@ -8,8 +8,9 @@ import tracemalloc
 
 import pytest
 
+from harness.load.events import EventCounter
 from harness.load.failed import RequestFailed
-from harness.load.parser import EventCounter, Exchange, ReplyParser
+from harness.load.parser import Exchange, ReplyParser
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 
 HEAD = b"HTTP/1.1 200 OK\r\nX-Kept: yes\r\nX-Id: 7\r\n"

@@ -17,7 +17,7 @@ FIXES = {
     NOT_VERIFIED: "give its authority's certificate with --ca-file, or --insecure where it may be anyone",
     NO_TLS: "give http:// where the server speaks no TLS",
     "it speaks TLS": "give https://",
-    "too long to be kept": "leave out --expect-json: the limit is the generator's, not the server's",
+    "too long to be kept": INVALID,
     NO_REPLY: "see whether the host can be reached, or raise --timeout-s",
     FUNCTION_ERROR_HEADER: "the function raised: see its log",
     NOTHING: EXPECTED,
