@@ -18,6 +18,7 @@ SOON_NS = 250_000_000
 TIMES = 3
 """So often in a row before anything is concluded from it."""
 ONE_AT_A_TIME = "the server seems to serve one connection at a time"
+FEW_AT_A_TIME = "the server seems to serve few connections at a time"
 
 
 class Turns:
@@ -25,9 +26,11 @@ class Turns:
 
     def __init__(self, is_parallel: bool = False) -> None:
         self.is_parallel = is_parallel
-        """It takes many: known beforehand, or seen, or nothing waited for a close. Nothing is to be learned."""
+        """It takes many: known beforehand, or nothing waited for a close. Nothing is to be learned."""
         self.is_single = False
         """Some were answered as soon as another one was closed, and none beside one that was open."""
+        self._is_plural = False
+        """One was answered beside another one that was open: it takes more than one, though maybe not many."""
         self._waiting: dict[Connection, int] = {}
         """Never answered, with a request under way: since when, the first one first."""
         self._answered: Connection | None = None
@@ -43,11 +46,11 @@ class Turns:
 
     @property
     def note(self) -> str:
-        """What is to be said of a server that takes one at a time; "" of others."""
-        if not self.is_single:
+        """What is to be said of a server that takes one at a time, or few; "" of others."""
+        if not (self.is_single or (self._is_plural and self._freed >= TIMES)):
             return ""
         waited = f"requests waited up to {self._waited_ns / 1e9:.1f} s until an idle connection was closed"
-        return f"{waited}, {self._freed} times: {ONE_AT_A_TIME}"
+        return f"{waited}, {self._freed} times: {ONE_AT_A_TIME if self.is_single else FEW_AT_A_TIME}"
 
     def begin(self, connection: Connection) -> None:
         """A request is about to leave on it."""
@@ -64,7 +67,7 @@ class Turns:
         """The reply to a request that was sent then has come, and leaves the connection open."""
         since_ns, now = self._waiting.pop(connection, None), now_ns()
         if since_ns is not None and self._answered is not None and is_open(self._answered):
-            self.is_parallel, self.is_single = True, False
+            self._is_plural, self.is_single = True, False
         elif connection is self._favoured:
             self._judge(now - self._freed_ns, self._freed_ns - (since_ns or self._freed_ns))
         self._service_ns = max(self._service_ns, now - max(sent_ns, self._freed_ns))
@@ -98,7 +101,7 @@ class Turns:
             return
         self._freed, self._helped = self._freed + 1, self._helped + 1
         self._waited_ns = max(self._waited_ns, waited_ns)
-        self.is_single = self.is_single or self._helped >= TIMES
+        self.is_single = not self._is_plural and (self.is_single or self._helped >= TIMES)
 
 
 def is_open(connection: Connection) -> bool:

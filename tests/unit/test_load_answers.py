@@ -267,3 +267,13 @@ def test_a_reply_too_long_to_be_kept_is_not_blamed_on_the_server():
     assert (told["failed"], told["shed"]) == (0, 3)
     (problem,) = [problem for problem in told["problems"] if why in problem]
     assert "leave out --expect-json" in problem and "the generator is to blame" in fix_of(why)
+
+
+def test_a_worker_without_any_answer_beside_one_that_had_some_is_told():
+    """Such a server keeps the connection of one worker, and blames would fall on its host."""
+    arrivals = [arrival(n, fate=Fate.TIMED_OUT if n % 2 else Fate.ANSWERED, body=b"") for n in range(6)]
+    sent = Sent.of(0, arrivals)
+    sent.workers.extend([WORKER, WORKER])
+    (note,) = summarise(sent, order(workers=2), HostTimes.read())["notes"]
+    assert "1 of 2 workers had no answer" in note and "--workers 1" in note
+    assert told_of(*arrivals)["notes"] == []

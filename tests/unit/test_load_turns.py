@@ -18,7 +18,7 @@ from harness.load.client import Client
 from harness.load.parser import Exchange
 from harness.load.process import LoadProcess
 from harness.load.single import Lone
-from harness.load.turns import ONE_AT_A_TIME
+from harness.load.turns import FEW_AT_A_TIME, ONE_AT_A_TIME
 from harness.load.wire import Fate, LoadPlan
 from harness.measure.generator import connection_warnings, generator_record
 from targets.contract import Endpoint
@@ -130,6 +130,25 @@ def test_of_a_server_that_takes_many_no_connection_is_closed_for_others():
         for _ in range(20):
             ask_together(client, 4)
         assert (client.turns_problem, server.connections) == ("", 4)
+        client.close()
+
+
+@pytest.mark.parametrize("at_once", [2, 3])
+def test_a_server_of_a_few_threads_is_not_stalled_by_idle_connections(monkeypatch, at_once):
+    monkeypatch.setattr(turns, "STALL_NS", 100_000_000)
+    free = threading.Semaphore(at_once)
+
+    def script(connection, number):
+        with free:
+            while server.read(connection):
+                connection.sendall(reply())
+
+    with Scripted(script) as server:
+        client = client_of(server.port, prewarm=8)
+        client.prewarm()
+        for _ in range(4):
+            assert {each.status for each in ask_together(client, at_once + 2)} == {200}
+        assert client.turns_problem.endswith(FEW_AT_A_TIME)
         client.close()
 
 

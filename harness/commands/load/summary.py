@@ -64,7 +64,7 @@ def summarise(
         **_chunk_counts(records, reasons.good),
         **_burst(records),
         "cpu_share": [None if each["cpu_share"] is None else round(each["cpu_share"], 3) for each in sent.workers],
-        "notes": _each_once(note for worker in sent.workers for note in _notes(worker)),
+        "notes": _each_once([*(note for worker in sent.workers for note in _notes(worker)), *_unheard(sent)]),
         **_told(reasons),
         "failure": None if reasons.good.any() else failure_of(reasons, order),
         "problems": sent.problems
@@ -75,6 +75,18 @@ def summarise(
 def _notes(worker: WorkerReport) -> Iterator[str]:
     """What a worker did otherwise than asked, because of the server."""
     yield from filter(None, (worker["prewarm_problem"], worker["turns_problem"]))
+
+
+def _unheard(sent: Sent) -> Iterator[str]:
+    """Workers that had no answer although others had: a server that serves one connection keeps that of one worker."""
+    count, fates = len(sent.workers), sent.records["fate"]
+    answered = [bool((fates[rank::count] == Fate.ANSWERED).any()) for rank in range(count)]
+    silent = [rank for rank in range(count) if not answered[rank] and (fates[rank::count] == Fate.TIMED_OUT).any()]
+    if silent and any(answered):
+        yield (
+            f"{len(silent)} of {count} workers had no answer while others had: "
+            "a server that serves few connections at a time serves as many workers: give --workers 1"
+        )
 
 
 def _each_once(texts: Iterable[str]) -> list[str]:
