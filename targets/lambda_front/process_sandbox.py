@@ -17,15 +17,12 @@ from targets.local.gpus import Gpus
 from targets.local.last_words import exit_words
 from targets.local.processes import OwnTmp
 from targets.local.resources import Usage
-from targets.local.serving_process import ServingProcess
+from targets.local.serving_process import END_S, ServingProcess
 from targets.ownership import start_time
 from targets.serving.leash import adopt
 
 READ_S = 0.01
 """How long a thread that reads what a process tells or prints is given to have read the last of it."""
-END_S = 1.0
-"""How long a process that has hung up may take to end by itself."""
-END_POLL_S = 0.002
 LOOP = "targets.serving.process_loop"
 
 
@@ -98,13 +95,10 @@ class ProcessSandbox(Sandbox):
         return Reply(reply[1:], "Unhandled" if reply[:1] in b"!x" else None)
 
     async def _end(self) -> str:
-        """End what has hung up, in words: it may be about to end by itself, and has a status of its own then."""
+        """End what has hung up, in words."""
         assert self.process is not None
         self._count_last()
-        deadline = now_ns() + int(END_S * 1e9)
-        while self.process.status is None and now_ns() < deadline:
-            await asyncio.sleep(END_POLL_S)
-        status = self.process.status
+        status = await asyncio.get_running_loop().run_in_executor(None, self.process.wait, END_S)
         await self.kill()
         if status is None:
             return f"hung up and did not end within {END_S:g} s: the front killed it"

@@ -43,7 +43,7 @@ def available_memory_bytes(proc: Path = PROC) -> int:
 def group_without_real_time() -> Path | None:
     """The file of our control group that keeps real-time priority from everybody in it, root too; None without one."""
     files = (folder / REAL_TIME_FILE for folder in own_groups("cpu", PROC))
-    own = next(files, None)  # no group above matters: none can give more than it has
+    own = next(filter(_text, files), None)  # no group above it matters: none can give more than it has
     return own if own is not None and _text(own) == "0" else None
 
 
@@ -99,6 +99,6 @@ def _quota(folder: Path) -> float | None:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text().strip()
+        return path.read_text(errors="surrogateescape").strip()
     except OSError:
         return ""

@@ -11,7 +11,7 @@ from typing import Any
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.local import processes
 from targets.local.last_words import exit_words, tell_end
-from targets.local.serving_process import ServingProcess
+from targets.local.serving_process import END_S, ServingProcess
 from targets.names import FAULTS, reason
 from targets.serving.process_loop import receive, send
 from targets.workloads.contract import Payload, Workload, why_wrong
@@ -91,13 +91,14 @@ def rehearse(package: Package, payloads: list[Payload], settings: Mapping[str, A
             return f"the process that was to try it could not be started: {error}"
         try:
             told = _ask(ours, bodies)
+            status = process.wait(END_S) if told is None else None
         finally:
             left = _kill(process)
-    return left or told or _end(process)
+    return left or told or _end(process, status)
 
 
 def _ask(connection: socket.socket, bodies: bytes) -> dict[str, Any] | str | None:
-    """What is told; why nothing was in time; None when the process ended."""
+    """What is told; why nothing was in time; None when the process hung up."""
     try:
         send(connection, bodies)
         told: dict[str, Any] = json.loads(receive(connection))
@@ -117,10 +118,11 @@ def _kill(process: ServingProcess) -> str | None:
     return None
 
 
-def _end(process: ServingProcess) -> str:
-    killed = ", as when memory runs out" if process.status == -signal.SIGKILL else ""
-    ended = f"the process that tried it ended: {exit_words(process.status or 0)}{killed}"
-    return tell_end(ended, process.last_words.text()).split("\n")[0]
+def _end(process: ServingProcess, status: int | None) -> str:
+    """How it ended by itself, with that status; None where we have ended it."""
+    killed = ", as when memory runs out" if status == -signal.SIGKILL else ""
+    how = f"hung up and did not end within {END_S:g} s" if status is None else f"ended: {exit_words(status)}{killed}"
+    return tell_end(f"the process that tried it {how}", process.last_words.text()).split("\n")[0]
 
 
 def _fix(error: Mapping[str, Any]) -> str:

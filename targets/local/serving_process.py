@@ -20,6 +20,8 @@ from targets.serving.marks import DESCRIPTOR_VARIABLE
 
 LINE_BYTES = 4096
 """More than any mark has."""
+END_S = 1.0
+"""How long a process that has hung up may take to end by itself."""
 
 
 class ServingProcess:
@@ -82,6 +84,11 @@ class ServingProcess:
     def status(self) -> int | None:
         """The main process's exit status, once nothing of the unit is left; None before."""
         return self._process.returncode
+
+    def wait(self, seconds: float) -> int | None:
+        """Its status where it ends by itself in that time: one that has hung up may be about to, and has its own."""
+        self._end.join(seconds)
+        return self.status
 
     def usage(self) -> Usage:
         """What all its processes use now, together."""

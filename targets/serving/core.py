@@ -102,4 +102,6 @@ def to_json(reply: Any) -> bytes:
 
 def error_body(error: BaseException) -> dict[str, Any]:
     """An exception in the form in which a Lambda function reports one."""
-    return {"errorMessage": str(error)[:2000], "errorType": type(error).__name__}
+    from targets.serving.failure import words_of  # here, because a sandbox that starts pays for every import
+
+    return {"errorMessage": words_of(error)[:2000], "errorType": type(error).__name__}

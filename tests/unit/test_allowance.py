@@ -11,7 +11,7 @@ import pytest
 
 from harness.commands.doctor import _priority
 from harness.measure.machine import HostTimes, machine_facts, usable_cpus
-from targets.local.allowance import available_cpus, available_memory_bytes
+from targets.local.allowance import available_cpus, available_memory_bytes, group_without_real_time
 
 V1_CPU = Path("/sys/fs/cgroup/cpu")
 
@@ -127,6 +127,33 @@ def test_the_doctor_says_why_real_time_priority_is_refused(proc, monkeypatch, ca
     monkeypatch.setattr(os, "geteuid", lambda: user)
     finding = _priority()
     assert not finding.ok and re.search(says, finding.told), finding.told
+
+
+def test_a_mount_point_that_is_no_utf8_hides_no_quota(proc):
+    found = proc("v2", {"a/b/cpu.max": "100000 100000\n"})
+    with (found / "self/mountinfo").open("ab") as mounts:
+        mounts.write(b"50 22 8:2 / /media/\xe9t\xe9 rw - ext4 /dev/sdb1 rw\n")
+    assert available_cpus(found) == 1
+
+
+@pytest.mark.parametrize("first", ["v2", "v1"])
+def test_real_time_priority_is_refused_by_the_first_group_that_has_the_file(tmp_path, monkeypatch, first):
+    """Of the two versions side by side only one has it, whichever is mounted first."""
+    folder = tmp_path / "self"
+    folder.mkdir()
+    folder.joinpath("cgroup").write_text("5:cpu,cpuacct:/a\n0::/a\n")
+    mounts = {
+        "v2": f"40 22 0:40 / {tmp_path}/v2 rw - cgroup2 cgroup2 rw",
+        "v1": f"41 22 0:41 / {tmp_path}/v1 rw - cgroup cgroup rw,cpu,cpuacct",
+    }
+    lines = [mounts[first], *(line for name, line in mounts.items() if name != first)]
+    folder.joinpath("mountinfo").write_text("\n".join(lines) + "\n")
+    for name in mounts:
+        (tmp_path / name / "a").mkdir(parents=True)
+    (tmp_path / "v1/a/cpu.rt_runtime_us").write_text("0\n")
+    (tmp_path / "v1/cpu.rt_runtime_us").write_text("950000\n")
+    monkeypatch.setattr("targets.local.allowance.PROC", tmp_path)
+    assert group_without_real_time() == tmp_path / "v1/a/cpu.rt_runtime_us"
 
 
 def test_affinity_holds_as_well(proc, monkeypatch):

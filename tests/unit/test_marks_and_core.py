@@ -11,6 +11,7 @@ import targets
 from targets.clock import clock_id, now_ns
 from targets.serving import marks
 from targets.serving.core import Core, cpu_limit, error_body
+from targets.serving.failure import LoadFailed
 from targets.serving.timeline import Timeline
 from targets.workloads.contract import RESERVED_PHASES, Measured
 
@@ -275,3 +276,13 @@ def test_whole_cpus(monkeypatch, cpus, whole):
 
 def test_errors_have_lambdas_form():
     assert error_body(ValueError("x" * 5000)) == {"errorMessage": "x" * 2000, "errorType": "ValueError"}
+
+
+@pytest.mark.parametrize("told", [None, 7], ids=["no-words", "a-number"])
+def test_an_error_that_cannot_be_told_is_told_by_its_type_in_a_start_and_in_an_answer(told):
+    class Mute(Exception):
+        def __str__(self):
+            return told
+
+    assert error_body(Mute()) == {"errorMessage": "its message cannot be told: TypeError", "errorType": "Mute"}
+    assert str(LoadFailed.of(Mute(), None)) == "Mute: its message cannot be told: TypeError (in load())"

@@ -139,6 +139,14 @@ QUITS = {
         "os.kill(os.getpid(), 9)",
         "the process that tried it ended: killed by SIGKILL, as when memory runs out: it printed nothing",
     ),
+    "hangs up": (
+        "os.closerange(3, 256)",
+        "the process that tried it ended: exit status 1: OSError: [Errno 9] Bad file descriptor",
+    ),
+    "hangs up and stays": (
+        "import time; os.closerange(3, 256); time.sleep(50)",
+        "the process that tried it hung up and did not end within 1 s: it printed nothing",
+    ),
 }
 
 
