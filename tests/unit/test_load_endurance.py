@@ -58,12 +58,25 @@ def large():
 
 @pytest.fixture
 def hands():
-    """What is done to a load process while its schedule runs: `hands(seconds, action)`; awaited at the end."""
+    """What is done to a load process while its schedule runs: `hands(seconds, action)`; awaited at the end.
+
+    With a server they count from the first request that it has seen: a busy machine is slow to begin.
+    """
     timers = []
 
-    def later(seconds, action):
-        timers.append(threading.Timer(seconds, action))
-        timers[-1].start()
+    def act(server, seconds, action):
+        deadline = time.monotonic() + 30
+        while not server.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        action()
+
+    def later(seconds, action, after=None):
+        timer = threading.Timer(seconds, action)
+        if after is not None:
+            timer = threading.Thread(target=act, args=(after, seconds, action))
+        timers.append(timer)
+        timer.start()
 
     yield later
     for timer in timers:
@@ -157,7 +170,7 @@ def test_a_master_that_is_stopped_loses_nothing(loads, server, hands):
 def test_one_that_is_stopped_for_good_loses_nobody_s_figures_and_leaves_no_process(loads, server, hands, workers):
     load = loads(workers)
     victim = ready(load, server, workers)[0]
-    hands(1.3, lambda: victim.send_signal(signal.SIGSTOP))
+    hands(0.3, lambda: victim.send_signal(signal.SIGSTOP), after=server)
     sent = send(load, server.port, count=100, rate=50, timeout_s=0.5, keep_replies=False)
     counted = fates(sent)
     assert set(counted) == {"ANSWERED", "UNFINISHED"}
@@ -182,7 +195,7 @@ def test_closing_ends_workers_that_are_stopped(loads, server):
 def test_a_worker_that_is_killed_is_one_line_and_what_the_others_and_itself_saw_is_kept(loads, server, hands):
     load = loads(2)
     victim = ready(load, server, 2)[0]
-    hands(1.3, victim.kill)
+    hands(0.3, victim.kill, after=server)
     sent = send(load, server.port, count=300)
     counted = fates(sent)
     assert set(counted) == {"ANSWERED", "UNFINISHED"}
@@ -249,7 +262,7 @@ def test_with_every_descriptor_in_a_kept_connection_all_figures_are_kept(loads, 
 def test_a_full_disk_makes_it_invalid_and_leaves_the_records(loads, server, hands, workers):
     load = loads(workers)
     team = ready(load, server, workers)
-    hands(0.9, lambda: [limit(it.pid, resource.RLIMIT_FSIZE, 10) for it in team])
+    hands(0.3, lambda: [limit(it.pid, resource.RLIMIT_FSIZE, 10) for it in team], after=server)
     sent = send(load, server.port, count=200)
     assert set(fates(sent)) <= {"ANSWERED", "UNFINISHED"}, "a reply that could not be kept is no failure of the service"
     assert not (sent.records["sent_ns"] == 0).any()

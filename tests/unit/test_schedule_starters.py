@@ -372,6 +372,27 @@ def test_plans_whose_names_differ_by_a_blank_have_a_block_each():
     assert cron.without_block(table, plain) == cron.with_block(b"a\n", blank)
 
 
+@pytest.mark.parametrize("blanks", [b" ", b"\t", b"  \t ", b" \r"], ids=["blank", "tab", "several", "and-crlf"])
+@pytest.mark.parametrize("before", [b"", b"5 6 * * * theirs\n", b"5 6 * * * theirs"], ids=["none", "line", "open-end"])
+def test_our_block_is_found_where_an_editor_put_blanks_at_the_ends_of_its_lines(before, blanks):
+    own = cron.with_block(before, job())
+    edited = own.replace(b"\n", blanks + b"\n")
+    users = edited.partition(b"# frostline remeasure begin")[0]
+    assert cron.without_block(edited, job()) == (users if own.startswith(before + b"#") else users[:-1])
+    assert cron.with_block(edited, job()).count(b"--if-due") == 1
+
+
+def test_a_block_whose_plan_ends_in_a_blank_is_not_taken_for_one_that_an_editor_changed():
+    plain, blank = plan_called("p"), plan_called("p ")
+    table = cron.with_block(b"a\n", blank)
+    assert cron.without_block(table, plain) == table
+    both = cron.with_block(table, plain)
+    assert cron.without_block(both, plain) == table
+    assert cron.without_block(both, blank) == cron.with_block(b"a\n", plain)
+    half = table.replace(b"# frostline remeasure end: /tmp/a/p \n", b"")
+    assert cron.without_block(half, plain) == half
+
+
 def run_remove(*words):
     done = CliRunner().invoke(app, ["schedule", "remove", *words])
     if isinstance(done.exception, FrostlineError):

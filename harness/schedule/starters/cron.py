@@ -42,7 +42,7 @@ OURS = [
 OPEN_END = b"# the line above had no end"
 """In our block where the table ended in the middle of a line: without our block it does so again."""
 BLOCK = re.compile(
-    rb"# frostline remeasure begin: ([^\r\n]*)\r?\n(?:[^\n]*\n)*?# frostline remeasure end: \1\r?(?:\n|$)"
+    rb"# frostline remeasure begin: ([^\r\n]*?)[ \t]*\r?\n(?:[^\n]*\n)*?# frostline remeasure end: \1[ \t]*\r?(?:\n|$)"
 )
 """The block of any schedule."""
 HOURS = 3
@@ -172,24 +172,37 @@ def without_block(table: bytes, job: Job) -> bytes:
     begin, end = (os.fsencode(mark) for mark in marks(job))
     kept: list[bytes] = []
     open_ends: list[int] = []
-    inner: list[bytes] | None = None
+    block: list[bytes] = []
     for each in re.findall(rb"[^\n]*\n|[^\n]+", table):
-        text = each.rstrip(b"\r\n")
-        if inner is None and text == begin:
-            inner = []
-        elif inner is None:
+        if not block and not is_mark(each, begin):
             kept.append(each)
-        elif text == end:
-            refuse_strangers(inner, job)
-            open_ends += [len(kept)] if OPEN_END in inner else []
-            inner = None
+            continue
+        block.append(each)
+        if not is_mark(each, end):
+            continue
+        if is_of_another(block, job):
+            kept += block
         else:
-            inner.append(text)
-    if inner is not None:
+            refuse_strangers(block[1:-1], job)
+            open_ends += [len(kept)] if any(is_mark(line, OPEN_END) for line in block) else []
+        block = []
+    if block and not is_of_another(block, job):
         raise UsageError([f"your crontab has the line {shown(begin)} without the end of the block: {MEND}"])
+    kept += block
     for place in reversed(open_ends):
         open_again(kept, place)
     return b"".join(kept)
+
+
+def is_mark(line: bytes, mark: bytes) -> bool:
+    """Whether a line is this mark, as it is or with the blanks that an editor may put at its end."""
+    return mark in (line.rstrip(b"\r\n"), line.rstrip())
+
+
+def is_of_another(block: list[bytes], job: Job) -> bool:
+    """Whether a block is another plan's, whose path ends in the blanks in which the marks differ from ours."""
+    begin = os.fsencode(marks(job)[0])
+    return block[0].rstrip(b"\r\n") != begin and not any(is_ours(line.rstrip(), job) for line in block)
 
 
 def open_again(kept: list[bytes], place: int) -> None:
@@ -205,9 +218,10 @@ def open_again(kept: list[bytes], place: int) -> None:
 def refuse_strangers(inner: list[bytes], job: Job) -> None:
     """UsageError where lines within our block are not ours."""
     begin = os.fsencode(marks(job)[0])
-    for text in inner:
-        if text == begin:
+    for each in inner:
+        if is_mark(each, begin):
             raise UsageError([f"your crontab has the line {shown(begin)} twice without an end between: {MEND}"])
+        text = each.rstrip()
         if text and text != OPEN_END and not is_ours(text, job):
             raise UsageError([f"your crontab has {shown(text)} within our block: move it out of there: {MEND}"])
 
