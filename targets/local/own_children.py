@@ -6,46 +6,45 @@ its session and its environment are.
 """
 
 import os
+import resource
 import subprocess
-import threading
 from contextlib import suppress
 from typing import Any
 
 import psutil
 
-from targets.local.proc import begun, children, is_alive
-from targets.serving.leash import adopt
-
-_STARTED: list["subprocess.Popen[bytes]"] = []
-_LOCK = threading.Lock()
-"""Held while one is started, so that none is taken for an orphan before it is known."""
+from targets.local.proc import children, is_alive
+from targets.serving.leash import UNUSED_LIMIT, adopt
 
 
 def start(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
     """As subprocess.Popen does, in a session of its own. OSError when it cannot be started."""
     adopt()
-    with _LOCK:
-        _STARTED[:] = [process for process in _STARTED if process.returncode is None]
-        process = subprocess.Popen(command, start_new_session=True, **options)
-        _STARTED.append(process)
-    return process
+    return subprocess.Popen(command, start_new_session=True, **options)
+
+
+def is_known_by_limit(main: psutil.Process) -> bool:
+    """Whether a unit's main process, not collected yet, has set the limit by which its orphans are known."""
+    return hasattr(resource, "prlimit") and _limit(main.pid) != _limit(os.getpid())
 
 
 def orphans(main: psutil.Process) -> list[psutil.Process]:
-    """Living children of another session that this process has not started, none of them older than `main`.
+    """Living children that `main`, whose limit it is, has left behind; those of them that have ended are collected.
 
-    Those that have ended are collected. Whose they were cannot be known: that one has ended, and so must they.
+    They have inherited its limit (targets.serving.leash). What this process itself has started has another one.
     """
-    with _LOCK:
-        own, since = os.getsid(0), begun(main.pid)
-        known = {process.pid for process in _STARTED if process.returncode is None}
-        found = []
-        for pid in children(os.getpid()):
-            with suppress(psutil.Error, OSError):
-                if pid in known or os.getsid(pid) == own or begun(pid) < since:
-                    continue
-                if is_alive(process := psutil.Process(pid)):
-                    found.append(process)
-                else:
-                    os.waitpid(pid, os.WNOHANG)
-        return found
+    found = []
+    for pid in children(os.getpid()):
+        with suppress(psutil.Error, OSError):
+            if pid == main.pid or _limit(pid) != _limit(main.pid):
+                continue
+            if is_alive(process := psutil.Process(pid)):
+                found.append(process)
+            else:
+                os.waitpid(pid, os.WNOHANG)
+    return found
+
+
+def _limit(pid: int) -> int:
+    """OSError when there is no such process."""
+    return resource.prlimit(pid, UNUSED_LIMIT)[0]

@@ -2,8 +2,8 @@
 
 While the main process lives they are below it, as it adopts them (targets.serving.leash). When it has ended, its
 orphans are children of the process that started it (targets.local.own_children). Where the kernel gives orphans to
-init alone (macOS), or that process is dead as well, they are known by a mark in their environment and by its session:
-one that has left both behind cannot be found.
+init alone (macOS), or that process is dead as well, or the unit ended before it held its leash, they are known by a
+mark in their environment and by its session: one that has left both behind cannot be found.
 """
 
 import os
@@ -60,7 +60,8 @@ def kill_rest(main: psutil.Process, mark: str) -> None:
 
     Called in the process that started it, which must not have collected it yet, so that its number is nobody else's.
     """
-    _kill_while(lambda: _with_all_below(own_children.orphans(main)) if ADOPTS else _rest(main, mark))
+    known = ADOPTS and own_children.is_known_by_limit(main)
+    _kill_while(lambda: _with_all_below(own_children.orphans(main)) if known else _rest(main, mark))
 
 
 def _kill_while(find: Callable[[], list[psutil.Process]]) -> None:

@@ -153,14 +153,15 @@ def test_what_a_killed_main_process_leaves_is_found_below_its_starter_and_no_oth
     other, (childs_of_other,) = unit("session without its environment")
     process, (child,) = unit("daemon without its environment")
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={})
+    apart = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
     started = own_children.start([sys.executable, "-c", "import time; time.sleep(60)"], env={})
     try:
         os.kill(process.pid, signalled)
         assert until(lambda: process.status is not None) and process.status == -signalled
         assert not psutil.pid_exists(child), "it was ended, and collected"
-        assert all(is_alive(pid) for pid in (other.pid, childs_of_other, bystander.pid, started.pid))
+        assert all(is_alive(pid) for pid in (other.pid, childs_of_other, bystander.pid, apart.pid, started.pid))
     finally:
-        for each in (bystander, started):
+        for each in (bystander, apart, started):
             each.kill()
             each.wait()
 
