@@ -66,8 +66,9 @@ class Idle(Generic[Kind]):
                     break
                 self._close_gone(kept.popleft())
         if not self.turns.is_parallel and self.turns.must_free():
-            while self._used:
-                self._free(self._used.popleft())
+            for kept in (self._used, self._unused):  # such a server may have taken one that nothing was sent on
+                while kept:
+                    self._free(kept.popleft())
 
     def close(self) -> None:
         """Close them all."""

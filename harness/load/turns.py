@@ -29,6 +29,8 @@ class Turns:
         """It takes many: known beforehand, or nothing waited for a close. Nothing is to be learned."""
         self.is_single = False
         """Some were answered as soon as another one was closed, and none beside one that was open."""
+        self._is_few = False
+        """Some were answered as soon as another one was closed, though it takes more than one."""
         self._is_plural = False
         """One was answered beside another one that was open: it takes more than one, though maybe not many."""
         self._waiting: dict[Connection, int] = {}
@@ -47,7 +49,7 @@ class Turns:
     @property
     def note(self) -> str:
         """What is to be said of a server that takes one at a time, or few; "" of others."""
-        if not (self.is_single or (self._is_plural and self._freed >= TIMES)):
+        if not (self.is_single or self._is_few):
             return ""
         waited = f"requests waited up to {self._waited_ns / 1e9:.1f} s until an idle connection was closed"
         return f"{waited}, {self._freed} times: {ONE_AT_A_TIME if self.is_single else FEW_AT_A_TIME}"
@@ -77,7 +79,7 @@ class Turns:
         """Whether a connection that has no request under way is to be closed, as others may wait for it."""
         if self.is_parallel or not self._waiting or self._answered is None:
             return False
-        if self.is_single:
+        if self.is_single or self._is_few:
             return True
         now, limit_ns = now_ns(), max(STALL_NS, STALL_SERVICES * self._service_ns)
         if self._favoured is not None:
@@ -101,7 +103,8 @@ class Turns:
             return
         self._freed, self._helped = self._freed + 1, self._helped + 1
         self._waited_ns = max(self._waited_ns, waited_ns)
-        self.is_single = not self._is_plural and (self.is_single or self._helped >= TIMES)
+        if self._helped >= TIMES:
+            self.is_single, self._is_few = not self._is_plural, self._is_plural
 
 
 def is_open(connection: Connection) -> bool:

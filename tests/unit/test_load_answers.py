@@ -274,6 +274,6 @@ def test_a_worker_without_any_answer_beside_one_that_had_some_is_told():
     arrivals = [arrival(n, fate=Fate.TIMED_OUT if n % 2 else Fate.ANSWERED, body=b"") for n in range(6)]
     sent = Sent.of(0, arrivals)
     sent.workers.extend([WORKER, WORKER])
-    (note,) = summarise(sent, order(workers=2), HostTimes.read())["notes"]
+    (note,) = summarise(sent, order(), HostTimes.read())["notes"]
     assert "1 of 2 workers had no answer" in note and "--workers 1" in note
     assert told_of(*arrivals)["notes"] == []
