@@ -17,6 +17,7 @@ from harness.load.process import LoadProcess
 from harness.load.route import Route
 from harness.load.senders import SenderFailed, endpoint_problems, sender, sender_names, sender_of
 from harness.load.single import Lone
+from harness.load.stripes import reserve
 from harness.load.wire import Fate, LoadPlan
 from harness.measure.forced import Asker, force_cold_starts
 from targets.contract import Endpoint
@@ -244,7 +245,8 @@ def test_with_two_workers_a_refusal_is_told_at_once_and_by_whoever_sees_it(serve
         with pytest.raises(SenderFailed, match="method: 'HEAD' is not accepted"):
             process.carry_out(plan, schedule, [b""], lambda ended: None)
         plan.write(schedule, [b""])
-        with pytest.raises(TrialError, match=r"failed: the schedule on disk is not the one that was planned$"):
+        planned = pytest.raises(TrialError, match=r"failed: the schedule on disk is not the one that was planned$")
+        with reserve(plan, len(schedule), 2), planned:
             process._send_order(plan, lambda ended: None)
         fine = LoadPlan("", [Endpoint(url(server))], "", 0.1)
         sent = process.carry_out(fine, SHORT, [b""], lambda ended: None)

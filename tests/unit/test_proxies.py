@@ -74,7 +74,8 @@ def test_this_machine_is_known_by_its_own_names(host):
 
 
 def told_by_lambda_up(capsys):
-    deployment = SimpleNamespace(endpoints=[Endpoint("http://127.0.0.1:9000/2015-03-31/functions/echo/invocations")])
+    endpoint = Endpoint("http://127.0.0.1:9000/2015-03-31/functions/echo/invocations")
+    deployment = SimpleNamespace(endpoints=[endpoint], describe=dict)
     order = LambdaOrder("echo", 9000, 1769, {}, None, "")
     _tell(deployment, order, SimpleNamespace(name="process-lambda"), Console(width=300))
     return capsys.readouterr().out.splitlines()
