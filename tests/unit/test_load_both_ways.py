@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -126,6 +127,8 @@ def endless(connection, number):
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
     while True:
         connection.sendall(b"4000\r\n" + bytes(0x4000) + b"\r\n")
+        if number:  # slowly: of a reply that is kept, only so much may come
+            time.sleep(0.01)
 
 
 def test_a_reply_without_end_has_timed_out_and_is_not_gathered(way):
