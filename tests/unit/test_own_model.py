@@ -7,6 +7,7 @@ import pytest
 
 import targets
 from harness.commands.lambda_up import LambdaOrder
+from harness.experiment import payloads
 from targets.contract import Package
 from targets.local import own_model, processes
 from targets.local.own_model import model_problems
@@ -165,6 +166,7 @@ def test_a_model_that_takes_too_long_is_ended(tried, monkeypatch):
 
 
 def test_a_local_lambda_is_refused_where_the_payloads_cannot_be_sent(monkeypatch):
+    monkeypatch.setattr(payloads, "_known", {})  # what was read of it before
     monkeypatch.setattr(type(targets.workload("echo")), "payloads", lambda self: ())
     problems = LambdaOrder("echo", 0, 1769, {}, None, "").problems()
     assert problems == ["workloads.echo: payloads() gives none: give at least one"]
