@@ -2,8 +2,10 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+
+import psutil
 
 from harness.errors import Interrupted
 
@@ -14,8 +16,10 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def interruptible() -> Iterator[None]:
     """The first signal ends the block, later ones are ignored, for they would cut the tearing down short.
 
-    A signal that is ignored already (nohup, a shell's background job) stays so. Raises Interrupted.
+    A signal that is ignored already (nohup, a shell's background job) stays so. Raises Interrupted. Processes that the
+    block began and nobody ended are ended: one may have begun in the very moment before whoever began it knew of it.
     """
+    earlier = set(psutil.Process().children())
     before = {number: signal.getsignal(number) for number in ENDING}
     taken = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
 
@@ -29,6 +33,9 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        for child in set(psutil.Process().children()) - earlier:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
         raise Interrupted("interrupted: everything is torn down") from None
     finally:
         for number in taken:

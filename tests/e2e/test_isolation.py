@@ -42,7 +42,7 @@ def container(request, engine, packages) -> Iterator[Any]:
         assert ask(deployment) == 200
         (found,) = engine.containers.list(filters={"label": f"{RUN_LABEL}={RUN}"})
         yield found
-        volumes = {mount["Name"] for mount in found.attrs["Mounts"]}
+        volumes = {mount["Name"] for mount in found.attrs["Mounts"] if mount["Type"] == "volume"}
     finally:
         deployment.destroy()
     assert volumes and not volumes & {volume.name for volume in engine.volumes.list()}
@@ -71,7 +71,8 @@ def test_the_engine_was_told_to_hold_it(container):
     assert host["Memory"] == host["MemorySwap"] == 384 * 2**20
     assert host["NanoCpus"] == 500_000_000
     assert host["PidsLimit"] and not host["Binds"] and not host.get("Tmpfs")
-    assert [(mount["Type"], mount["Destination"]) for mount in container.attrs["Mounts"]] == [("volume", "/tmp")]
+    mounts = sorted((mount["Type"], mount["Destination"]) for mount in container.attrs["Mounts"])
+    assert mounts == [("bind", "/var/lib/frostline/marks"), ("volume", "/tmp")]
     assert [binding["HostIp"] for binding in container.ports["8080/tcp"]] == ["127.0.0.1"]
 
 
