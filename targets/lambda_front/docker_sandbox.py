@@ -14,7 +14,7 @@ from docker.models.containers import Container
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing, StartFailed
 from targets.events import EventFacts, EventLog
-from targets.lambda_front.emulator_words import own_error, own_print
+from targets.lambda_front.emulator_words import is_whole, own_error, own_print
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, SandboxRefused, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
@@ -32,6 +32,8 @@ START_LIMIT_S = 60.0
 LOOK_S = 1.0
 """How often the engine is asked whether a sandbox that does not listen yet has ended: seldom, for asking costs time."""
 LOG_S = 0.02
+LOG_LOOKS = 25
+"""Most looks for the end of a request in the engine's log, LOG_S apart."""
 LOG_LINES = 200
 THREADS = 64
 
@@ -176,13 +178,17 @@ class DockerSandbox(Sandbox):
         return usage
 
     async def printed_since(self, count: int, request_id: str) -> bytes:
-        """What is the function's own after the emulator's last START, once the engine has had a moment to take it."""
+        """What is the function's own after the emulator's last START, as soon as the engine has all of it."""
         assert self.container is not None
-        await asyncio.sleep(LOG_S)
-        try:
-            output: bytes = await self._engine(self.container.logs, tail=LOG_LINES)
-        except SandboxDied:  # there is no log of it any more
-            return b""
+        output = b""
+        for _ in range(LOG_LOOKS):
+            await asyncio.sleep(LOG_S)
+            try:
+                output = await self._engine(self.container.logs, tail=LOG_LINES)
+            except SandboxDied:  # there is no log of it any more
+                return b""
+            if is_whole(output):
+                break
         return own_print(output, request_id)
 
     async def look(self) -> None:

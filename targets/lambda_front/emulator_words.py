@@ -21,6 +21,12 @@ def own_error(reply: bytes, request_id: str) -> bytes:
     return reply.replace(found[1], request_id.encode()) if found else reply
 
 
+def is_whole(output: bytes) -> bool:
+    """Whether the last request that a log tells of has its end there."""
+    starts = list(START.finditer(output))
+    return bool(starts) and b"END RequestId: " in output[starts[-1].end() :]
+
+
 def own_print(output: bytes, request_id: str) -> bytes:
     """What the function printed in the last of the requests that a log tells of, with that request's id."""
     starts = list(START.finditer(output))

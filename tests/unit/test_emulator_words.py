@@ -2,7 +2,7 @@
 
 import pytest
 
-from targets.lambda_front.emulator_words import own_error, own_print
+from targets.lambda_front.emulator_words import is_whole, own_error, own_print
 
 THEIRS, OURS = "faeebf2e-031c-432a-ba54-05f8fff18903", "dce4a652-f461-41a6-a4a8-bf0d4606b826"
 BEFORE = "START RequestId: 5d83c9c3-7569-44c9-b87b-a19e565ac1e1 Version: $LATEST\nhi\nEND RequestId: x\nREPORT x\n"
@@ -61,3 +61,13 @@ def test_an_error_names_the_request_by_the_callers_id(error):
 )
 def test_what_the_function_says_itself_stays(error):
     assert own_error(error.encode(), OURS).decode() == error
+
+
+@pytest.mark.parametrize(
+    ("output", "whole"),
+    [("", False), ("START", False), ("START words", False), ("START words END", True), ("START END START", False)],
+    ids=["nothing", "begun", "underway", "ended", "the next one"],
+)
+def test_a_log_is_whole_once_the_last_request_has_its_end(output, whole):
+    said = output.replace("START", f"START RequestId: {THEIRS} Version: $LATEST\n")
+    assert is_whole(said.replace("END", f"END RequestId: {THEIRS}\n").encode()) is whole
