@@ -148,7 +148,7 @@ def test_a_start_that_enters_a_reserved_phase_fails_and_says_why(tmp_path: Path,
         experiment = bench.experiment(workloads=["toy-stream"], targets=["process-service"], profiles=[], cold_starts=1)
         finished = bench.measure(experiment, PYTHONPATH=python_path(tmp_path, CODE))
     assert finished.code == 1
-    assert "phase 'boot' is told by the bench itself: give yours another name" in finished.err
+    assert "phase 'boot' is told by the bench itself: give yours another name" in finished.out
 
 
 def test_a_run_is_shown_where_its_plug_ins_are_not(run: RunFolder, tmp_path: Path, engine: object) -> None:
