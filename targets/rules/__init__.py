@@ -1,0 +1,1 @@
+"""How platforms decide to start and stop units: pure, told the time and never reading it, of the standard library."""
