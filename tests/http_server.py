@@ -5,18 +5,12 @@ import ssl
 import threading
 
 
-class HttpServer:
-    """Answers each path by its method of that name, over TLS where it has a certificate; remembers what was asked."""
+class LoopServer:
+    """Serves connections on loopback, in a thread with a loop of its own: `serve(reader, writer)` for each."""
 
-    def __init__(self, host="127.0.0.1", certificate=None):
-        self.requests: list[tuple[str, bytes]] = []
-        self.connections = 0
+    def __init__(self, host="127.0.0.1", **options):
         self.loop = asyncio.new_event_loop()
-        context = None
-        if certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*certificate)
-        start = asyncio.start_server(self.serve, host, 0, ssl=context, limit=1 << 24, backlog=1000)
+        start = asyncio.start_server(self.serve, host, 0, backlog=1000, **options)
         self.server = self.loop.run_until_complete(start)
         self.port = self.server.sockets[0].getsockname()[1]
         self.thread = threading.Thread(target=self.loop.run_forever)
@@ -31,10 +25,23 @@ class HttpServer:
             await asyncio.gather(*others, return_exceptions=True)
             await asyncio.sleep(0)  # the transports' last callbacks
 
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(20)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
+        self.thread.join(20)
         self.loop.close()
+
+
+class HttpServer(LoopServer):
+    """Answers each path by its method of that name, over TLS where it has a certificate; remembers what was asked."""
+
+    def __init__(self, host="127.0.0.1", certificate=None):
+        self.requests: list[tuple[str, bytes]] = []
+        self.connections = 0
+        context = None
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+        super().__init__(host, ssl=context, limit=1 << 24)
 
     async def serve(self, reader, writer):
         self.connections += 1

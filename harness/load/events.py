@@ -1,6 +1,7 @@
-"""Server-sent events in the pieces in which they come."""
+"""Server-sent events: counted in the pieces in which they come, or read once all of them are there."""
 
 import re
+from collections.abc import Iterator
 
 LINE_END = re.compile(rb"\r\n|\n|\r")
 MARK = b"\xef\xbb\xbf"
@@ -9,6 +10,22 @@ NO_CHUNKS = frozenset({b"frostline", b"error"})
 """Events that are no piece of the answer."""
 PREFIX = 64
 """Of a line that is not whole yet, so much is kept: enough to know its field and the last event's name."""
+
+
+def read_events(body: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+    """(name, data) of each whole event, data None where it has none; what no empty line ends never arrived as one."""
+    name, data = b"", list[bytes]()
+    for line in body.removeprefix(MARK).splitlines():
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"event":
+            name = value
+        elif field == b"data":
+            data.append(value)
+        elif not line:
+            if name or data:
+                yield name, b"\n".join(data) if data else None
+            name, data = b"", []
 
 
 class EventCounter:

@@ -9,7 +9,6 @@ import asyncio
 import random
 import socket
 import struct
-import threading
 from collections import Counter
 
 import pytest
@@ -17,6 +16,7 @@ import pytest
 from harness.load.process import LoadProcess
 from harness.load.wire import Fate, LoadPlan
 from targets.contract import Endpoint
+from tests.http_server import LoopServer
 
 COUNT = 6_000
 RATE = 1_000
@@ -24,32 +24,14 @@ SEEDS = (1, 2)
 """So many times as many requests in all."""
 
 
-class Mutating:
+class Mutating(LoopServer):
     """What it does with request N is drawn from the seed and N: each does one thing that few servers do well."""
 
     def __init__(self, seed):
         self.seed, self.seen, self.done = seed, Counter(), Counter()
         self.spoilt: set[int] = set()
         """Numbers whose reply was changed so that it may say anything."""
-        self.loop = asyncio.new_event_loop()
-        start = asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=1000)
-        self.server = self.loop.run_until_complete(start)
-        self.port = self.server.sockets[0].getsockname()[1]
-        self.thread = threading.Thread(target=self.loop.run_forever)
-        self.thread.start()
-
-    def close(self):
-        async def end():
-            self.server.close()
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
-
-        asyncio.run_coroutine_threadsafe(end(), self.loop).result(20)
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(20)
-        self.loop.close()
+        super().__init__()
 
     async def serve(self, reader, writer):
         try:

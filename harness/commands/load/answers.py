@@ -1,21 +1,19 @@
 """Why a reply that came whole is no good answer all the same, told from what was kept of it after the load."""
 
 import json
-import re
-from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from harness.load.events import read_events
 from harness.load.replies import Replies, Reply
 
-LINE_END = re.compile(r"\r\n|\n|\r")
 MARK = "\ufeff"
-DONE = "[DONE]"
+DONE = b"[DONE]"
 """What some services send as the last event: no JSON."""
-OURS = "frostline"
+OURS = b"frostline"
 """An event of the bench's own targets: no part of the answer."""
 NOTHING = "the reply's body is empty"
 NO_JSON = "the reply is not JSON"
@@ -51,15 +49,14 @@ def content_problem(body: bytes, streamed: bool, paths: tuple[str, ...]) -> str:
     """
     if not body.strip():
         return NOTHING
-    text = body.decode("utf-8", "replace").removeprefix(MARK)
     if not streamed:
-        return _text_problem(text, paths)
-    name, data = last_event(text)
-    if name == "error":
+        return _text_problem(_decoded(body), paths)
+    name, data = last_event(body)
+    if name == b"error":
         return "the stream ended in an error event"
     if data is None:
         return "the stream holds no event with data"
-    value = _read(data)
+    value = _read(_decoded(data))
     if _is_error(value):
         return "the stream's last event holds an error"
     return _value_problem(value, paths)
@@ -79,27 +76,17 @@ def _is_error(value: Any) -> bool:
     return isinstance(value, dict) and bool(value.get("error"))
 
 
-def last_event(text: str) -> tuple[str, str | None]:
+def last_event(body: bytes) -> tuple[bytes, bytes | None]:
     """Name and data of the last server-sent event that has data, or that is an error; one that was not ended counts."""
-    found: tuple[str, str | None] = ("", None)
-    for name, data in _events(text):
-        if name != OURS and data != DONE and (data is not None or name == "error"):
+    found: tuple[bytes, bytes | None] = (b"", None)
+    for name, data in read_events(body + b"\n\n"):
+        if name != OURS and data != DONE and (data is not None or name == b"error"):
             found = name, data
     return found
 
 
-def _events(text: str) -> Iterator[tuple[str, str | None]]:
-    name, data = "", []
-    for line in [*LINE_END.split(text), ""]:
-        field, _, value = line.partition(":")
-        value = value.removeprefix(" ")
-        if field == "event":
-            name = value
-        elif field == "data":
-            data.append(value)
-        elif not line and (name or data):
-            yield name, "\n".join(data) if data else None
-            name, data = "", []
+def _decoded(body: bytes) -> str:
+    return body.decode("utf-8", "replace").removeprefix(MARK)
 
 
 class _NoJson:

@@ -1,9 +1,10 @@
 """What stands in a reply's body: an answer, the envelope behind it, or an error; as one JSON object or as events."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+from harness.load.events import read_events
 
 ENVELOPE, ERROR_MEMBERS = "frostline", ("errorType", "errorMessage")
 ENVELOPE_EVENT = b"event: frostline\ndata: {"
@@ -76,7 +77,9 @@ def _read_events(body: bytes) -> Content:
     """The answer of a stream is the list of its chunks; None where an event is neither a chunk nor known by name."""
     chunks: list[Any] | None = []
     envelope, error = None, None
-    for name, data in _events(body):
+    for name, data in read_events(body):
+        if data is None:
+            continue
         members = parse_object(data) or {}
         if name == b"frostline":
             envelope = members.get(ENVELOPE)
@@ -87,19 +90,3 @@ def _read_events(body: bytes) -> Content:
         else:
             chunks = None
     return Content(chunks, envelope, error)
-
-
-def _events(body: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """(name, data) of each whole server-sent event; what no empty line ends never arrived as one."""
-    name, data = b"", list[bytes]()
-    for line in body.splitlines():
-        field, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
-        if field == b"event":
-            name = value
-        elif field == b"data":
-            data.append(value)
-        elif not line:
-            if data:
-                yield name, b"\n".join(data)
-            name, data = b"", []

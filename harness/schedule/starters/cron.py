@@ -57,7 +57,7 @@ LONGEST = 998
 
 
 class Cron:
-    """Each day, because cron does not catch up on what it missed; on most days there is nothing due."""
+    """Each hour, because cron does not catch up on what it missed; mostly there is nothing due."""
 
     name = "cron"
 
