@@ -30,16 +30,6 @@ def children(pid: int) -> list[int]:
     return []
 
 
-def begun(pid: int) -> float:
-    """When it started, in an order that a stepped wall clock does not change where /proc exists; zombies keep theirs.
-
-    OSError or psutil.Error when there is no such process.
-    """
-    if HAS_PROC:
-        return float(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])  # ticks: field 22
-    return float(psutil.Process(pid).create_time())
-
-
 def is_alive(process: psutil.Process) -> bool:
     """Whether that very process runs; a zombie has ended."""
     try:

@@ -77,12 +77,6 @@ class Memory:
         return Memory(max(0, self.resident - other.resident), own)
 
 
-def process_usage(pid: int) -> Usage:
-    """A process and all below it, by one look: memory, high-water mark, CPU time with that of the dead; None when it
-    has ended."""
-    return TreeMeter(pid).usage()
-
-
 def _mapped(pid: int) -> Memory | None:
     """What one process maps; None when it has ended."""
     try:

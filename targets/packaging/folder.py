@@ -8,7 +8,7 @@ LEFT_OUT = ("__pycache__",)
 """Beside what is hidden."""
 
 MOST_FILES = 10_000
-"""A link may lead to all of a disk."""
+"""And folders: a link may lead to all of a disk, and two links in each of a few folders to any number of them."""
 
 
 def files_below(folder: Path) -> tuple[dict[str, Path], list[str]]:
@@ -18,12 +18,14 @@ def files_below(folder: Path) -> tuple[dict[str, Path], list[str]]:
     """
     files: dict[str, Path] = {}
     problems: list[str] = []
-    for path in _walk(folder, (folder.resolve(),), problems):
-        if len(files) == MOST_FILES:
+    for number, path in enumerate(_walk(folder, (folder.resolve(),), problems)):
+        if number == MOST_FILES:
             problems.append(
                 f"folder {folder} holds more than {MOST_FILES:,} files: name one that holds only what is needed"
             )
             break
+        if path.is_dir():
+            continue
         if problem := file_problem(path):
             problems.append(problem)
         else:
@@ -32,6 +34,7 @@ def files_below(folder: Path) -> tuple[dict[str, Path], list[str]]:
 
 
 def _walk(folder: Path, above: tuple[Path, ...], problems: list[str]) -> Iterator[Path]:
+    """All that is below it, folders before what they hold."""
     try:
         paths = sorted(folder.iterdir())
     except OSError:
@@ -43,6 +46,7 @@ def _walk(folder: Path, above: tuple[Path, ...], problems: list[str]) -> Iterato
         elif (real := path.resolve()) in above or above[-1].is_relative_to(real):
             problems.append(f"link {path} leads to {real}, a folder that holds it: remove the link")
         else:
+            yield path
             yield from _walk(path, (*above, real), problems)
 
 

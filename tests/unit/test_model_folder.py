@@ -231,3 +231,16 @@ def test_a_file_that_was_written_to_under_its_first_name_is_no_longer_taken_for_
     folder, blob = linked(tmp_path, b"one")
     assert model_sha256(folder) == one
     assert (without_links(folder, one, print) / "model.onnx").read_bytes() == b"one"
+
+
+def test_links_in_a_few_folders_that_lead_to_any_number_of_them_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "MOST_FILES", 100)
+    mine = tmp_path / "0"
+    for depth in range(9):
+        (tmp_path / str(depth)).mkdir()
+    for depth in range(8):
+        for way in ("left", "right"):
+            (tmp_path / str(depth) / way).symlink_to(tmp_path / str(depth + 1), target_is_directory=True)
+    files, problems = folder.files_below(mine)
+    assert files == {}
+    assert problems == [f"folder {mine} holds more than 100 files: name one that holds only what is needed"]

@@ -16,7 +16,7 @@ from targets.local import own_children
 from targets.local.proc import descendants
 from targets.local.processes import CODE
 from targets.local.serving_process import ServingProcess
-from targets.local.tree_meter import Memory, process_usage
+from targets.local.tree_meter import Memory, TreeMeter
 
 MB = 2**20
 HELD_MB = 60
@@ -130,13 +130,13 @@ def until(holds):
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_a_unit_has_started_is_counted_and_ends_with_it(unit, kind):
     process, (child,) = unit(kind)
-    usage = process_usage(process.pid)
+    usage = TreeMeter(process.pid).usage()
     assert usage.own_memory_bytes > HELD_MB * MB
     assert usage.memory_peak_bytes >= usage.memory_bytes > HELD_MB * MB
     process.kill()
     assert not is_alive(child), "nothing of it lives when it was killed"
     assert process.status == -signal.SIGKILL
-    assert process_usage(process.pid).memory_bytes is None
+    assert TreeMeter(process.pid).usage().memory_bytes is None
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if sys.platform == "linux" or kind not in CLEAN])
@@ -196,7 +196,7 @@ def test_zombies_below_a_unit_are_not_measured_again_and_again(unit, monkeypatch
 
 def test_memory_that_several_processes_map_counts_once(unit):
     process, children = unit("shared", count=3)
-    usage = process_usage(process.pid)
+    usage = TreeMeter(process.pid).usage()
     assert len(set(children)) == 3
     assert HELD_MB * MB < usage.own_memory_bytes < 1.5 * HELD_MB * MB
     assert HELD_MB * MB < usage.memory_bytes < 1.7 * HELD_MB * MB
@@ -204,7 +204,7 @@ def test_memory_that_several_processes_map_counts_once(unit):
 
 def test_the_time_of_a_child_that_has_ended_is_the_units(unit):
     process, _ = unit("busy")
-    assert process_usage(process.pid).cpu_ns >= 0.5e9
+    assert TreeMeter(process.pid).usage().cpu_ns >= 0.5e9
 
 
 def test_a_peak_that_a_look_saw_and_cpu_time_never_go_back(unit):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from targets.local.resources import Cgroup, Usage
-from targets.local.tree_meter import process_usage
+from targets.local.tree_meter import TreeMeter
 
 PID = 77
 
@@ -117,7 +117,7 @@ def test_no_line_at_all_is_no_figure(tree):
 
 
 def test_this_process_uses_memory_and_cpu_time():
-    usage = process_usage(os.getpid())
+    usage = TreeMeter(os.getpid()).usage()
     assert usage.memory_bytes > 2**20
     assert usage.memory_peak_bytes >= usage.own_memory_bytes > 2**20
     assert usage.cpu_ns > 0
@@ -127,7 +127,7 @@ def test_this_process_uses_memory_and_cpu_time():
 def test_an_ended_process_has_no_figures():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
-    assert process_usage(child.pid) == Usage()
+    assert TreeMeter(child.pid).usage() == Usage()
 
 
 def test_a_restarted_unit_keeps_what_was_counted_before():

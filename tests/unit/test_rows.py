@@ -9,7 +9,7 @@ from harness.load.replies import Reply
 from harness.load.wire import Fate
 from harness.measure.rows.answers import CHECK_RAISED
 from harness.measure.rows.evidence import UnitLog
-from harness.measure.rows.judge import Judge, outcomes_of
+from harness.measure.rows.judge import Judge
 from harness.record.columns import phases_in, requests_schema
 from targets.clock import clock_id
 from targets.workloads.echo import WORKLOAD
@@ -242,13 +242,3 @@ def test_a_check_that_returns_neither_none_nor_a_sentence_passes_nothing(verdict
 def test_a_verdict_that_cannot_be_spoken_costs_its_row_and_not_the_run():
     (row,) = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Returning(Unspeakable())).to_pylist()
     assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} RuntimeError: no words")
-
-
-def test_outcomes_by_fate_and_status_alone():
-    """As `frostline load` has it: any status below 400 is a good answer."""
-    statuses = [200, 204, 302, 400, 429, 500]
-    records = Sent.of(0, [arrival(at, status=status) for at, status in enumerate(statuses)]).records
-    assert outcomes_of(records, records["status"] < 400).tolist() == ["ok", "ok", "ok", "failed", "throttled", "failed"]
-    fates = Sent.of(0, [arrival(fate, fate, 200) for fate in Fate]).records
-    good = fates["status"] < 400
-    assert outcomes_of(fates, good).tolist() == ["unfinished", "ok", "failed", "timed_out", "shed", "shed"]

@@ -9,11 +9,9 @@ from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from harness.load.process import Sent
 from harness.load.replies import Reply
-from harness.load.stripes import Records
 from harness.load.wire import Fate
 from harness.measure.generator import generator_columns
 from harness.measure.rows.answers import THROTTLED_STATUS, Answers, Verdict
@@ -45,15 +43,6 @@ NOBODY = -1
 """In place of a row, where an id is on several: nobody knows of which one anything that is said with it is true."""
 BROKEN_OFF = (Fate.FAILED, Fate.TIMED_OUT, Fate.UNFINISHED)
 """A reply may have begun: its head then says who answered."""
-
-
-def outcomes_of(records: Records, good: NDArray[np.bool_]) -> NDArray[Any]:
-    """The outcome of each record by fate and status alone; `good` says whose status is that of a good answer."""
-    names: NDArray[Any] = np.array([OUTCOMES[fate].value for fate in Fate], dtype=object)[records["fate"]]
-    answered = records["fate"] == Fate.ANSWERED
-    names[answered & good] = Outcome.OK.value
-    names[answered & (records["status"] == THROTTLED_STATUS)] = Outcome.THROTTLED.value
-    return names
 
 
 @dataclass(frozen=True)

@@ -131,11 +131,11 @@ class ToyDeployment(Logged):
 
     def usage(self) -> list[UnitUsage]:
         """What the kernel counts for the process."""
-        from targets.local.tree_meter import process_usage
+        from targets.local.tree_meter import TreeMeter
 
         if self._process is None:
             return []
-        use = process_usage(self._process.pid)
+        use = TreeMeter(self._process.pid).usage()
         return [UnitUsage(f"{self._started:04d}", use.memory_bytes, use.own_memory_bytes, use.cpu_ns)]
 
     def events(self) -> list[Event]:
