@@ -35,8 +35,8 @@ bench: install
 	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test: install-dev
-	$(BIN)/python -m pytest --ignore=tests/e2e -n $$(($$(nproc) + 1)) # many wait more than they work
-	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) + 1)) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --ignore=tests/e2e -n $$(($$(nproc) * 2)) # many wait more than they work
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) * 2)) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest tests/e2e -m alone
 
 check: install-dev
