@@ -187,7 +187,8 @@ def test_crashes_leave_no_thread_and_no_descriptor(unit, tmp_path):
 
 def test_zombies_below_a_unit_are_not_measured_again_and_again(unit, monkeypatch):
     process, _ = unit("zombies", count=1)
-    assert until(lambda: len(descendants(process.pid)) == 30)
+    below = lambda: [psutil.Process(pid).status() for pid in descendants(process.pid)]  # noqa: E731
+    assert until(lambda: below() == [psutil.STATUS_ZOMBIE] * 30)
     asked = []
     monkeypatch.setattr("targets.local.tree_meter._share", asked.append)
     monkeypatch.setattr("targets.local.tree_meter._mapped", lambda pid: asked.append(pid) or Memory(MB, MB))
