@@ -74,6 +74,8 @@ class Row:
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None
     notes: list[Note] = field(default_factory=list)
+    kind: str | None = field(default=None, metadata={"written": False})
+    """Of the target, service or function; None where the manifest does not say."""
     entered: list[TrialRecord] = field(default_factory=list, metadata={"written": False})
     """The trials that the figures are of, for whoever reads their rows again: the same ones must enter there."""
 

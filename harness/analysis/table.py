@@ -109,6 +109,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         invalid_trials=len(records) - len(valid),
         valid=bool(valid),
         seconds=sum(record.seconds for record in valid),
+        kind=run.manifest.target(first.target).kind,
         entered=valid,
     )
     if valid:
