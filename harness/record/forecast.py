@@ -3,34 +3,59 @@
 It holds quantities and no money: whoever prices them takes the price book of the run, or another.
 """
 
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from harness.errors import RecordError
+from harness.files.whole import inside, one_line, read_file, replacing, saving, sha256
+from harness.record.capacity import Goal, Sha256
 from harness.record.estimate import Estimate
-from harness.record.forms import Count, Number, Record, Seconds, Text
+from harness.record.folder import RunFolder
+from harness.record.forms import Count, Record, Seconds, Text
+from harness.record.lines import read_record
 from harness.record.nouns import Case
 
 FORECAST_SCHEMA: Literal["frostline/forecast/1"] = "frostline/forecast/1"
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+FILE = "forecast.json"
+MOST_BYTES = 32 * 2**20
 Amount = Annotated[float, Field(ge=0, le=1e15)]
-HOURS_PER_WEEK = 168
+Rps = Annotated[float, Field(gt=0, le=1e9)]
+Parameters = dict[Text, int | float | Text | None]
+"""Of a rule, by name: as they were given."""
+ByHour = Annotated[list[Amount | None], Field(max_length=168)]
+METHOD = "percentiles over resampled trials and days, widened for the number of trials"
+"""Of every interval: a bootstrap of the rounds, which are drawn for all sides alike, and of the days; its half-widths
+times sqrt(k / (k - 1)) t / z for k rounds (Hesterberg, What Teachers Should Know About the Bootstrap, 2015)."""
 
 
 class Figure(Record):
-    """A forecast number, its interval over resampled trials and days; `value` is None where `why` says the reason."""
+    """A forecast number and its 95 % interval over resampled trials and days (METHOD).
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
+    `value` is the median over resamples; it is None where `why` says the reason.
+    """
+
+    value: Amount | None = None
+    low: Amount | None = None
+    high: Amount | None = None
     n: Count = 0
     """Resamples."""
     why: Text | None = None
 
+    @model_validator(mode="after")
+    def _in_order(self) -> "Figure":
+        if self.value is None and not self.why:
+            raise ValueError("value: is absent without a reason: say `why`")
+        told = [end for end in (self.low, self.value, self.high) if end is not None]
+        if told != sorted(told):
+            raise ValueError("low, value, high: are not in order")
+        return self
+
     @property
     def estimate(self) -> Estimate:
         """The same as tables have it."""
-        return Estimate(self.value, self.low, self.high, self.n, why=self.why, method="forecast")
+        return Estimate(self.value, self.low, self.high, self.n, why=self.why, method=METHOD)
 
 
 class Traffic(Record):
@@ -43,9 +68,11 @@ class Traffic(Record):
     """Of the profile; of a trace its format, window, thinning or superposition."""
     sha256: Sha256 | None = None
     """Of the trace's file."""
-    mean_rps: Annotated[float, Field(gt=0, le=1e9)]
+    mean_rps: Rps
     days: Annotated[float, Field(gt=0, le=366)]
     """Of the month."""
+    simulated_days: Annotated[float, Field(gt=0, le=366)]
+    """Those of them that each resample draws and simulates."""
     seed: Count
     notes: list[Text] = []
     """E.g. that a trace of seven days was repeated, or what of it was dropped and why."""
@@ -55,6 +82,7 @@ class Quantities(Record):
     """What can be billed of a month of 730 hours; each with its interval, absent where a side has none of it."""
 
     arrivals: Amount
+    """The traffic's mean rate times the month."""
     invoked: Figure
     """Requests that the function took, or the service served."""
     good: Figure
@@ -73,19 +101,20 @@ class Quantities(Record):
 class RatePoint(Record):
     """The quantities at one mean rate of the same traffic, thinned or superposed."""
 
-    rps: Annotated[float, Field(gt=0, le=1e9)]
+    rps: Rps
     quantities: Quantities
     latency_ms: Figure | None = None
     """At the objective's percentile; None without an objective."""
     units_peak: Count | None = None
+    """Most sandboxes or replicas at once; of fixed replicas their number."""
 
 
 class Hours(Record):
     """By hour of the week (168 values, or 24 where days are alike): None where no day has that hour."""
 
-    arrivals: list[float | None]
-    cold_starts: list[float | None]
-    units: list[float | None]
+    arrivals: ByHour
+    cold_starts: ByHour
+    units: ByHour
     """Mean sandboxes or replicas that exist."""
 
 
@@ -93,19 +122,27 @@ class WhatIf(Record):
     """The same month under one setting that is another."""
 
     name: Text
-    """E.g. keep_alive_s=900, provisioned=2, replicas=3, scale_to_zero."""
+    """E.g. keep_alive_s=900, provisioned=2, replicas=3, rule=knative, memory_mb=3538."""
+    case: Case
+    """That of its row, but where another size is the setting."""
+    rule: Text
+    parameters: Parameters
+    """All of the rule, the changed one included."""
     cold_share: Figure
     latency_p95_ms: Figure
     latency_at_objective_ms: Figure | None = None
+    late_share: Figure | None = None
     quantities: Quantities
 
 
 class Unit(Record):
-    """Where a side's samples come from, with their numbers."""
+    """Where a side's samples come from, with their numbers; intervals of its medians are over trials."""
 
     trials: Count
+    """Of traffic; forced cold starts have trials of their own."""
     warm: Count
     cold: Count
+    cold_trials: Count
     waiting_ms: Figure
     """Of a cold start, until the unit begins to initialise: median."""
     starting_ms: Figure
@@ -114,6 +151,10 @@ class Unit(Record):
     """Service time of a warm request at the concurrency that was measured: median."""
     from_profile: Text
     """The profile whose warm requests are drawn from."""
+    payloads: dict[Text, Count] = {}
+    """Warm requests by payload: the mix that the month has too."""
+    memory_peak_mb: Amount | None = None
+    """The kernel's own, of one unit; None where it was not read."""
 
 
 class ForecastRow(Record):
@@ -128,7 +169,7 @@ class ForecastRow(Record):
     """Sizing and settings of the row that the samples are from."""
     rule: Text
     """Name of the platform's rule."""
-    parameters: dict[str, Number | Text | None]
+    parameters: Parameters
     """Of the rule, those set by --set included."""
     rule_source: Text
     unit: Unit
@@ -172,11 +213,45 @@ class Forecast(Record):
     made_at: Text
     seed: Count
     resamples: Count
+    requests: Count
+    """Simulated in all."""
     took_s: Seconds
     compiled: bool
     """Whether the inner loop was compiled; the numbers are the same."""
+    objective: Goal | None = None
+    """As the experiment states it."""
     traffic: list[Traffic]
     rows: list[ForecastRow]
     withheld: list[Text] = []
     """Sides that cannot be forecast, each with its reason and the fix."""
     notices: list[Text] = []
+
+
+def read_forecast(run: RunFolder) -> Forecast | None:
+    """The forecast that a run keeps. None where there is none, or none that can be used, which a notice tells."""
+    try:
+        file = inside(run.path, FILE)
+        if not file.exists():
+            return None
+        forecast = read_record(Forecast, read_file(file, MOST_BYTES), file, (FORECAST_SCHEMA,))
+        if forecast.trials_sha256 == trials_sha256(run):
+            return forecast
+        why = "it is of other trials than the run has now"
+    except (OSError, RecordError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+    notice = f"{FILE} is left out: {one_line(why)}: make it anew with `frostline forecast {run.manifest.run}`"
+    if notice not in run.notices:
+        run.notices.append(notice)
+    return None
+
+
+def write_forecast(run: RunFolder, forecast: Forecast) -> Path:
+    """Put it into the run's folder, whole or not at all; an earlier one is replaced."""
+    with saving(run.manifest.run, run.path), replacing(file := inside(run.path, FILE)) as stream:
+        stream.write(forecast.model_dump_json(by_alias=True).encode() + b"\n")
+    return file
+
+
+def trials_sha256(run: RunFolder) -> str:
+    """Of trials.jsonl, which names the sha256 of every other file."""
+    return sha256(inside(run.path, "trials.jsonl"))

@@ -30,6 +30,7 @@ LEAST = {
     "marks": (1800, 1200),
     "events": (300, 300),
     "names": (70, 70),
+    "forecasts": (300, 200),
 }
 """What each test asks of itself, so that a session never tries less than this."""
 TOTAL = 10_000
