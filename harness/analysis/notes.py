@@ -56,17 +56,18 @@ def notes_of_case(case: Case) -> Iterator[Note]:
         yield Note("compressed_time", text)
 
 
-def notes_of_trials(records: list[TrialRecord], sandboxes: list[int | None]) -> Iterator[Note]:
-    """Generator, host, failures and what the trials themselves warn of; `sandboxes` is each trial's most at once."""
+def notes_of_trials(records: list[TrialRecord], busy: list[float | None]) -> Iterator[Note]:
+    """Generator, host, failures and what the trials themselves warn of; `busy` has each trial's `busy_p99`."""
     generators = [record.generator for record in records if record.generator]
     timers = sorted({generator.timer for generator in generators if generator.timer != "timerfd"})
     if timers:
         yield Note("no_kernel_timer", f"no kernel timer: the generator waited with {', '.join(timers)}")
     if any(generator.priority != "real-time" for generator in generators):
         yield Note("normal_priority", "normal priority: other processes could delay the generator")
-    for record, most in zip(records, sandboxes, strict=True):
-        if most and record.unit_cpus and most * record.unit_cpus > record.host_cpus:
-            yield Note("host_bound", "host-bound: more CPU was promised to sandboxes than the host has")
+    for record, units in zip(records, busy, strict=True):
+        if units and record.unit_cpus and units * record.unit_cpus > record.host_cpus:
+            text = "host-bound: more than 1 % of a trial's requests met more busy units than the host has CPUs for"
+            yield Note("host_bound", text)
             break
     bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}
     if any(bad.values()):

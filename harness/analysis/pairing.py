@@ -40,11 +40,11 @@ Key = tuple[str | None, str | None, str]
 
 @dataclass(frozen=True)
 class ValidTrial:
-    """A valid trial: its percentiles by field, and its most sandboxes at once."""
+    """A valid trial: its percentiles by field, and how many units its requests met busy."""
 
     record: TrialRecord
     values: dict[str, TrialPercentile]
-    sandboxes: int | None
+    busy_p99: float | None
     phases: tuple[str, ...]
     """Parts of a start that its good cold starts had."""
 
@@ -88,7 +88,7 @@ class Group:
                 continue
             cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
             self.trials.append(
-                ValidTrial(record, figures.percentiles | cold, figures.max_sandboxes, tuple(figures.phases_ms))
+                ValidTrial(record, figures.percentiles | cold, figures.busy_p99, tuple(figures.phases_ms))
             )
         return self
 
@@ -98,7 +98,7 @@ class Group:
             yield from notes_of_target(self.run.manifest.target(self.records[0].target))
             yield from notes_of_case(self.records[0].case)
             records = [trial.record for trial in self.trials]
-            yield from notes_of_trials(records, [trial.sandboxes for trial in self.trials])
+            yield from notes_of_trials(records, [trial.busy_p99 for trial in self.trials])
 
     @property
     def lasting_phases(self) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.analysis.stats import Floats, TrialPercentile, percentile_of_trial
+from harness.analysis.stats import Floats, TrialPercentile, percentile, percentile_of_trial
 from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
@@ -45,6 +45,8 @@ class TrialFigures:
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
+    busy_p99: float | None = None
+    """Units that 99 % of the requests, each itself included, met busy at most; None where it is not known."""
 
 
 def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
@@ -94,6 +96,8 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
     in_flight = present(rows.in_flight)
     figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None
     figures.max_sandboxes = rows.units.most_alive() if rows.units else None
+    if len(in_flight) and figures.max_sandboxes is not None:  # more than there are units wait, and take no CPU
+        figures.busy_p99 = percentile(np.minimum(in_flight, figures.max_sandboxes), 0.99)
     add_phases(figures, rows, cold)
     return figures
 

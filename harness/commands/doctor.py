@@ -65,7 +65,7 @@ def _space() -> Finding:
 
 def _cpus() -> Finding:
     facts, cpus = machine_facts(), usable_cpus()
-    told = f"{cpus:g} x {facts['cpu']}, {facts['memory_mb']} MB; sandboxes beyond {cpus:g} vCPUs make a row host-bound"
+    told = f"{cpus:g} x {facts['cpu']}, {facts['memory_mb']} MB; rows in which more are busy at once are host-bound"
     return Finding("CPUs", cpus >= COMFORTABLE_CPUS, told)
 
 

@@ -163,7 +163,7 @@ def test_what_was_not_read_is_none_and_told(tmp_path):
     assert {getattr(bare, name) for name in fields} == {None}
 
 
-def test_most_units_at_once_come_from_rows_and_samples(tmp_path):
+def test_most_units_at_once_come_from_rows_and_samples_and_bind_the_host_where_they_are_busy(tmp_path):
     """u0 0-100 ms by samples; u1 and u2 handle one request each at 50-60 and 55-65 ms; u3 begins after all."""
     times = np.array([50, 55, 200]) * MS
     table = requests(
@@ -179,6 +179,10 @@ def test_most_units_at_once_come_from_rows_and_samples(tmp_path):
     row = one(tmp_path, table, host_cpus=2)
     assert (row.max_sandboxes, row.max_in_flight) == (3, 7)
     assert "host_bound" in codes(row)
+    rare = requests([10.0] * 400, unit=["u1", "u2", "u3", *["u1"] * 397], in_flight=[3, 3, 3, 3, *[1] * 396])
+    assert "host_bound" not in codes(one(tmp_path / "rare", rare, host_cpus=2))  # 1 % of the requests
+    rare = requests([10.0] * 400, unit=["u1", "u2", "u3", *["u1"] * 397], in_flight=[3] * 5 + [1] * 395)
+    assert "host_bound" in codes(one(tmp_path / "often", rare, host_cpus=2))
     nameless = requests([10.0], unit=[None])
     assert one(tmp_path / "none", nameless, SAMPLES.empty_table()).max_sandboxes is None
 
