@@ -48,6 +48,7 @@ INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 """Of the pieces that have no default as a whole."""
 PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "bursty": {"on_mean_s": 20, "on_cv": 0.7, "off_mean_s": 50, "inside_cv": 2.5},
+    "business-hours": {"opens": 8, "closes": 18, "closed_share": 0.02, "from_hour": 0},
     "constant": {},
     "diurnal": {"shape": "mild", "day_s": None},
     "ramp": {"from_rate": 0, "to_rate": None},

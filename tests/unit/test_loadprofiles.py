@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from loadprofiles.bursty import Bursty
+from loadprofiles.business_hours import BusinessHours
 from loadprofiles.constant import Constant
 from loadprofiles.diurnal import SHAPES, Diurnal, mean_level
 from loadprofiles.sparse import Sparse
@@ -333,3 +334,40 @@ def test_draws_stay_the_same_across_python_versions(load, count, first):
     offsets = load.arrivals(2024)
     assert len(offsets) == count
     assert list(offsets[:3]) == pytest.approx(first, rel=1e-9)
+
+
+# business_hours
+
+
+def test_an_office_asks_on_weekdays_between_its_hours_and_rarely_else():
+    """A week of 168 hours at 1 a second on average: 50 open ones, the other 118 at a fiftieth of their rate."""
+    office = BusinessHours(rate=1, seconds=168 * 3600)
+    open_rate = 168 / (50 + 118 * 0.02)
+    at = {hour: office.rate_at(hour * 3600 + 1) for hour in (7, 8, 17, 18, 4 * 24 + 12, 5 * 24 + 12)}
+    closed = pytest.approx(0.02 * open_rate)
+    wanted = {8: pytest.approx(open_rate), 17: pytest.approx(open_rate), 4 * 24 + 12: pytest.approx(open_rate)}
+    assert at == {**wanted, 7: closed, 18: closed, 5 * 24 + 12: closed}
+    offsets = np.frombuffer(office.arrivals(3))
+    assert len(offsets) == pytest.approx(168 * 3600, abs=5 * (168 * 3600) ** 0.5)
+    hours = np.bincount((offsets / 3600).astype(int), minlength=168)
+    assert hours[8:18].sum() == pytest.approx(open_rate * 36_000, abs=5 * (open_rate * 36_000) ** 0.5)
+
+
+@pytest.mark.parametrize("from_hour", [0, 7.5, 10, 167.5])
+def test_an_office_averages_its_rate_over_whatever_window(from_hour):
+    office = BusinessHours(rate=2, seconds=90 * 60, from_hour=from_hour)
+    mean = sum(office.rate_at(second) for second in range(0, 90 * 60, 10)) / (90 * 6)
+    assert mean == pytest.approx(2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"opens": 18, "closes": 8}, "opens 18 is not before closes 8"),
+        ({"closed_share": 0}, "from_hour 0: it is closed all 60 s: set another, e.g. 10"),
+    ],
+    ids=["hours", "closed"],
+)
+def test_an_office_that_is_never_open_is_refused(parameters, message):
+    with pytest.raises(ValidationError, match=message):
+        BusinessHours(rate=1, seconds=60, **parameters)
