@@ -1,7 +1,7 @@
 """What sets rows apart, in words: the traffic of a block, the sizing of a target, the labels of rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from harness.analysis.summary import Row
 from harness.files.problems import LONGEST_QUOTE
@@ -59,13 +59,25 @@ def traffic(rows: Sequence[Row]) -> str:
     return " · ".join([*settings[:1], rounds, *settings[1:]])
 
 
-def differing(row: Row, rows: Sequence[Row]) -> list[str]:
+class Sized(Protocol):
+    """A row of a summary or of a forecast."""
+
+    @property
+    def target(self) -> str:
+        """Its name."""
+
+    @property
+    def case(self) -> Mapping[str, Any]:
+        """Its size and settings."""
+
+
+def differing(row: Sized, rows: Sequence[Sized]) -> list[str]:
     """Keys in which a row's case differs from those of the same target."""
     same = [other for other in rows if other.target == row.target]
     return [k for k, v in row.case.items() if any(other.case.get(k, ...) != v for other in same)]
 
 
-def labels(rows: Sequence[Row]) -> list[str]:
+def labels(rows: Sequence[Sized]) -> list[str]:
     """Each row's target; where a target has several rows, followed by the settings in which these differ."""
     return [", ".join([harmless(row.target), *words(row.case, differing(row, rows))]) for row in rows]
 

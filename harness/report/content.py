@@ -11,6 +11,7 @@ from harness.report.sections.doubts import doubts
 from harness.report.sections.latencies import latencies
 from harness.report.sections.memory import memory_part
 from harness.report.sections.money import money
+from harness.report.sections.month import month
 from harness.report.sections.numbers import numbers
 from harness.report.sections.order import order
 from harness.report.sections.ratios import ratios
@@ -39,6 +40,7 @@ def content_of(run: RunFolder) -> Content:
             cold_mix(material),
             units(material),
             memory_part(material),
+            month(material),
             money(material),
             score(material),
             order(material),

@@ -13,7 +13,7 @@ from harness.report.nouns import Content
 TEMPLATES = Path(__file__).parent / "templates"
 SHEETS = ("colours.css", "report.css", "chart.css")
 WORDS = {"notes", "verdict", "profile", "state", "value", "digest", "base", "term", "rests on"} | {
-    *("target", "source", "pull", "reason", "priced as"),
+    *("target", "source", "pull", "reason", "priced as", "rule", "warm answers of"),
 }
 """Heads of columns that hold words: figures are set right."""
 

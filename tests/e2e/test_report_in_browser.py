@@ -12,7 +12,9 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from harness.record.folder import RunFolder
+from harness.record.forecast import write_forecast
 from harness.report.page import write_report
+from tests.forecasts import figure, forecast, row
 from tests.synthetic import make_run, manifest, samples, target_facts, traffic, trial
 
 LONG = "A-name-of-a-target-that-is-much-longer-than-anybody-would-like-to-read-it-in-a-table-" + "x" * 100
@@ -112,7 +114,8 @@ def browser():
 def page(request, browser, tmp_path_factory):
     results = tmp_path_factory.mktemp("results")
     if request.param == "a run":
-        make_run(results, rounds=10, requests_per_trial=120)
+        run = make_run(results, rounds=10, requests_per_trial=120)
+        write_forecast(run, forecast(run))
     else:
         awkward_run(results)
     return write_report(results, "latest", None, "html").as_uri()
@@ -129,6 +132,9 @@ def awkward_run(results):
         case = {"memory_mb": 2048, "cpus": 1.0}
         key = {"target": target, "profile": profile, "round": number, "order": order, "workload": LONG, "case": case}
         run.save_trial(trial(table, f"t{order}", **key, problems=[LONG] if order == 4 else []), table, samples())
+    given = {"workload": LONG, "what_ifs": [], "hours": None, "latency_p99_ms": figure(None, why=LONG)}
+    rows = [row(kind, target=target, **given) for kind, target in (("service", LONG), ("function", "docker-lambda"))]
+    write_forecast(run, forecast(run, rows, withheld=[LONG]))
 
 
 def show(browser, page, width, scheme="light", media=""):

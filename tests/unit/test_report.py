@@ -1,3 +1,4 @@
+import hashlib
 import html.parser
 import re
 
@@ -8,20 +9,38 @@ import yaml
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment, read_experiment
 from harness.record.folder import RunFolder
+from harness.record.forecast import write_forecast
 from harness.report.content import content_of
 from harness.report.html import TEMPLATES
 from harness.report.markdown import as_markdown, fence
 from harness.report.page import write_report
 from harness.report.sections.repeat import repeat
+from tests import forecasts
 from tests.synthetic import PHASES, make_run, manifest, requests, samples, target_facts, traffic, trial
 
 ANCHORS = [
-    *("answer", "numbers", "ratios", "latencies", "starts", "mix", "units", "memory", "break-even", "scorecard"),
-    *("order", "figures", "doubts", "repeat"),
+    *("answer", "numbers", "ratios", "latencies", "starts", "mix", "units", "memory", "month", "break-even"),
+    *("scorecard", "order", "figures", "doubts", "repeat"),
 ]
 SCRIPT = "<script>alert(1)</script>"
 IMAGE = '"><img src=x onerror=alert(1)>'
 ESCAPES = "**bold** [link](x) `code` \x1b[31mred\x1b[0m \u202egnirts $x^2$ <b>&amp;"
+
+
+DAY = [1000.0 + 900.0 * (8 < hour % 24 < 20) for hour in range(167)]
+HOURS = {
+    "arrivals": [*DAY, None],
+    "cold_starts": [*(n / 100 for n in DAY), None],
+    "units": [*(n / 500 for n in DAY), None],
+}
+"""Busy by day; no day of the forecast has the last hour."""
+
+
+def arrivals(name="steady", **changes):
+    """The traffic of a forecast."""
+    parameters = {"rate": 1.0, "seconds": 2_592_000}
+    given = {"name": name, "source": "profile", "parameters": parameters, "mean_rps": 1.0, "days": 30, "seed": 1}
+    return given | {"simulated_days": 7} | changes
 
 
 class Elements(html.parser.HTMLParser):
@@ -53,7 +72,10 @@ def read(results, run="latest", form="html"):
 def results(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results")
     experiment = read_experiment("quickstart").model_dump(mode="json")
-    make_run(folder, rounds=10, profiles=("cold", "steady", "bursty"), experiment=experiment)
+    run = make_run(folder, rounds=10, profiles=("cold", "steady", "bursty"), experiment=experiment)
+    names = ("steady", "bursty", "week.jsonl")
+    rows = [forecasts.row(kind, profile=name, hours=HOURS) for name in names for kind in ("function", "service")]
+    write_forecast(run, forecasts.forecast(run, rows, traffic=[arrivals(name) for name in names]))
     return folder
 
 
@@ -69,7 +91,7 @@ def page(text):
 
 def test_the_same_run_makes_the_same_bytes_and_few_of_them(results, text):
     assert read(results) == text
-    assert len(text.encode()) < 600_000
+    assert len(text.encode()) < 500_000
 
 
 def test_nothing_is_fetched_and_nothing_runs(text, page):
@@ -168,7 +190,21 @@ def hostile_run(folder):
         texts = {"problems": [IMAGE] if order == 5 else [], "warnings": [ESCAPES, SCRIPT]}
         key = {"target": target, "profile": profile, "workload": name, "case": case, "order": order}
         run.save_trial(trial(table, f"t{order}", **key, **texts), table, samples())
+    write_forecast(run, hostile_forecast(run, name))
     return run
+
+
+def hostile_forecast(run, name):
+    """Every text of a forecast is an attack, a row's and a what-if's too."""
+    case, parameters = {SCRIPT: SCRIPT, IMAGE: ESCAPES}, {SCRIPT: IMAGE, ESCAPES: 1.0}
+    texts = {"rule": SCRIPT, "rule_source": IMAGE, "parameters": parameters, "case": case}
+    what = forecasts.row()["what_ifs"][0] | {"name": IMAGE, "case": case, "parameters": parameters}
+    given = texts | {"workload": name, "profile": SCRIPT, "target": name, "what_ifs": [what], "warnings": [ESCAPES]}
+    unit = forecasts.row()["unit"] | {"from_profile": IMAGE, "payloads": {SCRIPT: 1}}
+    given |= {"unit": unit, "latency_p99_ms": forecasts.figure(None, why=SCRIPT)}
+    traffic = arrivals(SCRIPT, source="trace", sha256="a" * 64, parameters={IMAGE: SCRIPT}, notes=[ESCAPES, IMAGE])
+    told = {"withheld": [IMAGE], "notices": [ESCAPES], "made_at": SCRIPT}
+    return forecasts.forecast(run, [forecasts.row(**given)], traffic=[traffic], **told)
 
 
 def test_a_hostile_run_is_shown_and_never_rendered(tmp_path):
@@ -192,6 +228,41 @@ def test_a_hostile_run_is_inert_markdown(tmp_path):
     assert "\x1b" not in text
     assert "](x)" not in outside.replace("\\]", "")
     assert "**bold**" not in outside.replace("\\*", "")
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_the_month_is_called_a_forecast_and_every_side_says_what_it_rests_on(results, form):
+    part = read(results, form=form).split('id="month"' if form == "html" else "## The month (forecast)")[1]
+    told = Elements(part.replace("\\", "")).text.split("Costs and break-even")[0]
+    for text in ("Forecast, not measured", "lambda_pool: keep_alive_s 300", "AWS documentation, read 2026-11-26"):
+        assert text in told
+    for text in ("provisioned=2", "docker-lambda", "week.jsonl", "6,000,000 requests were simulated, seed 1"):
+        assert text in told
+    run = next((results / "runs").iterdir())
+    assert hashlib.sha256((run / "trials.jsonl").read_bytes()).hexdigest() in told
+
+
+def test_the_month_has_a_chart_of_the_week_and_one_of_latency_for_each_traffic(page):
+    labels = [value for name, value in page.attributes if name == "aria-label" and "forecast" in value]
+    for name in ("steady", "bursty", "week.jsonl"):
+        assert sum(name in label and "by the hour" in label for label in labels) == 1
+        assert sum(name in label and "p95 40.0 ms" in label for label in labels) == 1
+
+
+@pytest.mark.parametrize("form", ["html", "md"])
+def test_a_run_without_a_forecast_says_how_to_make_one(tmp_path, form):
+    run = make_run(tmp_path, rounds=1, profiles=("cold",))
+    assert f"frostline forecast {run.manifest.run}" in read(tmp_path, form=form).replace("\\", "")
+    (run.path / "forecast.json").write_text("{}")
+    told = Elements(read(tmp_path, form=form).replace("\\", "")).text
+    assert "forecast.json is left out" in told.split("What could be wrong")[-1]
+
+
+def test_a_month_that_nobody_could_forecast_says_why(tmp_path):
+    run = make_run(tmp_path, rounds=1, profiles=("steady",))
+    told = {"withheld": ["docker-lambda: no forced cold start was measured"], "traffic": [arrivals()]}
+    write_forecast(run, forecasts.forecast(run, [], **told))
+    assert "docker-lambda: no forced cold start was measured" in Elements(read(tmp_path)).text
 
 
 def test_a_fence_is_longer_than_any_in_the_text():

@@ -18,7 +18,9 @@ from harness.report.charts.memory import Peak, memory
 from harness.report.charts.mix import Strip, mix
 from harness.report.charts.palette import STYLES
 from harness.report.charts.run_order import Mark, run_order
+from harness.report.charts.spans import Span, spans
 from harness.report.charts.waterfall import waterfall
+from harness.report.charts.week import Side, stretches, week
 from harness.report.html import SHEETS, TEMPLATES
 from harness.report.timeline import BINS, Pool, most_within
 from tests.synthetic import MS, manifest, requests, samples, trial
@@ -38,6 +40,9 @@ def every_chart():
         memory(MARKUP, [Peak(MARKUP, STYLES[0], 60.0, 40.0, 128.0)]),
         mix(MARKUP, [Strip(MARKUP, STYLES[0], edges, ones, kinds)]),
         crowd(MARKUP, [Course(STYLES[0], edges, ones, None), Course(STYLES[1], edges, ones, ones)]),
+        week(MARKUP, [1.0] * 168, [Side(STYLES[0], [0.5] * 168, [None, *[2.0] * 167])]),
+        week(MARKUP, [1.0] * 24, [Side(STYLES[1], [0.0] * 24, [2.0] * 24)]),
+        spans(MARKUP, [Span(MARKUP, MARKUP, STYLES[0], Estimate(3.0, 0.0, 9.0))], MARKUP, 5.0),
     ]
 
 
@@ -128,11 +133,20 @@ def test_a_thinned_curve_keeps_its_ends():
         lambda: waterfall("x", {"queue": 0.0}, Estimate(None), STYLES[0], 1.0),
         lambda: break_even("x", [0.0, 1.0, 2.0], [(STYLES[0], [0.0, 0.0, 0.0])], Crossing(*[None] * 4), "USD"),
         lambda: run_order("x", [Mark(STYLES[0], 3, None, False), Mark(STYLES[1], 4, np.inf, True)]),
+        lambda: week("x", [None] * 168, [Side(STYLES[0], [None] * 168, [0.0] * 168)]),
+        lambda: spans("x", [Span("p95", "a", STYLES[0], Estimate(None, why="throttled"))], "ms", None),
     ],
-    ids=["all failed", "no ratio", "far apart", "no time", "free", "no median"],
+    ids=["all failed", "no ratio", "far apart", "no time", "free", "no median", "no hour", "no latency"],
 )
 def test_a_chart_without_a_number_is_still_a_chart(draw):
     assert ElementTree.fromstring(draw()).attrib["role"] == "img"
+
+
+def test_a_line_over_the_week_is_broken_where_no_day_has_the_hour():
+    assert list(stretches([None, 1.0, 0.0, None, None, 2.0])) == [[(1, 1.0), (2, 0.0)], [(5, 2.0)]]
+    svg = week("x", [1.0] * 168, [Side(STYLES[0], [0.0] * 80 + [None] + [1.0] * 87, [1.0] * 168)])
+    assert len(re.findall('class="line series-1"', svg)) == 3
+    assert [text for text in ElementTree.fromstring(svg).itertext() if text in "1234567"][-7:] == list("1234567")
 
 
 def test_the_most_within_each_part_counts_what_was_open_before():
