@@ -4,7 +4,7 @@ A platform may be a container beside us, under our kernel's clock, or a service 
 mails its logs a minute later. What it can prove stands in its Capabilities; nothing outside its file asks for its name.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
@@ -284,6 +284,18 @@ class Mortal(Protocol):
 
     def wait(self) -> str:
         """Wait until that process ends, and say how it did, in words."""
+
+
+@runtime_checkable
+class Attended(Protocol):
+    """A deployment of a function that can have units beforehand, as if earlier requests had left them."""
+
+    def stand_by(self, idle_s: Sequence[float], first_s: float, body: bytes) -> int:
+        """Have one idle unit for each of `idle_s`, and no other; each that is new answers `body` once.
+
+        The next request is due `first_s` seconds after the moment at which they have been idle for `idle_s`. They are
+        logged as started for no request. Returns how many there are, which is less than were asked for where some did
+        not start. Raises DeploymentError."""
 
 
 @runtime_checkable

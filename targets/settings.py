@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+from targets.rules.lambda_pool import PoolLimits
 
 
 class Settings(Protocol):
@@ -13,6 +15,15 @@ class Settings(Protocol):
 
     def case(self) -> Mapping[str, float | str]:
         """What of it tells two rows apart, by its name in a row's case."""
+
+
+@runtime_checkable
+class Pooled(Protocol):
+    """Settings of a target whose units come and go as Lambda's do."""
+
+    @property
+    def limits(self) -> PoolLimits:
+        """What the rules of its pool are told."""
 
 
 LEAST_TMP_MB, MOST_TMP_MB = 512, 10_240
@@ -39,6 +50,11 @@ class FunctionSettings:
     def case(self) -> Mapping[str, float | str]:
         """Keep-alive in real seconds, and the most sandboxes at once."""
         return {"keep_alive_s": self.keep_alive_s, "concurrency": self.concurrency_limit}
+
+    @property
+    def limits(self) -> PoolLimits:
+        """What its pool of sandboxes obeys."""
+        return PoolLimits(round(self.keep_alive_s * 1e9), self.concurrency_limit, self.starts_per_10_s)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from targets.serving.quota import MAX_REPLY_BYTES
 LONGEST_CONTEXT = 3583
 KINDS = {b"": "RequestResponse", **{kind.encode(): kind for kind in ("Event", "RequestResponse", "DryRun")}}
 LOGS = (b"", b"None", b"Tail")
-OWN_ROUTES = {(b"POST", "/frostline/drop"), (b"GET", "/frostline/pool")}
+STAND_BY = "/frostline/stand-by"
+OWN_ROUTES = {(b"POST", "/frostline/drop"), (b"POST", STAND_BY), (b"GET", "/frostline/pool")}
 UNSUPPORTED = {
     b"x-amz-tenant-id": "the function has no tenant isolation: leave TenantId out",
     b"x-amz-durable-execution-name": "the function is not durable: leave DurableExecutionName out",
@@ -121,9 +122,21 @@ class Front:
         """The front's own routes."""
         if request.method == b"GET":
             return 200, json.dumps({"size": self.pool.size}).encode(), {}
-        query = parse_qs(request.target.partition("?")[2])
+        path, _, query_text = request.target.partition("?")
+        query = parse_qs(query_text)
+        if path == STAND_BY:
+            return await self._stand_by(query, bytes(request.body))
         self.pool.generation = query.get("generation", [self.pool.generation])[0]
         return 200, json.dumps({"removed": await self.pool.drop_all()}).encode(), {}
+
+    async def _stand_by(self, query: dict[str, list[str]], body: bytes) -> Answer:
+        """`idle_s` has one age for each sandbox, `first_s` says when the first request is due (Pool.stand_by)."""
+        try:
+            idle_s = [float(age_s) for text in query.get("idle_s", []) for age_s in text.split(",")]
+            standing = await self.pool.stand_by(idle_s, float(query.get("first_s", ["0"])[0]), body)
+        except ValueError as error:
+            raise Refused(400, "InvalidRequestContentException", str(error)) from error
+        return 200, json.dumps({"standing": standing}).encode(), {}
 
 
 def _check_headers(headers: dict[bytes, bytes]) -> None:

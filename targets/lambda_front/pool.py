@@ -1,24 +1,19 @@
-"""Lambda's rules over a set of sandboxes: reuse, scale-out, throttling, eviction, init limit and timeout."""
+"""The sandboxes of one function: started, asked and removed as Lambda's rules decide (targets.rules.lambda_pool)."""
 
 import asyncio
-import json
-from collections import deque
-from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from targets.clock import now_ns
 from targets.events import EventLog
-from targets.lambda_front.log_tail import Report
-from targets.lambda_front.memory import watched
 from targets.lambda_front.passage import Passage
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
+from targets.lambda_front.turn import Turns
+from targets.rules.lambda_pool import Decision, LambdaPool
 from targets.settings import FunctionSettings
 
-START_WINDOW_NS = 10_000_000_000
-
-
-TIMED_OUT = "Sandbox.Timedout"
+STARTS_AT_ONCE = 2
+"""Of sandboxes that no request waits for: more at once take each other's time, and the machine's."""
 
 
 class Throttled(Exception):
@@ -30,7 +25,7 @@ class Throttled(Exception):
 
 
 class Pool:
-    """One request per sandbox; a request that starts a sandbox waits for that one; the most recently used is reused."""
+    """Carries requests, and keeps a sandbox for each unit that the rule has."""
 
     def __init__(
         self, settings: FunctionSettings, log: EventLog, new: Callable[[str, str], Sandbox], generation: str = ""
@@ -40,180 +35,186 @@ class Pool:
         self.generation = generation
         """What sandboxes that are made from now on echo in their answers."""
         self._new = new
-        self._idle: list[Sandbox] = []
-        self._all: dict[str, Sandbox] = {}
-        self._evictions: dict[str, asyncio.TimerHandle] = {}
-        self._starts: deque[int] = deque()
-        self._count = 0
+        self._rule = LambdaPool(settings.limits)
+        self._units: dict[int, Sandbox] = {}
+        """By the rule's number."""
+        self._kept: dict[str, Sandbox] = {}
+        """Every sandbox by name, also those that stand by, which the rule does not know of yet."""
+        self._standing: list[Sandbox] = []
+        self._ages: tuple[Sequence[float], float] = ((), 0.0)
+        """For how long those are to have been idle, in s, and when after that moment the first request is due."""
+        self._turns = Turns(settings, log, lambda sandbox: sandbox.name in self._kept)
+        self._timer: asyncio.TimerHandle | None = None
+        self._made = 0
         self._removals: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @property
     def size(self) -> int:
         """Sandboxes that exist, busy or idle."""
-        return len(self._all)
+        return len(self._kept)
 
     async def invoke(self, body: bytes, passage: Passage) -> Reply:
         """Carry one request. Throttled when no sandbox is free and none may be started; SandboxDied when it is lost."""
         if self._closed:  # a client's open connection still brings requests, and each would start a sandbox
             raise SandboxDied("the front is ending")
-        sandbox = self._take() or await self._scale_out(passage)
+        unit, is_new = self._take()
+        sandbox = self._units[unit]
         try:
-            reply = await self._ask(sandbox, body, passage)
+            if is_new:
+                await self._begin(sandbox)
+                passage.facts["started_for_request"] = True
+            reply = await self._turns.ask(sandbox, body, passage)
         except BaseException:
-            self._drop(sandbox, "died")
+            self._lose(unit, "died")
             raise
-        self._put_back(sandbox)
+        self._put_back(unit)
         return reply
+
+    async def stand_by(self, idle_s: Sequence[float], first_s: float, body: bytes) -> int:
+        """Have one sandbox for each of `idle_s`, and no other; each that is new answers `body` once, for nobody.
+
+        They wait for the next request: it comes `first_s` seconds after the moment at which they have been idle for
+        `idle_s`, so that however long the preparation takes, they expire when they would have. Returns how many there
+        are: less than were wanted where some could not be started. ValueError where more are wanted than may be, and
+        while requests are under way."""
+        limit, busy = self.settings.concurrency_limit, len(self._units) - len(self._rule.idle)
+        if len(idle_s) > limit:
+            raise ValueError(f"{len(idle_s)} sandboxes cannot stand by: concurrency_limit is {limit}")
+        if busy:
+            raise ValueError(f"sandboxes cannot stand by while requests are under way: {busy} are")
+        ready, self._standing = self._standing, []
+        for unit in self._rule.idle:
+            self._rule.lose(unit)
+            ready.append(self._units.pop(unit))
+        while len(ready) > len(idle_s):
+            self._end(ready.pop(), "evicted")
+        await self._all_removed()
+        gate = asyncio.Semaphore(STARTS_AT_ONCE)
+        more = await asyncio.gather(*(self._start_beforehand(body, gate) for _ in range(len(idle_s) - len(ready))))
+        ready += [sandbox for sandbox in more if sandbox is not None]
+        self._standing, self._ages = ready, (sorted(idle_s)[: len(ready)], first_s)
+        return len(ready)
 
     async def drop_all(self) -> int:
         """Remove every idle sandbox and wait until all are gone; returns how many. The next request is cold."""
-        count = len(self._idle)
-        while self._idle:
-            self._drop(self._idle[0], "evicted")
-        while self._removals:
-            await asyncio.wait(self._removals)
-        return count
+        idle, standing = self._rule.idle, self._standing
+        self._standing = []
+        for unit in idle:
+            self._lose(unit, "evicted")
+        for sandbox in standing:
+            self._end(sandbox, "evicted")
+        await self._all_removed()
+        return len(idle) + len(standing)
 
     async def close(self) -> None:
         """Remove everything, busy or not, and start nothing more."""
         self._closed = True
-        for sandbox in list(self._all.values()):
-            self._drop(sandbox, "evicted")
+        if self._timer is not None:
+            self._timer.cancel()
+        for unit in list(self._units):
+            self._lose(unit, "evicted")
+        for sandbox in list(self._kept.values()):
+            self._end(sandbox, "evicted")
+        await self._all_removed()
+
+    async def _all_removed(self) -> None:
         while self._removals:
             await asyncio.wait(self._removals)
 
-    def _take(self) -> Sandbox | None:
-        # The last one put back: the others age towards their eviction, as on Lambda, instead of all being kept alive.
-        if not self._idle:
-            return None
-        sandbox = self._idle.pop()
-        self._evictions.pop(sandbox.name).cancel()
-        return sandbox
+    def _take(self) -> tuple[int, bool]:
+        """The unit of a request that arrives now, and whether it is new."""
+        # Nothing is awaited between the decision and the entry: requests that come at once see each other's sandboxes.
+        at_ns = now_ns()
+        self._join(at_ns)
+        self._evict(at_ns)  # at that very moment: the rule's own look then finds nothing that nobody removes
+        taken = self._rule.take(at_ns)
+        if taken.unit is None:
+            raise self._refusal(taken.decision)
+        is_new = taken.decision == Decision.START
+        if is_new:
+            self._units[taken.unit] = self._make(for_request=True)
+        return taken.unit, is_new
 
-    async def _scale_out(self, passage: Passage) -> Sandbox:
-        # Nothing is awaited between the limits and the entry: requests that come at once see each other's sandboxes.
-        self._check_limits()
-        self._count += 1
-        sandbox = self._new(f"{self._count:04d}", self.generation)
-        self._all[sandbox.name] = sandbox
-        self.log.write("create", sandbox.name, for_request=True)
-        try:
-            await sandbox.create()
-            await self._start(sandbox)
-        except BaseException:
-            self._drop(sandbox, "died")
-            raise
-        passage.facts["started_for_request"] = True
-        return sandbox
-
-    def _check_limits(self) -> None:
-        now = now_ns()
-        while self._starts and self._starts[0] < now - START_WINDOW_NS:
-            self._starts.popleft()
-        if len(self._all) >= self.settings.concurrency_limit:
-            refusal = Throttled(f"all {self.settings.concurrency_limit} sandboxes are busy")
-        elif len(self._starts) >= self.settings.starts_per_10_s:
-            message = f"{self.settings.starts_per_10_s} sandboxes were started in the last 10 s"
-            refusal = Throttled(message, "FunctionInvocationRateLimitExceeded")
+    def _refusal(self, decision: Decision) -> Throttled:
+        settings = self.settings
+        if decision == Decision.THROTTLE_CONCURRENCY:
+            refusal = Throttled(f"all {settings.concurrency_limit} sandboxes are busy")
         else:
-            self._starts.append(now)
-            return
+            message = f"{settings.starts_per_10_s} sandboxes were started in the last 10 s"
+            refusal = Throttled(message, "FunctionInvocationRateLimitExceeded")
         self.log.write("throttled", reason=str(refusal))
-        raise refusal
+        return refusal
 
-    async def _start(self, sandbox: Sandbox) -> None:
-        if sandbox.name not in self._all:  # the pool was closed meanwhile: nobody would remove what starts now
-            raise SandboxDied("the front is ending")
-        sandbox.init_ended.clear()
-        sandbox.begun_ns = self.log.write("start", sandbox.name)
-        await sandbox.start()
+    def _make(self, for_request: bool) -> Sandbox:
+        self._made += 1
+        sandbox = self._new(f"{self._made:04d}", self.generation)
+        self._kept[sandbox.name] = sandbox
+        self.log.write("create", sandbox.name, for_request=for_request)
+        return sandbox
 
-    async def _ask(self, sandbox: Sandbox, body: bytes, passage: Passage) -> Reply:
-        waited_spans = sandbox.spans_ns if sandbox.requests == 0 else {}
-        is_reset = not sandbox.running  # the runtime ended with the request before: the same sandbox starts it again
-        if is_reset:
-            await self._start(sandbox)
-            waited_spans = {"start": sandbox.spans_ns["start"]}
-        sandbox.requests += 1
-        initializes = not is_reset and not sandbox.init_ended.is_set()
-        printed = await sandbox.printed_count() if passage.wants_log else 0
-        asked_ns = now_ns()
-        passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=asked_ns)
-        with watched(sandbox) if passage.wants_log else nullcontext():
-            if initializes:
-                reply, begun_ns = await self._invoke_first(sandbox, body, passage)
-            else:  # what a runtime that starts again takes counts towards this request's limit, as on Lambda
-                begun_ns = asked_ns
-                invocation = sandbox.invoke(body, passage.request_id)
-                reply = await self._await_within_timeout(sandbox, invocation, begun_ns, passage)
-        answered_ns = now_ns()
-        passage.facts.update(spans_ns=waited_spans, answered_ns=answered_ns)
-        if passage.wants_log:
-            passage.report = Report(
-                answered_ns - begun_ns,
-                begun_ns - asked_ns if initializes and begun_ns == sandbox.init_ended_ns else None,
-                sandbox.own_peak_bytes,
-                await sandbox.printed_since(printed, passage.request_id),
-                _status(reply),
-            )
-        return reply
+    async def _begin(self, sandbox: Sandbox) -> None:
+        await sandbox.create()
+        await self._turns.start(sandbox)
 
-    async def _invoke_first(self, sandbox: Sandbox, body: bytes, passage: Passage) -> tuple[Reply, int]:
-        """The runtime initialises inside this request; past the limit that is cut off and repeated, as on Lambda.
+    async def _start_beforehand(self, body: bytes, gate: asyncio.Semaphore) -> Sandbox | None:
+        """A sandbox that has answered once; None where it could not."""
+        async with gate:
+            if self._closed:
+                return None
+            sandbox = self._make(for_request=False)
+            try:
+                await self._begin(sandbox)
+                await self._turns.ask(sandbox, body, Passage(now_ns()))
+            except SandboxDied:
+                self._end(sandbox, "died")
+                return None
+            except BaseException:
+                self._end(sandbox, "died")
+                raise
+            return sandbox
 
-        Also returns since when the function's own time was counted.
-        """
-        begun_ns = now_ns()
-        invocation = asyncio.ensure_future(sandbox.invoke(body, passage.request_id))
-        init_end = asyncio.ensure_future(sandbox.init_ended.wait())
-        # The init limit holds until init is seen to end, the function's own from there on; an answer without that sign
-        # (a mark that came late) ends both.
-        limit = self.settings.init_timeout_s
-        await asyncio.wait({invocation, init_end}, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
-        if not sandbox.init_ended.is_set():
-            await sandbox.look()
-        init_end.cancel()
-        if sandbox.init_ended.is_set():
-            begun_ns = sandbox.init_ended_ns
-        elif not invocation.done():
-            invocation.cancel()  # the repeated init counts towards the function's own time, as on Lambda
-            self.log.write("init_timeout", sandbox.name)
-            await sandbox.kill()
-            await self._start(sandbox)
-            begun_ns = now_ns()
-            invocation = asyncio.ensure_future(sandbox.invoke(body, passage.request_id))
-        return await self._await_within_timeout(sandbox, invocation, begun_ns, passage), begun_ns
+    def _join(self, at_ns: int) -> None:
+        """What stands by becomes the rule's with the first request, which arrives now."""
+        if not self._standing:
+            return
+        standing, (idle_s, first_s) = self._standing, self._ages
+        self._standing = []
+        zero_ns = at_ns - round(first_s * 1e9)
+        units = self._rule.adopt([zero_ns - round(age_s * 1e9) for age_s in idle_s])
+        self._units.update(zip(units, standing, strict=True))
 
-    async def _await_within_timeout(
-        self, sandbox: Sandbox, invocation: Awaitable[Reply], begun_ns: int, passage: Passage
-    ) -> Reply:
-        """The function's own time limit, counted from `begun_ns`."""
-        left_s = self.settings.timeout_s - (now_ns() - begun_ns) / 1e9
-        try:
-            async with asyncio.timeout(left_s):
-                return await invocation
-        except TimeoutError:
-            self.log.write("timed_out", sandbox.name)
-            await sandbox.kill()
-        message = f"RequestId: {passage.request_id} Error: Task timed out after {self.settings.timeout_s:.2f} seconds"
-        return Reply(json.dumps({"errorType": TIMED_OUT, "errorMessage": message}).encode(), "Unhandled")
-
-    def _put_back(self, sandbox: Sandbox) -> None:
+    def _put_back(self, unit: int) -> None:
         # A sandbox whose runtime was killed or crashed goes back as well: its next request starts it anew, a reset.
-        if sandbox.name not in self._all:
-            return
-        self._idle.append(sandbox)
-        loop = asyncio.get_running_loop()
-        self._evictions[sandbox.name] = loop.call_later(self.settings.keep_alive_s, self._drop, sandbox, "evicted")
+        if unit in self._units:
+            self._rule.put_back(unit, now_ns())
+            self._arm()
 
-    def _drop(self, sandbox: Sandbox, why: Literal["died", "evicted"]) -> None:
-        if self._all.pop(sandbox.name, None) is None:
+    def _evict(self, at_ns: int) -> None:
+        for unit in self._rule.expire(at_ns):
+            self._end(self._units.pop(unit), "evicted")
+
+    def _arm(self) -> None:
+        """One timer is enough, for the sandbox that expires first: one that is put back later expires later."""
+        due_ns = self._rule.next_expiry_ns
+        if self._timer is None and due_ns is not None:
+            left_s = max(0.0, (due_ns - now_ns()) / 1e9)
+            self._timer = asyncio.get_running_loop().call_later(left_s, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._evict(now_ns())
+        self._arm()
+
+    def _lose(self, unit: int, why: Literal["died", "evicted"]) -> None:
+        sandbox = self._units.pop(unit, None)
+        if sandbox is not None:
+            self._rule.lose(unit)
+            self._end(sandbox, why)
+
+    def _end(self, sandbox: Sandbox, why: Literal["died", "evicted"]) -> None:
+        if self._kept.pop(sandbox.name, None) is None:
             return
-        if sandbox in self._idle:
-            self._idle.remove(sandbox)
-        if timer := self._evictions.pop(sandbox.name, None):
-            timer.cancel()
         self.log.write(why, sandbox.name)
         removal = asyncio.ensure_future(self._remove(sandbox))
         self._removals.add(removal)
@@ -226,9 +227,3 @@ class Pool:
             self.log.write("removed", sandbox.name, error=str(error))
         else:
             self.log.write("removed", sandbox.name, **vars(usage))
-
-
-def _status(reply: Reply) -> str | None:
-    if reply.error is None:
-        return None
-    return "timeout" if reply.body.startswith(b'{"errorType": "%b"' % TIMED_OUT.encode()) else "error"

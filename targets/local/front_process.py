@@ -8,10 +8,11 @@ import select
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Endpoint, Order, UnitUsage
@@ -26,6 +27,7 @@ from targets.settings import FunctionSettings
 
 READY_LIMIT_S = 30.0
 CLOSE_LIMIT_S = 60.0
+STAND_BY_LIMIT_S = 600.0
 COLD_MARGIN_S = 5.0
 COLD_POLL_S = 0.02
 Meter = Callable[[Event], Usage]
@@ -75,16 +77,19 @@ class FrontProcess:
         """Wait until it ends by itself, or by another's hand; how it did, in words."""
         return exit_words(self._process.wait())
 
-    def post(self, path: str) -> dict[str, Any]:
-        """Ask the front itself, not the function."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=CLOSE_LIMIT_S)
+    def post(self, path: str, body: bytes = b"", limit_s: float = CLOSE_LIMIT_S) -> dict[str, Any]:
+        """Ask the front itself, not the function. DeploymentError when it does not answer, or refuses."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=limit_s)
         try:
-            connection.request("POST", path, b"")
-            answer: dict[str, Any] = json.loads(connection.getresponse().read())
+            connection.request("POST", path, body)
+            response = connection.getresponse()
+            answer: dict[str, Any] = json.loads(response.read())
         except (OSError, http.client.HTTPException) as error:
             raise DeploymentError(f"the Lambda front does not answer: {error}") from error
         finally:
             connection.close()
+        if response.status != http.HTTPStatus.OK:
+            raise DeploymentError(f"the Lambda front refuses: {answer.get('message', answer)}")
         return answer
 
     def close(self) -> None:
@@ -136,6 +141,11 @@ class FunctionDeployment(Logged):
 
     def wake(self) -> None:
         """Do nothing: a request starts what it needs."""
+
+    def stand_by(self, idle_s: Sequence[float], first_s: float, body: bytes) -> int:
+        """Have so many sandboxes, idle for so long, before the next request comes; at most STAND_BY_LIMIT_S."""
+        query = urlencode({"idle_s": ",".join(f"{age_s:.6f}" for age_s in idle_s), "first_s": f"{first_s:.6f}"})
+        return int(self.front.post(f"/frostline/stand-by?{query}", body, STAND_BY_LIMIT_S)["standing"])
 
     def make_cold(self) -> str:
         """Drop the pool; see that no sandbox is left in the event log, and that the engine or the kernel agrees.

@@ -481,3 +481,126 @@ def test_the_last_word_of_a_killed_runtime_does_not_end_the_next_ones_init(tmp_p
         bench.log.close()
 
     asyncio.run(play())
+
+
+def test_what_stands_by_was_started_for_nobody_and_is_reused_youngest_first(play):
+    async def scene(bench):
+        assert await bench.pool.stand_by([3.0, 0.5, 20.0], 0.0, b"x") == 3
+        assert bench.pool.size == 3
+        created = [event for event in bench.reader.read() if event["kind"] == "create"]
+        assert [event["for_request"] for event in created] == [False] * 3
+        assert all(sandbox.answered == 1 for sandbox in bench.sandboxes.values())
+        first, second = bench.begin(b"wait"), bench.begin(b"wait")
+        await bench.settle()
+        bench.answer.set()
+        for held in (first, second):
+            _, facts = await held
+            assert facts["unit_request"] == 2 and "started_for_request" not in facts
+        assert bench.pool.size == 3
+
+    play(scene)
+
+
+def test_what_stands_by_expires_as_if_it_had_been_idle_for_so_long(play):
+    async def scene(bench):
+        await bench.pool.stand_by([59.95, 40.0, 70.0], 0.0, b"x")
+        await asyncio.sleep(0.1)
+        assert bench.pool.size == 3, "its time runs from the first request on, however long that takes to come"
+        await bench.ask()
+        assert bench.pool.size == 2, "70 s are more than the keep-alive"
+        while bench.pool.size == 2:
+            await asyncio.sleep(0.005)
+        assert [event["unit"] for event in bench.reader.read() if event["kind"] == "evicted"] == ["0003", "0002"]
+
+    play(scene, keep_alive_s=60)
+
+
+def test_a_first_request_that_is_due_late_finds_what_has_expired_until_then_gone(play):
+    async def scene(bench):
+        await bench.pool.stand_by([1.0, 5.0], 57.0, b"x")
+        _, facts = await bench.ask()
+        assert facts["unit"] == "0001" and bench.pool.size == 1
+
+    play(scene, keep_alive_s=60)
+
+
+def test_standing_by_takes_over_what_is_there_and_ends_what_is_too_much(play):
+    async def scene(bench):
+        assert await bench.pool.stand_by([0.0], 0.0, b"x") == 1
+        assert (await bench.ask())[0] == "0001 2"
+        assert await bench.pool.stand_by([0.0, 1.0], 0.0, b"x") == 2
+        assert list(bench.sandboxes) == ["0001", "0002"]
+        assert await bench.pool.stand_by([], 0.0, b"x") == 0
+        assert bench.pool.size == 0 and bench.reader.living_units() == {}
+        assert (await bench.ask())[1]["started_for_request"] is True
+
+    play(scene)
+
+
+def test_no_more_than_two_are_started_at_once_beforehand(play):
+    async def scene(bench):
+        bench.started.clear()
+        standing = asyncio.ensure_future(bench.pool.stand_by([0.0] * 5, 0.0, b"x"))
+        await bench.settle()
+        assert bench.events().count("create") == 2
+        bench.started.set()
+        assert await standing == 5
+
+    play(scene)
+
+
+def test_what_cannot_be_started_beforehand_does_not_stand_by(play):
+    async def scene(bench):
+        bench.refused.add("0002")
+        assert await bench.pool.stand_by([1.0, 2.0, 3.0], 0.0, b"x") == 2
+        assert bench.pool.size == 2
+        assert await bench.pool.stand_by([0.0], 0.0, b"die") == 1, "one of those that answered is there"
+
+    play(scene)
+
+
+def test_what_answers_badly_beforehand_stands_by_all_the_same(play):
+    async def scene(bench):
+        assert await bench.pool.stand_by([0.0], 0.0, b"crash") == 1
+        _, facts = await bench.ask()
+        assert (facts["unit"], facts["unit_request"], set(facts["spans_ns"])) == ("0001", 2, {"start"})
+
+    play(scene)
+
+
+def test_more_than_may_be_or_beside_a_request_nothing_stands_by(play):
+    async def scene(bench):
+        with pytest.raises(ValueError, match="3 sandboxes cannot stand by: concurrency_limit is 2"):
+            await bench.pool.stand_by([0.0] * 3, 0.0, b"x")
+        held = bench.begin(b"wait")
+        await bench.settle()
+        with pytest.raises(ValueError, match="while requests are under way: 1 are"):
+            await bench.pool.stand_by([0.0], 0.0, b"x")
+        bench.answer.set()
+        await held
+
+    play(scene, concurrency_limit=2)
+
+
+def test_dropping_the_pool_drops_what_stands_by(play):
+    async def scene(bench):
+        await bench.pool.stand_by([0.0, 0.0], 0.0, b"x")
+        assert await bench.pool.drop_all() == 2
+        assert (await bench.ask())[1]["started_for_request"] is True
+
+    play(scene)
+
+
+def test_closing_ends_what_stands_by_and_what_is_on_its_way_there(play):
+    async def scene(bench):
+        await bench.pool.stand_by([0.0], 0.0, b"x")
+        bench.started.clear()
+        standing = asyncio.ensure_future(bench.pool.stand_by([0.0] * 4, 0.0, b"x"))
+        await bench.settle()
+        await bench.pool.close()
+        assert bench.pool.size == 0
+        bench.started.set()
+        await asyncio.gather(standing, return_exceptions=True)
+        assert len(bench.sandboxes) == 3
+
+    play(scene)
