@@ -1,6 +1,6 @@
 """Parameters of a rule: fields that know which values they take, all checked at once, and read from text."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from typing import Any
@@ -95,7 +95,7 @@ def read(kind: Any, name: str, settings: Mapping[str, str | float]) -> Any:
     wrong = [
         f"{quote(given)}: is no parameter of {name}: {meant(given, takes)}" for given in settings if given not in takes
     ]
-    values = {given: takes[given].read(value) for given, value in settings.items() if given in takes}
+    values = {given: _meant_by(takes[given], value) for given, value in settings.items() if given in takes}
     try:
         rule = kind(**values)
     except ValueError as error:
@@ -105,12 +105,18 @@ def read(kind: Any, name: str, settings: Mapping[str, str | float]) -> Any:
     return rule
 
 
-def refusal(name: str, value: object, takes: object) -> str:
+def _meant_by(takes: Numbers | Words, given: str | float) -> object:
+    """The value that is accepted, or what was given, as it was written."""
+    value = takes.read(given)
+    return value if value in takes else given
+
+
+def refusal(name: str, value: object, takes: Numbers | Words) -> str:
     """One line: field, value, what is accepted."""
     return f"{name}: {quote(value)} is not accepted: give {takes}"
 
 
-def meant(given: str, known: Any) -> str:
+def meant(given: str, known: Collection[str]) -> str:
     """The name that was likely meant, or all that there are."""
     close = get_close_matches(given, known, n=1)
     return f"did you mean {close[0]}?" if close else f"give one of {', '.join(known)}"

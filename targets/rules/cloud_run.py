@@ -1,0 +1,89 @@
+"""Google Cloud Run: instances by CPU and concurrency of the last minute, from zero by a request."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from targets.rules.contract import Rule, Seen
+from targets.rules.parameters import check, real, whole
+from targets.rules.windows import Highest, Mean, round_up
+
+TICK_S = 5.0
+"""How often it decides, by an older version of the page; today's says "periodically"."""
+WINDOW_S = 60.0
+
+
+@dataclass(frozen=True)
+class CloudRun:
+    """max over {CPU, concurrency} of ceil(mean of a minute / (limit x target)); CPU is the share of slots that serve.
+
+    An instance that is not needed lives on for `idle_s`: 15 minutes are the documented upper bound, users saw 2. How
+    requests beyond the first start instances before the minute's mean asks for them is not published, and left out.
+    """
+
+    name: ClassVar[str] = "cloud-run"
+    source: ClassVar[str] = (
+        "Cloud Run documentation, about instance autoscaling, and maximum instances, 2026-08-21; "
+        "ahmetb/cloud-run-faq#34"
+    )
+
+    target_cpu_utilisation: float = real(0.6, 0.0, 1.0, above=True)
+    target_concurrency_utilisation: float = real(0.6, 0.0, 1.0, above=True)
+    concurrency: int = whole(80, least=1, most=1000)
+    min_instances: int = whole(0, least=0)
+    max_instances: int = whole(100, least=1)
+    idle_s: float = real(900.0, 0.0)
+
+    def __post_init__(self) -> None:
+        check(self, "min_instances", "max_instances")
+
+    tick_s = TICK_S
+    wakes = True
+
+    @property
+    def first(self) -> int:
+        """The minimum number of instances."""
+        return self.min_instances
+
+    @property
+    def least(self) -> int:
+        """The minimum number of instances."""
+        return self.min_instances
+
+    @property
+    def most(self) -> int | None:
+        """The maximum number of instances."""
+        return self.max_instances
+
+    def at_least(self, replicas: int) -> "CloudRun":
+        """With another minimum."""
+        return replace(self, min_instances=replicas, max_instances=max(replicas, self.max_instances))
+
+    def scaler(self) -> "_CloudRun":
+        """One that has seen nothing."""
+        return _CloudRun(self)
+
+
+class _CloudRun:
+    def __init__(self, rule: CloudRun) -> None:
+        self._rule, self._wanted = rule, rule.first
+        self._cpu, self._concurrency = Mean(WINDOW_S, TICK_S), Mean(WINDOW_S, TICK_S)
+        self._needed = Highest(rule.idle_s)
+
+    def decide(self, seen: Seen) -> int:
+        rule = self._rule
+        cpu = self._cpu.of(seen.utilisation * seen.ready) / rule.target_cpu_utilisation
+        in_system = self._concurrency.of(seen.concurrency)
+        concurrency = in_system / (rule.concurrency * rule.target_concurrency_utilisation)
+        needed = self._needed.of(seen.now_s, max(round_up(cpu), round_up(concurrency)))
+        self._wanted = min(rule.max_instances, max(rule.min_instances, needed))
+        return self._wanted
+
+    @property
+    def rests(self) -> bool:
+        """At its least, with an idle minute and nothing more needed for as long as an instance lives idle."""
+        only = self._needed.only
+        idle = self._concurrency.empty and self._cpu.empty
+        return idle and only is not None and only <= self._rule.min_instances == self._wanted
+
+
+RULE: type[Rule] = CloudRun
