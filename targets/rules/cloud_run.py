@@ -68,10 +68,13 @@ class _CloudRun:
         self._rule, self._wanted = rule, rule.first
         self._cpu, self._concurrency = Mean(WINDOW_S, TICK_S), Mean(WINDOW_S, TICK_S)
         self._needed = Highest(rule.idle_s)
+        self._ready: int | None = None
 
     def decide(self, seen: Seen) -> int:
         rule = self._rule
-        cpu = self._cpu.of(seen.utilisation * seen.ready) / rule.target_cpu_utilisation
+        measured = seen.ready if self._ready is None else min(seen.ready, self._ready)
+        self._ready = seen.ready
+        cpu = self._cpu.of(seen.utilisation * measured) / rule.target_cpu_utilisation
         in_system = self._concurrency.of(seen.concurrency)
         concurrency = in_system / (rule.concurrency * rule.target_concurrency_utilisation)
         needed = self._needed.of(seen.now_s, max(round_up(cpu), round_up(concurrency)))

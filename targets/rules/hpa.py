@@ -72,24 +72,28 @@ class _Hpa:
     def __init__(self, rule: Hpa) -> None:
         self._rule = rule
         self._pace = Pace(rule.min_replicas, rule.max_replicas, rule.down_stabilisation_s)
+        self._ready: int | None = None
 
     def decide(self, seen: Seen) -> int:
-        return self._pace.next(seen.now_s, seen.ready + seen.starting, self._recommended(seen))
+        current = seen.ready + seen.starting
+        measured = seen.ready if self._ready is None else min(seen.ready, self._ready)
+        self._ready = seen.ready
+        return self._pace.next(seen.now_s, current, self._recommended(current, measured, seen.utilisation))
 
-    def _recommended(self, seen: Seen) -> int:
-        """Pods that are not ready are left out, and count as idle where more are wanted (replica_calculator.go)."""
-        current, ready = seen.ready + seen.starting, seen.ready
-        if not ready:  # no pod has a metric: nothing is changed
+    def _recommended(self, current: int, measured: int, utilisation: float) -> int:
+        """Pods that were not ready for a whole tick are left out, and idle where more are wanted (groupPods and
+        GetResourceReplicas of replica_calculator.go)."""
+        if not measured:  # no pod has a metric: nothing is changed
             return current
-        ratio = seen.utilisation / self._rule.target_utilisation
-        if ratio > 1 and seen.starting:
-            diluted = ratio * ready / current
+        ratio = utilisation / self._rule.target_utilisation
+        if ratio > 1 and measured < current:
+            diluted = ratio * measured / current
             if diluted < 1 or within(diluted, self._rule.tolerance):
                 return current
             return max(current, round_up(diluted * current))
         if within(ratio, self._rule.tolerance):
             return current
-        return round_up(ratio * ready)
+        return round_up(ratio * measured)
 
     @property
     def rests(self) -> bool:

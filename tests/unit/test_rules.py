@@ -83,6 +83,12 @@ def test_hpa_counts_pods_that_are_not_ready_as_idle_when_it_would_add(ready, sta
     assert asked(Hpa(target_utilisation=target, min_replicas=1), full) == [wanted]
 
 
+def test_hpa_has_no_metric_of_a_pod_that_was_not_ready_for_a_whole_tick():
+    """36 full pods at a target of 0.6 ask for 60. The 24 are just ready at the next tick: 36 / 60, and no 100."""
+    rule = Hpa(target_utilisation=0.6)
+    assert asked(rule, {"ready": 36, "utilisation": 1.0}, {"ready": 60, "utilisation": 1.0}) == [60, 60]
+
+
 def test_hpa_leaves_pods_that_start_out_when_it_would_remove():
     """4 ready at a quarter of the target and 2 starting: ceil(4 x 0.25) = 1, and 6 until the window has passed."""
     idle = {"ready": 4, "starting": 2, "utilisation": 0.2}
@@ -304,6 +310,11 @@ def test_cloud_run_is_the_larger_of_cpu_and_concurrency():
     assert asked(CloudRun(), {"ready": 1, "in_system": 100}) == [3]
     assert asked(CloudRun(), {"ready": 2, "utilisation": 1.0, "in_system": 100}) == [4]
     assert asked(CloudRun(concurrency=1), {"ready": 1, "in_system": 3}) == [5]
+
+
+def test_cloud_run_has_no_cpu_of_an_instance_that_was_not_ready_for_a_whole_tick():
+    """A full one needs ceil(1 / 0.6) = 2. The second is just ready at the next tick: still 2."""
+    assert asked(CloudRun(), {"ready": 1, "utilisation": 1.0}, {"ready": 2, "utilisation": 1.0}) == [2, 2]
 
 
 def test_cloud_run_takes_the_mean_of_a_minute():
