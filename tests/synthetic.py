@@ -34,7 +34,7 @@ TARGETS = {
 }
 CASES: dict[str, dict[str, Any]] = {
     "docker-service": {"memory_mb": 2048, "cpus": 1.0},
-    "docker-lambda": {"memory_mb": 1769, "cpus": 1.0, "keep_alive_s": 300},
+    "docker-lambda": {"memory_mb": 1769, "cpus": 1.0, "keep_alive_s": 300, "begin": "steady"},
 }
 
 

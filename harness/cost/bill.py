@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from harness.cost.book import PriceBook
+from harness.cost.month import Month
 from harness.cost.nouns import CostLine, Purchase, TermName
-from harness.cost.usage import Meter, Use
+from harness.cost.usage import Meter
 from harness.errors import RecordError
 from harness.files.problems import quote
 from harness.record.nouns import Case
@@ -15,6 +16,9 @@ from harness.record.stated import Economics
 MB_PER_GB = 1024
 PLACES = Decimal("0.000001")
 STATED_BY = "stated in the experiment"
+STATED = "stated"
+"""Source of a quantity that the experiment states, or leaves to a default that its notices tell."""
+IMAGE_SIZE = "measured size of the image, times the versions stated"
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,9 @@ class Way:
     purchase: Callable[[Case, str], Purchase]
     """The nearest size that is sold, for a case and an architecture. RecordError where there is none."""
     meter: Meter
-    lines: Callable[["Bought", Use, float, int | None], Iterator[CostLine]]
-    """What the provider bills besides the registry: of use, arrivals a month and replicas."""
-    basis: Callable[["Bought", Use, TermName, str], str]
+    lines: Callable[["Bought", Month], Iterator[CostLine]]
+    """What the provider bills besides the registry."""
+    basis: Callable[["Bought", Month, TermName, str], str]
     """On what a billed term rests; the text is on what the replicas rest."""
 
 
@@ -50,52 +54,56 @@ class Bought:
         return self.purchase.memory_mb / MB_PER_GB
 
 
-def bill(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> list[CostLine]:
-    """A month's lines: `arrivals` are spread evenly over its 730 hours; `replicas` of a service run all month."""
-    billed = [*bought.way.lines(bought, use, arrivals, replicas), *_registry(bought)]
-    return [*billed, *_penalty(bought, use, arrivals), *_people(bought)]
+def bill(bought: Bought, month: Month) -> list[CostLine]:
+    """A month's lines."""
+    billed = [*bought.way.lines(bought, month), *_registry(bought)]
+    return [*billed, *_penalty(bought, month), *_people(bought)]
 
 
 def _registry(bought: Bought) -> Iterator[CostLine]:
     if bought.image_gb is not None:
         kept_gb = bought.image_gb * bought.economics.priced_as.image_versions
-        yield from lines(bought, "platform", "ecr.gb-month", kept_gb)
+        yield from lines(bought, "platform", "ecr.gb-month", kept_gb, IMAGE_SIZE)
 
 
-def _penalty(bought: Bought, use: Use, arrivals: float) -> Iterator[CostLine]:
+def _penalty(bought: Bought, month: Month) -> Iterator[CostLine]:
     stakes = bought.economics.stakes
-    for name, share, usd in (
-        ("late", use.late, stakes.late_request_usd),
-        ("failed", use.bad, stakes.failed_request_usd),
+    for name, requests, usd in (
+        ("late", month.late, stakes.late_request_usd),
+        ("failed", month.bad, stakes.failed_request_usd),
     ):
         if usd is not None:
-            yield _stated(bought, "scaling penalty", f"stated.{name}-request", "request", arrivals * share, usd)
+            sku = f"stated.{name}-request"
+            yield _stated(bought, "scaling penalty", sku, "request", requests, usd, month.source)
 
 
 def _people(bought: Bought) -> Iterator[CostLine]:
     stakes, kind = bought.economics.stakes, bought.way.kind
     if (usd := stakes.platform_usd(kind)) is not None:
-        yield _stated(bought, "stated platform", "stated.platform", "month", 1, usd)
+        yield _stated(bought, "stated platform", "stated.platform", "month", 1, usd, STATED)
     if (stated := stakes.engineering(kind)) is not None:
         hours, usd_per_hour = stated
-        yield _stated(bought, "engineering", "stated.engineering", "hour", hours, usd_per_hour)
+        yield _stated(bought, "engineering", "stated.engineering", "hour", hours, usd_per_hour, STATED)
 
 
-def lines(bought: Bought, term: TermName, sku: str, units: float) -> Iterator[CostLine]:
-    """One line per price tier that so many units a month reach. UsageError when the book has no such row."""
+def lines(bought: Bought, term: TermName, sku: str, units: float, source: str) -> Iterator[CostLine]:
+    """One line per price tier that so many units a month reach. UsageError when the book has no such row.
+
+    `source` says where the units come from.
+    """
     book = bought.book
     price = book.price(sku)
     for quantity, unit_price in price.parts(_exact(units)):
-        cost = quantity * unit_price
+        cost, region = quantity * unit_price, book.region
         yield CostLine(
-            term, price.service, price.sku, book.region, price.unit, quantity, unit_price, cost, book.currency
+            term, price.service, price.sku, region, price.unit, quantity, unit_price, cost, book.currency, source
         )
 
 
-def _stated(bought: Bought, term: TermName, sku: str, unit: str, units: float, usd: float) -> CostLine:
+def _stated(bought: Bought, term: TermName, sku: str, unit: str, units: float, usd: float, source: str) -> CostLine:
     quantity, unit_price = _exact(units), Decimal(str(usd))
     region, currency = bought.book.region, bought.book.currency
-    return CostLine(term, STATED_BY, sku, region, unit, quantity, unit_price, quantity * unit_price, currency)
+    return CostLine(term, STATED_BY, sku, region, unit, quantity, unit_price, quantity * unit_price, currency, source)
 
 
 def _exact(units: float) -> Decimal:

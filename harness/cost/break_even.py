@@ -1,113 +1,137 @@
-"""The traffic at which function and service cost the same, and both curves."""
+"""The rates at which function and service cost the same, which is cheaper between them, and both curves."""
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import numpy as np
-import scipy
-
-from harness.analysis.summary import Row
-from harness.cost.nouns import BreakEven
+from harness.cost.curves import Crossing, Curves, crossings
+from harness.cost.nouns import Basis, BreakEven, Span
 from harness.record.estimate import Estimate
 from harness.record.figures import cell, figure
 from harness.record.stated import SECONDS_PER_MONTH
 
-Curve = Callable[[float], float]
-"""Cost of a month at a mean rate, requests per second."""
-LEAST_RPS, MOST_RPS, POINTS = 0.001, 1000.0, 181
 UNMEASURED = (
     "where it lies is not known: it needs a capacity with an upper end (`frostline capacity --like EXPERIMENT`)"
 )
-METHOD = "crossing of the cost curves; ends by those of the measured intervals"
+METHOD = "crossing of the cost curves; ends by those of their intervals"
+NOT_SURE = "up to an end of the rates looked at, no side is surely the cheaper one"
+MOST_SPANS = 7
+"""So many a sentence tells one by one."""
 
 
 @dataclass(frozen=True)
-class Curves:
-    """A side's cost as measured, and at the cheap and the dear end of what was measured."""
+class Names:
+    """Whose break-even it is."""
 
-    value: Curve
-    low: Curve
-    high: Curve
-    n: int
-    """Trials, or steps of a capacity search."""
-    known_to: float = math.inf
-    """Beyond this mean rate the curve is only an upper bound, since no capacity was measured."""
+    workload: str
+    profile: str
+    function: str
+    service: str
+    basis: Basis
 
 
-def break_even(function: Row, service: Row, dear: Curves, steady: Curves) -> BreakEven:
-    """Where two sides cost the same.
-
-    `dear` is the function's curves, which rise with every request; `steady` the service's, which rise in steps.
-    """
-    rates = [float(rate) for rate in np.geomspace(LEAST_RPS, MOST_RPS, POINTS)]
-    costs = [[curve(rate) for rate in rates] for curve in (dear.value, steady.value)]
-    rate = crossing(rates, dear.value, steady.value)
-    n = min(dear.n, steady.n)
-    # Beyond what is known the service's curve is only the most that it may cost: a crossing there is an upper bound.
-    bounded = steady.known_to < (MOST_RPS if rate is None else rate)
-    if rate is None:
-        estimate = Estimate(None, n=n, why=UNMEASURED if bounded else "no crossing within the range looked at")
-    else:
-        estimate = estimate_crossing(rates, rate, dear, steady)
-    cheaper = [by_use < by_hour for by_use, by_hour in zip(*costs, strict=True)]
+def break_even(names: Names, function: Curves, service: Curves) -> BreakEven:
+    """Where two sides cost the same, over the rates that both were looked at."""
+    rates = sorted(set(function.rates) & set(service.rates))
+    points = crossings(rates, function.value, service.value) if rates else []
+    estimates = estimate_crossings(rates, points, function, service)
+    costs = [[curve.usd(rate) for rate in rates] for curve in (function.value, service.value)]
+    into_service = [each for each, point in zip(estimates, points, strict=True) if not point.falls]
+    n = min(function.n, service.n)
+    rate = into_service[0] if into_service else Estimate(None, n=n, why="no such crossing within the range looked at")
+    spans = spans_of(names, rates, points, costs)
+    # Beyond what is known the service's value is but a bound: a crossing there is one as well.
+    furthest = max((point.rps for point in points), default=rates[-1] if rates else 0.0)
+    bounded = service.known_to < furthest and not (spans and is_sure(rates, points, function, service))
     return BreakEven(
-        workload=function.workload,
-        profile=function.profile,
-        function=function.target,
-        service=service.target,
-        rate=Estimate(None, n=n, why=UNMEASURED) if bounded else estimate,
+        workload=names.workload,
+        profile=names.profile,
+        function=names.function,
+        service=names.service,
+        rate=Estimate(None, n=n, why=UNMEASURED) if bounded else rate,
         rates=rates,
         function_usd_per_month=costs[0],
         service_usd_per_month=costs[1],
-        words=upper_bound_words(estimate)
-        if bounded
-        else sentence_of(function.target, service.target, estimate, cheaper),
+        words=bound_words(rate, service) if bounded else sentence_of(spans, estimates),
+        crossings=[] if bounded else estimates,
+        spans=[] if bounded else spans,
+        basis=names.basis,
     )
 
 
-def estimate_crossing(rates: Sequence[float], rate: float, dear: Curves, steady: Curves) -> Estimate:
-    """A crossing with its ends.
-
-    The low end is where the function is dear and the service cheap, the high end where it is the other way round.
-    """
-    low, high = crossing(rates, dear.high, steady.low), crossing(rates, dear.low, steady.high)
-    why = None if None not in (low, high) else "at an end of what was measured the curves do not cross"
-    return Estimate(rate, low, high, min(dear.n, steady.n), why=why, method=METHOD)
-
-
-def upper_bound_words(rate: Estimate) -> str:
-    """Where a service's capacity is only known to be at least so much, its cost is at most so much."""
-    most = f"at most {cell(rate).main} requests per second; " if rate.value is not None else ""
-    return f"{most}{UNMEASURED}"
+def is_sure(rates: Sequence[float], points: Sequence[Crossing], function: Curves, service: Curves) -> bool:
+    """Whether one side is cheaper at every rate even at its dear end, so that no bound in between matters."""
+    ends = function.high, service.low, function.low, service.high
+    if points or None in ends:
+        return False
+    dear, cheap, least, most = (curve for curve in ends if curve is not None)
+    return all(dear.usd(r) < cheap.usd(r) for r in rates) or all(most.usd(r) < least.usd(r) for r in rates)
 
 
-def crossing(rates: Sequence[float], function: Curve, service: Curve) -> float | None:
-    """The lowest mean rate from which on the service is no dearer; a service's steps may cross more than once."""
+def spans_of(
+    names: Names, rates: Sequence[float], points: Sequence[Crossing], costs: Sequence[Sequence[float]]
+) -> list[Span]:
+    """Which side is cheaper from one crossing to the next."""
+    if not rates:
+        return []
+    function_first = not points[0].falls if points else costs[0][0] < costs[1][0]
+    ends = [rates[0], *(point.rps for point in points), rates[-1]]
+    sides = (names.function, names.service) if function_first else (names.service, names.function)
+    return [Span(begin, end, sides[place % 2]) for place, (begin, end) in enumerate(pairwise(ends))]
 
-    def gap(rate: float) -> float:
-        return function(rate) - service(rate)
 
-    gaps = ((rate, gap(rate)) for rate in rates)
-    for (below, cheaper), (above, dearer) in pairwise(gaps):
-        if cheaper < 0 <= dearer:
-            return float(scipy.optimize.bisect(gap, below, above, rtol=1e-6))
-    return None
+def estimate_crossings(
+    rates: Sequence[float], points: Sequence[Crossing], function: Curves, service: Curves
+) -> list[Estimate]:
+    """Each crossing with the rates around it in which no side is surely cheaper: even its dear end below the other's
+    cheap one. Where a replica is added at an unknown rate, that is anywhere between its neighbours."""
+    n = min(function.n, service.n)
+    dear, cheap, least, most = function.high, service.low, function.low, service.high
+    if dear is None or cheap is None or least is None or most is None:
+        why = "an end of what was measured is not known"
+        return [Estimate(point.rps, n=n, why=why, method=METHOD) for point in points]
+    sure_function = crossings(rates, dear, cheap) if points else []
+    sure_service = [Crossing(each.rps, not each.falls) for each in crossings(rates, least, most)] if points else []
+    found = []
+    for point in points:
+        left, right = (sure_service, sure_function) if point.falls else (sure_function, sure_service)
+        low = max((each.rps for each in left if not each.falls and each.rps <= point.rps), default=None)
+        high = min((each.rps for each in right if each.falls and each.rps >= point.rps), default=None)
+        for begin, end in (*function.jumps, *service.jumps):
+            if begin <= point.rps <= end:
+                low, high = (None if low is None else min(low, begin)), (None if high is None else max(high, end))
+        reason = None if low is not None and high is not None else NOT_SURE
+        found.append(Estimate(point.rps, low, high, n, why=reason, method=METHOD))
+    return found
 
 
-def sentence_of(function: str, service: str, rate: Estimate, cheaper: Sequence[bool]) -> str:
-    """A break-even in one sentence; `cheaper` says of each rate looked at whether the function costs less."""
-    span = f"from {LEAST_RPS:g} to {MOST_RPS:g} requests per second"
+def bound_words(rate: Estimate, service: Curves) -> str:
+    """Where nobody measured what a replica carries, a crossing is only known to lie on one side of a rate."""
     if rate.value is None:
-        if len(set(cheaper)) == 1:
-            return f"{function if cheaper[0] else service} is cheaper at every rate {span}"
-        return f"{service} is cheaper at the lowest rates looked at and {function} at the highest, {span}"
-    text = cell(rate)
+        return UNMEASURED
+    side = "at most" if service.high is not None else "at least"
+    return f"{side} {cell(rate).main} requests per second; {UNMEASURED}"
+
+
+def sentence_of(spans: Sequence[Span], crossings: Sequence[Estimate]) -> str:
+    """Which side is cheaper at which rates, in one sentence."""
+    if not spans:
+        return "no rate was looked at on both sides"
+    if len(spans) == 1:
+        span = f"from {figure(spans[0].begin_rps)} to {figure(spans[0].end_rps)} requests per second"
+        return f"{spans[0].cheaper} is cheaper at every rate {span}"
+    first = crossings[0]
+    text = cell(first)
     interval = f" ({text.small})" if text.small else ""
-    month = figure(rate.value * SECONDS_PER_MONTH / 1e6)
-    sentence = (
-        f"below {text.main} requests per second{interval}, {month} million a month, {function} is cheaper, "
-        f"above it {service}"
-    )
-    return f"{sentence}; at the highest rates looked at {function} is cheaper again" if cheaper[-1] else sentence
+    month = figure((first.value or 0.0) * SECONDS_PER_MONTH / 1e6)
+    begin = f"below {text.main} requests per second{interval}, {month} million a month, {spans[0].cheaper} is cheaper"
+    if len(spans) == 2:
+        return f"{begin}, above it {spans[1].cheaper}"
+    told = [
+        f"from {cell(a).main} to {cell(b).main} {span.cheaper}"
+        for span, (a, b) in zip(spans[1:-1], pairwise(crossings), strict=True)
+    ]
+    if len(told) > MOST_SPANS - 2:
+        kept = MOST_SPANS - 4
+        told = [*told[:kept], f"{len(told) - kept} more changes up to {cell(crossings[-1]).main}"]
+    return f"{begin}, {', '.join(told)}, above it {spans[-1].cheaper}"

@@ -1,47 +1,60 @@
-"""From a stored run to a Costing: its rows priced, its break-evens, the notices that belong to both."""
+"""From a stored run to a Costing: its forecast's rows priced, or its own, their break-evens, and all notices."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from harness.analysis.summary import Row, Summary
 from harness.analysis.table import summarise
 from harness.cost.book import ChosenBook, PriceBook, choose_book
-from harness.cost.break_even import break_even
+from harness.cost.break_even import Names, break_even
+from harness.cost.from_forecast import price_forecast
+from harness.cost.from_run import price_row
 from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
-from harness.cost.side import Side, Terms, price_side
+from harness.cost.side import Side, Terms
 from harness.cost.words import PEAK_NOT_STATED, notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
+from harness.files.whole import one_line
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
+from harness.record.forecast import Forecast, ForecastRow, read_forecast
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from harness.record.stated import Economics, economics_of
 from harness.record.target_facts import TargetFacts
 
+Place = tuple[str, str, str]
+"""Workload, target and profile."""
 SIZE = ("memory_mb", "cpus")
+OTHER_TRAFFIC = 0.01
+"""So far may a forecast's arrivals be from what the experiment expects without a word about it."""
 
 
 @dataclass(frozen=True)
 class PricedRun:
-    """Every row under traffic that can be priced, by whose prices, and why others cannot."""
+    """Every side that can be priced, by whose prices, and why others cannot."""
 
     economics: Economics
     book: ChosenBook
     sides: list[Side]
     left_out: list[str]
+    forecast: Forecast | None
 
 
 def costing_of(
     run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
 ) -> Costing:
-    """Price a run at its expected traffic, by the prices and capacities that it keeps, or those given.
+    """Price a run by its forecast, otherwise by its own mix at its expected traffic, with the prices and capacities
+    that it keeps, or those given.
 
     UsageError when a price is missing, currencies differ or the capacity is not of this run; RecordError when the
     run's own inputs are malformed.
     """
-    priced = price_rows(run, summary, book, capacity)
+    priced = price_run(run, summary, book, capacity)
     expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
-    in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.row.target)) for side in sides)
-    notices = notices_of(priced.economics, [(side.bought, side.row.case) for side in sides], in_cloud)
+    in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.target)) for side in sides)
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
+    if capacity and any(side.grounds.basis == "forecast" for side in sides):
+        given.append("capacity: a forecast has replicas of its own, so the one given prices none of its rows")
     return Costing(
         run=run.manifest.run,
         experiment=summary.experiment,
@@ -51,8 +64,26 @@ def costing_of(
         expected=expected is not None,
         sides=[side.cost() for side in sides],
         break_evens=break_evens(sides),
-        notices=[*chosen.notices, *given, *notices, *priced.left_out],
+        notices=[
+            *chosen.notices,
+            *given,
+            *notices_of(priced.economics, [(side.bought, side.grounds.basis) for side in sides], in_cloud),
+            *notices_of_forecast(priced),
+            *priced.left_out,
+        ],
     )
+
+
+def notices_of_forecast(priced: PricedRun) -> Iterator[str]:
+    """What the forecast itself says, and where its traffic is not what the experiment expects."""
+    if priced.forecast is None:
+        return
+    expected = priced.economics.expected
+    for traffic in priced.forecast.traffic:
+        if expected and abs(traffic.mean_rps / expected.mean_rps - 1) > OTHER_TRAFFIC:
+            its, ours = f"{traffic.mean_rps:.3g}", f"{expected.mean_rps:.3g}"
+            yield f"forecast: {traffic.name} is of {its} requests per second, and the experiment expects {ours}"
+    yield from (f"forecast: {text}" for text in (*priced.forecast.withheld, *priced.forecast.notices))
 
 
 def runs_elsewhere(target: TargetFacts) -> bool:
@@ -60,23 +91,47 @@ def runs_elsewhere(target: TargetFacts) -> bool:
     return target.capabilities.get("clock") == "own" and target.emulated is False
 
 
-def price_rows(
+def price_run(
     run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
 ) -> PricedRun:
-    """The sides of a run, without their break-evens, which take longer. Errors as of costing_of."""
-    economics = economics_of(run.manifest)
+    """The sides of a run, without their break-evens, which take longer. Errors as of costing_of.
+
+    What the run forecasts of a workload, target and traffic is priced by that, and its own row is not.
+    """
+    economics, forecast = economics_of(run.manifest), read_forecast(run)
     chosen = choose_book(run, economics, book)
     rows = [row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)]
     if capacity is not None:
         check_capacity(run, rows, capacity)
+    makers: list[tuple[Place, Callable[[], Side]]] = [
+        (place_of(row), partial(price_forecast, run, forecast, row, economics, chosen.book))
+        for row in (forecast.rows if forecast else [])
+        if forecast is not None
+    ]
+    forecasted = {place for place, _ in makers}
+    makers += [
+        (place_of(row), partial(price_own, run, row, economics, chosen.book, capacity))
+        for row in rows
+        if place_of(row) not in forecasted
+    ]
     sides: list[Side] = []
     left_out: list[str] = []
-    for row in rows:
+    for place, make in makers:
         try:
-            sides.append(price_side(run, row, economics, chosen.book, capacity_for(run, row, capacity)))
+            sides.append(make())
         except RecordError as error:
-            left_out.append(f"{row.workload}, {row.target}, {row.profile} is not priced: {error}")
-    return PricedRun(economics, chosen, sides, left_out)
+            left_out.append(one_line(f"{', '.join(place)} is not priced: {error}"))
+    return PricedRun(economics, chosen, sides, left_out, forecast)
+
+
+def price_own(run: RunFolder, row: Row, economics: Economics, book: PriceBook, given: KeptCapacity | None) -> Side:
+    """A row by its own mix. RecordError with the reason where it cannot be priced."""
+    return price_row(run, row, economics, book, capacity_for(run, row, given))
+
+
+def place_of(row: Row | ForecastRow) -> Place:
+    """Workload, target and profile."""
+    return row.workload, row.target, row.profile
 
 
 def capacity_for(run: RunFolder, row: Row, given: KeptCapacity | None) -> KeptCapacity | None:
@@ -110,50 +165,44 @@ def check_capacity(run: RunFolder, rows: list[Row], given: KeptCapacity) -> None
 
 def most_requests(sides: list[Side]) -> float:
     """The most requests a month of any side; 0 without sides."""
-    return max((side.arrivals for side in sides), default=0.0)
+    return max((side.month.arrivals for side in sides), default=0.0)
 
 
 def break_evens(sides: list[Side]) -> list[BreakEven]:
     """Every side that is billed by use beside every one that is bought by the hour and met the same traffic."""
     by_use, by_hour = ([side for side in sides if side.bought.way.replicated is hours] for hours in (False, True))
-    pairs = [(f, s) for f in by_use for s in by_hour if traffic_of(f) == traffic_of(s)]
-    return [crossing for pair in pairs if (crossing := crossing_of(*pair)) is not None]
+    return [crossing_of(f, s) for f in by_use for s in by_hour if f.traffic == s.traffic]
 
 
-def traffic_of(side: Side) -> tuple[str, str]:
-    """What two sides must share to be set beside each other."""
-    return side.row.workload, side.row.profile
-
-
-def crossing_of(function: Side, service: Side) -> BreakEven | None:
-    """The break-even of what is billed and, where the experiment states something, of that too; None without a cost."""
+def crossing_of(function: Side, service: Side) -> BreakEven:
+    """The break-even of what is billed and, where the experiment states something, of that too."""
     billed = crossing_in(function, service, BILLED)
-    if billed is None or not (function.has_stated or service.has_stated):
+    if not (function.has_stated or service.has_stated):
         return billed
     whole = crossing_in(function, service, TERMS)
-    if whole is None:
-        return billed
     return replace(billed, rate_with_stated=whole.rate, words=f"{billed.words}; with what you stated: {whole.words}")
 
 
-def crossing_in(function: Side, service: Side, terms: Terms) -> BreakEven | None:
-    """The break-even of these terms alone; None where a side's cost cannot be told."""
-    dear, steady = function.curves(terms), service.curves(terms)
-    return None if dear is None or steady is None else break_even(function.row, service.row, dear, steady)
+def crossing_in(function: Side, service: Side, terms: Terms) -> BreakEven:
+    """The break-even of these terms alone."""
+    workload, profile, basis = function.traffic
+    names = Names(workload, profile, function.target, service.target, basis)
+    return break_even(names, function.curves(terms), service.curves(terms))
 
 
 def summary_with_cost(run: RunFolder) -> Summary:
     """The summary, with `cost_per_1k_usd` where the experiment states its traffic; what forbids that is a notice."""
     summary = summarise(run)
     try:
-        priced = price_rows(run, summary)
+        priced = price_run(run, summary)
     except FrostlineError as error:
         notices = [f"no cost: {line}" for line in str(error).split("\n")]
         return replace(summary, notices=[*summary.notices, *notices])
     expected = priced.economics.expected
     if expected is None:
         return summary
-    if expected.peak_to_mean is None and any(side.bought.way.replicated for side in priced.sides):
+    own = [side for side in priced.sides if side.grounds.basis == "run"]
+    if expected.peak_to_mean is None and any(side.bought.way.replicated for side in own):
         summary = replace(summary, notices=[*summary.notices, PEAK_NOT_STATED])
     return with_costs(summary, [side.cost() for side in priced.sides])
 

@@ -16,6 +16,10 @@ STATED: tuple[TermName, ...] = ("scaling penalty", "stated platform", "engineeri
 TERMS = (*BILLED, *STATED)
 
 
+Basis = Literal["forecast", "run"]
+"""What the quantities are of: a month that was forecast, or the run's own mix of cold and warm requests."""
+
+
 @dataclass(frozen=True)
 class CostLine:
     """A row of the bill of one month, in FOCUS's names: PricingQuantity x ListUnitPrice = ListCost, exactly."""
@@ -29,6 +33,9 @@ class CostLine:
     ListUnitPrice: Decimal
     ListCost: Decimal
     BillingCurrency: str
+    x_QuantitySource: str = "measured"  # noqa: N815
+    """Where the quantity comes from: a forecast, the run's own mix, or what is stated. Columns of one's own begin with
+    x_ in FOCUS."""
 
     def to_json(self) -> dict[str, Any]:
         """Every column; exact numbers as text."""
@@ -71,7 +78,7 @@ class SideCost:
     """As the manifest says it: service or function."""
     purchase: Purchase
     replicas: int | None
-    """Of a service at the expected peak."""
+    """Of a service at the expected peak; by a forecast the most at once."""
     utilisation: float | None
     """Busy share of what is paid for by the hour; None for a function without provisioned concurrency."""
     terms: list[Term]
@@ -85,13 +92,32 @@ class SideCost:
     per_1k_with_stated_usd: Estimate | None = None
     case: Case = field(default_factory=lambda: Case())
     """Of the row, for which workload, target and profile alone are no key."""
+    basis: Basis = "run"
+    arrivals: float = 0.0
+    """Requests of the month that is priced."""
+    source: str = ""
+    """Where the quantities come from, in words."""
+    is_bound: bool = False
+    """Whether the month lies anywhere within its interval, since nobody measured what a replica carries; an end that is
+    not there has no bound."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Mean rates in which one target is billed less than the other; the outer ends are those of what was looked at."""
+
+    begin_rps: float
+    end_rps: float
+    cheaper: str
 
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Mean requests per second at which function and service are billed the same; above it the service is cheaper.
+    """Mean requests per second at which function and service are billed the same, and which is cheaper where.
 
-    `rate` has no value where there is none within the range looked at: `words` says which side is cheaper then.
+    `rate` is the lowest above which the service is cheaper; it has no value where there is none within the range that
+    was looked at, or where it is not known. A service's replicas are steps, so there may be more: `crossings` has all,
+    `spans` says which side is cheaper between them.
     """
 
     workload: str
@@ -106,6 +132,10 @@ class BreakEven:
     words: str
     rate_with_stated: Estimate | None = None
     """Where also what the experiment states counts; None where it states nothing."""
+    crossings: list[Estimate] = field(default_factory=list)
+    """Ascending. Within an interval it is not sure which side is cheaper."""
+    spans: list[Span] = field(default_factory=list)
+    basis: Basis = "run"
 
 
 @dataclass(frozen=True)

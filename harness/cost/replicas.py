@@ -2,41 +2,40 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.cost.nouns import Purchase
-from harness.cost.usage import Use
 from harness.record.capacity import KeptCapacity
 from harness.record.estimate import Estimate
-from harness.record.stated import SECONDS_PER_MONTH, Objective
+from harness.record.stated import Objective
 
 MOST_REPLICAS = 100_000
+FIND_OUT = "find out with `frostline capacity --like EXPERIMENT`"
 
 
 @dataclass(frozen=True)
 class Carried:
     """Requests per second that one replica carries, with the words that it rests on.
 
-    `measured` says whether a search found it, or the run only shows that it is at least so much.
+    `known` says whether a search found it, or whether `rate` is only the least or the most that it can be: then
+    its interval is all that it may be, and an end that is not there has no bound.
     """
 
     rate: Estimate
-    measured: bool
+    known: Literal["measured", "at least", "at most"]
     basis: str
 
-    def replicas(self, peak_rps: float, rate: float | None = None) -> int | None:
-        """Replicas needed at this peak; None where nothing is known of what a replica carries."""
-        carried = self.rate.value if rate is None else rate
-        if carried is None or not carried > 0:
-            return None
-        return min(MOST_REPLICAS, max(1, math.ceil(round(peak_rps / carried, 9))))
+    def replicas(self, peak_rps: float, rate: float) -> int:
+        """Replicas needed at this peak, of which each carries so much; one at least."""
+        return min(MOST_REPLICAS, max(1, math.ceil(round(peak_rps / rate, 9))))
 
 
-def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | None) -> Carried:
-    """What a replica carries, by the measured capacity that the run keeps, or by the row where it met the objective.
+def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | None, most_rps: float) -> Carried:
+    """What a replica carries, by the measured capacity that the run keeps, otherwise by its own bounds.
 
-    Each fallback may only err towards too many replicas, so that the service is never priced below what it needs: a
-    search that never failed gives its highest rate, and a run that met the objective its own, both as "at least".
+    `most_rps`: no replica carries more, since it would serve all the time. Where the row met the objective, a replica
+    carries at least the row's own rate: taking it errs towards too many replicas. Where it did not, the bound is all
+    that is known, and the service costs at least so much.
     """
     if kept is not None:
         capacity, rate = kept.capacity, kept.capacity.rate.estimate
@@ -44,24 +43,29 @@ def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | Non
         if rate.value is not None:
             source = f"{goal}, n = {rate.n} steps, {kept.file}"
             basis = f"measured capacity of {rate.value:.3g} requests per second a replica ({source})"
-            return Carried(rate, True, basis)
+            return Carried(rate, "measured", basis)
         if rate.low is not None:
-            bound = Estimate(rate.low, n=rate.n, why="the search for its capacity was ended by its highest rate")
+            why = "the search for its capacity was ended by its highest rate"
             basis = f"measured: a replica carries at least {rate.low:.3g} requests per second"
-            return Carried(bound, False, f"{basis} ({kept.file}; a higher --most-rate would find the end)")
-    least = least_carried(row, objective)
-    if least is None:
-        why = (
-            "the run does not show that a replica meets the objective: find out with "
-            "`frostline capacity --like EXPERIMENT`"
-        )
-        return Carried(Estimate(None, why=why), False, why)
+            basis = f"{basis} ({kept.file}; a higher --most-rate would find the end)"
+            return Carried(between(rate.low, most_rps, rate.n, why), "at least", basis)
     why = "the run keeps no measured capacity" if kept is None else "its measured capacity has no lower end"
+    if (own := least_carried(row, objective)) is not None:
+        basis = (
+            f"{why}: a replica is taken to carry {own:.3g} requests per second, the run's own rate, and may carry "
+            f"more, but by its own service times no more than {most_rps:.3g}; {FIND_OUT}"
+        )
+        return Carried(between(own, most_rps, row.rounds, why), "at least", basis)
     basis = (
-        f"{why}: a replica is taken to carry {least:.3g} requests per second, the run's own rate, and may carry more; "
-        "find out with `frostline capacity --like EXPERIMENT`"
+        f"{why}, and the run does not show that a replica meets the objective: by its own service times it carries no "
+        f"more than {most_rps:.3g} requests per second, so that this is the least it costs; {FIND_OUT}"
     )
-    return Carried(Estimate(least, n=row.rounds, why=why), False, basis)
+    return Carried(Estimate(most_rps, None, most_rps, row.rounds, why=why), "at most", basis)
+
+
+def between(least: float, most: float, n: int, why: str) -> Estimate:
+    """At least so much, taken as just that. More than the most was served where several vCPU shared the work."""
+    return Estimate(least, least, max(least, most), n, why=why)
 
 
 def least_carried(row: Row, objective: Objective | None) -> float | None:
@@ -74,9 +78,3 @@ def least_carried(row: Row, objective: Objective | None) -> float | None:
         return own if row.ok == row.scheduled else None
     latency = row.latency_at(objective.percentile)
     return own if latency.value is not None and latency.value <= objective.latency_ms else None
-
-
-def utilisation(purchase: Purchase, use: Use, arrivals: float, replicas: int) -> float:
-    """Share of the replicas' time in which they infer, one inference at a time per vCPU; 1 at most."""
-    slots = replicas * max(1, math.floor(purchase.vcpus))
-    return min(1.0, arrivals / SECONDS_PER_MONTH * use.handler_s / slots)

@@ -3,28 +3,31 @@
 from collections.abc import Iterator, Sequence
 
 from harness.cost.bill import Bought
-from harness.cost.nouns import BILLED, STATED, CostLine, Term, TermName
-from harness.cost.usage import TrialUse, Use
+from harness.cost.month import Month
+from harness.cost.nouns import BILLED, STATED, Basis, CostLine, Term, TermName
+from harness.cost.usage import TrialUse
 from harness.record.figures import figure, plural
-from harness.record.nouns import Case
 from harness.record.stated import DEFAULT_PEAK, Economics
 
 NOT_STATED = "not stated"
 HEADLINE = "costs and break-even are what the provider bills and nothing else"
 LIST_PRICES = "list prices without discounts, taxes, free tiers, data transfer and logs; a month is 730 hours"
-SAME_MIX = (
-    "the share of cold starts is the measured one at every rate; every trial begins without a warm sandbox, so in "
-    "traffic that lasts it is lower"
+OWN_MIX = (
+    "no forecast: cost, break-even and recommendation are of the run's own mix, whose share of cold starts is taken "
+    "for every rate; `frostline forecast RUN` takes the expected traffic instead"
 )
-COMPRESSED = "time was compressed: how often requests met a start holds for this run and for no real traffic"
-ALL_MONTH = "replicas are bought for the peak and run all month: nothing is scaled in"
+BETWEEN = (
+    "forecast: between the rates that it looked at, costs are straight lines; where replicas are added between two of "
+    "them, the crossing lies anywhere there"
+)
+ALL_MONTH = "own mix: replicas are bought for the peak and run all month: nothing is scaled in"
 ONE_CONNECTION = (
     "the load balancer is billed as if each request came over a new connection, which is the most it can be"
 )
 FROM_EMULATION = "durations come from this machine and its emulated targets, not from the cloud whose prices are used"
 MEAN_CONCURRENCY = (
-    "provisioned concurrency is billed by how many sandboxes are busy on average: a burst that overflows them is "
-    "priced as if they had carried it, and the cold starts measured without them stay in the cost"
+    "own mix: provisioned concurrency is billed by how many sandboxes are busy on average: a burst that overflows them "
+    "is priced as if they had carried it, and the cold starts measured without them stay in the cost"
 )
 OWN_TRAFFIC = (
     "the experiment expects no traffic: each row's own is taken to last all month, "
@@ -36,13 +39,11 @@ PEAK_NOT_STATED = (
 )
 
 
-def terms_of(bought: Bought, use: Use, carried: str, lines: Sequence[CostLine]) -> list[Term]:
-    """What is billed and what is stated, with the words that each rests on; none where there is no bill."""
-    if not lines:
-        return []
-    billed = [Term(name, total(lines, name), bought.way.basis(bought, use, name, carried)) for name in BILLED]
+def terms_of(bought: Bought, month: Month, carried: str, lines: Sequence[CostLine]) -> list[Term]:
+    """What is billed and what is stated, with the words that each rests on."""
+    billed = [Term(name, total(lines, name), bought.way.basis(bought, month, name, carried)) for name in BILLED]
     words = {
-        "scaling penalty": penalty_basis(bought.economics, use),
+        "scaling penalty": penalty_basis(bought.economics, month),
         "stated platform": platform_basis(bought),
         "engineering": engineering_basis(bought),
     }
@@ -57,12 +58,12 @@ def total(lines: Sequence[CostLine], *terms: TermName) -> float:
     return float(sum(line.ListCost for line in lines if line.term in terms))
 
 
-def penalty_basis(economics: Economics, use: Use) -> str:
-    """Measured shares and stated prices; a share without a price is left out, and that is said."""
+def penalty_basis(economics: Economics, month: Month) -> str:
+    """Shares of the arrivals and stated prices; a share without a price is left out, and that is said."""
     stakes, parts = economics.stakes, []
     for name, share, usd in (
-        ("late after a start", use.late, stakes.late_request_usd),
-        ("without a good answer", use.bad, stakes.failed_request_usd),
+        ("late after a start", month.per_arrival(month.late), stakes.late_request_usd),
+        ("without a good answer", month.per_arrival(month.bad), stakes.failed_request_usd),
     ):
         price = "no cost stated" if usd is None else f"{usd:g} USD each, stated"
         parts.append(f"{figure(100 * share)} % {name}, {price}")
@@ -84,14 +85,12 @@ def engineering_basis(bought: Bought) -> str:
     return f"{figure(hours)} hours a month at {figure(usd)} USD, stated"
 
 
-def notes_of(bought: Bought, trials: Sequence[TrialUse]) -> Iterator[str]:
-    """What must be said of one side: the size bought, and what had to be assumed."""
+def notes_of(bought: Bought) -> Iterator[str]:
+    """What must be said of what is bought."""
     size = bought.purchase
     yield f"priced as {size.sku}, {size.vcpus:.3g} vCPU and {size.memory_mb:,} MB"
     if size.remark:
         yield size.remark
-    if not bought.way.replicated:
-        yield from doubts_of(trials)
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
 
@@ -109,32 +108,34 @@ def doubts_of(trials: Sequence[TrialUse]) -> Iterator[str]:
             yield f"{plural(count, noun)} {words}"
 
 
-def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Case]], in_cloud: bool) -> Iterator[str]:
-    """What must be said of all sides, each given with its row's case: assumptions, and what nobody stated.
+def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Basis]], in_cloud: bool) -> Iterator[str]:
+    """What must be said of all sides: assumptions, and what nobody stated.
 
     `in_cloud` says that all were measured where they are sold.
     """
     bought, stakes = economics.priced_as, economics.stakes
-    yield from (HEADLINE, LIST_PRICES, *([] if in_cloud else [FROM_EMULATION]), SAME_MIX)
-    if any(side.way.replicated for side, _ in sides):
-        yield ALL_MONTH
-        if bought.load_balancer == "alb":
-            yield ONE_CONNECTION
-    if bought.provisioned_concurrency and any(not side.way.replicated for side, _ in sides):
-        yield MEAN_CONCURRENCY
-    if any(is_compressed(case) for _, case in sides):
-        yield COMPRESSED
-    if economics.expected is None:
-        yield OWN_TRAFFIC
-    elif economics.expected.peak_to_mean is None:
-        yield PEAK_NOT_STATED
+    yield from (HEADLINE, LIST_PRICES, *([] if in_cloud else [FROM_EMULATION]))
+    own = [side for side, basis in sides if basis == "run"]
+    if own:
+        yield OWN_MIX
+        yield from notices_of_own_mix(economics, own)
+    if len(own) < len(sides):
+        yield BETWEEN
+    if bought.load_balancer == "alb" and any(side.way.replicated for side, _ in sides):
+        yield ONE_CONNECTION
     if stakes.unstated:
         yield f"stakes: {', '.join(stakes.unstated)}: not stated, so left out"
     if len(stakes.unstated) < len(type(stakes).model_fields):
         yield "stakes: what the experiment states is told beside the cost, never in it"
 
 
-def is_compressed(case: Case) -> bool:
-    """Whether modelled time passed faster than the clock."""
-    factor = case.get("compression", 1)
-    return isinstance(factor, int | float) and factor > 1
+def notices_of_own_mix(economics: Economics, sides: Sequence[Bought]) -> Iterator[str]:
+    """What a run's own mix assumes and a forecast does not."""
+    if any(side.way.replicated for side in sides):
+        yield ALL_MONTH
+    if economics.priced_as.provisioned_concurrency and any(not side.way.replicated for side in sides):
+        yield MEAN_CONCURRENCY
+    if economics.expected is None:
+        yield OWN_TRAFFIC
+    elif economics.expected.peak_to_mean is None:
+        yield PEAK_NOT_STATED

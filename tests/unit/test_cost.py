@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from decimal import Decimal
 
 import numpy as np
@@ -10,14 +11,15 @@ import pytest
 from harness.analysis.table import summarise
 from harness.cost.bill import Bought, bill
 from harness.cost.book import PriceBook, book_for
-from harness.cost.break_even import Curves, break_even, crossing
+from harness.cost.break_even import Names, break_even
 from harness.cost.costing import costing_of, summary_with_cost
+from harness.cost.curves import GRID, Curve, Curves, crossings
+from harness.cost.month import Month
 from harness.cost.nouns import BILLED, STATED, Purchase
 from harness.cost.platforms import way_for
 from harness.cost.platforms.aws_lambda import billed_ms, kept_seconds, meter
-from harness.cost.platforms.fargate import task_seconds
 from harness.cost.replicas import Carried
-from harness.cost.usage import Use, read_use
+from harness.cost.usage import read_use
 from harness.errors import RecordError, UsageError
 from harness.record.capacity import keep_capacities, read_capacity
 from harness.record.estimate import Estimate
@@ -30,7 +32,15 @@ from tests.synthetic import make_run, manifest, requests, samples, target_facts,
 BOOK = book_for("AWS", "us-east-1")
 assert BOOK is not None
 WAYS = {"service": "fargate", "function": "aws_lambda"}
-USE = Use(billed_s=0.1, invoked=1.0, good=1.0, late=0.0, bad=0.0, handler_s=0.02)
+
+
+def month(arrivals, billed_s=0.1, overflow_s=None, replicas=None, handler_s=0.02, **shares):
+    """Of arrivals that are all alike: each is billed so long, and a service's replicas run all month."""
+    good, late = (arrivals * shares.get(name, default) for name, default in (("good", 1.0), ("late", 0.0)))
+    if replicas is not None:
+        hours = {"unit_hours": replicas * 730, "busy_hours": arrivals * handler_s / 3600}
+        return Month(arrivals, arrivals, good, late, **hours)
+    return Month(arrivals, arrivals, good, late, billed_s=arrivals * billed_s, overflow_s=overflow_s)
 
 
 def economics(**sections):
@@ -51,20 +61,20 @@ TASK = Purchase("fargate.x86", 2048, 1.0)
 
 def test_a_function_of_one_gigabyte():
     """3 million arrivals of 0.1 s: 300,000 GB-s x 0.0000166667 = 5.00001; 3 million x 0.0000002 = 0.6."""
-    lines = bill(bought("function", ONE_GB), USE, 3e6, None)
+    lines = bill(bought("function", ONE_GB), month(3e6))
     assert total(lines, "compute") == Decimal("5.00001") + Decimal("0.6")
     assert total(lines) == Decimal("5.60001")
 
 
 def test_a_function_of_arm_is_priced_as_arm():
     """300,000 GB-s x 0.0000133334 = 4.00002."""
-    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58)), USE, 3e6, None)
+    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58)), month(3e6))
     assert total(lines, "compute") == Decimal("4.00002") + Decimal("0.6")
 
 
 def test_tiers_are_lines_of_their_own():
     """7 billion GB-s: 6 billion x 0.0000166667 = 100,000.2 and 1 billion x 0.000015 = 15,000."""
-    lines = [line for line in bill(bought("function", ONE_GB), USE, 7e10, None) if line.SkuId == "lambda.x86.gb-second"]
+    lines = [line for line in bill(bought("function", ONE_GB), month(7e10)) if line.SkuId == "lambda.x86.gb-second"]
     assert [line.ListCost for line in lines] == [Decimal("100000.2"), Decimal("15000")]
 
 
@@ -72,7 +82,7 @@ def test_provisioned_concurrency_is_paid_used_or_not():
     """2 sandboxes of 1 GB all month: 2 x 2,628,000 GB-s x 0.0000041667 = 21.9001752, of which 300,000 / 5,256,000 is in
     use; the durations at 0.0000097222 x 300,000 = 2.91666."""
     kept = {"provisioned_concurrency": 2}
-    lines = bill(bought("function", ONE_GB, priced_as=kept), USE, 3e6, None)
+    lines = bill(bought("function", ONE_GB, priced_as=kept), month(3e6))
     kept = [line for line in lines if line.SkuId == "lambda.provisioned.x86.kept.gb-second"]
     assert sum(line.ListCost for line in kept) == Decimal("21.9001752")
     assert [line.PricingQuantity for line in kept] == [Decimal(300_000), Decimal(4_956_000)]
@@ -83,8 +93,9 @@ def test_provisioned_concurrency_is_paid_used_or_not():
 
 
 def test_what_provisioned_concurrency_cannot_carry_is_on_demand():
-    """30 million arrivals of 0.1 s keep 1.1416 sandboxes busy: of 3 million GB-s one sandbox carries 2,628,000."""
-    lines = bill(bought("function", ONE_GB, priced_as={"provisioned_concurrency": 1}), USE, 3e7, None)
+    """30 million arrivals of 0.1 s are 3 million GB-s, of which 372,000 found the one sandbox busy: the others are used
+    at its own price."""
+    lines = bill(bought("function", ONE_GB, priced_as={"provisioned_concurrency": 1}), month(3e7, overflow_s=372_000))
     by_sku = {line.SkuId: line.PricingQuantity for line in lines if line.term == "compute"}
     assert by_sku["lambda.provisioned.x86.used.gb-second"] == Decimal(2_628_000)
     assert by_sku["lambda.x86.gb-second"] == Decimal(372_000)
@@ -93,7 +104,7 @@ def test_what_provisioned_concurrency_cannot_carry_is_on_demand():
 def test_two_replicas_all_month():
     """2 x (1 vCPU x 730 h x 0.04048 + 2 GB x 730 h x 0.004445) = 2 x (29.5504 + 6.4897) = 72.0802, mostly idle."""
     bare = {"load_balancer": "none", "public_ipv4": 0}
-    lines = bill(bought("service", TASK, priced_as=bare), USE, SECONDS_PER_MONTH, 2)
+    lines = bill(bought("service", TASK, priced_as=bare), month(SECONDS_PER_MONTH, replicas=2))
     assert total(lines, "compute", "idle") == Decimal("72.0802")
     assert total(lines, "compute") == Decimal("0.720802"), "1 request a second, 0.02 s each, is 1 % of two"
     assert total(lines) == Decimal("72.0802")
@@ -102,14 +113,16 @@ def test_two_replicas_all_month():
 def test_a_replica_of_arm_is_priced_as_arm():
     """730 h x (0.03238 + 2 x 0.00356) = 28.835."""
     bare = {"load_balancer": "none", "public_ipv4": 0}
-    lines = bill(bought("service", Purchase("fargate.arm", 2048, 1.0), priced_as=bare), USE, SECONDS_PER_MONTH, 1)
+    lines = bill(
+        bought("service", Purchase("fargate.arm", 2048, 1.0), priced_as=bare), month(SECONDS_PER_MONTH, replicas=1)
+    )
     assert total(lines) == Decimal("28.835")
 
 
 def test_provisioned_concurrency_of_arm():
     """1 sandbox of 1 GB: 2,628,000 x 0.0000033334 = 8.7601752 kept; 300,000 x 0.0000077778 = 2.33334 used."""
     kept = {"provisioned_concurrency": 1}
-    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58), priced_as=kept), USE, 3e6, None)
+    lines = bill(bought("function", Purchase("lambda.arm", 1024, 0.58), priced_as=kept), month(3e6))
     by_kind = {kind: sum(x.ListCost for x in lines if f"arm.{kind}" in x.SkuId) for kind in ("kept", "used")}
     assert by_kind == {"kept": Decimal("8.7601752"), "used": Decimal("2.33334")}
 
@@ -117,7 +130,7 @@ def test_provisioned_concurrency_of_arm():
 def test_load_balancer_addresses_and_registry():
     """730 x 0.0225 = 16.425; 25 requests a second are 1 LCU: 730 x 0.008 = 5.84; 2 x 730 x 0.005 = 7.3; 3 images of
     0.5 GB x 0.10 = 0.15."""
-    lines = bill(bought("service", TASK, image_gb=0.5), USE, 25 * SECONDS_PER_MONTH, 1)
+    lines = bill(bought("service", TASK, image_gb=0.5), month(25 * SECONDS_PER_MONTH, replicas=1))
     assert total(lines, "platform") == Decimal("16.425") + Decimal("5.84") + Decimal("7.3") + Decimal("0.15")
 
 
@@ -130,21 +143,13 @@ def test_late_and_failed_answers_and_hours():
         "engineering_usd_per_hour": 80,
         "platform_usd_per_month": {"service": 0, "function": 7},
     }
-    use = Use(0.1, 1.0, 0.98, 0.01, 0.02, 0.02)
-    lines = bill(bought("function", ONE_GB, stakes=stakes), use, 1000, None)
+    lines = bill(bought("function", ONE_GB, stakes=stakes), month(1000, good=0.98, late=0.01))
     assert total(lines, "scaling penalty") == 45
     assert total(lines, "engineering") == 240
     assert total(lines, "stated platform") == 7
     # 100 s of 1 GB: 100 x 0.0000166667, and 1,000 x 0.0000002.
     assert total(lines, *BILLED) == Decimal("0.00166667") + Decimal("0.0002"), "nothing stated is in what is billed"
     assert total(lines, *STATED) == 45 + 240 + 7
-
-
-@pytest.mark.parametrize(
-    ("seconds", "billed"), [(0.2, 60), (59.2, 60), (60, 60), (60.1, 61), (SECONDS_PER_MONTH, 2_628_000)]
-)
-def test_a_task_is_billed_by_the_second_and_a_minute_at_least(seconds, billed):
-    assert task_seconds(seconds) == billed
 
 
 @pytest.mark.parametrize(("seconds", "billed"), [(1, 300), (300, 300), (301, 600)])
@@ -188,56 +193,127 @@ def test_gpus_that_nobody_sells_make_no_bill(way):
 
 
 def test_replicas_are_bought_for_the_peak():
-    carried = Carried(Estimate(10.0, 8.0, 12.0, 9), True, "")
-    assert [carried.replicas(rps) for rps in (0.1, 10.0, 10.1, 95)] == [1, 1, 2, 10]
-    assert carried.replicas(95, carried.rate.low) == 12
-    assert Carried(Estimate(None, why="x"), False, "").replicas(1) is None
+    carried = Carried(Estimate(10.0, 8.0, 12.0, 9), "measured", "")
+    assert [carried.replicas(rps, 10.0) for rps in (0.1, 10.0, 10.1, 95)] == [1, 1, 2, 10]
+    assert carried.replicas(95, 8.0) == 12
 
 
-def test_where_a_line_meets_a_step():
+def flat(usd):
+    return Curve(lambda _: usd)
+
+
+def line(usd_per_rps):
+    return Curve(lambda rate: usd_per_rps * rate)
+
+
+def stairs(usd_per_replica, step_rps):
+    """So much for each replica, one more beyond each whole multiple of the step."""
+    return Curve(lambda rate: usd_per_replica * max(1, math.ceil(round(rate / step_rps, 9))), step_rps)
+
+
+def curves(value, low=None, high=None, n=5, **more):
+    return Curves(value, low or value, high or value, n, **more)
+
+
+def test_where_a_line_meets_a_flat_cost():
     """1 USD per unit of rate against 7: they meet at 7."""
-    assert crossing([1, 2, 4, 8, 16], lambda rate: rate, lambda _: 7.0) == pytest.approx(7.0, rel=1e-5)
-    assert crossing([1, 2, 4], lambda rate: rate, lambda _: 7.0) is None
-    assert crossing([8, 16], lambda rate: rate, lambda _: 7.0) is None, "dearer from the beginning"
+    assert [(p.rps, p.falls) for p in crossings([1, 2, 4, 8, 16], line(1), flat(7))] == [(pytest.approx(7.0), False)]
+    assert not crossings([1, 2, 4], line(1), flat(7))
+    assert not crossings([8, 16], line(1), flat(7)), "dearer from the beginning"
+    assert [(p.rps, p.falls) for p in crossings([1, 2, 4, 8, 16], flat(7), line(1))] == [(pytest.approx(7.0), True)]
 
 
-def test_the_interval_of_the_break_even_is_that_of_both_sides(both_rows):
-    dear = Curves(lambda r: 10 * r, lambda r: 8 * r, lambda r: 12 * r, 5)
-    steady = Curves(lambda _: 60.0, lambda _: 48.0, lambda _: 72.0, 9)
-    found = break_even(*both_rows, dear, steady)
+def test_every_crossing_of_a_step_curve_is_found_exactly():
+    """A replica for each 0.5 requests a second costs p, a function 1.2 p for as many: it is dearer from 0.5 / 1.2 on,
+    and cheaper again beyond each step, until it costs as much as the replicas do there: from 0.5 to 2 / 2.4 = 0.8333,
+    from 1.0 to 1.25, from 1.5 to 1.6667, from 2.0 to 2.0833; from 2.5 on it is 6 p against 6 p, and never again."""
+    found = crossings(GRID, line(1.2 / 0.5), stairs(1.0, 0.5))
+    ends = [0.5 / 1.2, 0.5, 1 / 1.2, 1.0, 1.5 / 1.2, 1.5, 2 / 1.2, 2.0, 2.5 / 1.2]
+    assert [point.rps for point in found] == pytest.approx(ends, rel=1e-7)
+    assert [point.falls for point in found] == [False, True] * 4 + [False]
+
+
+def test_a_grid_as_coarse_as_one_cell_hides_no_step():
+    assert len(crossings([0.01, 100.0], line(1.2 / 0.5), stairs(1.0, 0.5))) == 9
+
+
+NAMES = Names("echo", "steady", "docker-lambda", "docker-service", "run")
+
+
+def test_the_interval_of_the_break_even_is_that_of_both_sides():
+    """10 USD a unit of rate against 60 meet at 6; 12 against 48 at 4, and 8 against 72 at 9."""
+    found = break_even(NAMES, curves(line(10), line(8), line(12)), curves(flat(60), flat(48), flat(72), 9))
     assert (found.rate.value, found.rate.low, found.rate.high) == pytest.approx((6.0, 4.0, 9.0), rel=1e-4)
     assert found.rate.n == 5
     assert "below 6.0 requests per second" in found.words and "docker-lambda is cheaper" in found.words
+    assert found.crossings == [found.rate]
+    assert [(span.begin_rps, span.cheaper) for span in found.spans] == [
+        (GRID[0], "docker-lambda"),
+        (pytest.approx(6.0), "docker-service"),
+    ]
 
 
-def test_where_nothing_crosses_it_is_said_who_is_cheaper(both_rows):
-    def flat(usd):
-        return Curves(lambda _: usd, lambda _: usd, lambda _: usd, 5)
+def test_all_changes_of_sides_are_told_in_one_sentence():
+    """1.8 USD for a rate of 1 against steps of 1 at 1 and 2: equal at 1 / 1.8 = 0.556, again at 1 (1.8 against 2), and
+    at 2 / 1.8 = 1.11; at 2 it is 3.6 against 3."""
+    found = break_even(NAMES, curves(line(1.8)), curves(stairs(1.0, 1.0)))
+    assert found.words == (
+        "below 0.556 requests per second (0.556–0.556), 1.46 million a month, docker-lambda is cheaper, "  # noqa: RUF001
+        "from 0.556 to 1.00 docker-service, from 1.00 to 1.11 docker-lambda, above it docker-service"
+    )
+    assert [span.cheaper for span in found.spans] == ["docker-lambda", "docker-service"] * 2
+    assert [each.value for each in found.crossings] == pytest.approx([1 / 1.8, 1.0, 2 / 1.8])
 
-    assert break_even(*both_rows, flat(1.0), flat(2.0)).words.startswith("docker-lambda is cheaper at every rate")
-    assert break_even(*both_rows, flat(2.0), flat(1.0)).words.startswith("docker-service is cheaper at every rate")
-    stairs = Curves(*[lambda rate: 1.0 if rate < 10 else 3.0] * 3, 5)
-    turned = break_even(*both_rows, flat(2.0), stairs)
-    assert turned.rate.value is None
-    assert "docker-service is cheaper at the lowest rates looked at and docker-lambda at the highest" in turned.words
+
+def test_very_many_changes_are_counted():
+    """99.9 % of a replica's price: they change places at each of many steps."""
+    found = break_even(NAMES, curves(line(1.001)), curves(stairs(1.0, 1.0)))
+    assert len(found.crossings) > 500 and "more changes up to" in found.words and len(found.words) < 400
 
 
-def test_an_interval_whose_end_does_not_cross_says_so(both_rows):
-    dear = Curves(lambda r: 10 * r, lambda r: 0.0, lambda r: 12 * r, 5)
-    steady = Curves(lambda _: 60.0, lambda _: 48.0, lambda _: 72.0, 9)
-    rate = break_even(*both_rows, dear, steady).rate
+def test_where_nothing_crosses_it_is_said_who_is_cheaper():
+    assert break_even(NAMES, curves(flat(1)), curves(flat(2))).words.startswith(
+        "docker-lambda is cheaper at every rate"
+    )
+    assert break_even(NAMES, curves(flat(2)), curves(flat(1))).words.startswith(
+        "docker-service is cheaper at every rate"
+    )
+
+
+def test_a_service_that_is_cheap_at_low_rates_only_has_no_rate_above_which_it_is_cheaper():
+    turned = break_even(NAMES, curves(flat(2)), curves(Curve(lambda rate: 1.0 if rate <= 10 else 3.0, 10.0)))
+    assert turned.rate.value is None and turned.rate.why == "no such crossing within the range looked at"
+    assert [each.value for each in turned.crossings] == [pytest.approx(10.0)]
+    assert turned.words.startswith("below 10.0 requests per second") and "docker-service is cheaper" in turned.words
+    assert turned.words.endswith("above it docker-lambda")
+
+
+def test_an_interval_whose_end_does_not_cross_says_so():
+    found = break_even(NAMES, curves(line(10), flat(0), line(12)), curves(flat(60), flat(48), flat(72)))
+    rate = found.rate
     assert (rate.value, rate.low, rate.high) == (pytest.approx(6.0, rel=1e-4), pytest.approx(4.0, rel=1e-4), None)
-    assert rate.why == "at an end of what was measured the curves do not cross"
+    assert rate.why == "up to an end of the rates looked at, no side is surely the cheaper one"
 
 
-def test_an_upper_bound_of_cost_is_no_break_even(both_rows):
-    dear = Curves(lambda r: 10 * r, lambda r: 10 * r, lambda r: 10 * r, 5)
-    steady = Curves(lambda _: 60.0, lambda _: 60.0, lambda _: 60.0, 5, known_to=2.0)
-    found = break_even(*both_rows, dear, steady)
+def test_an_upper_bound_of_cost_is_no_break_even():
+    function = curves(line(10))
+    found = break_even(NAMES, function, curves(flat(60), flat(30), known_to=2.0))
     assert found.rate.value is None and found.words.startswith("at most 6")
-    assert "frostline capacity" in found.words
-    within = break_even(*both_rows, dear, Curves(lambda _: 15.0, lambda _: 15.0, lambda _: 15.0, 5, known_to=2.0))
+    assert "frostline capacity" in found.words and not found.spans
+    least = break_even(NAMES, function, Curves(flat(60), flat(60), None, 5, known_to=0.0))
+    assert least.rate.value is None and least.words.startswith("at least 6")
+    within = break_even(NAMES, function, curves(flat(15), known_to=2.0))
     assert within.rate.value == pytest.approx(1.5, rel=1e-4), "one replica is enough there, and that is known"
+    dear = break_even(NAMES, function, curves(flat(1e9), flat(1e8), known_to=2.0))
+    assert dear.words.startswith("docker-lambda is cheaper at every rate"), "even where the service costs least"
+
+
+def test_where_a_replica_is_added_between_two_rates_the_crossing_lies_anywhere_there():
+    """Costs 1 and 2 against 1.5 and 2.5: somewhere between 1 and 2 requests a second a replica is added."""
+    service = Curve(lambda rate: float(np.interp(rate, [1.0, 2.0], [1.0, 3.0])))
+    found = break_even(NAMES, curves(flat(2), rates=[1.0, 2.0]), curves(service, rates=[1.0, 2.0], jumps=[(1.0, 2.0)]))
+    (crossing,) = found.crossings
+    assert (crossing.low, crossing.value, crossing.high) == (1.0, pytest.approx(1.5), 2.0)
 
 
 EXPECTED = {"requests_per_month": 3_000_000, "peak_to_mean": 4}
@@ -251,12 +327,6 @@ def run(tmp_path):
 def priced_run(folder, **fields):
     experiment = {"name": "quickstart", "expected": EXPECTED} | fields
     return make_run(folder, rounds=3, requests_per_trial=60, experiment=experiment)
-
-
-@pytest.fixture
-def both_rows(run):
-    rows = [row for row in summarise(run).rows if row.profile == "steady"]
-    return [next(row for row in rows if row.target == target) for target in ("docker-lambda", "docker-service")]
 
 
 def test_every_exported_row_multiplies(run):

@@ -7,9 +7,10 @@ import numpy as np
 
 from harness.analysis.stats import Floats
 from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, met_start, place_of
-from harness.cost.bill import Bought, Way, lines, refuse_accelerators, size_of
+from harness.cost.bill import STATED, Bought, Way, lines, refuse_accelerators, size_of
+from harness.cost.month import Month
 from harness.cost.nouns import CostLine, Purchase, TermName
-from harness.cost.usage import Billed, Requests, Use
+from harness.cost.usage import Billed, Requests
 from harness.errors import RecordError
 from harness.record.figures import figure
 from harness.record.nouns import Case, StartClass
@@ -61,22 +62,21 @@ def cut_off_ns(requests: Requests) -> Floats:
     return np.where(np.equal(requests.starts, place_of(StartClass.COLD_REINIT)), limit_s * NS_PER_S, 0.0)
 
 
-def bill_lines(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> Iterator[CostLine]:
-    """What is kept warm is paid used or not, and carries what fits; the rest is on demand."""
-    seconds, sku = arrivals * use.billed_s, bought.purchase.sku
+def bill_lines(bought: Bought, month: Month) -> Iterator[CostLine]:
+    """What is kept warm is paid used or not; what it could not carry is on demand."""
+    seconds, sku, source = month.billed_s or 0.0, bought.purchase.sku, month.source
     sandboxes = bought.economics.priced_as.provisioned_concurrency
-    busy = seconds / SECONDS_PER_MONTH
-    reserved = min(1.0, sandboxes / busy) if busy else 1.0
-    gb_s = seconds * bought.memory_gb
+    on_demand_s = min(seconds, month.overflow_s or 0.0) if sandboxes else seconds
     if sandboxes:
         used, kept = (f"{sku.replace('lambda.', 'lambda.provisioned.')}.{name}.gb-second" for name in ("used", "kept"))
         kept_gb_s = sandboxes * bought.memory_gb * kept_seconds(SECONDS_PER_MONTH)
-        in_use = min(1.0, busy / sandboxes)
-        yield from lines(bought, "compute", used, gb_s * reserved)
-        yield from lines(bought, "compute", kept, kept_gb_s * in_use)
-        yield from lines(bought, "idle", kept, kept_gb_s * (1 - in_use))
-    yield from lines(bought, "compute", f"{sku}.gb-second", gb_s * (1 - reserved) if sandboxes else gb_s)
-    yield from lines(bought, "compute", "lambda.request", arrivals * use.invoked)
+        used_s = seconds - on_demand_s
+        in_use = min(1.0, used_s / (sandboxes * SECONDS_PER_MONTH))
+        yield from lines(bought, "compute", used, used_s * bought.memory_gb, source)
+        yield from lines(bought, "compute", kept, kept_gb_s * in_use, STATED)
+        yield from lines(bought, "idle", kept, kept_gb_s * (1 - in_use), STATED)
+    yield from lines(bought, "compute", f"{sku}.gb-second", on_demand_s * bought.memory_gb, source)
+    yield from lines(bought, "compute", "lambda.request", month.invoked, source)
 
 
 def kept_seconds(seconds: float) -> int:
@@ -84,22 +84,22 @@ def kept_seconds(seconds: float) -> int:
     return math.ceil(seconds / KEPT_STEP_S) * KEPT_STEP_S
 
 
-def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
+def basis(bought: Bought, month: Month, term: TermName, carried: str) -> str:
     """On what a billed term rests, in words."""
     if term == "compute":
-        each = f"{figure(use.billed_s * MS_PER_S)} ms billed per arrival, initialisation included"
-        return f"{each}{told_words(use)}, and {figure(use.invoked)} invocations"
+        each = f"{figure(month.per_arrival(month.billed_s) * MS_PER_S)} ms billed per arrival, initialisation included"
+        return f"{each}{told_words(month)}, and {figure(month.per_arrival(month.invoked))} invocations; {month.source}"
     if term == "idle":
         kept = bought.economics.priced_as.provisioned_concurrency
         return f"{kept} sandboxes kept warm" if kept else "no capacity is kept warm"
     return "registry"
 
 
-def told_words(use: Use) -> str:
+def told_words(month: Month) -> str:
     """Whose word the billed time is, where the platform gave its own."""
-    if not use.told:
+    if not month.told:
         return ""
-    share = min(1.0, use.told / use.invoked) if use.invoked else 1.0
+    share = min(1.0, month.told / month.invoked) if month.invoked else 1.0
     return ", as the platform says" if share == 1 else f", as the platform says of {figure(100 * share)} % of them"
 
 

@@ -1,12 +1,11 @@
 """AWS Fargate: tasks of fixed sizes by the second, all month, behind a load balancer with public addresses."""
 
-import math
 from collections.abc import Iterator
 
-from harness.cost.bill import Bought, Way, lines, refuse_accelerators, size_of
+from harness.cost.bill import STATED, Bought, Way, lines, refuse_accelerators, size_of
+from harness.cost.month import Month
 from harness.cost.nouns import CostLine, Purchase, TermName
-from harness.cost.replicas import utilisation
-from harness.cost.usage import Billed, Requests, Use
+from harness.cost.usage import Billed, Requests
 from harness.errors import RecordError
 from harness.record.figures import figure
 from harness.record.nouns import Case
@@ -22,11 +21,9 @@ TASK_MB: dict[float, tuple[int, ...]] = {
     16: tuple(range(32_768, 122_880 + 1, 8192)),
 }
 """Memory that goes with each number of vCPU (Amazon ECS developer guide, Fargate task size)."""
-LEAST_TASK_S = 60
-"""A task is billed by the second, one minute at least."""
 CONNECTIONS_PER_LCU = 25
 """New connections a second that one load balancer capacity unit carries (Elastic Load Balancing pricing)."""
-MS_PER_S = 1000
+MS_PER_S, SECONDS_PER_HOUR = 1000, 3600
 
 
 def purchase(case: Case, architecture: str) -> Purchase:
@@ -47,33 +44,31 @@ def meter(requests: Requests) -> Billed:
     return Billed()
 
 
-def bill_lines(bought: Bought, use: Use, arrivals: float, replicas: int | None) -> Iterator[CostLine]:
-    """The busy part of the tasks' hours is compute, the rest idle. No line where the replicas are not known."""
-    if replicas is None:
-        return
-    hours, size, terms = task_seconds(SECONDS_PER_MONTH) / 3600, bought.purchase, bought.economics.priced_as
-    busy = utilisation(size, use, arrivals, replicas)
+def bill_lines(bought: Bought, month: Month) -> Iterator[CostLine]:
+    """The busy part of the tasks' hours is compute, the rest idle; all is compute where it is not known which."""
+    size, terms, source = bought.purchase, bought.economics.priced_as, month.source
+    busy = month.utilisation(size)
     amounts = {"vcpu-hour": size.vcpus, "gb-hour": bought.memory_gb}
-    parts: tuple[tuple[TermName, float], ...] = (("compute", busy), ("idle", 1 - busy))
+    parts: tuple[tuple[TermName, float], ...] = (("compute", 1.0),)
+    if busy is not None:
+        parts = (("compute", busy), ("idle", 1 - busy))
     for term, part in parts:
         for unit, amount in amounts.items():
-            yield from lines(bought, term, f"{size.sku}.{unit}", replicas * amount * hours * part)
+            yield from lines(bought, term, f"{size.sku}.{unit}", (month.unit_hours or 0.0) * amount * part, source)
     if terms.load_balancer == "alb":
-        yield from lines(bought, "platform", "alb.hour", HOURS_PER_MONTH)
-        units = arrivals / SECONDS_PER_MONTH / CONNECTIONS_PER_LCU
-        yield from lines(bought, "platform", "alb.lcu-hour", units * HOURS_PER_MONTH)
-    yield from lines(bought, "platform", "ipv4.hour", terms.public_ipv4 * HOURS_PER_MONTH)
+        yield from lines(bought, "platform", "alb.hour", HOURS_PER_MONTH, STATED)
+        units = month.arrivals / SECONDS_PER_MONTH / CONNECTIONS_PER_LCU
+        yield from lines(bought, "platform", "alb.lcu-hour", units * HOURS_PER_MONTH, source)
+    yield from lines(bought, "platform", "ipv4.hour", terms.public_ipv4 * HOURS_PER_MONTH, STATED)
 
 
-def task_seconds(seconds: float) -> int:
-    """What a task is billed for: whole seconds, a minute at least."""
-    return max(LEAST_TASK_S, math.ceil(seconds))
-
-
-def basis(bought: Bought, use: Use, term: TermName, carried: str) -> str:
+def basis(bought: Bought, month: Month, term: TermName, carried: str) -> str:
     """On what a billed term rests, in words."""
     if term == "compute":
-        return f"{figure(use.handler_s * MS_PER_S)} ms in the handler per request; replicas: {carried}"
+        if month.busy_hours is None:
+            return f"all hours of the replicas, since how busy they are is not known; replicas: {carried}"
+        handler_s = month.per_arrival(month.busy_hours * SECONDS_PER_HOUR)
+        return f"{figure(handler_s * MS_PER_S)} ms in the handler per request; replicas: {carried}"
     if term == "idle":
         return "the rest of the replicas' hours"
     return f"load balancer ({bought.economics.priced_as.load_balancer}), addresses, registry"

@@ -1,0 +1,137 @@
+"""A side's month by a forecast: its quantities at the expected traffic, and over the rates of its curve."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from harness.cost.book import PriceBook
+from harness.cost.buying import buy
+from harness.cost.curves import Curve, Curves
+from harness.cost.month import End, Month, month_of
+from harness.cost.nouns import Basis
+from harness.cost.side import PriceOf, Side
+from harness.errors import RecordError
+from harness.record.figures import plural
+from harness.record.folder import RunFolder
+from harness.record.forecast import METHOD, Forecast, ForecastRow, Quantities, RatePoint
+from harness.record.stated import Economics
+
+STEPPED = "fixed_replicas"
+"""The rule whose replicas change at certain rates only; those of others follow the traffic."""
+MILLION = 1e6
+
+
+@dataclass(frozen=True)
+class Forecasted:
+    """A row of a forecast. Every end of its cost is that of all its quantities."""
+
+    row: ForecastRow
+    source: str
+    n: int
+    """Resamples."""
+
+    @property
+    def basis(self) -> Basis:
+        """A forecast."""
+        return "forecast"
+
+    @property
+    def why(self) -> str | None:
+        """Why an end is not there; none is missing, or the row would not be priced."""
+        return None
+
+    @property
+    def method(self) -> str:
+        """Of the interval."""
+        return METHOD
+
+    @property
+    def is_bound(self) -> bool:
+        """A forecast takes as many replicas as it says."""
+        return False
+
+    @property
+    def replicas(self) -> int | None:
+        """Of a service: the most at once."""
+        peak = self.row.units_peak.value
+        return round(peak) if self.row.kind == "service" and peak is not None else None
+
+    @property
+    def words(self) -> str:
+        """On what the replicas rest."""
+        return f"by the rule {self.row.rule} in the forecast"
+
+    def month(self, end: End) -> Month | None:
+        """The month that is priced."""
+        return month_of(self.row.quantities, end, self.source)
+
+    def curves(self, price: PriceOf) -> Curves:
+        """Cost over the rates that were forecast, straight between two of them."""
+        points = [point for point in self.row.curve if is_whole(point.quantities)]
+        rates = [point.rps for point in points]
+
+        def curve(end: End) -> Curve:
+            usd = [price(month_of(point.quantities, end, self.source)) for point in points]
+            return Curve(partial(interpolate, rates, usd))
+
+        return Curves(curve("value"), curve("low"), curve("high"), self.n, tuple(rates), tuple(self._jumps(points)))
+
+    def notes(self, price: PriceOf) -> Iterator[str]:
+        """What makes the forecast doubtful."""
+        yield from self.row.warnings
+
+    def _jumps(self, points: list[RatePoint]) -> Iterator[tuple[float, float]]:
+        for below, above in pairwise(points):
+            if self.row.rule == STEPPED and below.units_peak != above.units_peak:
+                yield below.rps, above.rps
+
+
+def interpolate(rates: list[float], usd: list[float], rate: float) -> float:
+    """Cost at a rate between those that are known."""
+    return float(np.interp(rate, rates, usd))
+
+
+def is_whole(quantities: Quantities) -> bool:
+    """Whether no quantity, and no end of one, is withheld."""
+    try:
+        for end in ("value", "low", "high"):
+            month_of(quantities, end, "")
+    except RecordError:
+        return False
+    return True
+
+
+def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economics: Economics, book: PriceBook) -> Side:
+    """A row of the run's forecast as a side of the decision. RecordError with the reason where it cannot be priced."""
+    bought = buy(run, row.workload, row.target, row.case, economics, book)
+    asked = economics.priced_as.provisioned_concurrency
+    for end in ("value", "low", "high"):
+        month = month_of(row.quantities, end, "")
+    if not month.good:
+        raise RecordError("nothing was answered well in the forecast month")
+    if bought.way.replicated is (month.unit_hours is None):
+        raise RecordError("the forecast has no quantities of what it is bought as")
+    if asked and not bought.way.replicated and month.overflow_s is None:
+        raise RecordError(
+            f"priced_as.provisioned_concurrency: {asked}: the forecast was made without: "
+            f"make it anew with `frostline forecast {run.manifest.run}`"
+        )
+    arrivals = row.quantities.arrivals
+    amount = (
+        f"{arrivals / MILLION:,.3g} million arrivals" if arrivals >= MILLION else plural(round(arrivals), "arrival")
+    )
+    return Side(
+        workload=row.workload,
+        target=row.target,
+        profile=row.profile,
+        case=row.case,
+        bought=bought,
+        grounds=Forecasted(
+            row,
+            f"forecast of run {run.manifest.run} made {forecast.made_at}, {row.profile}, {amount}",
+            forecast.resamples,
+        ),
+    )
