@@ -3,7 +3,7 @@
 import array
 import hashlib
 from abc import abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +13,8 @@ class LoadProfile(BaseModel):
 
     seeded: ClassVar[bool] = True
     """Whether another seed draws other arrivals."""
+    reads_file: ClassVar[bool] = False
+    """Whether it needs a parameter `file`; then rate and seconds are the file's own where they are not given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -29,6 +31,16 @@ class LoadProfile(BaseModel):
     def time_compression(self) -> float:
         """How many seconds of modelled time pass in one second, whichever parameter set it."""
         return 1.0
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Parameters that an experiment keeps beside those that were written: what a file holds, and not its name."""
+        return {}
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of any figure under these arrivals must know, a sentence each."""
+        return []
 
     def rate_at(self, t: float) -> float | None:
         """Expected requests per second at second `t`; None where the intensity itself is random."""

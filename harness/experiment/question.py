@@ -109,7 +109,7 @@ class Experiment(Part):
             if choice.name in known:
                 problems += _profile_problems(f"profiles.{at}.{choice.name}", choice, compression)
         _refuse(problems)
-        return choices
+        return [_with_record(choice, compression) for choice in choices]
 
     @field_validator("cold_starts")
     @classmethod
@@ -203,6 +203,12 @@ def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
     kind = profile(choice.name)
     return kind.model_validate({**kind.compression_parameters(compression), **choice.parameters})
+
+
+def _with_record(choice: ProfileChoice, compression: float) -> ProfileChoice:
+    """Its parameters as they are kept: with what identifies a file that it reads."""
+    record = _profile(choice, compression).record
+    return choice.model_copy(update={"parameters": {**choice.parameters, **record}}) if record else choice
 
 
 def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> list[str]:

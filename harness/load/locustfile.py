@@ -42,6 +42,8 @@ def check_options(environment: Environment, **_: Any) -> None:
     name = options.profile or "steady"
     if name not in profile_names():
         raise SystemExit(f"--profile: {name!a} is not one of: {', '.join(profile_names())}")
+    if profile(name).reads_file:
+        raise SystemExit(f"--profile: {name} reads a file, and this takes none: write an experiment with it")
     if environment.runner is not None and not isinstance(environment.runner, LocalRunner):
         raise SystemExit("this locustfile runs in one process: for several use `frostline load --workers N`")
 

@@ -52,6 +52,7 @@ PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "constant": {},
     "diurnal": {"shape": "mild", "day_s": None},
     "ramp": {"from_rate": 0, "to_rate": None},
+    "replay": {"app": None, "function": None, "failed": "drop", "sha256": None, "from_s": 0, "speed": None},
     "sparse": {"gap_s": None},
     "steady": {},
 }
@@ -77,8 +78,10 @@ def _profile(choice: Any) -> Any:
     """A stranger's manifest may hold anything in its place: that stays as it is."""
     if not isinstance(choice, dict) or not isinstance(choice.get("parameters"), dict):
         return choice
-    defaults = PROFILE_DEFAULTS.get(str(choice.get("name")), {})
-    return {**choice, "parameters": _beyond(choice["parameters"], defaults)}
+    defaults, parameters = PROFILE_DEFAULTS.get(str(choice.get("name")), {}), choice["parameters"]
+    if parameters.get("sha256"):  # a file is known by what it holds, not by where it lies
+        parameters = {name: value for name, value in parameters.items() if name != "file"}
+    return {**choice, "parameters": _beyond(parameters, defaults)}
 
 
 def _piece(value: Any, defaults: Mapping[str, Any]) -> Any:

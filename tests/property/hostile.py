@@ -31,6 +31,8 @@ LEAST = {
     "events": (300, 300),
     "names": (70, 70),
     "forecasts": (300, 200),
+    "trace bytes": (600, 150),
+    "trace rows": (300, 200),
 }
 """What each test asks of itself, so that a session never tries less than this."""
 TOTAL = 10_000

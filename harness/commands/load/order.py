@@ -157,6 +157,10 @@ class LoadOrder:
         """UsageError when there is none of this name, or when it does not take what was asked for."""
         if self.profile not in profile_names():
             raise UsageError([f"--profile: {self.profile!a} is not one of: {', '.join(profile_names())}"])
+        if profile(self.profile).reads_file:
+            raise UsageError(
+                [f"--profile: {self.profile} reads a file, and this command takes none: write an experiment with it"]
+            )
         try:
             load = profile(self.profile).model_validate({"rate": self.rate, "seconds": self.seconds})
         except ValidationError as error:
