@@ -61,9 +61,9 @@ def no_workloads() -> list[str]:
 
 
 def no_targets() -> list[str]:
-    """What lies in the platform folders of plug-ins and is no target, a line each; workloads lie elsewhere."""
+    """What lies in the platform folders of plug-ins and is no target, a line each; others lie elsewhere."""
     folders = [folder for entry in __path__[1:] for folder in sorted(Path(entry).glob("*/"))]
-    return passed_over("TARGET", [str(folder) for folder in folders if folder.name != "workloads"])
+    return passed_over("TARGET", [str(folder) for folder in folders if folder.name not in ("workloads", "rules")])
 
 
 def workload_file(name: str) -> Path:

@@ -9,6 +9,7 @@ from harness.experiment.question import experiment_names, read_experiment
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.load.senders import no_senders
+from targets import rules
 
 Lines = list[tuple[str, str]]
 UNREAD = "cannot be read: "
@@ -21,6 +22,7 @@ def listing() -> dict[str, Lines]:
         "Workloads": _lines(targets.workload_names(), lambda name: targets.workload(name).summary),
         "Targets": _lines(targets.target_names(), lambda name: _first_line(type(targets.target(name)))),
         "Load profiles": _lines(profile_names(), lambda name: _first_line(profile(name))),
+        "Rules of a service's replicas": _lines(rules.rule_names(), lambda name: _first_line(rules.rule(name))),
     }
 
 
@@ -44,7 +46,7 @@ def _line(name: str, summary: Callable[[str], str]) -> str:
 def unusable() -> list[str]:
     """What cannot be read of all that is listed, and what lies beside it and is passed over, a line each."""
     lines = [f"{name} {line}" for lines in listing().values() for name, line in lines if line.startswith(UNREAD)]
-    beside = [*targets.no_workloads(), *targets.no_targets(), *no_profiles(), *no_senders()]
+    beside = [*targets.no_workloads(), *targets.no_targets(), *no_profiles(), *no_senders(), *rules.no_rules()]
     return lines + [one_line(harmless(line)) for line in beside]
 
 

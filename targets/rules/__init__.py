@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from targets.names import files_by_name
+from targets.names import files_by_name, passed_over
 from targets.names import read as read_file
 from targets.rules.contract import Rule
 from targets.rules.parameters import meant, quote, read
@@ -24,6 +24,11 @@ def _files() -> dict[str, Path]:
 def rule_names() -> list[str]:
     """Names of the rules there are, found by listing this folder and others like it."""
     return sorted(_files())
+
+
+def no_rules() -> list[str]:
+    """What lies in plug-ins' folders of rules and is none, a line each."""
+    return passed_over("RULE", __path__[1:])
 
 
 def rule(name: str) -> type[Rule]:

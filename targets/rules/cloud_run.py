@@ -14,7 +14,7 @@ WINDOW_S = 60.0
 
 @dataclass(frozen=True)
 class CloudRun:
-    """max over {CPU, concurrency} of ceil(mean of a minute / (limit x target)); CPU is the share of slots that serve.
+    """Google Cloud Run: the larger of ceil(a minute's CPU, or concurrency / (limit x target)); to zero when idle.
 
     An instance that is not needed lives on for `idle_s`: 15 minutes are the documented upper bound, users saw 2. How
     requests beyond the first start instances before the minute's mean asks for them is not published, and left out.

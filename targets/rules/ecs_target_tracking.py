@@ -17,7 +17,7 @@ LOW_SHARE = 0.9
 
 @dataclass(frozen=True)
 class EcsTargetTracking:
-    """Out when the last 3 one-minute points are high, in when the last 15 are low: ceil(tasks x metric / target).
+    """Amazon ECS: ceil(tasks x CPU / target), out after 3 high one-minute points, in after 15 low ones.
 
     AWS has no default for the target and the capacities: 0.75 is its tutorial's, 1 and 10 are ours. The formula is
     what "proportionally" says; it is not published.

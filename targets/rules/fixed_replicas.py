@@ -10,7 +10,7 @@ from targets.rules.parameters import check, whole
 
 @dataclass(frozen=True)
 class FixedReplicas:
-    """So many replicas at any time."""
+    """So many replicas at any time, which nobody changes."""
 
     name: ClassVar[str] = "fixed-replicas"
     source: ClassVar[str] = "Amazon ECS API reference, CreateService desiredCount; Kubernetes Deployment, 2026-11-26"

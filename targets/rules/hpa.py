@@ -16,7 +16,7 @@ UP_PODS = 4
 
 @dataclass(frozen=True)
 class Hpa:
-    """desired = ceil(ready x utilisation / target), held within tolerance, pace and bounds.
+    """Kubernetes: ceil(pods x CPU / target) every 15 s, within tolerance, pace and bounds.
 
     `max_replicas` has no default of Kubernetes': ours is KEDA's.
     """

@@ -21,7 +21,7 @@ USES = {
 
 @dataclass(frozen=True)
 class Keda:
-    """desired = ceil(value / target), of what `trigger` names.
+    """KEDA: ceil(value / target) of a queue, of requests at once or of their rate; to zero after a cooldown.
 
     `queue` is a ScaledObject that polls a queue, which holds waiting and running requests; its target is that of the
     SQS scaler. `concurrency` and `request-rate` are the HTTP add-on, whose interceptor holds requests and starts the

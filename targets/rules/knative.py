@@ -13,7 +13,7 @@ TICK_S = 2.0
 
 @dataclass(frozen=True)
 class Knative:
-    """desired = ceil(mean over the window / (target_utilisation x target)), within rates of the ready pods.
+    """Knative: ceil(mean of 60 s or, in panic, of 6 s / (0.7 x target)); to zero after window and grace.
 
     A container_concurrency of 0 has no limit, a max_scale of 0 neither. At zero nothing is measured, so that the
     windows begin anew with the request that wakes. The target burst capacity, which says when the activator is in the

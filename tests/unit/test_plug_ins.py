@@ -27,6 +27,22 @@ class Bare:
 
 TARGET = Bare()
 '''
+RULE = '''"""A rule of one file."""
+
+from dataclasses import dataclass
+
+from targets.rules.fixed_replicas import FixedReplicas
+
+
+@dataclass(frozen=True)
+class Twice(FixedReplicas):
+    """Two for one."""
+
+    name = "twice"
+
+
+RULE = Twice
+'''
 LOST = "import no_such_library\n"
 PROFILE = '''"""A load profile of one file."""
 
@@ -61,6 +77,7 @@ def test_what_lies_on_the_path_is_listed(tmp_path):
     write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
     write(tmp_path / "targets" / "local" / "bare_neighbour.py", TARGET.replace('"bare"', '"bare-neighbour"'))
     write(tmp_path / "loadprofiles" / "even.py", PROFILE)
+    write(tmp_path / "targets" / "rules" / "twice.py", RULE)
     put(tmp_path)
     listed = frostline("list", on_path=(tmp_path,))
     assert listed.returncode == 0, listed.stderr
@@ -68,6 +85,8 @@ def test_what_lies_on_the_path_is_listed(tmp_path):
         "bare",
         "bare-neighbour",
         "even",
+        "twice",
+        "cloud-run",
         "toy-stream",
         "toy-device",
         "toy",
@@ -112,22 +131,30 @@ def test_two_load_profiles_of_one_name_are_one_error_of_load_as_well(tmp_path):
     assert done.returncode == 2 and "load profile steady is in" in line and str(theirs) in line
 
 
+def test_two_rules_of_one_name_are_one_error_of_the_list(tmp_path):
+    theirs = write(tmp_path / "targets" / "rules" / "hpa.py", RULE)
+    done = frostline("list", on_path=(tmp_path,))
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2 and "rule hpa is in" in line and str(theirs) in line
+
+
 def test_a_plug_in_that_cannot_be_read_is_a_line_of_the_list(tmp_path):
     write(tmp_path / "targets" / "lostland" / "lost.py", LOST + TARGET)
     write(tmp_path / "targets" / "workloads" / "lost_model.py", LOST + "WORKLOAD = 1\n")
     write(tmp_path / "targets" / "workloads" / "no_model.py", "WORKLOAD = 1\n")
     write(tmp_path / "loadprofiles" / "lost_profile.py", LOST + "PROFILE = 1\n")
+    write(tmp_path / "targets" / "rules" / "lost_rule.py", LOST + "RULE = 1\n")
     listed = frostline("list", on_path=(tmp_path,))
     assert listed.returncode == 0, listed.stderr
     lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in listed.stdout.splitlines() if line[0] == " "}
-    for name in ("lost", "lost-model", "lost-profile"):
+    for name in ("lost", "lost-model", "lost-profile", "lost-rule"):
         assert lines[name] == "cannot be read: ModuleNotFoundError: No module named 'no_such_library'"
     assert lines["no-model"] == "cannot be read: 'int' object has no attribute 'summary'"
     assert lines["process-lambda"].startswith("Emulated") and "steady" in lines
 
 
 def test_a_file_that_sets_nothing_to_choose_is_not_listed(tmp_path):
-    for place in ("targets/workloads", "targets/lostland", "loadprofiles"):
+    for place in ("targets/workloads", "targets/rules", "targets/lostland", "loadprofiles"):
         write(tmp_path / place / "shared_helpers.py", "raise SystemExit('imported')\n")
     listed = frostline("list", on_path=(tmp_path,))
     assert listed.returncode == 0 and "shared-helpers" not in listed.stdout, listed.stderr
