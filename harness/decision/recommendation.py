@@ -15,7 +15,7 @@ from harness.record.figures import cell, figure
 from harness.record.nouns import ROUNDS_FOR_VERDICT
 from harness.record.stated import Objective
 
-Recommendation = Literal["serverless", "container", "hybrid", "cannot decide yet"]
+Recommendation = Literal["serverless", "container", "split", "cannot decide yet"]
 Side = Literal["serverless", "container"]
 Fit = Literal["within", "beyond", "not clearly on one side of", "not known"]
 LEAST_PULL = 2
@@ -64,7 +64,7 @@ def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
     reasons = [reason for choice in choices for reason in choice.reasons]
     sides = {choice.side for choice in choices}
     if "serverless" in sides and "container" in sides:
-        return Advice("hybrid", reasons, would_change)
+        return Advice("split", reasons, would_change)
     if "open" in sides:
         return Advice("cannot decide yet", reasons, would_change)
     if sides == {"serverless"}:

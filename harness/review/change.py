@@ -9,13 +9,17 @@ from harness.analysis.ratio import Verdict, judge_interval
 from harness.errors import FrostlineError
 from harness.files.whole import one_line
 from harness.record.estimate import Estimate, plain
-from harness.record.figures import MISSING, cell
+from harness.record.figures import MISSING, cell, plural
 from harness.review.figures import COSTS, MEASURES, figures_of, number, with_interval
+from harness.review.file import ReviewFile
 from harness.review.record import CitedFigure, ReviewRecord
 from harness.review.runs import MeasuredRun, Runs
 
 NOT_OF_TIME = {Verdict.SLOWER: "HIGHER", Verdict.FASTER: "LOWER"}
-MOST_WARNINGS = 8
+MOST_CHANGES = 8
+MOST_ATTRIBUTIONS = 6
+MOST_WARNINGS = 2
+"""A review has two sheets."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,8 @@ class FigureChange:
     verdict: str
     within: bool
     """Whether the ratio by itself lies within the margin: such a line is told in short."""
+    distance: float
+    """Of the ratio from 1, on the log scale; 0 where there is none."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +57,9 @@ class ChangeSince:
     repriced: str | None
     """What is to be said where the earlier run's costing is no longer the one that the earlier review rests on."""
     changes: list[FigureChange]
-    """Those beyond the margin."""
+    """Those furthest beyond the margin."""
     in_short: list[str]
-    alone: int
-    """Numbers without a partner in the earlier review."""
+    """How many others there are."""
     anchor: str | None
     """The run that deployed the earlier images again."""
     attributions: list[Attribution]
@@ -64,20 +69,26 @@ class ChangeSince:
 
 
 def change_since(
-    before: ReviewRecord, record: ReviewRecord, runs: Runs, run: MeasuredRun, anchor: str | None
+    previous: ReviewFile,
+    record: ReviewRecord,
+    figures: list[CitedFigure],
+    runs: Runs,
+    run: MeasuredRun,
+    anchor: str | None,
 ) -> ChangeSince:
     """Beside the previous review. RecordError when a run that it takes cannot be read."""
-    earlier, repriced = earlier_figures(before, runs)
-    changes = figure_changes(before, earlier, record.evidence, record.rounds)
+    before = previous.record
+    earlier, repriced = earlier_figures(previous, runs)
+    changes = figure_changes(before, earlier, figures, record.rounds)
+    beyond = sorted((change for change in changes if not change.within), key=lambda change: -change.distance)
     anchor, attributions, remarks = attribute(before, runs, run, anchor)
     return ChangeSince(
         before=before,
         # Not by the hashes that the records hold: another version of Frostline may reckon them otherwise.
         redefined=runs.folder(before.run).manifest.definition != run.manifest.definition,
         repriced=repriced,
-        changes=[change for change in changes if not change.within],
-        in_short=in_short(changes),
-        alone=sum(figure.value is not None for figure in record.evidence) - len(changes),
+        changes=beyond[:MOST_CHANGES],
+        in_short=list(in_short(changes, sum(figure.value is not None for figure in figures) - len(changes))),
         anchor=anchor,
         attributions=attributions,
         remarks=remarks,
@@ -85,11 +96,12 @@ def change_since(
     )
 
 
-def earlier_figures(before: ReviewRecord, runs: Runs) -> tuple[list[CitedFigure], str | None]:
+def earlier_figures(previous: ReviewFile, runs: Runs) -> tuple[list[CitedFigure], str | None]:
     """The numbers of then, and what must be said of them.
 
     Costs under the same name may be reckoned otherwise by now: then they are derived anew, or left out.
     """
+    before = previous.record
     why = (
         f"run {before.run} is costed otherwise now than the earlier review has it (another Frostline, or other prices)"
     )
@@ -99,8 +111,8 @@ def earlier_figures(before: ReviewRecord, runs: Runs) -> tuple[list[CitedFigure]
     except FrostlineError as error:
         run, why = None, f"run {before.run} cannot be costed anew: {one_line(str(error))}"
     if run is not None and run.cost_sha256 == before.cost_sha256:
-        return before.evidence, None
-    measured = [figure for figure in before.evidence if figure.field not in COSTS]
+        return previous.figures, None
+    measured = [figure for figure in previous.figures if figure.field not in COSTS]
     if run is None or run.costing is None:
         return measured, f"Costs are not compared: {why}{withheld}"
     derived = [figure for figure in figures_of(run) if figure.field in COSTS]
@@ -131,17 +143,21 @@ def figure_change(then: CitedFigure, now: CitedFigure, margin: float, rounds: in
         now=number(now.field, now.estimate),
         ratio=with_interval(cell(ratio)),
         verdict=verdict(ratio, now.field, margin, rounds),
+        distance=abs(math.log(ratio.value)) if ratio.value else 0.0,
         within=then.value == now.value if ratio.value is None else 1 / (1 + margin) <= ratio.value <= 1 + margin,
     )
 
 
-def in_short(changes: list[FigureChange]) -> list[str]:
-    """By verdict the ids and ratios of those within the margin, e.g. SAME: E1 1.02 (0.98-1.05), E2 0.99 (0.95-1.03)."""
-    by_verdict: dict[str, list[str]] = {}
-    for change in changes:
-        if change.within:
-            by_verdict.setdefault(change.verdict, []).append(f"{change.id} {change.ratio}")
-    return [f"{verdict}: {', '.join(texts)}" for verdict, texts in by_verdict.items()]
+def in_short(changes: list[FigureChange], alone: int) -> Iterator[str]:
+    """How many have no room, lie within the margin by verdict, e.g. SAME: 12 figures, or have no earlier figure."""
+    if (more := sum(not change.within for change in changes) - MOST_CHANGES) > 0:
+        yield f"Beyond the margin besides: {plural(more, 'figure')}"
+    verdicts = [change.verdict for change in changes if change.within]
+    if verdicts:
+        told = [f"{verdict}: {plural(verdicts.count(verdict), 'figure')}" for verdict in dict.fromkeys(verdicts)]
+        yield f"Within the margin: {'; '.join(told)}"
+    if alone:
+        yield f"Without a partner in the earlier review: {plural(alone, 'figure')}"
 
 
 def ratio_of(then: Estimate, now: Estimate) -> Estimate:
@@ -192,7 +208,9 @@ def attribute(
         if row.field in MEASURES
     ]
     remarks = [*warnings("platform drift", drift), *(warnings("own change", own) if own else [])]
-    return again.manifest.run, attributions, remarks
+    if (rest := len(attributions) - MOST_ATTRIBUTIONS) > 0:
+        remarks.append(f"{plural(rest, 'more figure')}: frostline compare {drift.a} {drift.b}")
+    return again.manifest.run, attributions[:MOST_ATTRIBUTIONS], remarks
 
 
 def name_of(row: ComparisonRow) -> str:

@@ -14,9 +14,11 @@ from harness.files.whole import one_line
 from harness.record.figures import plural
 from harness.record.moments import is_ahead
 from harness.record.shelf import list_runs
-from harness.review.figures import figures_of
+from harness.review.change import key_of
+from harness.review.figures import COSTS, figures_of, number
 from harness.review.file import ReviewFile, differences, read_reviews, tell_apart
 from harness.review.new import Occasion, derive
+from harness.review.record import FIRST_FORM, ReviewRecord
 from harness.review.runs import MeasuredRun, Runs
 from harness.review.triggers import hold_against
 
@@ -87,7 +89,11 @@ def verify(review: ReviewFile, reviews: list[ReviewFile], runs: Runs) -> Check:
     before = previous_of(review, reviews)
     if before is not None and review.record.previous and before.lines.sha256 != review.record.previous.sha256:
         needs.append(f"changed: the previous review {before.path.name} is not the one that this was written beside")
-    needs += edited_lines(review, before, runs)
+    if review.evidence_changed:
+        needs.append(f"changed: {review.record.evidence_file} is not the evidence that the review was written with")
+    if before is not None and before.evidence_changed:
+        needs.append(f"changed: {before.record.evidence_file}, which the change since then is reckoned from")
+    needs += other_figures(review, runs) if review.record.schema_ == FIRST_FORM else edited_lines(review, before, runs)
     return Check(review, needs, sound=not needs)
 
 
@@ -103,37 +109,64 @@ def changed_runs(review: ReviewFile, runs: Runs) -> Iterator[str]:
 
 def edited_lines(review: ReviewFile, before: ReviewFile | None, runs: Runs) -> Iterator[str]:
     """Every line of the machine part that the cited runs do not give."""
+    record, run = review.record, runs.read(review.record.run)
+    otherwise = list(reckoned_otherwise(record, run))
+    yield from (f"changed: {why}: write a new review" for why in otherwise)
+    if record.written_by != __version__:
+        otherwise.append(f"written by {quote(record.written_by)[1:-1]}, this is {__version__}")
+    try:
+        derived = derive(runs, record.run, occasion_of_file(review, before))
+    except FrostlineError as error:
+        yield f"the run no longer gives a review: {error}"
+        return
+    lines = differences(review.lines, tell_apart(derived.page))
+    if not otherwise:
+        yield from (f"edited by hand: {line}" for line in lines)
+    elif lines:
+        told = one_line("; ".join(lines[:MOST_DAMAGE]))
+        yield f"other text is derived now ({'; '.join(otherwise)}), so an edit by hand could not be told: {told}"
+
+
+def reckoned_otherwise(record: ReviewRecord, run: MeasuredRun) -> Iterator[str]:
+    """What the figures come from and is another by now, though the run is the same."""
+    if run.cost_sha256 != record.cost_sha256:
+        why = "another version of Frostline reckons it otherwise, or the run keeps no prices and today's are other ones"
+        yield f"the costing gives other figures now ({why})"
+    cited = record.forecast.sha256 if record.forecast else None
+    if cited != run.forecast_sha256 and record.schema_ != FIRST_FORM:
+        now = "has no forecast any more" if run.forecast_sha256 is None else "was forecast anew since"
+        yield f"the run {now}: forecast.json is not the one that the review cites"
+
+
+def occasion_of_file(review: ReviewFile, before: ReviewFile | None) -> Occasion:
+    """What a review was given besides its run, by its own word."""
     record = review.record
-    occasion = Occasion(
+    return Occasion(
         quarter=record.quarter,
         name=record.name,
         written_on=record.written_on,
         written_by=record.written_by,
         previous=record.previous,
-        before=before.record if before else None,
+        before=before,
         anchor=record.anchor,
-        # A review that names no pair has one only, or was written before recommendations named it.
-        name_pairs=any(advice.service or advice.function for advice in record.recommendations),
-        # A review that names no service has one only, or was written before triggers named it.
-        name_services=any(trigger.service is not None for trigger in record.triggers),
     )
-    if runs.read(record.run).cost_sha256 != record.cost_sha256:
-        why = "another version of Frostline reckons it otherwise, or the run keeps no prices and today's are other ones"
-        yield f"changed: the costing gives other figures now ({why}): write a new review"
-    try:
-        _, text = derive(runs, record.run, occasion)
-    except FrostlineError as error:
-        yield f"the run no longer gives a review: {error}"
-        return
-    lines = differences(review.lines, tell_apart(text))
-    if record.written_by == __version__:
-        yield from (f"edited by hand: {line}" for line in lines)
-    elif lines:
-        versions = f"written by {quote(record.written_by)[1:-1]}, this is {__version__}"
-        yield (
-            f"another version of Frostline derives other text ({versions}), so an edit by hand could not be told: "
-            f"{one_line('; '.join(lines[:MOST_DAMAGE]))}"
-        )
+
+
+def other_figures(review: ReviewFile, runs: Runs) -> Iterator[str]:
+    """Of a review in the first form, whose text is not derived any more: each figure that the run gives otherwise."""
+    record, run = review.record, runs.read(review.record.run)
+    yield from (f"changed: {why}: write a new review" for why in reckoned_otherwise(record, run))
+    given = {key_of(figure): figure for figure in figures_of(run)}
+    others = []
+    for figure in review.figures:
+        now = given.get(key_of(figure))
+        if figure.field not in COSTS and (now is None or now.estimate != figure.estimate):
+            told = "nothing" if now is None else number(now.field, now.estimate)
+            others.append(f"{figure.id} is {number(figure.field, figure.estimate)} where the run gives {told}")
+    if others:
+        rest = [f"and {len(others) - MOST_DAMAGE} more"] if len(others) > MOST_DAMAGE else []
+        why = "an edit by hand, or another version of Frostline derives it otherwise"
+        yield f"changed: {'; '.join([*others[:MOST_DAMAGE], *rest])} ({why})"
 
 
 def wake(check: Check, runs: Runs, now: datetime) -> None:
@@ -188,7 +221,9 @@ def print_check(check: Check) -> None:
     record = check.review.record
     day = f"{moment_of(record.measured_at):%Y-%m-%d}"
     print(harmless(f"{check.review.path.name}: {record.primary}, measured {day} in run {record.run}"))
-    if check.sound:
+    if check.sound and record.schema_ == FIRST_FORM:
+        print(f"  ok: every number is what the run gives; its words are not derived again: it is in {FIRST_FORM}")
+    elif check.sound:
         print("  ok: every number is what the run gives, and the run is the one cited")
     for text in check.needs:
         print(f"  needs a person: {harmless(text)}")

@@ -1,4 +1,9 @@
-"""The numbers that a review may use: each is one field of one row of its run, under an id, and written as figures."""
+"""The numbers that a review may use: each is one field of one row of its run, under an id, and written as figures.
+
+Rows are those of the summary, of the forecast (its fields begin with FORECAST), and of sides that only it has.
+"""
+
+from typing import Protocol
 
 import numpy as np
 
@@ -6,13 +11,16 @@ from harness.analysis.stats import share
 from harness.analysis.summary import Row
 from harness.analysis.trial_rows import numbers
 from harness.analysis.usage import MB_PER_GB
-from harness.record.estimate import Estimate, round_digits
+from harness.cost.nouns import SideCost
+from harness.record.estimate import Estimate, plain, round_digits
 from harness.record.figures import MISSING, Cell, cell, figure, milliseconds, percent
-from harness.record.nouns import FORCED_COLD
+from harness.record.forecast import Figure, ForecastRow
+from harness.record.nouns import FORCED_COLD, Case
 from harness.review.record import CitedFigure
 from harness.review.runs import MeasuredRun
 
 NS_PER_S = 1_000_000_000
+FORECAST = "forecast_"
 MEASURES = {
     "latency_p50_ms": "p50, ms",
     "latency_p95_ms": "p95, ms",
@@ -30,27 +38,68 @@ MEASURES = {
     "utilisation": "used of what is paid by the hour, %",
     "cost_per_1k_usd": "cost of 1,000 good answers, USD",
     "cost_per_month_usd": "cost of a month, USD",
+    "forecast_cold_share": "forecast cold share, %",
+    "forecast_cold_starts_per_day": "forecast cold starts a day",
+    "forecast_latency_p50_ms": "forecast p50, ms",
+    "forecast_latency_p95_ms": "forecast p95, ms",
+    "forecast_latency_p99_ms": "forecast p99, ms",
+    "forecast_latency_at_objective_ms": "forecast latency at the objective's percentile, ms",
+    "forecast_late_share": "forecast late, %",
+    "forecast_units_mean": "forecast units, mean",
+    "forecast_units_peak": "forecast units, most",
 }
 """Every field that a figure may be of, in words."""
 COSTS = ("cost_per_1k_usd", "cost_per_month_usd", "utilisation")
 """Those that come from the costing."""
-SHARES = ("cold_share", "failure_rate", "cpu_busy_share", "utilisation")
+SHARES = (
+    *("cold_share", "failure_rate", "cpu_busy_share", "utilisation"),
+    *("forecast_cold_share", "forecast_late_share"),
+)
 COLD = ("cold_p50_ms", "cold_p90_ms")
 LATENCY = ("latency_p50_ms", "latency_p95_ms", "latency_p99_ms")
 TRAFFIC = (*LATENCY, "warm_p50_ms", "warm_p95_ms", *COLD, "cold_share")
 
 
 def figures_of(run: MeasuredRun) -> list[CitedFigure]:
-    """Row by row in the summary's order. A figure that is withheld is there with its reason; others are left out."""
-    estimates = [
+    """The summary's rows with what each costs, the forecast's, and what sides cost that only the forecast has.
+
+    A figure that is withheld is there with its reason; others are left out.
+    """
+    estimates: list[tuple[Keyed, str, Estimate]] = [
         (row, field, estimate)
         for row in run.summary.rows
         for field, estimate in {**row_figures(run, row), **row_costs(run, row)}.items()
     ]
+    for row in run.forecast.rows if run.forecast else []:
+        estimates += [(row, field, estimate) for field, estimate in forecast_figures(row).items()]
+    measured = {(row.workload, row.target, row.profile) for row in run.summary.rows}
+    for side in run.costing.sides if run.costing else []:
+        if (side.workload, side.target, side.profile) not in measured:
+            estimates += [(side, field, estimate) for field, estimate in side_costs(side).items()]
     return [cited_figure(f"E{number}", *parts) for number, parts in enumerate(estimates, 1)]
 
 
-def cited_figure(id: str, row: Row, field: str, estimate: Estimate) -> CitedFigure:
+class Keyed(Protocol):
+    """A row of the summary or of the forecast, or a side of the costing."""
+
+    @property
+    def workload(self) -> str:
+        """Its name."""
+
+    @property
+    def target(self) -> str:
+        """Its name."""
+
+    @property
+    def profile(self) -> str:
+        """Name of the traffic."""
+
+    @property
+    def case(self) -> Case:
+        """Size and settings."""
+
+
+def cited_figure(id: str, row: Keyed, field: str, estimate: Estimate) -> CitedFigure:
     """Six significant digits, as in the summary."""
     number = estimate.to_json()
     return CitedFigure(
@@ -58,7 +107,7 @@ def cited_figure(id: str, row: Row, field: str, estimate: Estimate) -> CitedFigu
         workload=row.workload,
         target=row.target,
         profile=row.profile,
-        case=row.to_json()["case"],
+        case=plain(row.case),
         field=field,
         value=number["value"],
         low=number["low"],
@@ -66,6 +115,13 @@ def cited_figure(id: str, row: Row, field: str, estimate: Estimate) -> CitedFigu
         n=number["n"] or None,
         why=number["why"][:300] if number["why"] else None,
     )
+
+
+def forecast_figures(row: ForecastRow) -> dict[str, Estimate]:
+    """What was forecast of one side, by field."""
+    fields = [field.removeprefix(FORECAST) for field in MEASURES if field.startswith(FORECAST)]
+    told: dict[str, Figure | None] = {field: getattr(row, field) for field in fields}
+    return {f"{FORECAST}{field}": value.estimate for field, value in told.items() if value is not None}
 
 
 def row_figures(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
@@ -89,8 +145,11 @@ def row_costs(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
     key = row.workload, row.target, row.profile
     sides = run.costing.sides if run.costing else []
     side = next((side for side in sides if (side.workload, side.target, side.profile) == key), None)
-    if side is None:
-        return {}
+    return side_costs(side) if side else {}
+
+
+def side_costs(side: SideCost) -> dict[str, Estimate]:
+    """What a side costs and how busy it is, by field."""
     money = {"cost_per_1k_usd": side.per_1k_usd, "cost_per_month_usd": side.per_month_usd}
     return money if side.utilisation is None else {**money, "utilisation": Estimate(side.utilisation)}
 

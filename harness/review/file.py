@@ -13,7 +13,8 @@ from harness.errors import UsageError
 from harness.files.problems import problems_in
 from harness.files.strict_yaml import Loader
 from harness.files.whole import NAME, one_line, read_file
-from harness.review.record import ReviewRecord
+from harness.review.evidence import read_evidence
+from harness.review.record import CitedEvidence, CitedFigure, ReviewRecord
 
 MOST_BYTES = 2_000_000
 MOST_PROBLEMS = 20
@@ -57,6 +58,15 @@ class ReviewFile:
     path: Path
     record: ReviewRecord
     lines: Authorship
+    figures: list[CitedFigure]
+    """Its evidence."""
+    evidence_sha256: str | None
+    """Of the file of its evidence as it lies there; None in the first form, which has none."""
+
+    @property
+    def evidence_changed(self) -> bool:
+        """Whether the evidence is not the one that the review cites."""
+        return isinstance(self.record.evidence, CitedEvidence) and self.record.evidence.sha256 != self.evidence_sha256
 
 
 def read_review(path: Path) -> ReviewFile:
@@ -71,7 +81,10 @@ def read_review(path: Path) -> ReviewFile:
         raise UsageError([f"{path}: {line}" for line in why.split("\n")]) from None
     if path.name != record.file or not NAME.fullmatch(path.name):
         raise UsageError([f"{path}: its front matter is of {record.file}: give the file its name back"])
-    return ReviewFile(path, record, tell_apart(text))
+    if isinstance(record.evidence, list):
+        return ReviewFile(path, record, tell_apart(text), record.evidence, None)
+    evidence, digest = read_evidence(path, record.evidence.file)
+    return ReviewFile(path, record, tell_apart(text), evidence.figures, digest)
 
 
 def read_reviews(folder: Path) -> tuple[list[ReviewFile], list[str]]:

@@ -1,5 +1,6 @@
 """`frostline review new`: one page per experiment and quarter; what is there is never written over."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -9,19 +10,44 @@ from harness.clock import Quarter, moment_of
 from harness.decision.decision import Scorecard
 from harness.errors import MissingError, RecordError, UsageError
 from harness.files.problems import quote
+from harness.files.strict_json import strict_json
 from harness.files.whole import NAME, replacing
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest
 from harness.record.shelf import find_run
+from harness.review import evidence
 from harness.review.change import change_since
+from harness.review.evidence import write_evidence
 from harness.review.figures import figures_of
 from harness.review.file import MOST_BYTES, ReviewFile, read_front_matter, read_review, write_front_matter
 from harness.review.page import markdown, page_of
-from harness.review.record import REVIEW_SCHEMA, CitedReview, CitedRun, Primary, ReviewRecord, WorkloadAdvice
+from harness.review.record import (
+    EVIDENCE_SCHEMA,
+    REVIEW_SCHEMA,
+    CitedEvidence,
+    CitedFigure,
+    CitedForecast,
+    CitedReview,
+    CitedRun,
+    CitedTraffic,
+    Evidence,
+    Primary,
+    ReviewRecord,
+    WorkloadAdvice,
+)
 from harness.review.runs import MeasuredRun, Runs
 from harness.review.triggers import choose_triggers
 
 MOST_NAME = 120
+
+
+@dataclass(frozen=True)
+class Review:
+    """Both files of a new review: the page with its front matter, and the evidence beside it."""
+
+    record: ReviewRecord
+    page: str
+    evidence: bytes
 
 
 @dataclass(frozen=True)
@@ -33,13 +59,9 @@ class Occasion:
     written_on: str
     written_by: str
     previous: CitedReview | None = None
-    before: ReviewRecord | None = None
-    """The record of `previous`."""
+    before: ReviewFile | None = None
+    """The file of `previous`."""
     anchor: str | None = None
-    name_pairs: bool = True
-    """Whether several recommendations for one workload say their pair. False for a review from before they did."""
-    name_services: bool = True
-    """Whether triggers name one of several services. False to derive a review that was written before they did."""
 
 
 def new_review(runs: Runs, run: str, previous: Path | None, name: str | None, now: datetime) -> Path:
@@ -57,28 +79,62 @@ def new_review(runs: Runs, run: str, previous: Path | None, name: str | None, no
         problems += previous_problems(runs, folder.manifest, quarter, before)
     if problems:
         raise UsageError(problems)
-    _, text = derive(runs, folder.manifest.run, occasion_of(runs, folder.manifest, name, now, before))
-    check_readable(text)
-    write(file, text)
+    review = derive(runs, folder.manifest.run, occasion_of(runs, folder.manifest, name, now, before))
+    check_readable(review)
+    write(file.with_name(review.record.evidence_file), review.evidence)
+    write(file, review.page.encode())
     return file
 
 
-def derive(runs: Runs, run_id: str, occasion: Occasion) -> tuple[ReviewRecord, str]:
-    """The record and the text of the file, with people's parts empty; the same input gives the same text.
+def derive(runs: Runs, run_id: str, occasion: Occasion) -> Review:
+    """The review of a run, with people's parts empty; the same input gives the same files.
 
     RecordError when a run cannot be read.
     """
     run = runs.read(run_id)
-    record = record_of(runs, run, occasion)
+    figures = figures_of(run)
+    record = record_of(runs, run, occasion, figures)
     before = occasion.before
-    since = change_since(before, record, runs, run, occasion.anchor) if before is not None else None
-    return record, f"{write_front_matter(record)}\n{markdown(page_of(run, record, since))}"
+    since = change_since(before, record, figures, runs, run, occasion.anchor) if before is not None else None
+    page = f"{write_front_matter(record)}\n{markdown(page_of(run, record, figures, since))}"
+    return Review(record, page, write_evidence(evidence_of(record.file, runs, run, figures)))
 
 
-def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
-    """The front matter, with every figure that the page may show."""
-    manifest, figures = run.manifest, figures_of(run)
-    advice = advice_of(run.decision.cards, name_pairs=occasion.name_pairs)
+def evidence_of(review: str, runs: Runs, run: MeasuredRun, figures: list[CitedFigure]) -> Evidence:
+    """Every figure that the page may show, and where they are from."""
+    return Evidence(
+        schema=EVIDENCE_SCHEMA,
+        review=review,
+        run=run.manifest.run,
+        run_hash=runs.hash(run.manifest.run),
+        forecast_sha256=run.forecast_sha256,
+        figures=figures,
+    )
+
+
+def cited_evidence(runs: Runs, run: MeasuredRun, occasion: Occasion, figures: list[CitedFigure]) -> CitedEvidence:
+    """The file beside the review, and its hash."""
+    name = f"{occasion.quarter}_{occasion.name}"
+    text = write_evidence(evidence_of(f"{name}.md", runs, run, figures))
+    return CitedEvidence(file=f"{name}.evidence.json", sha256=hashlib.sha256(text).hexdigest())
+
+
+def cited_forecast(run: MeasuredRun) -> CitedForecast | None:
+    """The forecast of the run, if it has one."""
+    forecast, digest = run.forecast, run.forecast_sha256
+    if forecast is None or digest is None:
+        return None
+    traffic = [
+        CitedTraffic(name=t.name, source=t.source, mean_rps=t.mean_rps, days=t.days, sha256=t.sha256)
+        for t in forecast.traffic
+    ]
+    return CitedForecast(sha256=digest, made_at=forecast.made_at, traffic=traffic)
+
+
+def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion, figures: list[CitedFigure]) -> ReviewRecord:
+    """The front matter."""
+    manifest = run.manifest
+    advice = advice_of(run.decision.cards)
     primary = primary_of(advice)
     return ReviewRecord(
         schema=REVIEW_SCHEMA,
@@ -96,17 +152,18 @@ def record_of(runs: Runs, run: MeasuredRun, occasion: Occasion) -> ReviewRecord:
         cost_sha256=run.cost_sha256,
         recommendations=advice,
         primary=primary,
-        triggers=choose_triggers(run, figures, primary, name_services=occasion.name_services),
+        triggers=choose_triggers(run, figures, primary),
         previous=occasion.previous,
         runs=cited_runs(runs, manifest.run, occasion),
-        evidence=figures,
+        forecast=cited_forecast(run),
+        evidence=cited_evidence(runs, run, occasion, figures),
     )
 
 
-def advice_of(cards: list[Scorecard], *, name_pairs: bool) -> list[WorkloadAdvice]:
+def advice_of(cards: list[Scorecard]) -> list[WorkloadAdvice]:
     """One entry per card; several of one workload say which service and function they are of."""
     workloads = [card.workload for card in cards]
-    ambiguous = {name for name in workloads if name_pairs and workloads.count(name) > 1}
+    ambiguous = {name for name in workloads if workloads.count(name) > 1}
     return [
         WorkloadAdvice(
             workload=card.workload,
@@ -119,7 +176,7 @@ def advice_of(cards: list[Scorecard], *, name_pairs: bool) -> list[WorkloadAdvic
 
 
 def primary_of(advice: list[WorkloadAdvice]) -> Primary:
-    """What all workloads say; hybrid where they are decided and differ, undecided where one is not.
+    """What all workloads say; split where they are decided and differ, undecided where one is not.
 
     A workload with several pairs of targets is decided where all of them say the same.
     """
@@ -129,7 +186,7 @@ def primary_of(advice: list[WorkloadAdvice]) -> Primary:
         return "undecided"
     if said == {"serverless"}:
         return "serverless"
-    return "container" if said == {"container"} else "hybrid"
+    return "container" if said == {"container"} else "split"
 
 
 def experiment_of(manifest: Manifest) -> str:
@@ -155,7 +212,8 @@ def cited_runs(runs: Runs, run: str, occasion: Occasion) -> list[CitedRun]:
     """Every run that a number comes from."""
     cited = [CitedRun(role="run", run=run, hash=runs.hash(run))]
     if occasion.before is not None:
-        cited.append(CitedRun(role="previous", run=occasion.before.run, hash=occasion.before.run_hash))
+        before = occasion.before.record
+        cited.append(CitedRun(role="previous", run=before.run, hash=before.run_hash))
     if occasion.anchor is not None:
         cited.append(CitedRun(role="anchor", run=occasion.anchor, hash=runs.hash(occasion.anchor)))
     return cited
@@ -224,27 +282,28 @@ def occasion_of(runs: Runs, manifest: Manifest, name: str, now: datetime, before
         written_on=f"{now:%Y-%m-%d}",
         written_by=__version__,
         previous=CitedReview(file=before.path.name, sha256=before.lines.sha256) if before else None,
-        before=before.record if before else None,
+        before=before,
         anchor=anchor,
     )
 
 
-def check_readable(text: str) -> None:
+def check_readable(review: Review) -> None:
     """What could not be read back is not written."""
     try:
-        read_front_matter(text)
+        read_front_matter(review.page)
+        Evidence.model_validate(strict_json(review.evidence))
     except ValueError as error:
         raise RecordError(f"the review of this run could not be read back: {error}") from None
-    if len(text.encode()) > MOST_BYTES:
-        raise RecordError(f"the review of this run has more than {MOST_BYTES:,} bytes: name a run with fewer rows")
+    if len(review.page.encode()) > MOST_BYTES or len(review.evidence) > evidence.MOST_BYTES:
+        raise RecordError("the review of this run is too large to be read back: name a run with fewer rows")
 
 
-def write(file: Path, text: str) -> None:
-    """Write the page, whole or not at all."""
+def write(file: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with replacing(file) as stream:
-            stream.write(text.encode())
+            stream.write(data)
     except OSError as error:
         why = error.strerror or str(error)
         raise MissingError(f"{file} cannot be written ({why}): free some space or make it writable") from None

@@ -1,40 +1,38 @@
 """The page of a review: every value that its template shows, in words, and the Markdown that comes of them."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from harness.analysis.compare import ComparisonRow
 from harness.cost.nouns import Costing
 from harness.decision.decision import Scorecard
-from harness.record.estimate import plain
-from harness.record.figures import MISSING, figure, plural
-from harness.record.nouns import FORCED_COLD
+from harness.files.whole import one_line
+from harness.record.figures import MISSING, figure
 from harness.report.export import escape
 from harness.report.frame import minute
 from harness.review.change import ChangeSince
-from harness.review.figures import LATENCY, MEASURES, cite, find, rate
+from harness.review.figures import rate
 from harness.review.record import CitedFigure, ReviewRecord
-from harness.review.runs import MeasuredRun, Pair
+from harness.review.runs import MeasuredRun
 from harness.review.tables import (
+    MOST_LINES,
     BillLine,
-    EvidenceTable,
+    FigureTable,
     bill,
     bill_remarks,
-    break_even_words,
-    evidence_tables,
+    break_even_lines,
+    measured_table,
+    month_table,
+    ratio_lines,
+    shorten,
 )
 
 TEMPLATES = Path(__file__).parent
-VOLUME = ("throughput_rps", "peak_1s_rps")
-WARM_AND_COLD = ("warm_p50_ms", "warm_p95_ms", "cold_p50_ms", "cold_p90_ms", "cold_share")
-UTILISATION = ("utilisation", "cpu_busy_share")
-DECIDING = ("latency_p95_ms", "cold_p50_ms")
-MOST_PROBLEMS = 12
+MOST_QUESTION = 300
 
 
 @dataclass(frozen=True)
@@ -47,27 +45,33 @@ class ReviewPage:
     objective: str
     margin: str
     expected: str
-    evidence: list[EvidenceTable]
-    volumes: list[str]
-    latencies: list[str]
-    warm_and_cold: list[str]
-    utilisations: list[str]
+    why: list[str]
+    unwatched: list[str]
+    """What would change the recommendation and no trigger watches."""
+    measured_rows: FigureTable
+    ratios: list[str]
+    month: FigureTable
+    forecast_of: list[str]
+    """The traffic of the forecast, and what makes it doubtful; empty where there is none."""
     engineering: str
     costing: Costing | None
     absent: dict[str, str]
     """By part (cost, scorecard) why it is not there."""
     bill: list[BillLine]
+    stated: bool
+    """Whether anything is stated beside what the provider bills."""
     break_evens: list[str]
     bill_remarks: list[str]
-    cards: list[Scorecard]
-    why: list[str]
+    cards: list[str]
     since: ChangeSince | None
     doubts: list[str]
 
 
-def page_of(run: MeasuredRun, record: ReviewRecord, since: ChangeSince | None) -> ReviewPage:
+def page_of(
+    run: MeasuredRun, record: ReviewRecord, figures: list[CitedFigure], since: ChangeSince | None
+) -> ReviewPage:
     """All of a page but what people write."""
-    figures = record.evidence
+    report = f"frostline report {run.manifest.run}"
     return ReviewPage(
         record=record,
         measured=minute(record.measured_at),
@@ -76,21 +80,22 @@ def page_of(run: MeasuredRun, record: ReviewRecord, since: ChangeSince | None) -
         margin=f"{run.margin:g}, so that an interval within it is SAME; a verdict asks for 10 rounds, there are "
         f"{run.summary.rounds}",
         expected=expected_traffic(run),
-        evidence=evidence_tables(run, figures),
-        volumes=list(row_lines(figures, VOLUME)),
-        latencies=list(row_lines(figures, LATENCY)),
-        warm_and_cold=list(row_lines(figures, WARM_AND_COLD)),
-        utilisations=list(row_lines(figures, UTILISATION)),
+        why=shorten(reasons(run), report, 6),
+        unwatched=shorten(list(unwatched(run)), report, 3),
+        measured_rows=measured_table(run, figures),
+        ratios=shorten(list(ratio_lines(run)), report),
+        month=month_table(run, figures),
+        forecast_of=list(forecast_words(run)),
         engineering=engineering(run),
         costing=run.costing,
         absent=run.absent,
-        bill=bill(run, figures),
-        break_evens=[break_even_words(b) for b in (run.costing.break_evens if run.costing else [])],
-        bill_remarks=bill_remarks(run),
-        cards=run.decision.cards,
-        why=reasons(run, figures),
+        bill=(lines := bill(run, figures)),
+        stated=any(line.with_stated != MISSING for line in lines),
+        break_evens=shorten(list(break_even_lines(run)), report),
+        bill_remarks=shorten(bill_remarks(run), report),
+        cards=shorten([card_words(card) for card in run.decision.cards], report, 2),
         since=since,
-        doubts=doubts(run),
+        doubts=shorten(doubts(run), report, 6),
     )
 
 
@@ -114,9 +119,9 @@ def show_value(value: Any) -> str:
 
 
 def question(run: MeasuredRun) -> str:
-    """The experiment's question, if it has one."""
+    """The experiment's question, if it has one, as far as there is room."""
     text = run.manifest.experiment.get("question")
-    return text if isinstance(text, str) and text else "The experiment asks no question."
+    return one_line(text, MOST_QUESTION) if isinstance(text, str) and text else "The experiment asks no question."
 
 
 def objective(run: MeasuredRun) -> str:
@@ -151,63 +156,48 @@ def engineering(run: MeasuredRun) -> str:
     )
 
 
-def row_lines(figures: Sequence[CitedFigure], fields: Sequence[str]) -> Iterator[str]:
-    """A line per row of the run that has any of these, e.g. filetype, docker-service, steady: p50, ms: 12 [E1]."""
-    rows: dict[tuple[str, str, str, str], list[CitedFigure]] = {}
-    for f in figures:
-        if f.field in fields and f.value is not None:
-            rows.setdefault((f.workload, f.target, f.profile, repr(f.case)), []).append(f)
-    for (workload, target, profile, _), row in rows.items():
-        name = "forced cold starts" if profile == FORCED_COLD else profile
-        yield f"{workload}, {target}, {name}: {'; '.join(f'{MEASURES[f.field]}: {cite(f)}' for f in row)}"
-
-
-def reasons(run: MeasuredRun, figures: list[CitedFigure]) -> list[str]:
-    """Sentences: what the scorecards rest on, then latency and money of both sides by their ids."""
-    if not run.decision.cards:
+def reasons(run: MeasuredRun) -> list[str]:
+    """What the recommendations rest on, in sentences."""
+    cards = run.decision.cards
+    if not cards:
         return [f"There is no scorecard: {run.absent.get('scorecard', 'the run has no workload to judge')}."]
-    advice = [f"{card.title}: {reason}" for card in run.decision.cards for reason in card.because]
-    verdicts = [
-        verdict_line(row, pair, figures)
-        for pair, comparisons in run.compared.items()
-        for row in comparisons.rows
-        if row.field in DECIDING and row.verdict is not None
-    ]
-    return [*advice, *verdicts, *(line for pair in run.compared for line in cost_lines(run, pair, figures))]
+    titled = len(cards) > 1
+    return [f"{card.title}: {reason}" if titled else reason for card in cards for reason in card.because]
 
 
-def verdict_line(row: ComparisonRow, pair: Pair, figures: list[CitedFigure]) -> str:
-    """E.g. filetype, steady: p95 of docker-lambda 262 [E12] ms beside docker-service 18.1 [E3] ms: SLOWER."""
-    # The profile of a comparison may name the regime of forced cold starts.
-    profile = FORCED_COLD if row.profile.startswith(f"{FORCED_COLD}, ") else row.profile
-    service, function = (
-        cite(find([f for f in figures if f.case == plain(case)], target, profile, row.field, row.workload))
-        for target, case in zip(pair, (row.case_a, row.case_b), strict=True)
-    )
-    what = row.field.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
-    both = f"{what} of {pair[1]} {function} ms beside {pair[0]} {service} ms"
-    return f"{row.workload}, {row.profile}: {both}: {row.verdict}"
+def unwatched(run: MeasuredRun) -> Iterator[str]:
+    """What would change a recommendation besides the break-even, which triggers watch."""
+    watched = [crossing.words for crossing in (run.costing.break_evens if run.costing else [])]
+    for card in run.decision.cards:
+        yield from (text for text in card.would_change if not any(words in text for words in watched))
 
 
-def cost_lines(run: MeasuredRun, pair: Pair, figures: list[CitedFigure]) -> Iterator[str]:
-    """Both sides' cost per 1,000 good answers under each profile."""
-    for workload, profile in dict.fromkeys((row.workload, row.profile) for row in run.summary.rows):
-        costs = [find(figures, target, profile, "cost_per_1k_usd", workload) for target in pair]
-        if all(cost is not None and cost.value is not None for cost in costs):
-            yield (
-                f"{workload}, {profile}: 1,000 good answers cost {cite(costs[1])} USD on {pair[1]} and "
-                f"{cite(costs[0])} USD on {pair[0]}"
-            )
+def card_words(card: Scorecard) -> str:
+    """A recommendation and the dimensions that are rated, in one line."""
+    rated = [f"{d.name} {d.score} of 5 ({d.pull}): {d.reason}" for d in card.dimensions if d.score is not None]
+    names = ", ".join(d.name for d in card.dimensions if d.score is None)
+    return f"{card.title}: {card.recommendation}. {'; '.join([*rated, *([f'not rated: {names}'] if names else [])])}"
+
+
+def forecast_words(run: MeasuredRun) -> Iterator[str]:
+    """What the forecast is of, then its warnings and what it had to withhold."""
+    forecast = run.forecast
+    if forecast is None:
+        return
+    for traffic in forecast.traffic[:MOST_LINES]:
+        trace = f", trace with sha256 {traffic.sha256}" if traffic.sha256 else ""
+        yield f"{traffic.name}: {rate(traffic.mean_rps)} on average for {traffic.days:g} days{trace}"
+    told = [f"{row.target}: {text}" for row in forecast.rows for text in row.warnings]
+    yield from shorten([*forecast.withheld, *told], f"frostline forecast {run.manifest.run}", 4)
 
 
 def doubts(run: MeasuredRun) -> list[str]:
     """Problems first; what the run said aloud; what makes comparisons doubtful."""
-    problems, summary = run.summary.problems, run.summary
-    texts = [f"INVALID: {text}" for text in problems[:MOST_PROBLEMS]]
-    if len(problems) > MOST_PROBLEMS:
-        texts.append(f"{plural(len(problems) - MOST_PROBLEMS, 'more problem')}: frostline show {summary.run}")
+    summary = run.summary
+    texts = [f"INVALID: {text}" for text in summary.problems]
     texts += summary.notices
     for comparisons in run.compared.values():
         texts += comparisons.warnings
-    emulated = [note.text for row in summary.rows for note in row.notes if note.code == "emulated"]
-    return list(dict.fromkeys([*texts, *emulated]))
+    if not run.compared:
+        texts += [note.text for row in summary.rows for note in row.notes if note.code == "emulated"]
+    return texts

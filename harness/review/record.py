@@ -1,17 +1,20 @@
-"""The machine part of a review (frostline/review/1): what it rests on, what it says, what would trip it."""
+"""The machine part of a review (frostline/review/2): what it rests on, what it says, what would trip it."""
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from harness.clock import moment_of
 from harness.decision.recommendation import Recommendation
 from harness.record.estimate import Estimate
 from harness.record.nouns import Case
 
-REVIEW_SCHEMA: Literal["frostline/review/1"] = "frostline/review/1"
-Primary = Literal["serverless", "container", "hybrid", "undecided"]
+Form = Literal["frostline/review/1", "frostline/review/2"]
+FIRST_FORM: Form = "frostline/review/1"
+REVIEW_SCHEMA: Form = "frostline/review/2"
+EVIDENCE_SCHEMA: Literal["frostline/evidence/1"] = "frostline/evidence/1"
+Primary = Literal["serverless", "container", "split", "undecided"]
 Op = Literal["above", "below"]
 Text = Annotated[str, Field(max_length=2000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -26,7 +29,7 @@ class Strict(BaseModel):
 
 
 class CitedFigure(Strict):
-    """One number of one row of the run's summary (or of its costing, whose rows have the same key), under an id."""
+    """One number of one row of the run's summary, of its costing or of its forecast, under an id."""
 
     id: Annotated[str, Field(pattern=r"^E[1-9][0-9]{0,5}$")]
     workload: Text
@@ -85,10 +88,51 @@ class CitedReview(Strict):
     sha256: Digest
 
 
-class ReviewRecord(Strict):
-    """The front matter of a review's file."""
+class CitedTraffic(Strict):
+    """What a month was forecast of; `sha256` is of a trace's file."""
 
-    schema_: Literal["frostline/review/1"] = Field(REVIEW_SCHEMA, alias="schema")
+    name: Text
+    source: Literal["profile", "trace"]
+    mean_rps: Annotated[float, Field(gt=0)]
+    days: Annotated[float, Field(gt=0)]
+    sha256: Digest | None = Field(None, exclude_if=lambda digest: digest is None)
+
+
+class CitedForecast(Strict):
+    """forecast.json in the run's folder, by the sha256 of the file, and its traffic."""
+
+    sha256: Digest
+    made_at: Text
+    traffic: list[CitedTraffic]
+
+
+class CitedEvidence(Strict):
+    """The file beside the review that holds the rows of its evidence."""
+
+    file: FileName
+    sha256: Digest
+
+
+class Evidence(Strict):
+    """That file: every number of the review with its interval and n, under the id by which the page names it."""
+
+    schema_: Literal["frostline/evidence/1"] = Field(EVIDENCE_SCHEMA, alias="schema")
+    review: FileName
+    run: FileName
+    run_hash: Digest
+    forecast_sha256: Digest | None
+    figures: list[CitedFigure]
+
+
+def renames(given: Any, field: str = "recommendation") -> Any:
+    """A mapping with the name that hybrid has since."""
+    return given | {field: "split"} if isinstance(given, dict) and given.get(field) == "hybrid" else given
+
+
+class ReviewRecord(Strict):
+    """The front matter of a review's file. The first form held the rows of the evidence itself, and no forecast."""
+
+    schema_: Form = Field(REVIEW_SCHEMA, alias="schema")
     quarter: Quarter
     name: FileName
     written_on: Text
@@ -109,7 +153,30 @@ class ReviewRecord(Strict):
     triggers: list[Trigger]
     previous: CitedReview | None
     runs: list[CitedRun]
-    evidence: list[CitedFigure]
+    forecast: CitedForecast | None = Field(None)
+    evidence: Annotated[
+        Annotated[CitedEvidence, Tag("file")] | Annotated[list[CitedFigure], Tag("rows")],
+        Discriminator(lambda given: "rows" if isinstance(given, list) else "file"),
+    ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_form(cls, given: Any) -> Any:
+        """What the first form called hybrid was different sides for different profiles."""
+        if not isinstance(given, dict) or given.get("schema") != FIRST_FORM:
+            return given
+        advice = given.get("recommendations")
+        renamed = [renames(each) for each in advice] if isinstance(advice, list) else advice
+        return renames(given, "primary") | {"recommendations": renamed}
+
+    @model_validator(mode="after")
+    def _in_its_form(self) -> "ReviewRecord":
+        cited = None if isinstance(self.evidence, list) else self.evidence
+        if (cited is None) is not (self.schema_ == FIRST_FORM):
+            raise ValueError(f"evidence: is not what {self.schema_} has: restore the file")
+        if cited is not None and cited.file != self.evidence_file:
+            raise ValueError(f"evidence.file: {cited.file!r} is not accepted: {self.evidence_file} is")
+        return self
 
     @field_validator("written_on")
     @classmethod
@@ -127,6 +194,11 @@ class ReviewRecord(Strict):
     def file(self) -> str:
         """Name of the review's file."""
         return f"{self.quarter}_{self.name}.md"
+
+    @property
+    def evidence_file(self) -> str:
+        """Name of the file of its evidence."""
+        return f"{self.quarter}_{self.name}.evidence.json"
 
     @property
     def anchor(self) -> str | None:

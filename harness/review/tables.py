@@ -1,135 +1,140 @@
-"""The tables of a review: service beside function, figure by figure, and the bill of each side."""
+"""The tables of a review: what was measured, what is forecast, the bill; each row names its figures by their ids."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
 
 from harness.analysis.compare import ComparisonRow
 from harness.analysis.table import Key, key_of
-from harness.cost.nouns import TERMS, BreakEven, SideCost
-from harness.cost.words import NOT_STATED
-from harness.record.estimate import plain
+from harness.cost.nouns import BILLED, SideCost
 from harness.record.figures import MISSING, cell, figure, plural
 from harness.record.nouns import FORCED_COLD
 from harness.report.cases import words
-from harness.review.figures import LATENCY, MEASURES, cite, find, number, rate, with_interval
+from harness.review.figures import COLD, LATENCY, cite, find, number, with_interval
 from harness.review.record import CitedFigure
-from harness.review.runs import MeasuredRun, Pair
+from harness.review.runs import MeasuredRun
 
-FIELDS = (
-    *(*LATENCY, "warm_p95_ms", "cold_p50_ms"),
-    *("cold_share", "failure_rate", "memory_peak_mb", "cost_per_1k_usd"),
-)
+MOST_COLUMNS, MOST_ROWS, MOST_LINES = 6, 6, 4
+"""A review has two sheets: a table sets at most so many targets and traffics side by side, a list has so many lines."""
+MEASURED = {
+    "latency_p50_ms": "p50, ms",
+    "latency_p95_ms": "p95, ms",
+    "latency_p99_ms": "p99, ms",
+    "warm_p95_ms": "warm p95, ms",
+    "cold_p50_ms": "cold p50, ms",
+    "cold_share": "cold, %",
+    "failure_rate": "not good, %",
+    "throughput_rps": "good, a second",
+    "peak_1s_rps": "most, a second",
+    "cpu_busy_share": "CPU used, %",
+    "memory_peak_mb": "peak, MB",
+}
+"""Lines of what was measured."""
+MONTH = {
+    "forecast_cold_share": "cold, %",
+    "forecast_cold_starts_per_day": "cold, a day",
+    "forecast_latency_p50_ms": "p50, ms",
+    "forecast_latency_p95_ms": "p95, ms",
+    "forecast_latency_p99_ms": "p99, ms",
+    "forecast_late_share": "late, %",
+    "forecast_units_mean": "units, mean",
+    "forecast_units_peak": "units, most",
+}
+"""Lines of what is forecast."""
 Figures = list[CitedFigure]
 
 
 @dataclass(frozen=True)
-class EvidenceLine:
-    """One measure of both sides; `ids` name the figures."""
+class FigureTable:
+    """A column for each target and traffic, a line for each measure that any has; for `more` there is no room."""
 
-    where: str
-    measure: str
-    service: str
-    function: str
-    ratio: str
-    verdict: str
-    n: str
-    """Samples of the one and the other; what has none has no interval either."""
-    ids: str
+    heads: list[str]
+    rows: list[list[str]]
+    more: int
 
 
-@dataclass(frozen=True)
-class EvidenceTable:
-    """One service beside one function; the name of a side that the run lacks is empty."""
-
-    service: str
-    function: str
-    lines: list[EvidenceLine]
-    withheld: list[str]
-    """Figures that may not be told, and why."""
-
-
-def evidence_tables(run: MeasuredRun, figures: Figures) -> list[EvidenceTable]:
-    """A table for every pair of the run."""
-    return [evidence_table(run, figures, pair) for pair in run.pairs]
-
-
-def evidence_table(run: MeasuredRun, figures: Figures, pair: Pair) -> EvidenceTable:
-    """Workload by workload and profile by profile, in the summary's order."""
+def measured_table(run: MeasuredRun, figures: Figures) -> FigureTable:
+    """What the run measured."""
     labels = run.labels
-    rows: dict[tuple[str, str], tuple[dict[Key, Figures], dict[Key, Figures]]] = {}
-    for f in figures:
-        if f.target in pair:
-            key = key_of(f)
-            both = rows.setdefault((f.workload, labels.get(key, f.profile)), ({}, {}))
-            both[pair.index(f.target)].setdefault(key, []).append(f)
-    lines: list[EvidenceLine] = []
-    for (workload, label), (services, functions) in rows.items():
-        for service, function in zip_longest(services.values(), functions.values()):
-            lines += lines_of_row(run, pair, (workload, label), (service or [], function or []))
-    withheld = [
-        f"{f.id} {f.target}, {f.profile}, {MEASURES[f.field]}: {f.why}"
-        for f in figures
-        if f.target in pair and f.value is None and f.why and f.field in FIELDS
+    rows: dict[Key, tuple[str, Figures]] = {}
+    for f in (f for f in figures if f.field in MEASURED):
+        profile = profile_words(labels.get(key_of(f), f.profile), f)
+        name = f"{workload_words(run, f.workload)}{target_title(run, f.target)}, {profile}"
+        rows.setdefault(key_of(f), (name, []))[1].append(f)
+    return figure_table(list(rows.values()), MEASURED)
+
+
+def month_table(run: MeasuredRun, figures: Figures) -> FigureTable:
+    """What is forecast; its cost has a table of its own."""
+    rows: dict[Key, tuple[str, Figures]] = {}
+    for f in (f for f in figures if f.field in MONTH):
+        rows.setdefault(
+            key_of(f), (f"{workload_words(run, f.workload)}{target_title(run, f.target)}, {f.profile}", [])
+        )[1].append(f)
+    return figure_table(list(rows.values()), MONTH)
+
+
+def figure_table(columns: Sequence[tuple[str, Figures]], measures: dict[str, str]) -> FigureTable:
+    """These measures, as far as any column has a value; the last line says the ids."""
+    shown = [(name, {f.field: f for f in figures}) for name, figures in columns[:MOST_COLUMNS]]
+    used = [m for m in measures if any(m in column and column[m].value is not None for _, column in shown)]
+    lines = [
+        [measures[m], *(number(m, column[m].estimate) if m in column else MISSING for _, column in shown)] for m in used
     ]
-    return EvidenceTable(target_title(run, pair[0]), target_title(run, pair[1]), lines, withheld)
+    ids = ["ids", *(ids_of(list(column.values())) for _, column in shown)]
+    return FigureTable(["", *(name for name, _ in shown)], [*lines, ids] if shown else [], len(columns) - len(shown))
 
 
-def target_title(run: MeasuredRun, target: str | None) -> str:
+def ids_of(figures: Figures) -> str:
+    """E.g. E1 to E13: those of one row follow each other."""
+    numbers = sorted(int(f.id[1:]) for f in figures)
+    return f"E{numbers[0]} to E{numbers[-1]}" if numbers else MISSING
+
+
+def workload_words(run: MeasuredRun, workload: str | None) -> str:
+    """The workload before what is told of it, where the run has several."""
+    return f"{workload}, " if len({row.workload for row in run.summary.rows}) > 1 else ""
+
+
+def target_title(run: MeasuredRun, target: str) -> str:
     """An emulated target is called that wherever it stands."""
-    if target is None:
-        return ""
     return f"{target} (emulated)" if run.emulated(target) else target
 
 
-def lines_of_row(
-    run: MeasuredRun, pair: Pair, key: tuple[str, str], both: tuple[Figures, Figures]
-) -> list[EvidenceLine]:
-    """The measures of one row of each side; a measure that neither has is left out."""
-    compared = run.compared.get(pair)
-    where = f"{key[0]}, {profile_words(key[1], both[0] or both[1])}"
-    ratios = {r.field: r for r in (compared.rows if compared else []) if (r.workload, r.profile) == key}
-    lines = []
-    for field in FIELDS:
-        service, function = (next((f for f in figures if f.field == field), None) for figures in both)
-        present = [f for f in (service, function) if f is not None and f.value is not None]
-        if not present:
-            continue
-        values = [MISSING if f is None else number(field, f.estimate) for f in (service, function)]
-        samples = " ".join(MISSING if f is None or f.n is None else f"{f.n:,}" for f in (service, function))
-        ratio, verdict = ratio_and_verdict(ratios.get(field), service, function)
-        ids = " ".join(f.id for f in present)
-        lines.append(EvidenceLine(where, MEASURES[field], values[0], values[1], ratio, verdict, samples, ids))
-    return lines
-
-
-def profile_words(label: str, figures: Figures) -> str:
+def profile_words(label: str, row: CitedFigure) -> str:
     """The profile with its rate, or as forced cold starts."""
     if label.startswith(FORCED_COLD):
         return label.replace(FORCED_COLD, "forced cold starts", 1)
-    return ", ".join([label, *words(figures[0].case, ["rate"])]) if figures else label
+    return ", ".join([label, *words(row.case, ["rate"])])
 
 
-def ratio_and_verdict(
-    row: ComparisonRow | None, service: CitedFigure | None, function: CitedFigure | None
-) -> tuple[str, str]:
-    """In words, if `compare` has this figure of just these rows."""
-    cases = [None if f is None else f.case for f in (service, function)]
-    if row is None or cases != [plain(row.case_a), plain(row.case_b)]:
-        return MISSING, MISSING
-    if row.ratio.value is None:
-        return MISSING, f"no ratio: {row.ratio.why}"
+def ratio_lines(run: MeasuredRun) -> Iterator[str]:
+    """Function over service, measured: a line per pair, workload and profile."""
+    for (service, function), compared in run.compared.items():
+        groups: dict[tuple[str | None, str], list[ComparisonRow]] = {}
+        for row in compared.rows:
+            if row.field in (*LATENCY, *COLD) and row.ratio.value is not None:
+                groups.setdefault((row.workload, row.profile), []).append(row)
+        for (workload, profile), rows in groups.items():
+            told = "; ".join(ratio_words(row) for row in rows)
+            yield f"{workload_words(run, workload)}{profile}, {function} / {service}: {told}"
+
+
+def ratio_words(row: ComparisonRow) -> str:
+    """E.g. p95 9.9 (2.8-35.8) SLOWER."""
+    name = row.field.removesuffix("_ms").removeprefix("latency_").replace("_", " ")
     verdict = str(row.verdict) if row.verdict is not None else f"no verdict: {row.why}"
-    if row.rounds_needed is not None:
-        verdict += f", about {plural(row.rounds_needed, 'more round')} needed"
-    return with_interval(cell(row.ratio)), verdict
+    needed = "" if row.rounds_needed is None else f", about {plural(row.rounds_needed, 'more round')} needed"
+    return f"{name} {with_interval(cell(row.ratio))} {verdict}{needed}"
 
 
 @dataclass(frozen=True)
 class BillLine:
-    """One side's month: the terms in order, both totals billed with their ids, the month with what is stated."""
+    """One side's month: what the provider bills in order, both totals with their ids, the month with what is stated."""
 
     where: str
     bought: str
+    busy: str
+    """Of what is paid by the hour, in percent, with its id."""
     terms: list[str]
     month: str
     per_1k: str
@@ -137,45 +142,45 @@ class BillLine:
 
 
 def bill(run: MeasuredRun, figures: Figures) -> list[BillLine]:
-    """A line for every side of the costing."""
-    return [bill_line(side, figures) for side in (run.costing.sides if run.costing else [])]
+    """A line for every side of the costing that there is room for."""
+    return [bill_line(run, side, figures) for side in (run.costing.sides if run.costing else [])[:MOST_ROWS]]
 
 
-def bill_line(side: SideCost, figures: Figures) -> BillLine:
-    """A term that was not stated is absent, never 0."""
+def bill_line(run: MeasuredRun, side: SideCost, figures: Figures) -> BillLine:
+    """A term that is not known is absent, never 0."""
     usd = {term.name: term.usd_per_month for term in side.terms}
-    month, per_1k = (
+    month, per_1k, busy = (
         cite(find(figures, side.target, side.profile, field, side.workload))
-        for field in ("cost_per_month_usd", "cost_per_1k_usd")
+        for field in ("cost_per_month_usd", "cost_per_1k_usd", "utilisation")
     )
     bought = side.purchase.sku if side.replicas is None else f"{side.replicas} x {side.purchase.sku}"
-    where = f"{side.workload}, {side.target}, {side.profile}"
+    where = f"{workload_words(run, side.workload)}{side.target}, {side.profile}"
     with_stated = figure(side.per_month_with_stated_usd.value) if side.per_month_with_stated_usd else MISSING
-    return BillLine(where, bought, [figure(usd.get(name)) for name in TERMS], month, per_1k, with_stated)
+    return BillLine(where, bought, busy, [figure(usd.get(name)) for name in BILLED], month, per_1k, with_stated)
 
 
 def bill_remarks(run: MeasuredRun) -> list[str]:
-    """What must be told with every figure: absent terms, sizes that are not the measured ones, assumptions."""
+    """What must be told with the figures: sizes that are not the measured ones, costs that are not known, notices."""
     if run.costing is None:
         return []
-    profiles: dict[tuple[str, str], dict[str, None]] = {}
+    targets: dict[str, dict[str, None]] = {}
     for side in run.costing.sides:
-        untold = [term for term in side.terms if term.usd_per_month is None and term.basis != NOT_STATED]
-        texts = [f"{term.name}: {term.basis}" for term in untold]
-        texts += [text for text in (side.purchase.remark, side.per_month_usd.why, *side.notes) if text]
-        for text in texts:
-            profiles.setdefault((side.target, text), {})[side.profile] = None
-    sides = [f"{target} ({', '.join(names)}): {text}" for (target, text), names in profiles.items()]
-    return list(dict.fromkeys([*sides, *run.costing.notices]))
+        for text in (side.purchase.remark, side.per_month_usd.why):
+            if text:
+                targets.setdefault(text, {})[side.target] = None
+    return [*(f"{', '.join(names)}: {text}" for text, names in targets.items()), *run.costing.notices]
 
 
-def break_even_words(crossing: BreakEven) -> str:
-    """E.g. filetype, steady: docker-lambda and docker-service cost the same at 12.1 (10.4-13.9) requests per second;
-    the costing's own words where there is no crossing."""
-    where = f"{crossing.workload}, {crossing.profile}"
-    if crossing.rate.value is None:
-        return f"{where}: {crossing.words}"
-    low, high = crossing.rate.low, crossing.rate.high
-    interval = f" ({figure(low)} to {figure(high)})" if low is not None and high is not None else " (no interval)"
-    same = f"{crossing.function} and {crossing.service} cost the same at {rate(crossing.rate.value)}{interval}"
-    return f"{where}: {same}; {crossing.words}"
+def break_even_lines(run: MeasuredRun) -> Iterator[str]:
+    """Each sentence once, with the traffics that it is true of."""
+    about: dict[str, list[str]] = {}
+    for crossing in run.costing.break_evens if run.costing else []:
+        about.setdefault(crossing.words, []).append(f"{workload_words(run, crossing.workload)}{crossing.profile}")
+    yield from (f"{'; '.join(names)}: {sentence}" for sentence, names in about.items())
+
+
+def shorten(texts: Sequence[str], elsewhere: str, most: int = MOST_LINES) -> list[str]:
+    """Each text once, as many as there is room for, and where the others stand."""
+    once = list(dict.fromkeys(texts))
+    rest = len(once) - most
+    return once if rest <= 0 else [*once[:most], f"and {rest} more: {elsewhere}"]

@@ -26,19 +26,14 @@ class TriggerState:
     words: str
 
 
-def choose_triggers(
-    run: MeasuredRun, figures: list[CitedFigure], primary: Primary, *, name_services: bool = True
-) -> list[Trigger]:
-    """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured.
-
-    `name_services`: whether a break-even says its service where the run has several; older reviews did not.
-    """
+def choose_triggers(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
+    """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured."""
     expected = expected_rps(run.decision.economics)
     crossings = [b for b in run.costing.break_evens if b.rate.value] if run.costing else []
     if expected is not None and crossings:
         nearest = min(crossings, key=lambda b: distance(b, expected))
         several = len({service for service, _ in run.pairs if service is not None}) > 1
-        return watch_crossing(nearest, expected, nearest.service if several and name_services else None)
+        return watch_crossing(nearest, expected, nearest.service if several else None)
     return watch_latency(run, figures, primary)
 
 

@@ -1,5 +1,6 @@
 """`review check` wakes a person for a typed number, a changed run, age or a trigger; bad input stops only itself."""
 
+import json
 import os
 import re
 from dataclasses import replace
@@ -15,7 +16,7 @@ from harness.decision.decision import Scorecard
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.review.check import check_reviews
-from harness.review.file import read_front_matter
+from harness.review.file import read_review
 from tests import synthetic
 from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated
 
@@ -98,7 +99,7 @@ def cross_at(stated, docker, process):
 
 
 def test_a_break_even_with_one_of_two_services_is_not_read_from_the_other(tmp_path, two_services, stated, check):
-    traffic, moved = read_front_matter(two_services.read_text()).triggers
+    traffic, moved = read_review(two_services).record.triggers
     assert (traffic.service, moved.service) == (None, "process-service")
     measured(tmp_path, SECOND, month="12", rounds=2)
     cross_at(stated, 0.5, 4.0)
@@ -108,14 +109,88 @@ def test_a_break_even_with_one_of_two_services_is_not_read_from_the_other(tmp_pa
     assert "needs a person: tripped: break_even_rps is 0.50" in check()[1]
 
 
-def test_a_review_whose_trigger_names_no_service_still_holds(two_services, check):
+def in_the_first_form(file):
+    """The same review as it was written before evidence had a file: its rows in the front matter, no forecast."""
+    evidence = file.with_suffix(".evidence.json")
+    rows = [f"- {json.dumps(figure)}" for figure in json.loads(evidence.read_text())["figures"]]
+    text = file.read_text().replace("frostline/review/2", "frostline/review/1").replace("forecast: null\n", "")
+    text = re.sub(r"(?m)^evidence: .*$", lambda _: "\n".join(["evidence:", *rows]), text)
+    file.write_text(re.sub(r', "service": "[a-z-]+"(, "function": "[a-z-]+")?', "", text))
+    evidence.unlink()
+    return file
+
+
+def test_a_review_in_the_first_form_whose_trigger_names_no_service_still_holds(two_services, check):
     assert check()[0] == 0
-    older = re.sub(r', "service": "process-service"', "", two_services.read_text())
-    assert older != two_services.read_text()
-    two_services.write_text(older)
+    in_the_first_form(two_services)
     code, said = check()
     assert code == 0, said
-    assert "ok: every number is what the run gives" in said
+    assert "ok: every number is what the run gives; its words are not derived again" in said
+    assert "not tripped: break_even_rps is 3.00" in said
+
+
+def test_a_changed_figure_of_a_review_in_the_first_form_is_said(review, check):
+    in_the_first_form(review)
+    assert check()[0] == 0
+    text = review.read_text()
+    review.write_text(
+        re.sub(r'"field": "cold_share", "value": [0-9.]+', '"field": "cold_share", "value": 0.5', text, count=1)
+    )
+    code, said = check()
+    assert code == 1
+    assert re.search(r"changed: E[0-9]+ is 5[0-9.]+ .*where the run gives 0", said), said
+
+
+def test_what_the_first_form_called_hybrid_is_split(review, check):
+    in_the_first_form(review)
+    review.write_text(review.read_text().replace('"serverless"', '"hybrid"'))
+    record = read_review(review).record
+    assert record.primary == "split"
+    assert [each.recommendation for each in record.recommendations] == ["split"]
+    assert "2026-Q4_quickstart.md: split, measured" in check()[1]
+
+
+def test_a_review_after_one_in_the_first_form_takes_its_figures_from_it(tmp_path, review, stated, check):
+    in_the_first_form(review)
+    stated.now = datetime(2027, 1, 5, tzinfo=UTC)
+    measured(tmp_path, SECOND, month="12", rounds=2, seed=5)
+    second = decided(stated.write(tmp_path, SECOND, review)[0])
+    assert "| echo, docker-service, steady: " in second.read_text() or "Within the margin" in second.read_text()
+    assert check()[0] == 0
+
+
+def test_a_changed_evidence_file_is_said(review, check):
+    evidence = review.with_suffix(".evidence.json")
+    evidence.write_text(evidence.read_text().replace('"value": 0.0', '"value": 0.01', 1))
+    code, said = check()
+    assert code == 1
+    assert f"changed: {evidence.name} is not the evidence that the review was written with" in said
+    assert "edited by hand" not in said
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "No such file or directory"),
+        (b"", "is no JSON"),
+        (b"\xff", "is no JSON"),
+        (b'{"schema": "frostline/evidence/2", "figures": 3}', "schema: "),
+        (b'{"figures": [{"id": "E1", "value": NaN}]}', "NaN is no number"),
+    ],
+    ids=["gone", "empty", "binary", "newer", "nan"],
+)
+def test_evidence_that_cannot_be_read_is_refused_and_names_its_file(review, problems, data, why):
+    evidence = review.with_suffix(".evidence.json")
+    evidence.unlink() if data is None else evidence.write_bytes(data)
+    lines = problems()
+    assert all(line.startswith(str(evidence)) for line in lines)
+    assert any(why in line for line in lines), lines
+
+
+def test_a_review_cites_no_other_file_as_its_evidence(review, problems):
+    text = review.read_text()
+    review.write_text(text.replace('{"file": "2026-Q4_quickstart.evidence.json"', '{"file": "other.json"'))
+    assert any("'other.json' is not accepted: 2026-Q4_quickstart.evidence.json is" in line for line in problems())
 
 
 def test_two_recommendations_for_one_workload_say_their_pairs(tmp_path, stated, check, monkeypatch):
@@ -127,26 +202,26 @@ def test_two_recommendations_for_one_workload_say_their_pairs(tmp_path, stated, 
     monkeypatch.setattr(stated, "decide", lambda run: replace(decide(run), cards=cards))
     measured(tmp_path, month="11", rounds=2)
     review = decided(stated.write(tmp_path)[0])
-    said = read_front_matter(review.read_text()).recommendations
+    said = read_review(review).record.recommendations
     assert [(each.service, each.function, each.recommendation) for each in said] == [
         ("docker-service", "docker-lambda", "serverless"),
         ("docker-service", "process-lambda", "container"),
     ]
     assert check()[0] == 0
-    # A review from before they did is read and verified as it was written.
-    older = re.sub(r', "service": "docker-service", "function": "[a-z]+-lambda"', "", review.read_text())
-    assert older != review.read_text()
-    review.write_text(older)
-    code, words = check()
-    assert code == 0, words
+    whole = review.read_text()
     cards.pop()
     assert "edited by hand" in check()[1]
+    # A review from before they did is read as it was written.
+    review.write_text(whole)
+    in_the_first_form(review)
+    code, words = check()
+    assert code == 0, words
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('"value": 0.0, ', '"value": 0.01, '),
+        ("rounds: 2", "rounds: 20"),
         ("**serverless**", "**container**"),
         ("## Scorecard", "The cost of 1,000 good answers is 3 USD.\n\n## Scorecard"),
         ('primary: "serverless"', 'primary: "container"'),
@@ -174,7 +249,7 @@ def test_nobody_is_accused_of_what_another_version_of_frostline_derives(tmp_path
     code, said = check()
     assert code == 1
     assert "edited by hand" not in said
-    assert "another version of Frostline derives other text (written by 0.2.0.dev0, this is 9.0)" in said
+    assert "other text is derived now (written by 0.2.0.dev0, this is 9.0), so an edit by hand could not" in said
     assert "ok: every number" not in said
 
 
