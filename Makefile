@@ -10,7 +10,7 @@ help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
 	@echo "make check      ruff, mypy, import-linter"
-	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown"
+	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops"
 	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
 	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"

@@ -8,6 +8,7 @@ import pytest
 
 from harness.forecast import service_loop
 from harness.forecast.service_loop import run_service
+from targets import rules
 
 SETTINGS, REQUESTS = 25, 120
 NS = 10**9
@@ -192,6 +193,43 @@ def test_the_service_goes_as_a_naive_one_does_compiled_and_plain(monkeypatch):
         drained += sum(one.gone is not None and one.gone > one.going for one in naive.replicas)
         woken += sum(one.asked in requests[0] for one in naive.replicas)
     assert unserved and drained and woken, "the settings leave nothing out"
+
+
+@dataclass
+class Restless:
+    """The same rule, whose scaler is asked at every tick."""
+
+    rule: Any
+    ticks: int = 0
+
+    def __getattr__(self, name):
+        return getattr(self.rule, name)
+
+    def scaler(self):
+        self.inner = self.rule.scaler()
+        return self
+
+    rests = False
+
+    def decide(self, seen):
+        self.ticks += 1
+        return self.inner.decide(seen)
+
+
+@pytest.mark.parametrize("name", [name for name in rules.rule_names() if name != "fixed-replicas"])
+def test_the_ticks_that_a_platform_s_scaler_lets_be_passed_over_change_nothing(name):
+    rng = np.random.default_rng(13)
+    arrivals = np.cumsum(rng.choice([0.01, 3.0, 700.0], 500, p=[0.7, 0.2, 0.1]) * rng.exponential(1, 500))
+    rule, busy_s = rules.parse(name, {}), rng.exponential(5.0, 500)
+    for restful in (rule, rule.at_least(2)):
+        restless = Restless(restful)
+        ours, every = (
+            run_service(arrivals, busy_s, one, 2, [7.0, 20.0, 1.0], 10.0, 1e5) for one in (restful, restless)
+        )
+        np.testing.assert_array_equal(ours.queue_s, every.queue_s)
+        np.testing.assert_allclose(ours.replica_s_by_hour, every.replica_s_by_hour)
+        assert (ours.starts, ours.peak) == (every.starts, every.peak)
+        assert restless.ticks == 1e5 // rule.tick_s
 
 
 def check_seen(rule, naive, where):
