@@ -27,13 +27,13 @@ def doctor() -> None:
 
 @machine_app.command("list")
 def list_() -> None:
-    """List experiments, workloads, targets and load profiles."""
+    """List experiments, workloads, targets, load profiles and rules of replicas."""
     from harness.commands.listing import listing
 
     for heading, lines in listing().items():
         print(f"{heading}:")
         for name, line in lines:
-            print(f"  {name:<18} {line}")
+            print(f"  {name:<20} {line}")
 
 
 @machine_app.command()

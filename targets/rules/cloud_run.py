@@ -38,6 +38,8 @@ class CloudRun:
 
     tick_s = TICK_S
     wakes = True
+    at_once = None
+    """Instances that are full are told by their CPU, whatever the concurrency that they are given."""
 
     @property
     def first(self) -> int:

@@ -68,6 +68,10 @@ class Rule(Protocol):
     def wakes(self) -> bool:
         """Whether a request that meets no replica has one started at once, and waits for it."""
 
+    @property
+    def at_once(self) -> float | None:
+        """Requests in the system that it aims at for each replica; None where it aims at something else."""
+
     def at_least(self, replicas: int) -> "Rule":
         """The same rule that keeps so many replicas. ValueError where its platform cannot."""
 

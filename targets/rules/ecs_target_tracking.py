@@ -42,6 +42,7 @@ class EcsTargetTracking:
 
     tick_s = POINT_S
     wakes = False
+    at_once = None
 
     @property
     def first(self) -> int:

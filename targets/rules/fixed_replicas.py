@@ -22,6 +22,7 @@ class FixedReplicas:
 
     tick_s = math.inf
     wakes = False
+    at_once = None
 
     @property
     def first(self) -> int:

@@ -38,6 +38,7 @@ class Hpa:
         check(self, "min_replicas", "max_replicas")
 
     wakes = False
+    at_once = None
 
     @property
     def tick_s(self) -> float:

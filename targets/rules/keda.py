@@ -77,6 +77,11 @@ class Keda:
         target: float = getattr(self, USES[self.trigger][0])
         return target
 
+    @property
+    def at_once(self) -> float | None:
+        """The target, unless it is of a rate."""
+        return None if self.trigger == "request-rate" else self.target
+
     def at_least(self, replicas: int) -> "Keda":
         """With another minReplicaCount."""
         return replace(self, min_replicas=replicas, max_replicas=max(replicas, self.max_replicas))

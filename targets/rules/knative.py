@@ -74,6 +74,11 @@ class Knative:
             total = min(self.target_concurrency, self.container_concurrency or math.inf)
         return max(0.01, self.target_utilisation * total)
 
+    @property
+    def at_once(self) -> float | None:
+        """The target, unless it is of a rate."""
+        return None if self.metric == "rps" else self.target
+
     def at_least(self, replicas: int) -> "Knative":
         """With another min-scale."""
         return replace(self, min_scale=replicas, max_scale=self.max_scale and max(replicas, self.max_scale))

@@ -155,6 +155,16 @@ def test_what_is_passed_over_at_rest_changes_nothing(made):
 
 
 @every_variant
+def test_holds_at_most_as_many_at_once_for_a_replica_as_it_aims_at(made):
+    """Of a load that needs three replicas, within the tolerance of a tenth that Kubernetes allows."""
+    if made.at_once is None:
+        return
+    load = 3 * made.at_once
+    wanted = World(made, slots=1000).all([load] * ticks(made, HOUR_S))
+    assert load / wanted[-1] <= 1.1 * made.at_once
+
+
+@every_variant
 def test_keeps_as_many_as_are_asked_for(made):
     kept = made.at_least(made.least + 2)
     assert kept.least == made.least + 2
