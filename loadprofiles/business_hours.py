@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from loadprofiles.contract import LoadProfile
+from loadprofiles.contract import LoadProfile, earlier_seed
 from loadprofiles.steady import poisson
 
 HOUR_S = 3600.0
@@ -38,12 +38,15 @@ class BusinessHours(LoadProfile):
         return self.compression
 
     def _levels(self) -> Iterator[tuple[float, float, float]]:
-        """Begin and end in seconds of each hour in the window, and its rate over that of an open hour."""
-        hours = self.seconds * self.compression / HOUR_S
-        begin, at = 0.0, self.from_hour
-        while begin < self.seconds:
+        return self._levels_of(self.from_hour, self.seconds)
+
+    def _levels_of(self, from_hour: float, seconds: float) -> Iterator[tuple[float, float, float]]:
+        """Begin and end in seconds of each hour in a window, and its rate over that of an open hour."""
+        hours = seconds * self.compression / HOUR_S
+        begin, at = 0.0, from_hour
+        while begin < seconds:
             hour = int(at) % WEEK_HOURS
-            end = min(self.seconds, (int(at) + 1 - self.from_hour) / hours * self.seconds)
+            end = min(seconds, (int(at) + 1 - from_hour) / hours * seconds)
             is_open = hour // DAY_HOURS < WEEKDAYS and self.opens <= hour % DAY_HOURS < self.closes
             yield begin, end, 1.0 if is_open else self.closed_share
             begin, at = end, float(int(at) + 1)
@@ -60,9 +63,17 @@ class BusinessHours(LoadProfile):
 
     def arrivals(self, seed: int) -> "array.array[float]":
         """Offsets in seconds, drawn hour by hour. The count is Poisson with mean rate x seconds; it may be empty."""
-        stream, rate = random.Random(f"{seed}/business_hours"), self._open_rate
-        offsets = array.array("d")
-        for begin, end, level in self._levels():
+        return self._draw(random.Random(f"{seed}/business_hours"), self._levels())
+
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """The hours before `from_hour`: quiet where the office has just opened."""
+        from_hour = (self.from_hour - seconds * self.compression / HOUR_S) % WEEK_HOURS
+        stream = random.Random(f"{earlier_seed(seed)}/business_hours")
+        return self._draw(stream, self._levels_of(from_hour, seconds))
+
+    def _draw(self, stream: random.Random, levels: Iterator[tuple[float, float, float]]) -> "array.array[float]":
+        rate, offsets = self._open_rate, array.array("d")
+        for begin, end, level in levels:
             if level:
                 offsets.extend(begin + offset for offset in poisson(rate * level, end - begin, stream))
         return offsets

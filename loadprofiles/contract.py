@@ -1,7 +1,10 @@
 """What a load profile is: a mean rate, a duration, and the arrivals that a seed draws."""
 
+# ruff: noqa: S311 - arrivals must be repeatable, not secret
+
 import array
 import hashlib
+import random
 from abc import abstractmethod
 from typing import Any, ClassVar
 
@@ -49,6 +52,17 @@ class LoadProfile(BaseModel):
     @abstractmethod
     def arrivals(self, seed: int) -> "array.array[float]":
         """Ascending offsets in seconds from the start, all below `seconds`: same parameters and seed, same bytes."""
+
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """The same traffic over the `seconds` before the start, as offsets from their begin: what led up to arrivals.
+
+        Where a profile says nothing else it is another window of the same, drawn with a seed of its own."""
+        return self.model_copy(update={"seconds": seconds}).arrivals(earlier_seed(seed))
+
+
+def earlier_seed(seed: int) -> int:
+    """What the time before the start is drawn with."""
+    return random.Random(f"{seed}/history").getrandbits(63)
 
 
 def fingerprint(offsets: "array.array[float]") -> str:

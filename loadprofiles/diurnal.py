@@ -13,7 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from loadprofiles.contract import LoadProfile
+from loadprofiles.contract import LoadProfile, earlier_seed
 
 DAY_S = 86_400.0
 
@@ -106,14 +106,21 @@ class Diurnal(LoadProfile):
         """Offsets in seconds: a Poisson process at the day's highest rate, thinned to `rate_at` (Lewis, Shedler 1979).
         The count is Poisson with mean rate x seconds, so a very short window can be empty.
         """
-        stream = random.Random(f"{seed}/diurnal")
+        return self._draw(random.Random(f"{seed}/diurnal"), 0.0, self.seconds)
+
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """The hours before hour 0, as the day before ended."""
+        return self._draw(random.Random(f"{earlier_seed(seed)}/diurnal"), -seconds, seconds)
+
+    def _draw(self, stream: random.Random, begin_s: float, seconds: float) -> "array.array[float]":
+        """Offsets from `begin_s`, a moment in seconds since hour 0."""
         level, peak = hourly(SHAPES[self.shape]), max(SHAPES[self.shape])
         peak_rate = self._whole_day_rate * peak
         hours_per_s = 24 / self.day_length_s
         offsets = array.array("d")
         t = stream.expovariate(peak_rate)
-        while t < self.seconds:
-            if stream.random() * peak < level(t * hours_per_s):
+        while t < seconds:
+            if stream.random() * peak < level((begin_s + t) * hours_per_s):
                 offsets.append(t)
             t += stream.expovariate(peak_rate)
         return offsets

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from loadprofiles.contract import LoadProfile
+from loadprofiles.contract import LoadProfile, earlier_seed
+from loadprofiles.steady import poisson
 
 
 class Ramp(LoadProfile):
@@ -76,6 +77,12 @@ class Ramp(LoadProfile):
             offsets.append(t)
             expected += stream.expovariate(1.0)
         return offsets
+
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """What led up to it came at the first rate; nothing where that is 0."""
+        if not self.from_rate:
+            return array.array("d")
+        return poisson(self.from_rate, seconds, random.Random(f"{earlier_seed(seed)}/ramp"))
 
     def _time_of(self, expected: float) -> float:
         # The root of from_rate t + rise t^2 / 2 = expected, written so that nothing cancels and a rise of 0 is no case.

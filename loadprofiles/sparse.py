@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from loadprofiles.contract import LoadProfile
+from loadprofiles.contract import LoadProfile, earlier_seed
 from loadprofiles.steady import poisson
 
 
@@ -71,6 +71,10 @@ class Sparse(LoadProfile):
         streams = (random.Random(f"{seed}/sparse/{attempt}") for attempt in itertools.count())
         draws = (poisson(self.rate, self.seconds, stream) for stream in streams)
         return next(offsets for offsets in draws if offsets)
+
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """Without the one request that a run is sure to have: so rare are they that there may have been none."""
+        return poisson(self.rate, seconds, random.Random(f"{earlier_seed(seed)}/sparse"))
 
 
 PROFILE = Sparse

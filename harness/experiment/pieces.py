@@ -86,8 +86,8 @@ class SizingChoice(Part):
 
 
 class FunctionChoice(Part):
-    """Of every target that behaves as Lambda does. `keep_alive_s` is in modelled seconds; `tmp_mb` is the largest file
-    that a container may write, all together are not limited."""
+    """Of every target that behaves as Lambda does. `keep_alive_s` is in modelled seconds, which pass as fast as those
+    of a trial's own profile; `tmp_mb` is the largest file that a container may write, all together are not limited."""
 
     keep_alive_s: Seconds = 300
     timeout_s: Annotated[float, Field(gt=0, le=900)] = 60

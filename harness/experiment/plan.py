@@ -8,11 +8,14 @@ import targets
 from harness.experiment.pieces import WorkloadChoice
 from harness.experiment.profiles import profile
 from harness.experiment.question import Experiment
-from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
+from harness.record.nouns import FORCED_COLD, SCALE_OUT, BeginState, Case
 from loadprofiles import LoadProfile
 from targets.contract import Target
+from targets.settings import Settings
 
 COLD_START_S = 2.0
+STEADY_BEGIN_S = 4.0
+"""For the estimate only: a first start, a few warm requests, and the sandboxes that are there already."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class Cell:
     load: LoadProfile | None = None
     regime: Regime | None = None
     scale_out: int = 0
+
+    @property
+    def compression(self) -> float:
+        """How many modelled seconds pass in one of its own: nothing is compressed where there is no traffic."""
+        return self.load.time_compression if self.load else 1.0
 
     @property
     def label(self) -> str:
@@ -71,6 +79,10 @@ class Trial:
     scale_out: int
     """Replicas that are added under the load."""
     arrival_seed: int
+    settings: Settings
+    """How its target is to behave."""
+    begin: BeginState | None
+    """What its first request is to find; None where that is no question: at forced starts and scale-out."""
     case: Case
 
     @property
@@ -78,7 +90,8 @@ class Trial:
         """Roughly how long the trial takes, with its deployment where that is its own."""
         can = targets.target(self.target).capabilities
         deploy_s = can.deploy_s if can.deploys == "per_trial" else 0.0
-        return deploy_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
+        begin_s = STEADY_BEGIN_S if self.begin == "steady" else 0.0
+        return deploy_s + begin_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
 
 
 def plan(experiment: Experiment, target_names: list[str]) -> list[Trial]:
@@ -124,6 +137,8 @@ def _trial(
     target: str,
     cell: Cell,
 ) -> Trial:
+    settings = experiment.settings_of(targets.target(target), cell.compression)
+    begin = None if cell.load is None or cell.scale_out else experiment.begin
     return Trial(
         id=f"r{number:02d}.{workload.key}.{target}.{cell.label}",
         order=order,
@@ -135,11 +150,13 @@ def _trial(
         regime=cell.regime,
         scale_out=cell.scale_out,
         arrival_seed=arrival_seed(experiment.seed, number, workload.name, cell.label),
-        case=_case(experiment, target, cell),
+        settings=settings,
+        begin=begin,
+        case=_case(experiment, target, cell, settings, begin),
     )
 
 
-def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
+def _case(experiment: Experiment, target: str, cell: Cell, settings: Settings, begin: BeginState | None) -> Case:
     """What else identifies a row: sizing per unit, load, and how the platform was set."""
     platform = targets.target(target)
     sizing = experiment.sizing.of(platform.parts[0])
@@ -150,7 +167,7 @@ def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
         more = experiment.sizing.of(part)
         sizes = {f"{part.name}_memory_mb": more.memory_mb, f"{part.name}_cpus": more.cpus}
         case.update(sizes)  # type: ignore[typeddict-item]
-    case.update(experiment.settings_of(platform).case())  # type: ignore[typeddict-item]
+    case.update(settings.case())  # type: ignore[typeddict-item]
     if cell.regime is not None:
         regime = cell.regime
         return {**case, "cold_starts": experiment.cold_starts, "page_cache": regime.page_cache, "images": regime.images}
@@ -158,4 +175,6 @@ def _case(experiment: Experiment, target: str, cell: Cell) -> Case:
     assert load is not None
     if cell.scale_out:
         case["scale_out"] = cell.scale_out
-    return {**case, "rate": load.rate, "seconds": load.seconds, "compression": round(load.time_compression, 4)}
+    if begin is not None:
+        case["begin"] = begin
+    return {**case, "rate": load.rate, "seconds": load.seconds, "compression": round(cell.compression, 4)}

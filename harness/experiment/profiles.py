@@ -1,6 +1,7 @@
 """The load profiles there are, by name: loadprofiles/ imports nothing of ours, so that its names are listed here."""
 
 import array
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,24 @@ def profile(name: str) -> type[LoadProfile]:
 def draw(load: LoadProfile, seed: int) -> "array.array[float]":
     """When requests leave, in seconds from the start: what the profile draws, held against what every schedule is.
     UsageError names the first offset that cannot be kept."""
-    name = type(load).__name__
+    return _check(load, "arrivals", lambda: load.arrivals(seed), load.seconds)
+
+
+def draw_history(load: LoadProfile, seed: int, seconds: float) -> "array.array[float]":
+    """When requests left in the `seconds` before the start, from their begin on: checked as `draw` checks."""
+    return _check(load, "history", lambda: load.history(seed, seconds), seconds)
+
+
+def _check(
+    load: LoadProfile, method: str, drawn: Callable[[], "array.array[float]"], seconds: float
+) -> "array.array[float]":
+    place = f"load profile {type(load).__name__}: {method}"
     try:
-        offsets = load.arrivals(seed)
+        offsets = drawn()
     except FAULTS as error:  # a stranger's file
-        raise UsageError([f"load profile {name}: arrivals raised {quote(reason(error))}"]) from error
-    if problem := _form_problem(offsets) or _offsets_problem(np.asarray(offsets, np.float64), load.seconds):
-        raise UsageError([f"load profile {name}: arrivals: {problem}"])
+        raise UsageError([f"{place} raised {quote(reason(error))}"]) from error
+    if problem := _form_problem(offsets) or _offsets_problem(np.asarray(offsets, np.float64), seconds):
+        raise UsageError([f"{place}: {problem}"])
     return offsets
 
 

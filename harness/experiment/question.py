@@ -25,6 +25,7 @@ from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.record.definition import definition_sha256
+from harness.record.nouns import BeginState
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
 from targets.contract import Target
@@ -43,8 +44,12 @@ class Experiment(Part):
     without_engine: list[str] = []
     """Targets instead, where no Docker engine answers."""
     compression: float = Field(1, ge=1, le=86_400)
-    """How many modelled seconds pass in one second, for profiles that do not say and for keep-alive."""
+    """How many modelled seconds pass in one second, for profiles that do not say. Keep-alive is compressed as the
+    traffic of each trial is: not at all where the profile has no time to compress."""
     profiles: list[ProfileChoice] = []
+    begin: BeginState = "steady"
+    """What the first request of a profile finds at a function: the sandboxes that an hour of this traffic would have
+    left, or none. Empty shows a start-up transient."""
     cold_starts: int = Field(2, ge=0, le=100)
     """Forced cold starts per workload, target, regime and round."""
     page_cache: Regimes[Literal["kept", "dropped"]] = ["kept"]
@@ -129,10 +134,10 @@ class Experiment(Part):
             profiles.append((label, _profile(choice, self.compression)))
         return profiles
 
-    def settings_of(self, target: Target) -> Settings:
-        """How this target is to behave, keep-alive in real seconds."""
+    def settings_of(self, target: Target, compression: float = 1) -> Settings:
+        """How this target is to behave where so many modelled seconds pass in one; keep-alive in real seconds."""
         shared = {**self.function.model_dump(), "replicas": self.replicas}
-        return settings_of(target, shared, self.settings.get(target.name, {}), self.compression)
+        return settings_of(target, shared, self.settings.get(target.name, {}), compression)
 
     def sha256(self) -> str:
         """Identifies what is measured: two runs of one experiment share it. What is said of money does not count."""

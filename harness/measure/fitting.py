@@ -39,8 +39,12 @@ class RunnableExperiment:
     @property
     def expected_minutes(self) -> float:
         """About how long the run takes, in minutes, without packaging."""
-        shared = {(trial.workload.key, trial.target) for trial in self.trials if _is_deployed_once(trial.target)}
-        deploy_s = sum(targets.target(name).capabilities.deploy_s for _, name in shared)
+        shared = {
+            (trial.workload.key, trial.target, repr(trial.settings))  # with other settings it is another deployment
+            for trial in self.trials
+            if _is_deployed_once(trial.target)
+        }
+        deploy_s = sum(targets.target(name).capabilities.deploy_s for _, name, _ in shared)
         return (START_UP_S + deploy_s + sum(trial.expected_s for trial in self.trials)) / 60
 
 

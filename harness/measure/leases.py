@@ -25,9 +25,10 @@ class Lease:
         """What its log says of this trial so far."""
         return self.deployment.events()[self.earlier_events :]
 
-    def new_words(self, witnesses: Iterable[Witnessed]) -> list[Witnessed]:
-        """Those of them that are of no request of an earlier trial."""
-        return [witness for witness in witnesses if witness.request_id not in self.earlier_requests]
+    def new_words(self, witnesses: Iterable[Witnessed], beforehand: frozenset[str] = frozenset()) -> list[Witnessed]:
+        """Those of them that are of no request of an earlier trial, nor of one that came before this one's first."""
+        earlier = self.earlier_requests | beforehand
+        return [witness for witness in witnesses if witness.request_id not in earlier]
 
 
 class Leases:

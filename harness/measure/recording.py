@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from harness.clock import now_ns, utc_now
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
+from harness.measure.beforehand import NOTHING, Beforehand
 from harness.measure.forced import first_line
 from harness.measure.generator import connection_warnings, generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
@@ -22,7 +23,7 @@ from harness.measure.visit import Account, Visit, VisitResult
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.figures import plural
 from harness.record.forms import as_seconds
-from harness.record.nouns import PROVEN_COLD, Outcome, TrialRecord
+from harness.record.nouns import PROVEN_COLD, Case, Outcome, TrialRecord
 from harness.record.reasons import reasons_of
 from loadprofiles.contract import fingerprint
 from targets.contract import StartFailed
@@ -35,7 +36,7 @@ NEVER_STARTED = "the target could not be started, so every request counts as fai
 
 
 @dataclass(frozen=True)
-class Begin:
+class Outset:
     """How things stood when a trial began."""
 
     at: str
@@ -43,31 +44,47 @@ class Begin:
     host: HostTimes
 
     @classmethod
-    def look(cls) -> "Begin":
+    def look(cls) -> "Outset":
         """Look at the clock and the machine's counters."""
         return cls(utc_now().isoformat(timespec="seconds"), HostTimes.read())
 
 
 def record_trial(
-    visit: Visit, begin: Begin, account: Account, sent: Sent, samples: pa.Table, end_ns: int
+    visit: Visit,
+    outset: Outset,
+    account: Account,
+    sent: Sent,
+    samples: pa.Table,
+    end_ns: int,
+    beforehand: Beforehand = NOTHING,
 ) -> VisitResult:
-    """The record of a trial in which requests were sent."""
+    """The record of a trial in which requests were sent; what was `beforehand` is told, and counts nowhere."""
     log = UnitLog(account.events) if visit.target.capabilities.events else None
     judged = judge_rows(visit, sent, account, log)
-    result = record_arrivals(visit, begin, sent, account, judged, (end_ns - sent.begin_ns) / 1e9)
-    lives = logged_lives(log) if log else seen_lives(result.requests)
+    result = record_arrivals(visit, outset, sent, account, judged, (end_ns - sent.begin_ns) / 1e9)
+    lives = logged_lives(log, sent.begin_ns if beforehand.record else 0) if log else seen_lives(result.requests)
     units = unit_records(lives, samples, judged.unit_memory)
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": account.facts,
         "init_timeout_s": as_seconds(account.facts.get("init_timeout_s")),
+        **begin_fields(visit, beforehand),
         "warnings": [
+            *beforehand.warnings,
             *(*judged.warnings, *lost_ends(account), *connection_warnings(sent)),
             *warnings_of(visit, result.requests, account.events),
         ],
     }
     return replace(result, record=result.record.model_copy(update=update), samples=samples)
+
+
+def begin_fields(visit: Visit, beforehand: Beforehand) -> dict[str, Any]:
+    """What was done beforehand, and in the case how its pool truly began."""
+    if beforehand.record is None:
+        return {}
+    case: Case = {**visit.trial.case, "begin": beforehand.record.state}
+    return {"begin": beforehand.record, "case": case}
 
 
 def lost_ends(account: Account) -> list[str]:
@@ -76,7 +93,7 @@ def lost_ends(account: Account) -> list[str]:
     return [f"{dropped} ends of accepted requests had no accepted form: dropped"] if dropped else []
 
 
-def record_refusal(visit: Visit, begin: Begin, why: StartFailed) -> VisitResult:
+def record_refusal(visit: Visit, outset: Outset, why: StartFailed) -> VisitResult:
     """The record of a trial whose target did not start: every arrival has failed, as it would at a function."""
     begin_ns = now_ns()
     arrivals = [
@@ -84,7 +101,7 @@ def record_refusal(visit: Visit, begin: Begin, why: StartFailed) -> VisitResult:
         for index, offset in enumerate(_offsets_of(visit))
     ]
     sent, account = Sent.of(begin_ns, arrivals), Account()
-    result = record_arrivals(visit, begin, sent, account, judge_rows(visit, sent, account, None), 0)
+    result = record_arrivals(visit, outset, sent, account, judge_rows(visit, sent, account, None), 0)
     return replace(result, record=result.record.model_copy(update={"warnings": [f"{NEVER_STARTED}\n{why}"[:2000]]}))
 
 
@@ -96,18 +113,18 @@ def _offsets_of(visit: Visit) -> list[float]:
 
 
 def record_arrivals(
-    visit: Visit, begin: Begin, sent: Sent, account: Account, judged: Judged, took_s: float
+    visit: Visit, outset: Outset, sent: Sent, account: Account, judged: Judged, took_s: float
 ) -> VisitResult:
     """What every trial with rows has on record: its counts, how well the schedule was kept, how the machine fared."""
     if visit.witness is not None:
         (visit.witness / EVENTS).write_text("".join(json.dumps(event) + "\n" for event in account.events))
     can = visit.target.capabilities
     host_times = HostTimes.read()
-    steal, throttled = host_times.steal_share(begin.host), host_times.was_throttled_since(begin.host)
+    steal, throttled = host_times.steal_share(outset.host), host_times.was_throttled_since(outset.host)
     counts = counts_of(judged.requests)
     good = pc.equal(judged.requests["outcome"].cast(pa.string()), Outcome.OK.value).to_numpy()
     record = TrialRecord(
-        **trial_fields(visit, begin),
+        **trial_fields(visit, outset),
         seconds=visit.trial.load.seconds if visit.trial.load else took_s,
         schedule_sha256=None if visit.schedule is None else fingerprint(visit.schedule),
         counts=counts,
@@ -180,16 +197,16 @@ def unproven_warnings(classes: list[str | None], count: int) -> list[str]:
     return warnings
 
 
-def record_unsent(visit: Visit, begin: Begin, why: str) -> VisitResult:
+def record_unsent(visit: Visit, outset: Outset, why: str) -> VisitResult:
     """A trial in which nothing was sent: on record with its reason, so that it is seen and counted."""
     counts = dict.fromkeys(Outcome, 0)
     record = TrialRecord(
-        **trial_fields(visit, begin), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]]
+        **trial_fields(visit, outset), seconds=0, counts=counts, scheduled=0, phases=[], problems=[why[:2000]]
     )
     return VisitResult(record, requests_schema([]).empty_table(), SAMPLES.empty_table())
 
 
-def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:
+def trial_fields(visit: Visit, outset: Outset) -> dict[str, Any]:
     """The fields of a record that say which trial, attempt and row it is."""
     trial = visit.trial
     return {
@@ -201,5 +218,5 @@ def trial_fields(visit: Visit, begin: Begin) -> dict[str, Any]:
         "target": trial.target,
         "profile": trial.profile,
         "case": trial.case,
-        "started_at": begin.at,
+        "started_at": outset.at,
     }

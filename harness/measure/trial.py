@@ -7,10 +7,11 @@ from harness.clock import now_ns
 from harness.load.process import LoadProcess, Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import LoadPlan
+from harness.measure.beforehand import NOTHING, Beforehand, Preparation
 from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.leases import SETTLE_S, Leases
-from harness.measure.recording import Begin, record_refusal, record_trial, record_unsent
+from harness.measure.recording import Outset, record_refusal, record_trial, record_unsent
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
@@ -31,25 +32,37 @@ def visit_target(visit: Visit, leases: Leases, load: LoadProcess, progress: Prog
 
 def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress) -> VisitResult:
     """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
-    begin = Begin.look()
+    outset = Outset.look()
     try:
         lease = leases.take(visit)
     except StartFailed as error:
-        return record_refusal(visit, begin, error)
+        return record_refusal(visit, outset, error)
     except DeploymentError as error:
-        return record_unsent(visit, begin, str(error))
+        return record_unsent(visit, outset, str(error))
     deployment, can = lease.deployment, visit.target.capabilities
     try:
+        beforehand = _prepare(visit, deployment)
         with Sampler(deployment, can.usage == "polled") as sampler:
             sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
         account, unheard = _take_account(deployment, can)
     finally:
         problems = leases.give_back(visit, lease)
-    account = replace(account, witnesses=lease.new_words(account.witnesses))
+    account = replace(account, witnesses=lease.new_words(account.witnesses, beforehand.request_ids))
     account = replace(account, events=lease.events())  # after the removal, which is one of them
-    result = record_trial(visit, begin, account, sent, sampler.table(sent.begin_ns), end_ns)
-    return _add_problems(result, [*sampler.problems, *unheard, *problems])
+    result = record_trial(visit, outset, account, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
+    return _add_problems(result, [*beforehand.problems, *sampler.problems, *unheard, *problems])
+
+
+def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:
+    """Do what the trial's begin asks for before its first request, if anything."""
+    if visit.trial.begin != "steady":
+        return NOTHING
+    return Preparation(visit, deployment, _asker(visit)).carry_out()
+
+
+def _asker(visit: Visit) -> Asker:
+    return Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
 
 
 def _take_account(deployment: Deployment, can: Capabilities) -> tuple[Account, list[str]]:
@@ -76,7 +89,7 @@ def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
 def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
     """Send in the one of three ways that the trial's cell asks for. Where the target's sender cannot send, nothing is
     sent and the trial has that problem: other targets have other senders."""
-    asker = Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
+    asker = _asker(visit)
     begin_ns = now_ns()
     try:
         if visit.trial.regime is not None:

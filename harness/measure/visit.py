@@ -62,7 +62,7 @@ class Visit:
         return Order(
             run_id=self.run_id,
             sizing=experiment.sizing.of(first),
-            settings=experiment.settings_of(self.target),
+            settings=self.trial.settings,
             sizings={part.name: experiment.sizing.of(part) for part in others},
             environment=settings_variable(self.trial.workload.settings),
             ledger=self.witness,

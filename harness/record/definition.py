@@ -15,6 +15,7 @@ FORM = 1
 DEFAULTS: Mapping[str, Any] = {
     "without_engine": [],
     "compression": 1,
+    "begin": "empty",
     "profiles": [],
     "cold_starts": 2,
     "page_cache": ["kept"],

@@ -75,6 +75,32 @@ def package_identity(facts: Mapping[str, Any]) -> str | None:
     return "+".join(hashes) or None
 
 
+BeginState = Literal["steady", "empty"]
+"""Whether a function's pool is as an hour of the trial's traffic would have left it, or empty."""
+
+
+class BeginRecord(Record):
+    """What was done before the first request of a trial under traffic. Nothing of it enters a figure or a count."""
+
+    state: BeginState
+    """As it was: empty where a steady one could not be had, which the trial's warnings explain."""
+    sandboxes: Count | None = None
+    """That were there; None for a service, and where nobody can say."""
+    idle_s: list[Seconds] = []
+    """For how long each of them counts as idle at the begin of the schedule, in real seconds, the shortest first."""
+    way: Literal["started", "asked"] | None = None
+    """started: by the deployment itself, for no request. asked: by as many requests at once. None: there were none."""
+    history_s: Seconds | None = None
+    """Real seconds of traffic that the pool's rules were told of."""
+    warm_requests: Count = 0
+    warm_ms: list[Number] = []
+    """What the good ones of them took, from sent to done: so long each request of the history held its sandbox."""
+    start_ms: Number | None = None
+    """What the first start took, with its first answer."""
+    seconds: Seconds
+    """How long all of this took."""
+
+
 class UnitRecord(Record):
     """One sandbox or replica over a trial; what could not be read is None."""
 
@@ -138,6 +164,8 @@ class Case(TypedDict, total=False):
     seconds: Number
     compression: Number
     """Modelled seconds that pass in one second."""
+    begin: BeginState
+    """Of rows under traffic; in those from before it was a choice, which lack it, every pool was empty."""
 
 
 class Reason(Record):
@@ -181,6 +209,8 @@ class TrialRecord(Record):
     profile: Text
     """A load profile's name, or "cold" for forced cold starts."""
     case: Case
+    begin: BeginRecord | None = None
+    """None where nothing was done beforehand."""
     started_at: Text
     seconds: Annotated[float, Field(ge=0)]
     """Length of the schedule; for forced cold starts the time they took."""

@@ -43,6 +43,7 @@ class Scenario:
             "targets": [target],
             "rounds": 1,
             "cold_starts": 0,
+            "begin": "empty",
             "seed": 7,
         }
         return defaults | self.fields

@@ -29,7 +29,7 @@ def test_every_optional_field_of_an_experiment_is_known_with_its_default():
     """Fails when a field is added or a default changes: add it to DEFAULTS, or raise FORM where another thing is
     measured now by experiments that say nothing."""
     found = {name: value for name, value in defaults_of(Experiment).items() if name not in ECONOMICS}
-    assert found == dict(DEFAULTS)
+    assert found == {**DEFAULTS, "begin": "steady"}, "who had no choice began empty, which is another measurement"
 
 
 @pytest.mark.parametrize("name", ["scale_out", "objective"])
@@ -63,7 +63,9 @@ def test_a_parameter_written_out_at_its_default_makes_no_other_experiment_but_co
 
 
 def test_the_canonical_form_holds_what_was_written_and_nothing_else():
-    assert canonical(in_full(parse_experiment(SPARSE, "here"))) == {**SPARSE, "workloads": [{"name": "echo"}]}
+    written = {**SPARSE, "workloads": [{"name": "echo"}]}
+    assert canonical(in_full(parse_experiment(SPARSE, "here"))) == {**written, "begin": "steady"}
+    assert canonical(in_full(parse_experiment({**SPARSE, "begin": "empty"}, "here"))) == written
 
 
 def test_a_field_that_is_added_later_changes_no_identity_of_before():

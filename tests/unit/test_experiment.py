@@ -162,7 +162,8 @@ def test_a_profile_used_twice_is_numbered():
 def test_compression_reaches_profiles_and_keep_alive():
     experiment = parse_experiment(copy.deepcopy(VALID), "here")
     assert dict(experiment.load_profiles())["bursty"].time_compression == 20
-    assert experiment.settings_of(targets.target("process-lambda")).case()["keep_alive_s"] == 15
+    function = targets.target("process-lambda")
+    assert [experiment.settings_of(function, factor).case()["keep_alive_s"] for factor in (20, 1)] == [15, 300]
     own = parse_experiment(
         {**VALID, "profiles": [{"bursty": {"rate": 1, "seconds": 9, "compression": 2}}]}, "here"
     ).load_profiles()
@@ -356,10 +357,11 @@ def test_settings_arrive_in_the_types_that_the_target_declares(monkeypatch):
 def test_settings_of_a_target_count_before_those_of_all():
     own = {"process-lambda": {"keep_alive_s": 60}, "process-service": {"replicas": 3}}
     experiment = parse_experiment({**copy.deepcopy(VALID), "settings": own}, "here")
-    function, service = (experiment.settings_of(targets.target(name)) for name in own)
+    function, service = (experiment.settings_of(targets.target(name), 20) for name in own)
     assert function.case() == {"keep_alive_s": 3, "concurrency": 1000}
     assert service.case() == {"replicas": 3}
-    cases = {trial.target: trial.case for trial in plan(experiment, experiment.targets)}
+    planned = plan(experiment, experiment.targets)
+    cases = {trial.target: trial.case for trial in planned if trial.profile == "bursty"}
     assert cases["process-lambda"]["keep_alive_s"] == 3
     assert cases["process-service"]["replicas"] == 3
 

@@ -140,6 +140,7 @@ def test_the_starts_of_scale_out_need_gpus_as_well(tmp_path, monkeypatch):
 def test_what_is_deployed_once_for_a_run_is_expected_once():
     fields = {"name": "fit", "question": "?", "targets": ["far-function"], "workloads": ["echo", "filetype"]}
     fields |= {"profiles": [{"constant": {"rate": 1, "seconds": 1}}], "cold_starts": 0}
+    fields |= {"begin": "empty"}
     with plugged_in(FAR):
         deploy_s = targets.target("far-function").capabilities.deploy_s
         few, many = (fit_to_machine(parse_experiment({**fields, "rounds": n}, "test")) for n in (1, 31))

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from harness.experiment.plan import arrival_seed, plan
+from harness.experiment.plan import STEADY_BEGIN_S, arrival_seed, plan
 from harness.experiment.question import parse_experiment
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from loadprofiles.contract import fingerprint
@@ -114,6 +114,7 @@ def test_the_case_tells_what_else_identifies_a_row():
         "rate": 20,
         "seconds": 4,
         "compression": 60,
+        "begin": "steady",
     }
     assert by_target["process-service"] == {
         "memory_mb": 2048,
@@ -122,7 +123,45 @@ def test_the_case_tells_what_else_identifies_a_row():
         "rate": 20,
         "seconds": 4,
         "compression": 60,
+        "begin": "steady",
     }
+
+
+def test_keep_alive_is_compressed_as_the_trials_own_traffic_is_and_nowhere_else():
+    profiles = [
+        {"steady": {"rate": 3, "seconds": 4}},
+        {"bursty": {"rate": 20, "seconds": 4}},
+        {"sparse": {"gap_s": 10, "seconds": 40, "compression": 2}},
+        {"diurnal": {"rate": 3, "seconds": 864}},
+    ]
+    planned = trials(profiles=profiles, scale_out={"rate": 1, "seconds": 4}, rounds=1, workloads=["echo"])
+    found = {
+        trial.profile: (trial.case["keep_alive_s"], trial.settings.keep_alive_s)
+        for trial in planned
+        if trial.target == "process-lambda"
+    }
+    assert found == {
+        "steady": (300, 300),
+        "bursty": (5, 5),
+        "sparse": (150, 150),
+        "diurnal": (3, 3),
+        FORCED_COLD: (300, 300),
+    }
+
+
+def test_a_begin_belongs_to_traffic_and_not_to_forced_starts_or_scale_out():
+    for begin in ("steady", "empty"):
+        planned = trials(begin=begin, scale_out={"rate": 1, "seconds": 4})
+        found = {(trial.profile in (FORCED_COLD, SCALE_OUT), trial.begin, trial.case.get("begin")) for trial in planned}
+        assert found == {(True, None, None), (False, begin, begin)}
+
+
+def test_a_steady_begin_takes_time_that_is_expected():
+    def minutes(begin):
+        return sum(trial.expected_s for trial in trials(begin=begin))
+
+    under_traffic = sum(trial.begin is not None for trial in trials())
+    assert minutes("steady") - minutes("empty") == pytest.approx(under_traffic * STEADY_BEGIN_S)
 
 
 def test_forced_cold_starts_carry_no_load_and_can_be_left_out():

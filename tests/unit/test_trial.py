@@ -14,7 +14,7 @@ from harness.load.replies import Reply
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.leases import Leases
-from harness.measure.recording import NEVER_STARTED, Begin, record_trial
+from harness.measure.recording import NEVER_STARTED, Outset, record_trial
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.trial import _take_account, visit_target
@@ -194,7 +194,7 @@ def record_of(*arrivals, profile="constant"):
     sent = Sent.of(begin_ns, arrivals)
     samples = SAMPLES.empty_table()
     return record_trial(
-        visit(profile), Begin.look(), Account(facts={"replicas": 1}), sent, samples, 2_000_000_001
+        visit(profile), Outset.look(), Account(facts={"replicas": 1}), sent, samples, 2_000_000_001
     ).record  # type: ignore[arg-type]
 
 
@@ -218,7 +218,7 @@ def told_of(*arrivals, **told):
     far = visit("constant")
     far.target.capabilities = FAR_VISIT
     samples = SAMPLES.empty_table()
-    return record_trial(far, Begin.look(), Account(**told), Sent.of(1, arrivals), samples, 2_000_000_001).record
+    return record_trial(far, Outset.look(), Account(**told), Sent.of(1, arrivals), samples, 2_000_000_001).record
 
 
 def test_what_the_platform_told_is_on_record():
@@ -312,7 +312,7 @@ def test_what_a_platform_cannot_say_makes_its_trial_invalid_and_loses_nothing():
 def test_a_long_word_of_a_sender_is_cut_and_the_trial_kept():
     sent = Sent.of(1, [Arrival(0, 1, Fate.FAILED, error="refused")], ["k" * 3000])
     account = Account(facts={})
-    result = record_trial(visit("constant"), Begin.look(), account, sent, SAMPLES.empty_table(), 2)
+    result = record_trial(visit("constant"), Outset.look(), account, sent, SAMPLES.empty_table(), 2)
     assert max(map(len, result.record.problems)) == 2000
     assert result.record.scheduled == 1
 

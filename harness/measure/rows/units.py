@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from targets.events import EventFacts
 SAMPLED = ("memory_bytes", "own_memory_bytes", "cpu_ns", "throttled_ns")
 Numbers = NDArray[np.int64]
 NOTHING: Mapping[str, int] = MappingProxyType({})
+NEVER = 2**62
 UNREAD = -1
 """In place of a figure that nobody read; none of them can be negative."""
 
@@ -29,19 +31,27 @@ class Life:
     lived_ns: int
     longer: bool = False
     """Whether that is but the least."""
+    is_older: bool = False
+    """Whether it was there before the schedule began: what it used until the first look is not the trial's."""
     last: EventFacts = field(default_factory=lambda: EventFacts())
     """The kernel's last figures, where somebody read them."""
 
 
-def logged_lives(log: UnitLog) -> list[Life]:
-    """Every unit that was created, in order; one that was not removed lived to the last event."""
+def logged_lives(log: UnitLog, since_ns: int = 0) -> list[Life]:
+    """Every unit that was created, in order; one that was not removed lived to the last event.
+
+    Of one that is older than `since_ns`, the begin of a schedule, only the time from then on counts."""
     lives = []
     for creation in log.creations:
         removal = log.first_event(creation["unit"], "removed")
         end_ns = removal["at_ns"] if removal else log.last_ns
-        lived_ns = max(0, end_ns - creation["at_ns"])
+        is_older = creation["at_ns"] < since_ns
+        if is_older and end_ns < since_ns:
+            continue  # it was gone before anybody could have met it
+        lived_ns = max(0, end_ns - max(creation["at_ns"], since_ns))
         last = removal or EventFacts()
-        lives.append(Life(creation["unit"], bool(creation.get("for_request")), lived_ns, last=last))
+        for_request = bool(creation.get("for_request")) and not is_older
+        lives.append(Life(creation["unit"], for_request, lived_ns, last=last, is_older=is_older))
     return lives
 
 
@@ -88,6 +98,7 @@ class Sampled:
         self._numbers = {name: number for number, name in enumerate(chunks[0].dictionary.to_pylist() if chunks else [])}
         count = len(self._numbers)
         self._most = {name: np.full(count, UNREAD, np.int64) for name in SAMPLED}
+        self._least = {name: np.full(count, NEVER, np.int64) for name in SAMPLED}
         self._memory_sums, self._memory_looks = np.zeros(count, np.int64), np.zeros(count, np.int64)
         for batch in samples.to_batches():
             self._take(batch)
@@ -96,6 +107,8 @@ class Sampled:
         units = batch["unit"].indices.to_numpy()
         for name, most in self._most.items():
             np.maximum.at(most, units, batch[name].fill_null(UNREAD).to_numpy())
+        for name, least in self._least.items():
+            np.minimum.at(least, units, batch[name].fill_null(NEVER).to_numpy())
         memory: Numbers = batch["memory_bytes"].fill_null(UNREAD).to_numpy()
         is_read = memory != UNREAD
         np.add.at(self._memory_sums, units[is_read], memory[is_read])
@@ -106,6 +119,12 @@ class Sampled:
         number = self._numbers.get(unit)
         most = UNREAD if number is None else int(self._most[name][number])
         return None if most == UNREAD else most
+
+    def least(self, unit: str, name: str) -> int | None:
+        """The least that any sample of this unit says; None where none says any."""
+        number = self._numbers.get(unit)
+        least = NEVER if number is None else int(self._least[name][number])
+        return None if least == NEVER else least
 
     def mean_memory(self, unit: str) -> int | None:
         """The mean over this unit's samples, in bytes."""
@@ -125,10 +144,19 @@ def _unit_record(life: Life, sampled: Sampled, told_bytes: int | None) -> UnitRe
         memory_peak_bytes=_peak(last.get("memory_peak_bytes"), told_bytes, sampled.most(unit, "memory_bytes")),
         own_peak_bytes=_largest(last.get("own_memory_bytes"), sampled.most(unit, "own_memory_bytes")),
         memory_mean_bytes=sampled.mean_memory(unit),
-        cpu_ns=_largest(last.get("cpu_ns"), sampled.most(unit, "cpu_ns")),
-        throttled_ns=_largest(last.get("throttled_ns"), sampled.most(unit, "throttled_ns")),
+        cpu_ns=_used(life, sampled, "cpu_ns"),
+        throttled_ns=_used(life, sampled, "throttled_ns"),
         oom_killed=bool(last.get("oom_killed")),
     )
+
+
+def _used(life: Life, sampled: Sampled, name: Literal["cpu_ns", "throttled_ns"]) -> int | None:
+    """Of a counter that only grows: all of it, or what came after the first look at a unit that is older."""
+    most = _largest(life.last.get(name), sampled.most(life.unit, name))
+    if not life.is_older or most is None:
+        return most
+    least = sampled.least(life.unit, name)
+    return None if least is None else most - least
 
 
 def _peak(last: int | None, told: int | None, seen: int | None) -> int | None:

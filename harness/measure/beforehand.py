@@ -1,0 +1,201 @@
+"""What comes before a trial's first request: a few warm ones, and the pool that its traffic would have left."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.clock import now_ns
+from harness.errors import UsageError
+from harness.load.process import Arrival, Sent
+from harness.load.senders import SenderFailed
+from harness.load.wire import Fate
+from harness.measure.forced import Asker
+from harness.measure.rows.judge import Judge
+from harness.measure.steady import steady_pool
+from harness.measure.visit import Visit
+from harness.record.figures import plural
+from harness.record.nouns import BeginRecord, BeginState, Outcome
+from harness.record.reasons import reasons_of
+from targets.contract import Attended, Deployment, DeploymentError
+from targets.rules.lambda_pool import PoolLimits
+from targets.settings import Pooled
+
+LEAST_WARM, MOST_WARM = 2, 8
+"""Warm requests before a trial: one for each payload within these bounds, and one for each replica at least."""
+WARM_S = 20.0
+"""After so long no further one is sent."""
+MOST_STANDING = 1000
+"""Units that are had beforehand: more of them no machine of ours holds."""
+MS = 1_000_000
+
+
+class NotSteady(Exception):
+    """A steady pool cannot be had; the message says why."""
+
+
+@dataclass(frozen=True)
+class Beforehand:
+    """What was done before the first request, what has to be said of it, and which requests it asked."""
+
+    record: BeginRecord | None = None
+    """None where nothing was asked for."""
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    """Why the trial is INVALID: nobody knows how it began."""
+    request_ids: frozenset[str] = frozenset()
+
+
+NOTHING = Beforehand()
+
+
+@dataclass
+class Preparation:
+    """Of one deployment for one trial; it keeps what it learns."""
+
+    visit: Visit
+    deployment: Deployment
+    asker: Asker
+    begun_ns: int = field(default_factory=now_ns)
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    asked: int = 0
+    request_ids: set[str] = field(default_factory=set)
+    warm_ms: list[float] = field(default_factory=list)
+    start_ms: float | None = None
+
+    def carry_out(self) -> Beforehand:
+        """Have the steady begin that the trial asks for, or an empty one and its reason."""
+        if self.visit.target.parts[0].kind == "service":
+            return self._warm_service()
+        limits, why = self._limits()
+        if limits is None:
+            return self._begin_empty(why)
+        try:
+            return self._steady_function(limits)
+        except (NotSteady, DeploymentError, SenderFailed, UsageError) as error:
+            why = str(error).split("\n")[0]
+        try:
+            self.deployment.make_cold()
+        except DeploymentError as error:
+            self.problems.append(f"its pool could neither be made steady ({why}) nor emptied: {error}")
+        return self._begin_empty(why)
+
+    def _limits(self) -> tuple[PoolLimits | None, str]:
+        """By what the pool lives, else why nobody can say what it would be."""
+        target, settings = self.visit.target, self.visit.trial.settings
+        if target.capabilities.asynchronous:
+            return None, "a request is only accepted there, so nobody sees how long it holds a sandbox"
+        if isinstance(settings, Pooled):
+            return settings.limits, ""
+        return None, f"the settings of {target.name} have no `limits`, which say how long it keeps a sandbox"
+
+    def _begin_empty(self, why: str) -> Beforehand:
+        self.warnings.append(f"begin: empty instead of steady: {why}")
+        return self._end("empty", sandboxes=0)
+
+    def _warm_service(self) -> Beforehand:
+        """Its units are there and have answered: a few requests make them warm."""
+        try:
+            self._ask_warm(len(self.deployment.endpoints))
+        except SenderFailed as error:
+            self.warnings.append(f"no warm request could be sent before the first arrival: {error}")
+        return self._end("steady")
+
+    def _steady_function(self, limits: PoolLimits) -> Beforehand:
+        if isinstance(self.deployment, Attended):
+            self._stand_by(self.deployment, [0.0], 0.0)
+            self.start_ms = (now_ns() - self.begun_ns) / MS
+            self._ask_warm(LEAST_WARM)
+        else:
+            self._ask_first()
+        if not self.warm_ms or self.start_ms is None:
+            raise NotSteady("no warm request was answered well, so nobody knows how long one holds a sandbox")
+        load, schedule = self.visit.trial.load, self.visit.schedule
+        assert load is not None and schedule is not None
+        warm_s, start_s = [took / 1e3 for took in self.warm_ms], self.start_ms / 1e3
+        pool = steady_pool(load, self.visit.trial.arrival_seed, limits, warm_s, start_s)
+        if len(pool.idle_s) > MOST_STANDING:
+            raise NotSteady(f"it would have {len(pool.idle_s):,} sandboxes, and {MOST_STANDING:,} can be had at most")
+        if isinstance(self.deployment, Attended):
+            count = self._stand_by(self.deployment, pool.idle_s, schedule[0] if schedule else 0.0)
+            way = "started" if count else None
+            return self._end("steady", sandboxes=count, idle_s=pool.idle_s[:count], way=way, history_s=pool.history_s)
+        way = self._ask_at_once(len(pool.idle_s))
+        return self._end("steady", sandboxes=None if way else 0, way=way, history_s=pool.history_s)
+
+    def _stand_by(self, deployment: Attended, idle_s: Sequence[float], first_s: float) -> int:
+        count = deployment.stand_by(idle_s, first_s, self.asker.payloads[0].body)
+        if idle_s and not count:
+            raise NotSteady("no sandbox could be started before the first arrival")
+        if count < len(idle_s):
+            self.warnings.append(f"{count} instead of {len(idle_s)} sandboxes of a steady pool could be started")
+        return count
+
+    def _ask_first(self) -> None:
+        """Where units start for requests only, the first one is the start."""
+        took_ms = self._ask(LEAST_WARM + 1)
+        self.start_ms, self.warm_ms = took_ms[0], [took for took in took_ms[1:] if took is not None]
+
+    def _ask_warm(self, least: int) -> None:
+        self.warm_ms = [took for took in self._ask(max(least, LEAST_WARM)) if took is not None]
+
+    def _ask_at_once(self, count: int) -> str | None:
+        """As many requests at once as the pool has units, which start them; of what age they are, nobody can set."""
+        if not count:
+            self.deployment.make_cold()
+            return None
+        endpoint = self.deployment.endpoints[0]
+        with ThreadPoolExecutor(count, thread_name_prefix="beforehand") as threads:
+            asked = [threads.submit(self.asker.ask, endpoint, None, index, now_ns()) for index in range(count)]
+            self._judge([one.result() for one in asked])
+        return "asked"
+
+    def _ask(self, least: int) -> list[float | None]:
+        """Requests one after the other, until one has no answer or they have taken long: what each took, in ms."""
+        endpoints = self.deployment.endpoints
+        ready = self.asker.make_ready(endpoints)
+        wanted = max(least, min(len(self.asker.payloads), MOST_WARM))
+        until_ns = now_ns() + int(WARM_S * 1e9)
+        asked: list[Arrival] = []
+        while len(asked) < wanted and (len(asked) < least or now_ns() < until_ns):
+            index = len(asked)
+            asked.append(self.asker.ask(endpoints[index % len(endpoints)], ready, index, now_ns()))
+            if asked[-1].fate != Fate.ANSWERED:
+                break
+        return self._judge(asked)
+
+    def _judge(self, asked: list[Arrival]) -> list[float | None]:
+        """What each took, in ms; None where it was not answered well, which is told."""
+        self.request_ids |= {arrival.reply.request_id for arrival in asked if arrival.reply}
+        self.asked += len(asked)
+        visit = self.visit
+        own_model = visit.trial.workload.model_dir is not None
+        sent = Sent.of(self.begun_ns, asked)
+        try:
+            rows = Judge(visit.workload, own_model, visit.target.capabilities).judge(sent).requests
+        finally:
+            sent.replies.close()
+        good = [outcome == Outcome.OK for outcome in rows["outcome"].to_pylist()]
+        if bad := good.count(False):
+            reasons = reasons_of(rows)
+            why = f", most often: {reasons[0].reason}" if reasons else ""
+            asked_words = plural(len(asked), "request")
+            self.warnings.append(f"{bad} of {asked_words} before the first arrival had no good answer{why}")
+        return [_took_ms(arrival) if is_good else None for arrival, is_good in zip(asked, good, strict=True)]
+
+    def _end(self, state: BeginState, **fields: Any) -> Beforehand:
+        record = BeginRecord(
+            state=state,
+            warm_requests=self.asked,
+            warm_ms=[round(took, 3) for took in self.warm_ms],
+            start_ms=None if self.start_ms is None else round(self.start_ms, 3),
+            seconds=(now_ns() - self.begun_ns) / 1e9,
+            **fields,
+        )
+        return Beforehand(record, self.warnings, self.problems, frozenset(self.request_ids - {""}))
+
+
+def _took_ms(arrival: Arrival) -> float:
+    """Without the connection, which a request under load has already; with the sending, as it holds its sandbox."""
+    return (arrival.done_ns - arrival.scheduled_ns - arrival.connect_ns - arrival.tls_ns) / MS

@@ -1,0 +1,123 @@
+"""The pool that an hour of a trial's traffic would have left: pure, and with known answers."""
+
+import array
+import math
+import statistics
+
+import pytest
+
+from harness.errors import UsageError
+from harness.experiment.profiles import draw_history, profile, profile_names
+from harness.measure.steady import HISTORY_S, MOST_ARRIVALS, steady_pool
+from loadprofiles import LoadProfile
+from targets.rules.lambda_pool import PoolLimits
+
+PARAMETERS = {
+    "sparse": {"gap_s": 10, "seconds": 40},
+    "ramp": {"from_rate": 2, "to_rate": 9, "seconds": 12},
+    "bursty": {"rate": 4, "seconds": 12},
+    "diurnal": {"rate": 4, "seconds": 86_400},
+    "business-hours": {"rate": 4, "seconds": 36_000, "from_hour": 10},
+}
+
+
+def made(name, **parameters):
+    return profile(name).model_validate({"rate": 4, "seconds": 12, **parameters})
+
+
+def pool(load, keep_alive_s=300.0, warm_s=(0.05,), start_s=1.0, seed=1, **limits):
+    return steady_pool(load, seed, PoolLimits(round(keep_alive_s * 1e9), **limits), warm_s, start_s)
+
+
+def test_a_request_every_second_that_takes_a_tenth_leaves_one_sandbox_of_that_age():
+    found = pool(made("constant", rate=1), warm_s=[0.1], start_s=0.5)
+    assert found.idle_s == pytest.approx([0.9])
+    assert found.history_s == HISTORY_S
+
+
+def test_requests_further_apart_than_the_keep_alive_leave_the_last_ones_sandbox_or_none():
+    rare = made("constant", rate=0.01, seconds=200)
+    assert pool(rare, keep_alive_s=99).idle_s == []
+    assert pool(rare, keep_alive_s=200).idle_s == pytest.approx([99.95])
+
+
+def test_one_that_is_busy_counts_as_idle_from_now_on():
+    assert pool(made("constant", rate=1), warm_s=[2.5], start_s=2.5).idle_s == pytest.approx([0, 0, 0.5])
+
+
+def test_the_pool_holds_what_is_busy_at_once_within_a_keep_alive():
+    """Requests under way are Poisson with mean rate x service, whatever starts and is reused (M/G/infinity)."""
+    rate, service_s = 20, 0.2
+    sizes = [len(pool(made("steady", rate=rate), warm_s=[service_s], seed=seed).idle_s) for seed in range(3)]
+    assert all(rate * service_s + 3 < size < rate * service_s + 7 * math.sqrt(rate * service_s) for size in sizes)
+    short = [
+        len(pool(made("steady", rate=rate), keep_alive_s=0.5, warm_s=[service_s], seed=n).idle_s) for n in range(9)
+    ]
+    assert statistics.mean(short) < statistics.mean(sizes)
+
+
+def test_requests_take_their_times_in_turn_and_the_limits_hold():
+    assert len(pool(made("constant", rate=1), warm_s=[0.1, 1.5]).idle_s) == 2
+    assert len(pool(made("constant", rate=10), warm_s=[5], concurrency_limit=3).idle_s) == 3
+    assert pool(made("constant", rate=10), warm_s=[5], starts_per_10_s=0).idle_s == []
+
+
+def test_a_compressed_hour_is_so_much_shorter():
+    assert pool(made("bursty", compression=60), keep_alive_s=5).history_s == 60
+
+
+def test_a_history_of_very_many_arrivals_is_shorter():
+    found = pool(made("constant", rate=1000, seconds=1), warm_s=[0.0001], start_s=0.0001)
+    assert found.history_s == MOST_ARRIVALS / 1000
+
+
+def test_the_same_trial_has_the_same_pool_and_another_round_another():
+    load = made("steady", rate=3)
+    assert pool(load, seed=5) == pool(load, seed=5) != pool(load, seed=6)
+
+
+def test_what_came_before_a_ramp_came_at_its_first_rate():
+    assert len(draw_history(made("ramp", **PARAMETERS["ramp"], rate=None), 1, 1000)) == pytest.approx(2000, rel=0.1)
+    assert not draw_history(profile("ramp").model_validate({"to_rate": 9, "seconds": 12}), 1, 1000)
+
+
+def test_rare_requests_may_have_left_nothing():
+    rare = profile("sparse").model_validate({"gap_s": 36_000, "seconds": 36_000})
+    assert not all(len(draw_history(rare, seed, 3600)) for seed in range(10))
+
+
+def test_what_came_before_a_day_is_the_end_of_one():
+    day = made("diurnal", rate=4, seconds=86_400)
+    late, noon = (len(draw_history(day, 1, 3600 * hours)) for hours in (1, 12))
+    assert late == pytest.approx(4 * 0.815 * 3600, rel=0.05), "the level between 23 and 24 o'clock"
+    assert noon > 12 * late
+
+
+def test_what_came_before_an_office_opened_is_quiet_and_at_noon_busy():
+    def before(hour):
+        office = profile("business-hours").model_validate({"rate": 4, "seconds": 3600, "from_hour": hour})
+        return len(draw_history(office, 1, 3600))
+
+    assert before(8) < 0.05 * before(12)
+    assert before(12) == pytest.approx(4 * 3600, rel=0.05)
+
+
+@pytest.mark.parametrize("name", profile_names())
+def test_every_profile_has_a_history_that_is_repeatable_and_no_part_of_its_arrivals(name):
+    if name == "replay":
+        pytest.skip("its past is its trace's: tests of replay")
+    load = profile(name).model_validate(PARAMETERS.get(name, {"rate": 4, "seconds": 12}))
+    found = draw_history(load, 3, 500.0)
+    assert found == draw_history(load, 3, 500.0)
+    if load.seeded:
+        assert found != draw_history(load, 4, 500.0)
+        assert list(found[:3]) != list(load.arrivals(3)[:3])
+
+
+def test_a_strangers_history_is_held_to_what_every_schedule_is():
+    class Backwards(LoadProfile):
+        def arrivals(self, seed):
+            return array.array("d", [1.0, 0.5] if self.seconds == 60 else [0.5])
+
+    with pytest.raises(UsageError, match=r"Backwards: history: offset 1 is 0\.5 after 1"):
+        draw_history(Backwards(rate=1, seconds=2), 1, 60.0)
