@@ -24,8 +24,9 @@ LONGEST_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 2**18
 LOOKED_AT = 100
 """Rows that tell what a file's columns are."""
-NUMBERS = "seconds"
+NAMELESS = "value"
 """What the column of a file without a header is called."""
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 NO_OBJECT = re.compile(rb"^\s*[^{\s]", re.MULTILINE)
 """A line that begins otherwise than an object does."""
 PACKED = {
@@ -105,8 +106,8 @@ def _csv(path: Path, head: str) -> Source:
     at = next(at for at, line in enumerate(lines) if line.strip())
     delimiter = max(",;\t", key=lines[at].count)
     rows = [_fields(line, delimiter) for line in lines[at : at + 20] if line.strip()]
-    if len(rows[0]) == 1 and _is_number(rows[0][0]):
-        names, skipped, first = [NUMBERS], at, rows[0]
+    if len(rows[0]) == 1 and _is_value(rows[0][0]):
+        names, skipped, first = [NAMELESS], at, rows[0]
     else:
         names, skipped, first = rows[0], at + 1, rows[1] if len(rows) > 1 else []
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -151,11 +152,12 @@ def _fields(line: str, delimiter: str) -> list[str]:
         return line.split(delimiter)
 
 
-def _is_number(text: str) -> bool:
+def _is_value(text: str) -> bool:
+    """A number, or the begin of a date: no column is called so."""
     try:
         float(text)
     except ValueError:
-        return False
+        return DATE.match(text) is not None
     return True
 
 

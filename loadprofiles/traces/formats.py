@@ -7,13 +7,14 @@ vhive-serverless/invitro, and their files.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
 from loadprofiles.traces.columns import moments, numbers, text_of
-from loadprofiles.traces.files import Columns, Source
+from loadprofiles.traces.files import DATE, Columns, Source
 from loadprofiles.traces.trace import UNKNOWN_SIZE, Choice, Floats, Take, TraceError
 
 DAY_NS = 86_400 * 10**9
@@ -63,7 +64,8 @@ azure-llm-2023 and -2024: TIMESTAMP, ContextTokens, GeneratedTokens
 burstgpt: Timestamp, Request tokens, Response tokens
 mooncake: timestamp (a number of ms), input_length, output_length
 ragpulse: timestamp (a text of seconds), input_length, output_length
-seconds: a single column or line after line of numbers"""
+qwen-bailian: chat_id, timestamp (a number of seconds), input_length, output_length
+seconds or moments: a single column, or line after line, of numbers or of dates with times"""
 
 
 def recognise(source: Source) -> Format:
@@ -85,7 +87,10 @@ def recognise(source: Source) -> Format:
     if {"timestamp", "input_length", "output_length"} <= names:
         return _lengths(source)
     if len(source.columns) == 1:
-        return Format("seconds", (source.columns[0],), _start_of_numbers)
+        name = source.columns[0]
+        if _is_moment(source.first.get(name)):
+            return Format("moments", (name,), _start_of_dates)
+        return Format("seconds", (name,), _start_of_numbers)
     found = ", ".join(ascii(name[:40])[1:-1] for name in source.columns[:12])
     more = f" and {len(source.columns) - 12} more" if len(source.columns) > 12 else ""
     known = "; ".join(KNOWN.splitlines())
@@ -117,17 +122,24 @@ def _counts(source: Source, bins: list[str]) -> Format:
 
 
 def _lengths(source: Source) -> Format:
-    """Two formats of the same columns: the type of the timestamp tells them apart, or what else there is."""
+    """Formats of the same columns: the type of the timestamp tells them apart, or what else there is."""
     sizes = {"tokens_in": "input_length", "tokens_out": "output_length"}
-    names, typed = set(source.columns), not isinstance(source.first.get("timestamp"), str)
+    names, first = set(source.columns), source.first.get("timestamp")
+    typed = not isinstance(first, str)
+    if "chat_id" in names:
+        return Format("qwen-bailian", ("timestamp",), _start_of_numbers, sizes)
     if "session_id" in names or (source.typed and not typed):
         return Format("ragpulse", ("timestamp",), _start_of_numbers, sizes)
-    if source.typed or "hash_ids" in names:
+    if "hash_ids" in names or (source.typed and isinstance(first, int)):
         return Format("mooncake", ("timestamp",), _start_of_numbers, sizes, unit_s=1e-3, scale=1e-3)
     raise TraceError(
         f"{source.path} does not say whether its timestamp is in seconds (ragpulse) or ms (mooncake): "
-        "write it as JSONL, text for seconds and a number for ms, or as a single column of seconds"
+        "write it as JSONL, text for seconds and a whole number for ms, or as a single column of seconds"
     )
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, date) or (isinstance(value, str) and DATE.match(value) is not None)
 
 
 def _has_zone(value: Any) -> bool:

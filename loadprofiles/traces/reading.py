@@ -79,6 +79,8 @@ def _of_starts(path: Path, sha256: str, format: Format, choice: Choice, take: Ta
         )
     period_s = span + tick_s if tick_s else span * len(starts) / (len(starts) - 1)
     starts -= starts[0]
+    if format.scale != 1:
+        notes.append(f"its {format.needs[0]} is taken as ms, as that of {format.name} is")
     notes += _dropped_notes(take)
     if choice.failed == "keep" and format.failed:
         notes.append("requests that failed when they were recorded are kept")

@@ -197,6 +197,7 @@ def test_mooncake_counts_ms_in_ticks_of_three_seconds(read):
     assert trace.offsets_s.tolist() == [0, 0, 3, 3, 3, 12]
     assert trace.period_s == 15
     assert trace.sizes["tokens_in"].tolist() == [5] * 6
+    assert "its timestamp is taken as ms, as that of mooncake is" in trace.notes
 
 
 def test_ragpulse_has_text_of_seconds(read):
@@ -207,10 +208,24 @@ def test_ragpulse_has_text_of_seconds(read):
     assert trace.notes == ["1 of its arrivals stood before an earlier one: sorted by start"]
 
 
+def test_qwen_bailian_counts_seconds(read):
+    rows = [{"chat_id": 1, "timestamp": at, "input_length": 5, "output_length": 6, "hash_ids": [1]} for at in (0.5, 3)]
+    trace = read(jsonl_of(*rows))
+    assert (trace.format, trace.offsets_s.tolist()) == ("qwen-bailian", [0, 2.5])
+
+
+def test_a_plain_list_may_hold_moments(read):
+    for header in ("", "at\n"):
+        trace = read(header + "2026-01-31 23:59:59.5Z\n2026-02-01T00:00:01\n")
+        assert (trace.format, trace.offsets_s.tolist()) == ("moments", [0, 1.5])
+
+
 def test_without_types_the_two_of_the_same_columns_are_not_guessed_apart(read):
     header = "timestamp,input_length,output_length"
     with pytest.raises(TraceError, match=r"whether its timestamp is in seconds \(ragpulse\) or ms \(mooncake\)"):
         read(csv_of(header, (1, 2, 3), (4, 5, 6)))
+    with pytest.raises(TraceError, match="whether its timestamp is in seconds"):
+        read(jsonl_of(*({"timestamp": at, "input_length": 1, "output_length": 1} for at in (0.5, 1.75))))
     assert read(csv_of(header + ",session_id", (1, 2, 3, "s"), (4, 5, 6, "s"))).format == "ragpulse"
     assert read(csv_of(header + ",hash_ids", (1000, 2, 3, "[]"), (4000, 5, 6, "[]"))).offsets_s.tolist() == [0, 3]
 
