@@ -20,7 +20,7 @@ from harness.review.file import ReviewFile, differences, read_reviews, tell_apar
 from harness.review.new import Occasion, derive
 from harness.review.record import FIRST_FORM, ReviewRecord
 from harness.review.runs import MeasuredRun, Runs
-from harness.review.triggers import hold_against
+from harness.review.watch import hold_against
 
 FRESH = timedelta(days=100)
 MOST_DAMAGE = 5

@@ -1,69 +1,105 @@
-"""What would force reconsideration: chosen when a review is written, held against the newest run afterwards."""
+"""What would force reconsideration, chosen when a review is written: limits of traffic, latency, utilisation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.cost.nouns import BreakEven
-from harness.files.whole import one_line
-from harness.record.estimate import Estimate, round_digits
+from harness.record.estimate import round_digits
 from harness.record.figures import figure
+from harness.record.forecast import ForecastRow, Quantities
 from harness.record.nouns import FORCED_COLD
-from harness.record.stated import Economics
-from harness.review.figures import MEASURES, SHARES, number, rate
+from harness.record.stated import SECONDS_PER_MONTH
+from harness.review.figures import MEASURES, find, rate
 from harness.review.record import CitedFigure, Op, Primary, Trigger
 from harness.review.runs import MeasuredRun
+from harness.review.watch import BREAK_EVEN, REQUESTS, expected_rps, reasons_against
 
-EXPECTED = "expected_rps"
-BREAK_EVEN = "break_even_rps"
 KIND_OF = {"serverless": "function", "container": "service"}
 PERCENTILES = {50: "latency_p50_ms", 95: "latency_p95_ms", 99: "latency_p99_ms"}
+OTHER_PERCENTILE = "forecast_latency_at_objective_ms"
 
 
 @dataclass(frozen=True)
-class TriggerState:
-    """A trigger beside the newest run; `tripped` is None where the figure cannot be told."""
+class Limit:
+    """A mean rate beyond which the other side costs less."""
 
-    tripped: bool | None
-    words: str
+    rps: float
+    above: bool
+    """Whether the expected traffic lies below it."""
+    of: BreakEven
+    cheaper: str
+    """Beyond it."""
+    dearer: str
 
 
 def choose_triggers(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
-    """The break-even, from both ends; without one the latency of the side chosen. Empty where nothing was measured."""
+    """The nearest rates at which another side is the cheaper one, the latency and the utilisation of the side chosen.
+
+    Empty where nothing was measured that may decide.
+    """
     expected = expected_rps(run.decision.economics)
-    crossings = [b for b in run.costing.break_evens if b.rate.value] if run.costing else []
-    if expected is not None and crossings:
-        nearest = min(crossings, key=lambda b: distance(b, expected))
+    triggers = list(watch_traffic(run, expected)) if expected is not None else []
+    objective = run.decision.objective.latency_ms if run.decision.objective else None
+    slow = [t for t in watch_latency(run, figures, primary) if not triggers or t.limit == objective]
+    return [*triggers, *slow, *watch_utilisation(run, figures, primary)]
+
+
+def watch_traffic(run: MeasuredRun, expected: float) -> Iterator[Trigger]:
+    """The nearest limit below the expected traffic and the nearest above it; and of the nearer one the break-even."""
+    limits = [limit for b in (run.costing.break_evens if run.costing else []) for limit in limits_of(b, expected)]
+    below, above = ([limit for limit in limits if limit.above is up] for up in (False, True))
+    ends = max(below, key=lambda x: x.rps, default=None), min(above, key=lambda x: x.rps, default=None)
+    nearest = [limit for limit in ends if limit is not None]
+    yield from map(watch_limit, nearest)
+    if nearest:
         several = len({service for service, _ in run.pairs if service is not None}) > 1
-        return watch_crossing(nearest, expected, nearest.service if several else None)
-    return watch_latency(run, figures, primary)
+        yield from watch_break_even(min(nearest, key=lambda x: distance(x.rps, expected)), expected, several)
 
 
-def expected_rps(economics: Economics | None) -> float | None:
-    """Mean over a month, where the experiment states it."""
-    return round_digits(economics.expected.mean_rps) if economics and economics.expected else None
+def limits_of(crossing: BreakEven, expected: float) -> Iterator[Limit]:
+    """Where the costs cross next, below and above the expected traffic."""
+    names = crossing.function, crossing.service
+    for before, after in zip(crossing.spans, crossing.spans[1:], strict=False):
+        if before.begin_rps <= expected <= before.end_rps:
+            yield Limit(before.end_rps, True, crossing, after.cheaper, other(names, after.cheaper))
+        if after.begin_rps < expected <= after.end_rps:
+            yield Limit(after.begin_rps, False, crossing, before.cheaper, other(names, before.cheaper))
 
 
-def distance(crossing: BreakEven, expected: float) -> float:
-    """How far the traffic is from changing which side is cheaper: the nearest crossing trips first."""
-    value = crossing.rate.value or expected
-    return max(value / expected, expected / value)
+def other(names: tuple[str, str], name: str) -> str:
+    """Of two sides the one that this is not."""
+    return names[1] if name == names[0] else names[0]
 
 
-def watch_crossing(crossing: BreakEven, expected: float, service: str | None) -> list[Trigger]:
-    """The side that is cheaper changes when traffic and break-even change places, whichever of them moves."""
-    limit = round_digits(crossing.rate.value or 0.0) or 0.0
-    below = expected < limit
-    cheaper, dearer = (crossing.function, crossing.service) if below else (crossing.service, crossing.function)
+def distance(rps: float, expected: float) -> float:
+    """How far the traffic is from a limit: the nearest trips first."""
+    return max(rps / expected, expected / rps)
+
+
+def watch_limit(limit: Limit) -> Trigger:
+    """The expected requests of a month pass a rate at which the costs cross."""
+    month = round_digits(limit.rps * SECONDS_PER_MONTH) or 0.0
+    verb = "rises above" if limit.above else "falls below"
+    where = f"{limit.of.workload} under {limit.of.profile}"
+    words = f"the expected traffic {verb} {month:,.0f} requests a month ({figure(limit.rps)} a second): {flips(limit)}"
+    return make_trigger(REQUESTS, (None, None, None), "above" if limit.above else "below", month, f"{words} ({where})")
+
+
+def flips(limit: Limit) -> str:
+    """Which side costs less beyond a limit."""
+    return f"{limit.cheaper} then costs less than {limit.dearer}"
+
+
+def watch_break_even(limit: Limit, expected: float, name_service: bool) -> Iterator[Trigger]:
+    """The break-even itself passes the expected traffic; only where this limit is the one that is called so."""
+    crossing = limit.of
+    if crossing.rate.value is None or round_digits(crossing.rate.value) != round_digits(limit.rps):
+        return
+    verb: tuple[str, Op] = ("falls below", "below") if limit.above else ("rises above", "above")
     where = f"{crossing.workload} under {crossing.profile}"
-    flips = f"{dearer} then costs less than {cheaper} ({where})"
-    traffic = f"the expected traffic {'rises above' if below else 'falls below'} {rate(limit)}: {flips}"
-    moved = f"the break-even {'falls below' if below else 'rises above'} {rate(expected)}: {flips}"
-    ops: list[Op] = ["above", "below"] if below else ["below", "above"]
-    return [
-        make_trigger(EXPECTED, (None, None, None), ops[0], limit, traffic),
-        make_trigger(
-            BREAK_EVEN, (crossing.workload, crossing.function, crossing.profile), ops[1], expected, moved, service
-        ),
-    ]
+    words = f"the break-even {verb[0]} {rate(expected)}: {flips(limit)} ({where})"
+    about = crossing.workload, crossing.function, crossing.profile
+    yield make_trigger(BREAK_EVEN, about, verb[1], expected, words, crossing.service if name_service else None)
 
 
 def make_trigger(
@@ -89,20 +125,29 @@ def make_trigger(
 
 
 def watch_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> list[Trigger]:
-    """The slowest row of the side chosen (of both without one) that meets the objective; if none does, the slowest."""
+    """The slowest row of the side chosen (of both without one) that meets the objective; if none does, the slowest.
+
+    It is a forecast's where there is one, and never one of a row that is not fit for it.
+    """
     stated = run.decision.objective
     percentile, objective = (stated.percentile, stated.latency_ms) if stated else (95.0, None)
-    fields = [PERCENTILES.get(round(percentile), "latency_p95_ms"), "latency_p50_ms"]
-    wanted = KIND_OF.get(primary)
-    for field in fields:
+    measured = PERCENTILES.get(round(percentile)) if percentile == round(percentile) else None
+    forecast = f"forecast_{measured}" if measured else OTHER_PERCENTILE
+    for field in (forecast, measured or "latency_p95_ms", "latency_p50_ms"):
         rows = [f for f in figures if f.field == field and f.value is not None and f.profile != FORCED_COLD]
-        rows = [f for f in rows if wanted is None or run.kind(f.target) == wanted] or rows
-        limit = objective if field == fields[0] else None
+        rows = of_side(run, [f for f in rows if not reasons_against(run, f)], primary)
+        limit = objective if field in (forecast, measured) else None
         within = [f for f in rows if limit is not None and (f.value or 0.0) <= limit]
         if rows:
             slowest = max(within or rows, key=lambda f: f.value or 0.0)
             return [watch_row(slowest, limit if within else None, run.margin)]
     return []
+
+
+def of_side(run: MeasuredRun, rows: list[CitedFigure], primary: Primary) -> list[CitedFigure]:
+    """Those of the side chosen; all where none is chosen, or has none."""
+    wanted = KIND_OF.get(primary)
+    return [f for f in rows if wanted is None or run.kind(f.target) == wanted] or rows
 
 
 def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
@@ -114,31 +159,30 @@ def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigg
     return make_trigger(row.field, (row.workload, row.target, row.profile), "above", limit, words)
 
 
-def hold_against(trigger: Trigger, run: MeasuredRun, figures: list[CitedFigure]) -> TriggerState:
-    """What a newer run says to a trigger; of several rows that fit, the one nearest to tripping."""
-    candidates = estimates(trigger, run, figures)
-    known = [e for e in candidates if e.value is not None]
-    if not known:
-        why = one_line("; ".join(e.why for e in candidates if e.why) or "it has no such row")
-        return TriggerState(None, f"{trigger.field} cannot be told from the newest run ({why}): {trigger.words}")
-    choose = max if trigger.op == "above" else min
-    worst = choose(known, key=lambda e: e.value or 0.0)
-    value = worst.value or 0.0
-    tripped = value > trigger.limit if trigger.op == "above" else value < trigger.limit
-    limit = figure(100 * trigger.limit if trigger.field in SHARES else trigger.limit)
-    return TriggerState(tripped, f"{trigger.field} is {number(trigger.field, worst)}, limit {limit}: {trigger.words}")
+def watch_utilisation(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> Iterator[Trigger]:
+    """How busy the replicas of the side chosen are at the highest rate that the forecast gives as many to."""
+    rows = [row for row in (run.forecast.rows if run.forecast else []) if row.kind == "service"]
+    full = [(row, now, most) for row in rows for now, most in busy_shares(row, figures) if most > now]
+    if primary == "serverless" or not full:
+        return
+    row, _, most = min(full, key=lambda each: each[2] / each[1])
+    where = f"{row.workload} on {row.target} under {row.profile}"
+    busy = f"busy for more than {figure(100 * most)} % of what is paid"
+    words = f"the replicas of {where} are {busy}: the forecast has one more beyond it"
+    yield make_trigger("utilisation", (row.workload, row.target, row.profile), "above", most, words)
 
 
-def estimates(trigger: Trigger, run: MeasuredRun, figures: list[CitedFigure]) -> list[Estimate]:
-    """Every figure that a trigger is about."""
-    if trigger.field == EXPECTED:
-        return [Estimate(expected_rps(run.decision.economics), why="the experiment does not state it")]
-    if trigger.field == BREAK_EVEN:
-        return [
-            b.rate if b.rate.value is not None else Estimate(None, why=b.words)
-            for b in (run.costing.break_evens if run.costing else [])
-            if (b.workload, b.function, b.profile) == (trigger.workload, trigger.target, trigger.profile)
-            and trigger.service in (None, b.service)
-        ]
-    key = (trigger.field, trigger.workload, trigger.target, trigger.profile)
-    return [f.estimate for f in figures if (f.field, f.workload, f.target, f.profile) == key]
+def busy_shares(row: ForecastRow, figures: list[CitedFigure]) -> Iterator[tuple[float, float]]:
+    """Of what is paid by the hour, now and at the highest rate of the curve with as many replicas."""
+    paid = find(figures, row.target, row.profile, "utilisation", row.workload)
+    now = busy_share(row.quantities)
+    same = [busy_share(p.quantities) for p in row.curve if p.units_peak == row.units_peak.value]
+    most = max((share for share in same if share is not None), default=None)
+    if paid is not None and paid.value and now and most:
+        yield paid.value, round_digits(min(1.0, paid.value * most / now)) or 0.0
+
+
+def busy_share(quantities: Quantities) -> float | None:
+    """Hours of slots that serve over those of replicas; None where either is not known."""
+    busy, units = quantities.busy_hours, quantities.unit_hours
+    return busy.value / units.value if busy and units and busy.value is not None and units.value else None

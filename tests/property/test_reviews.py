@@ -1,12 +1,16 @@
 """Whatever lies in a review's file: a record or one UsageError comes of it; whatever a run says comes back from one."""
 
+import hashlib
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import UsageError
+from harness.files.strict_json import strict_json
+from harness.review.evidence import write_evidence
 from harness.review.file import read_front_matter, read_review, tell_apart, write_front_matter
-from harness.review.record import ReviewRecord
+from harness.review.record import Evidence, ReviewRecord
 from tests.property.hostile import NASTY, outcome, sound, spoiled
 
 TRIED = settings(
@@ -35,20 +39,68 @@ RECORD = {
     "runs": [{"role": "run", "run": "2026-11-03T10-12-05Z_quickstart_7f3a", "hash": HASH}],
     "evidence": [EVIDENCE | {"case": {"rate": 4.0, "images": "present"}, "value": 0.1, "n": 12}],
 }
+OF_FORECAST = {"name": "week.jsonl", "source": "trace", "mean_rps": 0.01, "days": 30.0, "sha256": HASH}
+NEWER = RECORD | {
+    "schema": "frostline/review/2",
+    "recommendations": [{"workload": "echo", "recommendation": "split"}],
+    "primary": "split",
+    "forecast": {"sha256": HASH, "made_at": "2026-11-03T11:00:00+00:00", "traffic": [OF_FORECAST]},
+    "evidence": {"file": "2026-Q4_quickstart.evidence.json", "sha256": HASH},
+}
+ROWS = {
+    "schema": "frostline/evidence/1",
+    "review": "2026-Q4_quickstart.md",
+    "run": "2026-11-03T10-12-05Z_quickstart_7f3a",
+    "run_hash": HASH,
+    "forecast_sha256": None,
+    "figures": RECORD["evidence"],
+}
 PEOPLE = "\n# Page\n\n<!-- yours: decision -->\n- Decision:\n<!-- end -->\n"
 TEXT = write_front_matter(ReviewRecord.model_validate(RECORD)) + PEOPLE
 
 
-def test_spoiled_files_are_refused_or_read(tmp_path):
+NEW_TEXT = write_front_matter(ReviewRecord.model_validate(NEWER)) + PEOPLE
+EVIDENCE_BYTES = write_evidence(Evidence.model_validate(ROWS))
+
+
+@pytest.mark.parametrize("text", [TEXT, NEW_TEXT], ids=["first form", "with a file of evidence"])
+def test_spoiled_files_are_refused_or_read(tmp_path, text):
     file = tmp_path / "2026-Q4_quickstart.md"
+    (tmp_path / "2026-Q4_quickstart.evidence.json").write_bytes(EVIDENCE_BYTES)
 
     @TRIED
-    @given(spoiled(TEXT.encode()))
+    @given(spoiled(text.encode()))
     def check(data):
         file.write_bytes(data)
         outcome(read_review, file)
 
     check()
+
+
+def test_spoiled_evidence_is_refused_or_read_and_then_known_as_another(tmp_path):
+    file, evidence = tmp_path / "2026-Q4_quickstart.md", tmp_path / "2026-Q4_quickstart.evidence.json"
+    cited = NEWER["evidence"] | {"sha256": hashlib.sha256(EVIDENCE_BYTES).hexdigest()}
+    file.write_text(write_front_matter(ReviewRecord.model_validate(NEWER | {"evidence": cited})) + PEOPLE)
+
+    @TRIED
+    @given(spoiled(EVIDENCE_BYTES))
+    def check(data):
+        evidence.write_bytes(data)
+        review, _ = outcome(read_review, file)
+        assert review is None or review.evidence_changed is (data != EVIDENCE_BYTES)
+
+    check()
+
+
+@pytest.mark.parametrize("link", ["/etc/passwd", "../outside.json", "2026-Q4_quickstart.evidence.json"])
+def test_evidence_that_leads_elsewhere_is_refused(tmp_path, link):
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    (tmp_path / "outside.json").write_bytes(EVIDENCE_BYTES)
+    (folder / "2026-Q4_quickstart.md").write_text(NEW_TEXT)
+    (folder / "2026-Q4_quickstart.evidence.json").symlink_to(link)
+    with pytest.raises(UsageError):
+        read_review(folder / "2026-Q4_quickstart.md")
 
 
 @TRIED
@@ -64,6 +116,9 @@ def test_what_a_run_says_comes_back_from_the_front_matter(texts, value):
     assert read_front_matter(text) == record
     assert text.isascii()
     assert tell_apart(text).people == {"decision": ["- Decision:"]}
+    rows = Evidence.model_validate(ROWS | {"figures": [evidence]})
+    assert Evidence.model_validate(strict_json(write_evidence(rows))) == rows
+    assert write_evidence(rows).isascii()
 
 
 @pytest.mark.parametrize(

@@ -2,25 +2,28 @@
 
 import hashlib
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from harness.analysis.table import summarise
-from harness.cost.nouns import BreakEven, Costing, Purchase, SideCost, Term
+from harness.cost.nouns import BreakEven, Costing, Purchase, SideCost, Span, Term
 from harness.decision.decision import Decision, Scorecard
 from harness.decision.dimensions import Dimension
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
+from harness.record.forecast import write_forecast
 from harness.record.stated import economics_of, objective_of
 from harness.review.change import figure_change
 from harness.review.figures import figures_of
 from harness.review.file import read_review, tell_apart, write_front_matter
 from harness.review.new import new_review
-from harness.review.record import CitedFigure
+from harness.review.record import CitedFigure, Trigger
 from harness.review.runs import Runs
-from harness.review.triggers import hold_against
+from harness.review.watch import hold_against
+from tests import forecasts
 from tests.synthetic import make_run, requests, samples, trial
 
 FIRST = "2026-08-03T10-00-00Z_quickstart_aaaa"
@@ -56,6 +59,9 @@ def costing(rate=12.0):
         [],
         "above it the service is cheaper",
     )
+    if rate:
+        spans = [Span(0.001, rate, "docker-lambda"), Span(rate, 1000.0, "docker-service")]
+        crossing = replace(crossing, crossings=[crossing.rate], spans=spans)
     sides = [side("docker-service", "service", 80.0), side("docker-lambda", "function", 40.0)]
     return Costing("r", "quickstart", "USD", "a book", 2_628_000, True, sides, [crossing], ["list prices"])
 
@@ -170,14 +176,15 @@ def test_absent_money_has_its_reason_and_a_term_that_is_not_stated_is_no_zero(tm
         ("cannot decide yet", "undecided"),
     ],
 )
-def test_the_trigger_is_where_the_costs_cross(tmp_path, stated, said, primary):
-    measured(tmp_path, rounds=1)
+def test_the_triggers_are_where_the_costs_cross_and_the_objective(tmp_path, stated, said, primary):
+    measured(tmp_path, rounds=2)
     stated.recommendation = said
     record = stated.write(tmp_path)[2].record
     assert record.primary == primary
     assert [(t.field, t.op, t.limit) for t in record.triggers] == [
-        ("expected_rps", "above", 12.0),
+        ("requests_per_month", "above", 12.0 * 2_628_000),
         ("break_even_rps", "below", 1.0),
+        ("latency_p95_ms", "above", 300.0),
     ]
 
 
@@ -194,18 +201,104 @@ def test_without_a_crossing_the_objective_is_the_trigger(tmp_path, stated):
 
 
 def test_a_trigger_trips_on_the_wrong_side_of_its_limit_only(tmp_path, stated):
-    measured(tmp_path, rounds=1)
-    traffic, moved = stated.write(tmp_path)[2].record.triggers
-    measured(tmp_path, SECOND, rounds=1)
+    measured(tmp_path, rounds=2)
+    traffic, moved, slow = stated.write(tmp_path)[2].record.triggers
+    measured(tmp_path, SECOND, rounds=2)
     run = stated.runs(tmp_path).read(SECOND)
 
     def tripped(trigger, **changes):
         return hold_against(trigger.model_copy(update=changes), run, figures_of(run)).tripped
 
     assert tripped(traffic) is False
-    assert tripped(traffic, limit=0.9) is True
+    assert tripped(traffic, limit=2_600_000) is True
+    assert tripped(traffic, field="expected_rps", limit=0.9) is True  # as reviews of before have it
+    assert tripped(slow) is False
+    assert tripped(slow, limit=10) is True
     assert tripped(moved, limit=12.5) is True
     assert tripped(moved, profile="other") is None
+
+
+def forecast_of(run, **changes):
+    """Both sides of a forecast, stored; the service carries three times the traffic with as many replicas."""
+    quantities = forecasts.quantities("service", busy_hours=forecasts.figure(73.0))
+    curve = [
+        {"rps": rps, "quantities": quantities | {"busy_hours": forecasts.figure(73.0 * rps)}, "units_peak": units}
+        for rps, units in ((1.0, 1), (3.0, 1), (4.0, 2))
+    ]
+    service = {"quantities": quantities, "curve": curve, "units_peak": forecasts.figure(1.0, 0)}
+    rows = [forecasts.row("function"), forecasts.row("service", **(service | changes))]
+    write_forecast(run, forecasts.forecast(run, rows))
+
+
+def busy(stated, share):
+    """The costing says so of the service's replicas."""
+    stated.costing.sides[0] = replace(stated.costing.sides[0], utilisation=share)
+
+
+def test_the_forecast_is_cited_and_its_figures_are_evidence(tmp_path, stated):
+    run = measured(tmp_path, rounds=2)
+    _, text, _ = stated.write(tmp_path, name="before")
+    assert "None: money is of the run's own mix" in text
+    forecast_of(run)
+    _, text, review = stated.write(tmp_path)
+    digest = hashlib.sha256((run.path / "forecast.json").read_bytes()).hexdigest()
+    assert (review.record.forecast.sha256, review.record.forecast.traffic[0].name) == (digest, "steady")
+    assert f"under the rules of each platform (forecast.json, sha256 {digest}" in text
+    by_field = {(f.target, f.field): f for f in review.figures}
+    p95 = by_field["docker-lambda", "forecast_latency_p95_ms"]
+    assert (p95.value, p95.low, p95.high, p95.n) == (40, 36, 44, 40)
+    assert "| p95, ms | 40.0 (36.0–44.0) | 40.0 (36.0–44.0) |" in text  # noqa: RUF001
+
+
+def test_triggers_are_a_latency_a_utilisation_and_limits_of_traffic(tmp_path, stated):
+    run = measured(tmp_path, rounds=2)
+    forecast_of(run)
+    stated.recommendation = "container"
+    busy(stated, 0.1)
+    # Functions are cheaper below 0.5 and between 2 and 3 requests per second; the traffic is 1.
+    spans = [(0.001, 0.5, 0), (0.5, 2.0, 1), (2.0, 3.0, 0), (3.0, 1000.0, 1)]
+    names = "docker-lambda", "docker-service"
+    (crossing,) = costing(rate=0.5).break_evens
+    spans = [Span(begin, end, names[side]) for begin, end, side in spans]
+    stated.costing.break_evens[:] = [replace(crossing, spans=spans)]
+    triggers = stated.write(tmp_path)[2].record.triggers
+    assert [(t.field, t.target, t.op, t.limit) for t in triggers] == [
+        ("requests_per_month", None, "below", 0.5 * 2_628_000),
+        ("requests_per_month", None, "above", 2 * 2_628_000),
+        ("break_even_rps", "docker-lambda", "above", 1.0),
+        ("forecast_latency_p95_ms", "docker-service", "above", 300.0),
+        ("utilisation", "docker-service", "above", pytest.approx(0.3)),
+    ]
+    assert "docker-lambda then costs less than docker-service" in triggers[1].words
+    assert "busy for more than 30.0 % of what is paid" in triggers[4].words
+
+    def tripped(trigger):
+        newer = stated.runs(tmp_path).read(FIRST)
+        return hold_against(trigger, newer, figures_of(newer)).tripped
+
+    assert [tripped(trigger) for trigger in triggers] == [False] * 5
+    busy(stated, 0.31)
+    forecast_of(run, latency_p95_ms=forecasts.figure(301.0))
+    assert [tripped(trigger) for trigger in triggers] == [False, False, False, True, True]
+    (run.path / "forecast.json").unlink()
+    assert [tripped(trigger) for trigger in triggers] == [False, False, False, None, True]
+
+
+def test_a_row_that_is_not_fit_for_it_sets_no_trigger_and_trips_none(tmp_path, stated):
+    case = {"memory_mb": 1769, "cpus": 1.0, "begin": "steady", "compression": 60}
+    run = RunFolder.create(tmp_path, make_run(tmp_path / "plain", rounds=1, experiment=EXPERIMENT).manifest)
+    for order in range(2):
+        table = requests([400.0] * 80)
+        run.save_trial(trial(table, f"r{order}", case=case, order=order, round=order + 1), table, samples())
+    stated.costing = costing(rate=None)
+    name = run.manifest.run
+    assert stated.write(tmp_path, name)[2].record.triggers == []
+    own = stated.runs(tmp_path).read(name)
+    about = {"field": "latency_p95_ms", "workload": "echo", "target": "docker-lambda", "profile": "steady"}
+    trigger = Trigger.model_validate(about | {"op": "above", "limit": 300.0, "words": "late"})
+    state = hold_against(trigger, own, figures_of(own))
+    assert state.tripped is None
+    assert "compressed time" in state.words
 
 
 def test_the_change_since_the_previous_review(tmp_path, stated):

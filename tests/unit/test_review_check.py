@@ -12,13 +12,14 @@ from typer.testing import CliRunner
 
 import harness.review.check
 from harness.commands.app import app
+from harness.cost.nouns import Span
 from harness.decision.decision import Scorecard
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.review.check import check_reviews
 from harness.review.file import read_review
-from tests import synthetic
-from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, measured, stated
+from tests import forecasts, synthetic
+from tests.unit.test_review import EXPERIMENT, FIRST, SECOND, costing, forecast_of, measured, stated
 
 __all__ = ["stated"]
 
@@ -65,7 +66,7 @@ def test_nothing_to_do(tmp_path, review, check):
     code, said = check()
     assert code == 0
     assert "ok: every number is what the run gives" in said
-    assert "not tripped: expected_rps is 1.00, limit 12.0" in said
+    assert "not tripped: requests_per_month is 2,628,000, limit 31,536,000" in said
     # What people write, and how their editor ends lines, is theirs.
     text = review.read_text().replace("<!-- yours: hours -->", "<!-- yours: hours -->\n12 hours\n\n| so | it is |")
     review.write_bytes(text.replace("\n", "  \r\n").encode())
@@ -93,13 +94,18 @@ def two_services(tmp_path, stated, monkeypatch):
 def cross_at(stated, docker, process):
     (crossing,) = costing().break_evens
     stated.costing.break_evens[:] = [
-        replace(crossing, service=service, rate=Estimate(rps, rps - 0.5, rps + 0.5, 10))
+        replace(
+            crossing,
+            service=service,
+            rate=Estimate(rps, rps - 0.5, rps + 0.5, 10),
+            spans=[Span(0.001, rps, "docker-lambda"), Span(rps, 1000.0, service)],
+        )
         for service, rps in (("docker-service", docker), ("process-service", process))
     ]
 
 
 def test_a_break_even_with_one_of_two_services_is_not_read_from_the_other(tmp_path, two_services, stated, check):
-    traffic, moved = read_review(two_services).record.triggers
+    traffic, moved, _ = read_review(two_services).record.triggers
     assert (traffic.service, moved.service) == (None, "process-service")
     measured(tmp_path, SECOND, month="12", rounds=2)
     cross_at(stated, 0.5, 4.0)
@@ -269,6 +275,20 @@ def test_a_changed_run_is_said(tmp_path, review, check):
     assert f"changed: run {FIRST} is not the one that was measured" in said
 
 
+def test_a_forecast_that_was_made_anew_is_said_and_nobody_is_accused(tmp_path, stated, check):
+    run = measured(tmp_path, month="11", rounds=2)
+    forecast_of(run)
+    decided(stated.write(tmp_path)[0])
+    assert check()[0] == 0
+    forecast_of(run, latency_p50_ms=forecasts.figure(1.0))
+    code, said = check()
+    assert code == 1
+    assert "changed: the run was forecast anew since: forecast.json is not the one that the review cites" in said
+    assert "edited by hand:" not in said
+    (run.path / "forecast.json").unlink()
+    assert "changed: the run has no forecast any more" in check()[1]
+
+
 def test_other_prices_are_no_forgery(tmp_path, review, stated, check):
     stated.costing = costing(rate=13.0)
     code, said = check()
@@ -284,7 +304,7 @@ def test_age_and_triggers_are_of_the_newest_run(tmp_path, review, stated, check)
     code, said = check()
     assert code == 1
     assert "stale: measured 108 days ago" in said
-    assert "tripped: expected_rps is 22.8, limit 12.0" in said
+    assert "tripped: requests_per_month is 60,000,000, limit 31,536,000" in said
     assert f"frostline review new {SECOND} --previous" in said
 
 
