@@ -48,8 +48,8 @@ class Replay(LoadProfile):
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="of the file; found when it is read")
     file: Annotated[Path, AfterValidator(Path.absolute)] = Field(description="the trace: CSV, JSONL or Parquet")
     from_s: float = Field(0.0, ge=0, le=LONGEST_S, description="where the window begins, in seconds of the trace")
-    speed: float | None = Field(
-        None, ge=1, le=86_400, description="2 is twice as fast; then cold starts are no longer as frequent as recorded"
+    speed: float = Field(
+        1.0, ge=1, le=86_400, description="2 is twice as fast; then cold starts are no longer as frequent as recorded"
     )
 
     @model_validator(mode="before")
@@ -65,7 +65,7 @@ class Replay(LoadProfile):
         trace, circle = found
         if filled.get("sha256") is None:
             filled["sha256"] = trace.sha256
-        speed = positive(filled.get("speed")) or positive(filled.get("compression")) or 1.0
+        speed = max(positive(filled.get(name)) or 1.0 for name in ("speed", "compression"))
         begin_s = positive(filled.get("from_s")) or 0.0
         filled.setdefault("seconds", max(trace.period_s - begin_s, 1.0) / speed)
         if "rate" not in filled and (seconds := positive(filled["seconds"])) is not None:
@@ -97,7 +97,7 @@ class Replay(LoadProfile):
 
     @model_validator(mode="after")
     def _check_window(self) -> Self:
-        if self.speed is not None and self.compression not in (1, self.speed):
+        if self.speed != 1 and self.compression not in (1, self.speed):
             raise ValueError(
                 f"speed {self.speed:g} and compression {self.compression:g} disagree: leave compression out"
             )
@@ -119,7 +119,7 @@ class Replay(LoadProfile):
     @property
     def time_compression(self) -> float:
         """`speed`: how many seconds of the recording pass in one second."""
-        return self.speed if self.speed is not None else self.compression
+        return self.speed if self.speed != 1 else self.compression
 
     @property
     def record(self) -> dict[str, Any]:

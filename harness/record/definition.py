@@ -53,7 +53,7 @@ PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "constant": {},
     "diurnal": {"shape": "mild", "day_s": None},
     "ramp": {"from_rate": 0, "to_rate": None},
-    "replay": {"app": None, "function": None, "failed": "drop", "sha256": None, "from_s": 0, "speed": None},
+    "replay": {"app": None, "function": None, "failed": "drop", "sha256": None, "from_s": 0, "speed": 1},
     "sparse": {"gap_s": None},
     "steady": {},
 }
