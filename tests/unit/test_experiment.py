@@ -242,7 +242,7 @@ def test_the_baseline_is_the_quickstart_with_ten_rounds():
 
 def test_like_takes_what_is_not_given(tmp_path):
     experiment = read(tmp_path, "like: baseline\nname: mine\nworkloads: [echo]\n")
-    assert (experiment.name, experiment.rounds, experiment.compression) == ("mine", 10, 60)
+    assert (experiment.name, experiment.rounds, experiment.seed) == ("mine", 10, 1)
     assert [choice.name for choice in experiment.workloads] == ["echo"]
 
 
