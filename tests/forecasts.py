@@ -35,7 +35,7 @@ def row(kind: str = "function", **changes: Any) -> dict[str, Any]:
         "kind": kind,
         "profile": "steady",
         "case": CASES[target],
-        "rule": "lambda_pool" if kind == "function" else "fixed_replicas",
+        "rule": "lambda-pool" if kind == "function" else "fixed-replicas",
         "parameters": {"keep_alive_s": 300, "provisioned": 0} if kind == "function" else {"replicas": 1},
         "rule_source": "AWS documentation, read 2026-11-26",
         "unit": {
@@ -72,7 +72,7 @@ def row(kind: str = "function", **changes: Any) -> dict[str, Any]:
             {
                 "name": "provisioned=2",
                 "case": CASES[target],
-                "rule": "lambda_pool",
+                "rule": "lambda-pool",
                 "parameters": {"keep_alive_s": 300, "provisioned": 2},
                 "cold_share": figure(0.001),
                 "latency_p95_ms": figure(38.0),

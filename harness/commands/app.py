@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 
+from harness.commands.forecast import forecast_app
 from harness.commands.machine import machine_app
 from harness.commands.measure import measure_app
 from harness.commands.prices import prices_app
@@ -25,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (machine_app, measure_app, read_app, remeasure_app):
+for commands in (machine_app, measure_app, read_app, forecast_app, remeasure_app):
     app.add_typer(commands)
 app.add_typer(prices_app, name="prices")
 app.add_typer(review_app, name="review")

@@ -41,15 +41,19 @@ class PricedRun:
 
 
 def costing_of(
-    run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
+    run: RunFolder,
+    summary: Summary,
+    book: PriceBook | None = None,
+    capacity: KeptCapacity | None = None,
+    forecast: Forecast | None = None,
 ) -> Costing:
-    """Price a run by its forecast, otherwise by its own mix at its expected traffic, with the prices and capacities
-    that it keeps, or those given.
+    """Price a run by its forecast, otherwise by its own mix at its expected traffic, with the prices, capacities and
+    forecast that it keeps, or those given.
 
     UsageError when a price is missing, currencies differ or the capacity is not of this run; RecordError when the
     run's own inputs are malformed.
     """
-    priced = price_run(run, summary, book, capacity)
+    priced = price_run(run, summary, book, capacity, forecast)
     expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
     in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.target)) for side in sides)
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
@@ -92,13 +96,17 @@ def runs_elsewhere(target: TargetFacts) -> bool:
 
 
 def price_run(
-    run: RunFolder, summary: Summary, book: PriceBook | None = None, capacity: KeptCapacity | None = None
+    run: RunFolder,
+    summary: Summary,
+    book: PriceBook | None = None,
+    capacity: KeptCapacity | None = None,
+    forecast: Forecast | None = None,
 ) -> PricedRun:
     """The sides of a run, without their break-evens, which take longer. Errors as of costing_of.
 
     What the run forecasts of a workload, target and traffic is priced by that, and its own row is not.
     """
-    economics, forecast = economics_of(run.manifest), read_forecast(run)
+    economics, forecast = economics_of(run.manifest), forecast or read_forecast(run)
     chosen = choose_book(run, economics, book)
     rows = [row for row in summary.rows if row.valid and row.profile not in (FORCED_COLD, SCALE_OUT)]
     if capacity is not None:

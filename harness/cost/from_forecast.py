@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from harness.cost.book import PriceBook
+from harness.cost.book import PriceBook, choose_book
 from harness.cost.buying import buy
 from harness.cost.curves import Curve, Curves
 from harness.cost.month import End, Month, month_of
@@ -17,9 +17,9 @@ from harness.errors import RecordError
 from harness.record.figures import plural
 from harness.record.folder import RunFolder
 from harness.record.forecast import METHOD, Forecast, ForecastRow, Quantities, RatePoint
-from harness.record.stated import Economics
+from harness.record.stated import Economics, economics_of
 
-STEPPED = "fixed_replicas"
+STEPPED = "fixed-replicas"
 """The rule whose replicas change at certain rates only; those of others follow the traffic."""
 MILLION = 1e6
 
@@ -106,6 +106,7 @@ def is_whole(quantities: Quantities) -> bool:
 
 def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economics: Economics, book: PriceBook) -> Side:
     """A row of the run's forecast as a side of the decision. RecordError with the reason where it cannot be priced."""
+    economics = with_provisioned(economics, row)
     bought = buy(run, row.workload, row.target, row.case, economics, book)
     asked = economics.priced_as.provisioned_concurrency
     for end in ("value", "low", "high"):
@@ -135,3 +136,28 @@ def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economi
             forecast.resamples,
         ),
     )
+
+
+def with_provisioned(economics: Economics, row: ForecastRow) -> Economics:
+    """With as many sandboxes kept warm as the row was forecast with, which --set may have changed."""
+    count = row.parameters.get("provisioned")
+    if not isinstance(count, int):
+        return economics
+    priced_as = economics.priced_as.model_copy(update={"provisioned_concurrency": count})
+    return economics.model_copy(update={"priced_as": priced_as})
+
+
+def what_ifs_usd(run: RunFolder, forecast: Forecast) -> dict[tuple[str, str, str, str], float]:
+    """USD a month that the provider bills, by workload, target, profile and name of the what-if; those that can be."""
+    economics, found = economics_of(run.manifest), dict[tuple[str, str, str, str], float]()
+    book = choose_book(run, economics, None).book
+    for row in forecast.rows:
+        for what in row.what_ifs:
+            own = {name: getattr(what, name) for name in ("case", "rule", "parameters", "quantities")}
+            try:
+                side = price_forecast(run, forecast, row.model_copy(update={**own, "curve": []}), economics, book)
+            except RecordError:
+                continue
+            if (usd := side.cost().per_month_usd.value) is not None:
+                found[row.workload, row.target, row.profile, what.name] = usd
+    return found

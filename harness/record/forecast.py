@@ -194,6 +194,8 @@ class ForecastRow(Record):
     what_ifs: list[WhatIf] = []
     warnings: list[Text] = []
     """What makes the row doubtful, e.g. a rate beyond the concurrency that was measured."""
+    notes: list[Text] = []
+    """On what it rests, e.g. how the number of replicas was found."""
 
     def latency_at(self, percentile: float) -> Figure:
         """A percentile of latency from arrival; without a value where it is none of those that are kept."""

@@ -128,7 +128,7 @@ def sources(forecast: Forecast) -> Table:
 
 
 def rule_of(row: ForecastRow) -> str:
-    """A rule with its parameters, e.g. lambda_pool: concurrency_limit 10, keep_alive_s 300."""
+    """A rule with its parameters, e.g. lambda-pool: concurrency_limit 10, keep_alive_s 300."""
     words = [f"{name} {setting(value)}" for name, value in sorted(row.parameters.items())]
     return f"{row.rule}: {', '.join(words)}" if words else row.rule
 

@@ -234,7 +234,7 @@ def test_a_hostile_run_is_inert_markdown(tmp_path):
 def test_the_month_is_called_a_forecast_and_every_side_says_what_it_rests_on(results, form):
     part = read(results, form=form).split('id="month"' if form == "html" else "## The month (forecast)")[1]
     told = Elements(part.replace("\\", "")).text.split("Costs and break-even")[0]
-    for text in ("Forecast, not measured", "lambda_pool: keep_alive_s 300", "AWS documentation, read 2026-11-26"):
+    for text in ("Forecast, not measured", "lambda-pool: keep_alive_s 300", "AWS documentation, read 2026-11-26"):
         assert text in told
     for text in ("provisioned=2", "docker-lambda", "week.jsonl", "6,000,000 requests were simulated, seed 1"):
         assert text in told

@@ -1,0 +1,85 @@
+"""`frostline forecast`: from a stored run to a stored forecast, and what is shown of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.commands.options import RESULTS, AsTable, Results, Run, console
+from harness.errors import FrostlineError
+
+if TYPE_CHECKING:
+    from harness.analysis.summary import Summary
+    from harness.forecast.forecast import Tell
+    from harness.forecast.order import Order
+    from harness.record.folder import RunFolder
+    from harness.record.forecast import Forecast
+    from harness.report.forecast import Told
+
+forecast_app = typer.Typer()
+
+
+@forecast_app.command()
+def forecast(
+    run: Run = "latest",
+    trace: Annotated[Path | None, typer.Option(help="a recorded trace as the traffic: CSV, JSONL or Parquet")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="a profile of the experiment, or any other; default: all of the experiment"),
+    ] = None,
+    rps: Annotated[
+        float | None,
+        typer.Option(help="mean requests per second; default: what is expected, or the trace's own"),
+    ] = None,
+    days: Annotated[int, typer.Option(help="of the month")] = 30,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of a platform's rule, e.g. keep_alive_s=900, rule=hpa")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="of all that is drawn; default: the run's")] = None,
+    format: AsTable = "text",
+    results: Results = RESULTS,
+) -> None:
+    """A month of traffic from a run's own samples: cold starts, latency, units, cost. Stored with it, but for --set."""
+    from harness.analysis.table import summarise
+    from harness.forecast.order import order_of
+    from harness.record.forecast import write_forecast
+    from harness.record.shelf import find_run
+    from harness.report.forecast import render
+
+    order = order_of(trace, profile, rps, days, set or [], seed)
+    folder = find_run(results, run)
+    summary = summarise(folder)
+    made = timed_forecast(folder, summary, order, _tell)
+    if made.rows and not order.settings:
+        write_forecast(folder, made)
+    render(told_of(folder, summary, made), format, console())
+    if not made.rows:
+        raise typer.Exit(1)
+
+
+def timed_forecast(folder: "RunFolder", summary: "Summary", order: "Order", tell: "Tell") -> "Forecast":
+    """A forecast, with how long it took."""
+    from harness.clock import now_ns, utc_now
+    from harness.forecast.forecast import make_forecast
+
+    begin_ns = now_ns()
+    made = make_forecast(folder, summary, order, utc_now().isoformat(timespec="seconds"), tell)
+    return made.model_copy(update={"took_s": (now_ns() - begin_ns) / 1e9})
+
+
+def told_of(folder: "RunFolder", summary: "Summary", made: "Forecast") -> "Told":
+    """With its money; what forbids that is told."""
+    from harness.cost.costing import costing_of
+    from harness.cost.from_forecast import what_ifs_usd
+    from harness.report.forecast import Told
+
+    try:
+        costing = costing_of(folder, summary, forecast=made)
+    except FrostlineError as error:
+        return Told(made, None, str(error).split("\n"), {})
+    return Told(made, costing, [], what_ifs_usd(folder, made))
+
+
+def _tell(line: str) -> None:
+    """Beside standard output, which may be read by a program."""
+    typer.echo(line, err=True)

@@ -1,0 +1,146 @@
+"""A row of the forecast: one side under the rule that is set for it, or with as many replicas as it needs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from harness.errors import RecordError
+from harness.forecast.month import Draws, Figures, PlatformRule, median_of
+from harness.forecast.replicas import bounds_of, busiest_hour, fewest, least_replicas, sentence
+from harness.forecast.rules import FunctionRule, Settings, function_rule, parameters_of, service_rule
+from harness.forecast.sides import Side
+from harness.record.forecast import Figure, ForecastRow
+from harness.record.nouns import Manifest
+from targets.rules.fixed_replicas import FixedReplicas
+
+SEARCHED = 9
+"""Resamples over whose median a number of replicas is judged."""
+OF_LATENCY = (
+    *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_at_objective_ms", "late_share", "queue_p95_ms"),
+)
+
+
+@dataclass(frozen=True)
+class Ruled:
+    """A side, the rule that it is under, and on what that rests."""
+
+    side: Side
+    rule: PlatformRule
+    searched: bool = False
+    """Whether the number of replicas was found for the rate, and is found anew for another."""
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def ruled(manifest: Manifest, side: Side, settings: Settings, draws: Draws) -> Ruled:
+    """The rule of a side at the rate of these resamples. RecordError where it cannot be forecast under it."""
+    if side.kind == "function":
+        return Ruled(side, function_rule(manifest, side.row.target, settings))
+    if (rule := service_rule(settings)) is not None:
+        if rule.most != rule.least and side.no_cold:
+            raise RecordError(f"{rule.name} starts replicas, and there are {side.no_cold}")
+        return Ruled(side, rule)
+    peak_rps = busiest_hour(draws.month.days, draws.rps)
+    count, found = fewest_for(side, draws, peak_rps)
+    told = sentence(count, draws.objective, found)
+    notes = (f"replicas: {told}", *bounds_of(manifest, side, draws.rps, peak_rps))
+    unmet = draws.objective is not None and not found
+    return Ruled(side, FixedReplicas(count), True, notes, (unreachable(side, draws),) if unmet else ())
+
+
+def fewest_for(side: Side, draws: Draws, peak_rps: float) -> tuple[int, bool]:
+    """Replicas, and whether the objective is held with them; without one, whether is no question."""
+    least = least_replicas(side, peak_rps)
+    if (objective := draws.objective) is None:
+        return least, False
+
+    def latency_ms(count: int) -> float:
+        return median_of(draws.outcomes(side, FixedReplicas(count), SEARCHED), "latency_at_objective_ms")
+
+    found = fewest(least, latency_ms, objective.latency_ms)
+    return (least, False) if found is None else (found, True)
+
+
+def unreachable(side: Side, draws: Draws) -> str:
+    """That no number of replicas holds the objective."""
+    objective = draws.objective
+    assert objective is not None
+    return (
+        f"p{objective.percentile:g} within {objective.latency_ms:g} ms is out of reach with any number of replicas: "
+        f"one request alone takes {1000 * float(side.warm['whole_s'].mean()):.3g} ms on average"
+    )
+
+
+def figures_of(of: Ruled, draws: Draws, most: int | None = None) -> Figures:
+    """A side's figures over the resamples, or the first few."""
+    without = {name: why for name in OF_LATENCY if (why := overload(of, draws))}
+    if draws.objective is None:
+        without |= {"late_share": "the experiment states no objective"}
+    return Figures(draws.outcomes(of.side, of.rule, most), of.side, of.rule, draws.rps, without)
+
+
+def overload(of: Ruled, draws: Draws) -> str:
+    """Why there is no latency: replicas that are busy all the time have a queue that only grows."""
+    if isinstance(of.rule, FunctionRule) or of.rule.most is None:
+        return ""
+    need = least_replicas(of.side, draws.rps)
+    if of.rule.most >= need:
+        return ""
+    return (
+        f"{of.rule.most} replicas cannot carry {draws.rps:.3g} requests/s, for each request takes "
+        f"{1000 * of.side.held_s:.3g} ms: {need} at least"
+    )
+
+
+def row_of(of: Ruled, draws: Draws) -> ForecastRow:
+    """The whole row but its curve and what-ifs."""
+    figures, side = figures_of(of, draws), of.side
+    objective = draws.objective
+    return ForecastRow(
+        workload=side.row.workload,
+        target=side.row.target,
+        kind=side.kind,
+        profile=draws.month.traffic.name,
+        case=side.row.case,
+        rule=of.rule.name,
+        parameters=parameters_of(of.rule),
+        rule_source=of.rule.source,
+        unit=side.unit(),
+        cold_share=figures["cold_share"],
+        cold_starts_per_day=figures["cold_starts_per_day"],
+        latency_p50_ms=figures["latency_p50_ms"],
+        latency_p95_ms=figures["latency_p95_ms"],
+        latency_p99_ms=figures["latency_p99_ms"],
+        latency_at_objective_ms=figures["latency_at_objective_ms"] if objective else None,
+        throttled_share=figures["throttled_share"],
+        failed_share=figures["failed_share"],
+        late_share=figures["late_share"] if objective else None,
+        queue_p95_ms=figures["queue_p95_ms"] if side.kind == "service" else None,
+        units_mean=figures["units_mean"],
+        units_peak=figures["units_peak"],
+        hours=figures.hours(),
+        quantities=figures.quantities(),
+        warnings=[*side.warnings, *of.warnings, *warnings_of(of, draws, figures["units_peak"])],
+        notes=list(of.notes),
+    )
+
+
+def warnings_of(of: Ruled, draws: Draws, peak: Figure) -> Iterator[str]:
+    """What makes a row doubtful: no latency, more at once in a unit than was measured, few rounds."""
+    if why := overload(of, draws):
+        yield why
+    side = of.side
+    replicas = side.row.case.get("replicas", 1)
+    measured = side.row.max_in_flight
+    if side.kind == "service" and measured is not None and measured < side.slots * replicas:
+        yield (
+            f"a replica serves {side.slots} at once here, and was measured with {measured} requests in flight at most: "
+            "measure at a higher rate"
+        )
+
+
+def at_rate(of: Ruled, draws: Draws) -> Ruled:
+    """The same side at the rate of other resamples: replicas that were found are found anew."""
+    if not of.searched:
+        return of
+    count, _ = fewest_for(of.side, draws, busiest_hour(draws.month.days, draws.rps))
+    return replace(of, rule=FixedReplicas(count))

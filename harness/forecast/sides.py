@@ -1,0 +1,176 @@
+"""Who takes part in a month: each target with the rows that it draws from, or why it cannot be forecast and the fix."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+from harness.analysis.fitness import Use, unfit
+from harness.analysis.stats import percentile_of_samples, percentile_of_trial, percentile_over_trials
+from harness.analysis.summary import Row, Summary
+from harness.errors import RecordError
+from harness.forecast.samples import Bag, read_cold, read_warm
+from harness.record.estimate import Estimate
+from harness.record.folder import RunFolder
+from harness.record.forecast import Figure, Unit
+from harness.record.nouns import FORCED_COLD, SCALE_OUT
+
+LEAST_WARM, LEAST_COLD = 20, 6
+"""Fewer good requests, or cold starts, tell no distribution; 6 bound a median on both sides."""
+SIZE = ("memory_mb", "cpus", "accelerators")
+MS_PER_S = 1000
+
+
+@dataclass(frozen=True)
+class Side:
+    """One target's samples under one traffic; all of it is measured."""
+
+    row: Row
+    """The one whose warm requests are drawn: its case is the forecast's."""
+    kind: Literal["service", "function"]
+    warm: Bag
+    cold: Bag
+    no_cold: str
+    """Why there are no cold starts to draw; empty where there are."""
+    payloads: dict[str, int]
+    slots: int
+    """Requests that one unit serves at once."""
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Workload and target."""
+        return self.row.workload, self.row.target
+
+    @property
+    def name(self) -> str:
+        """Workload and target in words."""
+        return f"{self.row.workload}, {self.row.target}"
+
+    @property
+    def rounds(self) -> list[int]:
+        """Those with warm requests."""
+        return sorted(set(self.warm.rounds))
+
+    @property
+    def least_rounds(self) -> int:
+        """Of warm requests or cold starts, whichever has fewer: what an interval rests on."""
+        return min(len(set(bag.rounds)) for bag in (self.warm, self.cold) if len(bag))
+
+    @property
+    def held_s(self) -> float:
+        """Mean time that a request takes a slot for."""
+        return float(self.warm["held_s"].mean())
+
+    def unit(self) -> Unit:
+        """What is drawn from, in numbers."""
+        warm = [percentile_of_trial(values * MS_PER_S, 0.5) for values in self.warm.per_trial("whole_s")]
+        return Unit(
+            trials=len(self.warm.rounds),
+            warm=len(self.warm),
+            cold=len(self.cold),
+            cold_trials=len(self.cold.rounds),
+            waiting_ms=self._of_starts("waiting_s"),
+            starting_ms=self._of_starts("starting_s"),
+            warm_ms=as_figure(percentile_over_trials(warm, 0.5)),
+            from_profile=self.row.profile,
+            payloads=self.payloads,
+            memory_peak_mb=self.row.memory_peak_mb,
+        )
+
+    def _of_starts(self, name: str) -> Figure:
+        if not len(self.cold):
+            return Figure(why=self.no_cold)
+        return as_figure(percentile_of_samples(self.cold[name] * MS_PER_S, 0.5, noun="cold starts"))
+
+
+def as_figure(estimate: Estimate) -> Figure:
+    """A measured number among forecast ones."""
+    return Figure(value=estimate.value, low=estimate.low, high=estimate.high, n=estimate.n, why=estimate.why)
+
+
+def sides_of(run: RunFolder, summary: Summary, profile: str | None) -> tuple[list[Side], list[str]]:
+    """A side for each workload and target, and a line for each that cannot be one.
+
+    Warm requests are those of this profile where its rows are fit; otherwise, and for a trace (None), of another.
+    """
+    keys = dict.fromkeys((row.workload, row.target) for row in summary.rows)
+    sides, withheld = list[Side](), list[str]()
+    for workload, target in keys:
+        rows = [row for row in summary.rows if (row.workload, row.target) == (workload, target)]
+        try:
+            sides += sides_by_size(run, rows, profile)
+        except RecordError as error:
+            withheld += [f"{workload}, {target}: {line}" for line in str(error).split("\n")]
+    return sides, withheld
+
+
+def sides_by_size(run: RunFolder, rows: list[Row], profile: str | None) -> list[Side]:
+    """A side for each size that was measured. RecordError where there is none."""
+    sizes = dict.fromkeys(size_of(row) for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT))
+    sides, problems = list[Side](), list[str]()
+    for size in sizes:
+        try:
+            sides.append(side_of(run, [row for row in rows if size_of(row) == size], profile))
+        except RecordError as error:
+            problems.append(str(error))
+    if not sides:
+        raise RecordError("\n".join(problems) or "no traffic was measured: add `profiles` and run it")
+    return sides
+
+
+def size_of(row: Row) -> tuple[object, ...]:
+    """What a unit of a row has."""
+    return tuple(row.case.get(name) for name in SIZE)
+
+
+def side_of(run: RunFolder, rows: list[Row], profile: str | None) -> Side:
+    """The side of one size. RecordError with the reason where too little was measured."""
+    facts = run.manifest.target(rows[0].target)
+    kind = facts.kind
+    if kind not in ("service", "function") or len(facts.parts) > 1:
+        raise RecordError(f"it is no service and no function but {kind or 'unknown'}: no rule is known for it")
+    row, warnings = warm_row(rows, profile)
+    warm, payloads = read_warm(run, row.entered)
+    good = int(warm["good"].sum()) if len(warm) else 0
+    if good < LEAST_WARM:
+        raise RecordError(f"{good} good warm requests under {row.profile}: {LEAST_WARM} at least; add rounds or rate")
+    cold, no_cold = cold_bag(run, rows)
+    if kind == "function" and no_cold:
+        raise RecordError(no_cold)
+    slots = 1 if kind == "function" else max(1, int(float(row.case.get("cpus", 1) or 1)))
+    return Side(row, "function" if kind == "function" else "service", warm, cold, no_cold, payloads, slots, warnings)
+
+
+def warm_row(rows: list[Row], profile: str | None) -> tuple[Row, list[str]]:
+    """The row whose warm requests are drawn, and a warning where it is not of the traffic's own profile."""
+    traffic = [row for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT)]
+    fit = [row for row in traffic if not unfit(row, "warm samples")]
+    if not fit:
+        raise RecordError(f"no warm requests to draw: {'; '.join(reasons(traffic, 'warm samples'))}")
+    own = [row for row in fit if row.profile == profile]
+    best = max(own or fit, key=lambda row: row.ok or 0)
+    if own or profile is None:
+        return best, []
+    unusable = [row for row in traffic if row.profile == profile]
+    why = f", for its own cannot be: {'; '.join(reasons(unusable, 'warm samples'))}" if unusable else ""
+    return best, [f"warm requests are drawn from {best.profile}{why}"]
+
+
+def cold_bag(run: RunFolder, rows: list[Row]) -> tuple[Bag, str]:
+    """Forced cold starts with image and page cache as they usually are; or an empty bag and why."""
+    forced = [row for row in rows if row.profile == FORCED_COLD]
+    usual = [row for row in forced if row.case.get("images", "present") == "present"]
+    fit = [row for row in usual or forced if not unfit(row, "cold samples")]
+    if not fit:
+        why = "; ".join(reasons(forced, "cold samples")) or "none were forced: set `cold_starts` and run it"
+        return Bag.of([]), f"no cold starts to draw: {why}"
+    kept = sorted(fit, key=lambda row: row.case.get("page_cache", "kept") != "kept")[0]
+    cold = read_cold(run, kept.entered)
+    if len(cold) < LEAST_COLD:
+        return Bag.of([]), f"{len(cold)} proven cold starts: {LEAST_COLD} at least; raise `cold_starts` or `rounds`"
+    return cold, ""
+
+
+def reasons(rows: list[Row], use: Use) -> Iterator[str]:
+    """Why these rows may not be used so, each reason once."""
+    return iter(dict.fromkeys(reason for row in rows for reason in unfit(row, use)))

@@ -1,0 +1,106 @@
+"""One side over the spells of one resample, under its platform's rule, by samples of the rounds that were drawn."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.forecast.outcome import Served
+from harness.forecast.pool_loop import PoolMonth, run_pool
+from harness.forecast.samples import Bag
+from harness.forecast.service_loop import ServiceMonth, run_service
+from harness.forecast.spells import Spell
+from targets.rules.contract import Rule
+from targets.rules.lambda_pool import PoolLimits
+
+
+def serve_by_function(
+    warm: Bag,
+    cold: Bag,
+    limits: PoolLimits,
+    spells: Sequence[Spell],
+    rounds: Sequence[int],
+    stream: np.random.Generator,
+) -> Served:
+    """A function's pool: who meets no idle unit waits for one that starts."""
+    n = sum(len(spell.arrivals_s) for spell in spells)
+    own, met = warm.draw(n, rounds, stream), cold.draw(n, rounds, stream)
+    warm_s, cold_s, died = warm["whole_s"][own], cold["whole_s"][met], warm["died"][own] > 0
+    months, first = list[PoolMonth](), 0
+    for spell in spells:
+        here = slice(first, first + len(spell.arrivals_s))
+        months.append(
+            run_pool(spell.arrivals_s, warm_s[here], cold_s[here], died[here], limits, spell.end_s, from_s=spell.from_s)
+        )
+        first = here.stop
+    counted = counted_places(spells)
+    own, met = own[counted], met[counted]
+    started, throttled, provisioned = (
+        np.concatenate([getattr(month, name)[month.counted] for month in months])
+        for name in ("cold", "throttled", "provisioned")
+    )
+    good = (warm["good"][own] > 0) & ~throttled
+    latency_s = np.concatenate([month.latency_s[month.counted] for month in months])
+    return Served(
+        latency_s=np.where(good, latency_s, np.inf),
+        cold=started,
+        throttled=throttled,
+        good=good,
+        billed_s=np.where(throttled, 0.0, np.where(started, cold["billed_s"][met], warm["billed_s"][own])),
+        overflow=~provisioned & ~throttled if limits.provisioned else np.zeros(len(own), np.bool_),
+        busy_s=np.where(throttled, 0.0, latency_s),
+        queue_s=None,
+        unit_s_by_hour=np.concatenate([month.unit_s_by_hour for month in months]),
+        units_peak=max(month.peak_size for month in months),
+        spells=spells,
+    )
+
+
+def serve_by_service(
+    warm: Bag,
+    cold: Bag,
+    rule: Rule,
+    slots: int,
+    spells: Sequence[Spell],
+    rounds: Sequence[int],
+    stream: np.random.Generator,
+) -> Served:
+    """Replicas behind one queue. What a request takes beside its slot, on the way there and back, is added to it."""
+    n = sum(len(spell.arrivals_s) for spell in spells)
+    own = warm.draw(n, rounds, stream)
+    held_s, starts = warm["held_s"][own], max(1, len(cold))
+    start_s = (cold["waiting_s"] + cold["starting_s"])[cold.draw(starts, rounds, stream)] if len(cold) else np.empty(0)
+    months, first = list[ServiceMonth](), 0
+    for spell in spells:
+        here = slice(first, first + len(spell.arrivals_s))
+        months.append(
+            run_service(spell.arrivals_s, held_s[here], rule, slots, start_s, 0.0, spell.end_s, from_s=spell.from_s)
+        )
+        first = here.stop
+    own = own[counted_places(spells)]
+    queue_s, latency_s, waited = (
+        np.concatenate([getattr(month, name)[month.counted] for month in months])
+        for name in ("queue_s", "latency_s", "cold")
+    )
+    served = np.isfinite(latency_s)
+    good = (warm["good"][own] > 0) & served
+    none = np.zeros(len(own), np.bool_)
+    return Served(
+        latency_s=np.where(good, latency_s + warm["beside_s"][own], np.inf),
+        cold=waited,
+        throttled=none,
+        good=good,
+        billed_s=np.zeros(len(own)),
+        overflow=none,
+        busy_s=np.where(served, warm["held_s"][own], 0.0),
+        queue_s=queue_s,
+        unit_s_by_hour=np.concatenate([month.replica_s_by_hour for month in months]),
+        units_peak=max(month.peak for month in months),
+        spells=spells,
+    )
+
+
+def counted_places(spells: Sequence[Spell]) -> np.ndarray:
+    """Of all arrivals of the spells, one after the other, those that count."""
+    begins = np.cumsum([0, *(len(spell.arrivals_s) for spell in spells[:-1])])
+    pairs = zip(begins, spells, strict=True)
+    return np.concatenate([begin + np.arange(spell.counted.start, spell.counted.stop) for begin, spell in pairs])

@@ -1,0 +1,65 @@
+"""The same month under one other setting: keep-alive, provisioned units, replicas, a rule that goes to zero, size."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from harness.forecast.month import Draws
+from harness.forecast.rows import Ruled, at_rate, figures_of
+from harness.forecast.rules import FunctionRule, parameters_of
+from harness.forecast.sides import Side
+from harness.record.forecast import WhatIf
+from targets import rules
+from targets.rules.fixed_replicas import FixedReplicas
+
+KEEP_ALIVES_S = (60.0, 300.0, 900.0)
+PROVISIONED = (1, 2, 5)
+TO_ZERO = "knative"
+"""The rule that shows what going to zero does: requests are held until a replica is there."""
+RESAMPLES = 8
+TICKS, LEAST_REQUESTS = 5000, 1000.0
+"""Of a rule that decides anew all the time, in each resample: it is asked as it stands, which takes a while."""
+
+
+def what_ifs(of: Ruled, sizes: Sequence[Side], draws: Draws) -> list[WhatIf]:
+    """Each with figures over the first resamples; `sizes` are the same target's other measured sizes."""
+    return [what_if(name, other, draws) for name, other in others(of, sizes, draws)]
+
+
+def others(of: Ruled, sizes: Sequence[Side], draws: Draws) -> Iterator[tuple[str, Ruled]]:
+    """Names of settings, with the side under each."""
+    rule = of.rule
+    if isinstance(rule, FunctionRule):
+        for keep_alive_s in KEEP_ALIVES_S:
+            if keep_alive_s != rule.keep_alive_s:
+                yield f"keep_alive_s={keep_alive_s:g}", replace(of, rule=replace(rule, keep_alive_s=keep_alive_s))
+        for count in PROVISIONED:
+            if count != rule.provisioned and count <= rule.concurrency_limit:
+                yield f"provisioned={count}", replace(of, rule=replace(rule, provisioned=count))
+    elif isinstance(rule, FixedReplicas):
+        for count in (rule.replicas - 1, rule.replicas + 1):
+            if count:
+                yield f"replicas={count}", replace(of, rule=FixedReplicas(count), searched=False)
+        if not of.side.no_cold and TO_ZERO in rules.rule_names():
+            yield f"rule={TO_ZERO}", replace(of, rule=rules.parse(TO_ZERO, {}), searched=False)
+    for side in sizes:
+        other = at_rate(replace(of, side=side), draws)
+        yield f"memory_mb={side.row.case.get('memory_mb', 0):g}", other
+
+
+def what_if(name: str, of: Ruled, draws: Draws) -> WhatIf:
+    """One of them."""
+    if not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s):
+        draws = draws.resized(RESAMPLES, max(LEAST_REQUESTS, draws.rps * of.rule.tick_s * TICKS))
+    figures = figures_of(of, draws, RESAMPLES)
+    return WhatIf(
+        name=name,
+        case=of.side.row.case,
+        rule=of.rule.name,
+        parameters=parameters_of(of.rule),
+        cold_share=figures["cold_share"],
+        latency_p95_ms=figures["latency_p95_ms"],
+        latency_at_objective_ms=figures["latency_at_objective_ms"] if draws.objective else None,
+        late_share=figures["late_share"] if draws.objective else None,
+        quantities=figures.quantities(),
+    )
