@@ -216,11 +216,14 @@ def summary_with_cost(run: RunFolder) -> Summary:
 
 
 def with_costs(summary: Summary, sides: list[SideCost]) -> Summary:
-    """The same rows, each with its own side's cost per 1,000 good answers."""
+    """The same rows, each with its own side's cost per 1,000 good answers.
+
+    A forecast is of a traffic; what it was drawn from may be of another row, so its case is none to go by.
+    """
 
     def cost_of(row: Row) -> SideCost | None:
-        key = row.workload, row.target, row.profile, row.case
-        return next((side for side in sides if (side.workload, side.target, side.profile, side.case) == key), None)
+        own = [side for side in sides if (side.workload, side.target, side.profile) == place_of(row)]
+        return next((side for side in own if side.basis == "forecast" or side.case == row.case), None)
 
     rows = [(row, cost_of(row)) for row in summary.rows]
     return replace(summary, rows=[replace(row, cost_per_1k_usd=side.per_1k_usd) if side else row for row, side in rows])

@@ -1,6 +1,6 @@
 """What report and review both say of a run: its figures, its costs, its scorecards; what is absent has its reasons."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harness.analysis.summary import Summary
@@ -10,8 +10,11 @@ from harness.cost.nouns import Costing
 from harness.decision.dimensions import Dimension, dimensions_of
 from harness.decision.pair import Pair
 from harness.decision.recommendation import Recommendation, recommend
+from harness.decision.settle import Settle, settle
+from harness.decision.sureness import how_sure, why
 from harness.errors import FrostlineError
 from harness.record.folder import RunFolder
+from harness.record.forecast import Forecast, read_forecast
 from harness.record.nouns import Manifest
 from harness.record.stated import Economics, Objective, economics_of, objective_of
 
@@ -31,6 +34,19 @@ class Scorecard:
     would_change: list[str]
     service: str | None = None
     function: str | None = None
+    why: list[str] = field(default_factory=list)
+    """What settles each traffic, or leaves it open, a sentence each."""
+    sure: str = ""
+    """How close the call is, and on how many rounds and resamples it rests; empty where there is none."""
+    settle: Settle | None = None
+    """The one measurement that would settle it; None where it is decided."""
+
+    @property
+    def answer(self) -> list[str]:
+        """Three lines at most: which side, why, and how sure, or what would settle it."""
+        which = f"{self.title}: {self.recommendation}"
+        last = [f"to settle it: {self.settle}"] if self.settle else [f"how sure: {self.sure}"] if self.sure else []
+        return [which, *(["; ".join(self.why)] if self.why else []), *last]
 
     @property
     def title(self) -> str:
@@ -50,11 +66,12 @@ class Decision:
     costing: Costing | None = None
     cards: list[Scorecard] = field(default_factory=list)
     reasons: dict[str, list[str]] = field(default_factory=dict)
+    forecast: Forecast | None = None
 
 
 def decide(run: RunFolder) -> Decision:
     """Read a run. RecordError when it is not readable as one; what cannot be priced or judged is absent."""
-    decision = Decision(summarise(run))
+    decision = Decision(summarise(run), forecast=read_forecast(run))
     try:
         decision.economics = economics_of(run.manifest)
         decision.costing = costing_of(run, decision.summary)
@@ -64,28 +81,49 @@ def decide(run: RunFolder) -> Decision:
         decision.reasons["cost"] = str(error).split("\n")
     try:
         decision.objective = objective_of(run.manifest.experiment)
-        decision.cards = scorecards(run, decision.summary, decision.costing)
+        decision.cards = scorecards(run, decision.summary, decision.costing, decision.forecast)
     except FrostlineError as error:
         decision.reasons["scorecard"] = str(error).split("\n")
     return decision
 
 
-def scorecards(run: RunFolder, summary: Summary, costing: Costing | None) -> list[Scorecard]:
+def scorecards(
+    run: RunFolder, summary: Summary, costing: Costing | None, forecast: Forecast | None = None
+) -> list[Scorecard]:
     """A scorecard per workload and pair, in the summary's order. RecordError where what is stated is malformed."""
     economics, objective = economics_of(run.manifest), objective_of(run.manifest.experiment)
     cards = []
     for workload in dict.fromkeys(row.workload for row in summary.rows):
         names = dict.fromkeys(row.target for row in summary.rows if row.workload == workload)
         for service, function in pairs_of(names, run.manifest):
-            pair = Pair(workload, service, function, economics, objective, summary, costing)
-            dimensions = dimensions_of(pair)
-            advice = recommend(pair, dimensions)
-            cards.append(
-                Scorecard(
-                    workload, dimensions, advice.recommendation, advice.because, advice.would_change, service, function
-                )
-            )
+            cards.append(scorecard(Pair(workload, service, function, economics, objective, summary, costing, forecast)))
     return cards
+
+
+def scorecard(pair: Pair) -> Scorecard:
+    """What is recommended for one pair, and everything that is said beside it."""
+    dimensions = dimensions_of(pair)
+    advice = recommend(pair, dimensions)
+    return Scorecard(
+        workload=pair.workload,
+        dimensions=dimensions,
+        recommendation=advice.recommendation,
+        because=advice.because,
+        would_change=list_changes(pair, dimensions),
+        service=pair.service,
+        function=pair.function,
+        why=why(pair, advice),
+        sure=how_sure(pair, advice),
+        settle=settle(pair, advice, dimensions),
+    )
+
+
+def list_changes(pair: Pair, dimensions: Sequence[Dimension]) -> list[str]:
+    """What would change the recommendation, or make one possible."""
+    changes = [f"traffic across the break-even ({b.profile}): {b.words}" for b in pair.break_evens]
+    if pair.objective is not None:
+        changes.append("another objective, or a cold start that meets it")
+    return changes + [f"{dimension.name}: {dimension.reason}" for dimension in dimensions if dimension.score is None]
 
 
 def pairs_of(names: Mapping[str, None], manifest: Manifest) -> Iterator[tuple[str | None, str | None]]:

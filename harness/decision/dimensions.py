@@ -64,7 +64,7 @@ def sensitivity(pair: Pair) -> Dimension:
         return missing_dimension(name, "objective")
     cold = slowest_start(pair)
     if cold is None:
-        return Dimension(name, None, "missing", "neither", "too few cold starts of the function were measured")
+        return Dimension(name, None, "missing", "neither", "too few cold starts of the function were forced")
     ratio = (cold.value or 0.0) / objective.latency_ms
     reason = (
         f"a cold start's median, {figure(cold.value)} ms (n = {cold.n}), is {figure(ratio)} times the objective of "
@@ -74,25 +74,23 @@ def sensitivity(pair: Pair) -> Dimension:
 
 
 def slowest_start(pair: Pair) -> Estimate | None:
-    """Median of the function's forced cold starts, which do not slow each other down; of several regimes the slowest.
-
-    Where none was forced, of those under traffic.
-    """
-    for rows in (pair.forced(), pair.rows(pair.function)):
-        medians = [row.cold_p50_ms for row in rows if row.cold_p50_ms.value is not None]
-        if medians:
-            return max(medians, key=lambda median: median.value or 0.0)
-    return None
+    """Median of the function's forced cold starts, which do not slow each other down; the slowest of the regimes."""
+    medians = [row.cold_p50_ms for row in pair.forced() if row.cold_p50_ms.value is not None]
+    return max(medians, key=lambda median: median.value or 0.0, default=None)
 
 
 def heaviness(pair: Pair) -> Dimension:
     """How much a function has to load: initialisation time and memory."""
     name = "runtime heaviness"
     forced, traffic = pair.forced(), pair.rows(pair.function)
-    split = [row for row in forced if row.known_phases_ms] or [row for row in traffic if row.known_phases_ms]
+    split = [row for row in forced if row.known_phases_ms]
     if not split:
         return Dimension(
-            name, None, "missing", "neither", f"no {floor(0.5)} cold starts of the function were split into their parts"
+            name,
+            None,
+            "missing",
+            "neither",
+            f"no {floor(0.5)} forced cold starts of the function were split into their parts",
         )
     row = max(split, key=init_ms_of)
     init_ms = init_ms_of(row)

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from harness.analysis.fitness import unfit
 from harness.analysis.summary import Row, Summary
 from harness.cost.nouns import BreakEven, Costing, SideCost
+from harness.record.forecast import Forecast, ForecastRow
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from harness.record.stated import Economics, Objective
 
@@ -19,14 +21,15 @@ class Pair:
     objective: Objective | None
     summary: Summary
     costing: Costing | None
+    forecast: Forecast | None = None
 
     def rows(self, target: str | None) -> list[Row]:
         """Valid rows of one side under traffic; replicas added under load are no traffic to choose for."""
         return [row for row in self._valid_rows(target) if row.profile not in (FORCED_COLD, SCALE_OUT)]
 
     def forced(self) -> list[Row]:
-        """The function's forced cold starts, a row per regime."""
-        return [row for row in self._valid_rows(self.function) if row.profile == FORCED_COLD]
+        """The function's forced cold starts that may be drawn from, a row per regime."""
+        return [row for row in self._valid_rows(self.function) if not unfit(row, "cold samples")]
 
     def _valid_rows(self, target: str | None) -> list[Row]:
         rows = self.summary.rows if target is not None else []
@@ -34,8 +37,15 @@ class Pair:
 
     @property
     def profiles(self) -> list[str]:
-        """Names of the load profiles under which either side was measured."""
+        """The traffic to choose for: what was forecast; without a forecast, what either side was measured under."""
+        if self.forecast is not None:
+            return sorted(traffic.name for traffic in self.forecast.traffic)
         return sorted({row.profile for target in (self.service, self.function) for row in self.rows(target)})
+
+    def forecast_row(self, target: str | None, profile: str) -> ForecastRow | None:
+        """One side's month under one traffic, where it was forecast."""
+        rows, key = (self.forecast.rows if self.forecast else []), (self.workload, target, profile)
+        return next((row for row in rows if (row.workload, row.target, row.profile) == key), None)
 
     def costs(self, target: str | None) -> list[SideCost]:
         """What one side costs, an entry per profile."""
@@ -48,3 +58,9 @@ class Pair:
         key = self.workload, self.service, self.function
         break_evens = self.costing.break_evens if self.costing else []
         return [b for b in break_evens if (b.workload, b.service, b.function) == key]
+
+    @property
+    def rounds(self) -> int:
+        """The fewest rounds of any row of the two under traffic; 0 without rows."""
+        rows = [*self.rows(self.function), *self.rows(self.service)]
+        return min((row.rounds for row in rows), default=0)

@@ -32,7 +32,9 @@ def judged(folder, rounds=10, latencies=None, costs=None, **fields):
         row.latency_p95_ms = Estimate((low + high) / 2, low, high, 10)
     if costs:
         ends = {target: Estimate(sum(pair) / 2, *pair, 10) for target, pair in costs.items()}
-        costing = replace(costing, sides=[replace(side, per_1k_usd=ends[side.target]) for side in costing.sides])
+        costing = replace(
+            costing, sides=[replace(side, per_1k_usd=ends[side.target], is_bound=False) for side in costing.sides]
+        )
     (card,) = scorecards(run, summary, costing)
     return card
 
@@ -112,7 +114,7 @@ def test_where_this_machine_was_the_bottleneck_a_function_is_not_called_too_slow
         row.latency_p95_ms = Estimate(500, 400, 600, 10)
         row.notes = [*row.notes, Note("host_bound", "host-bound")]
     (card,) = scorecards(run, summary, costing_of(run, summary))
-    assert any("but it was host-bound" in reason for reason in card.because)
+    assert any("host-bound: this machine may be what is slow" in reason for reason in card.because)
     assert card.recommendation == "cannot decide yet"
 
 
