@@ -64,7 +64,16 @@ def capacity(
 @measure_app.command()
 def selftest(
     target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,
-    scenario: Annotated[list[str] | None, typer.Option(help="only this scenario, e.g. mix; may be given again")] = None,
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="only this scenario, e.g. mix; may be given again. The one called forecast, which holds forecasts "
+            "against half an hour of measurement a target, is carried out only where it is named"
+        ),
+    ] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="what the scenario forecast replays; default: one of our own")
+    ] = None,
     format: AsProgress = "text",
     results: Annotated[Path, typer.Option(help="folder that keeps the runs")] = Path("results/selftest"),
     wait: Wait = False,
@@ -72,4 +81,4 @@ def selftest(
     """Measure what is known beforehand on all targets that bill nothing, and print the truth beside it (15 minutes)."""
     from harness.selftest.running import run_selftest
 
-    raise typer.Exit(run_selftest(target or [], scenario or [], results, format, console(), wait))
+    raise typer.Exit(run_selftest(target or [], scenario or [], results, format, console(), wait, trace))

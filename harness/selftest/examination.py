@@ -26,7 +26,8 @@ from harness.selftest.agreement import disagreements, overruns
 from harness.selftest.check import Check, Unjudged, same
 from harness.selftest.engine import EngineWitness
 from harness.selftest.others import MOST_SHARE, Others
-from harness.selftest.scenarios import Scenario, scenarios
+from harness.selftest.own_trace import write_own_trace
+from harness.selftest.scenarios import FORECAST, Scenario, scenarios
 from harness.selftest.testimony import Exam, read_testimonies
 
 Say = Callable[[str], None]
@@ -56,11 +57,16 @@ def _bills(name: str) -> bool:
 
 
 def examine(
-    names: list[str], only: list[str], results: Path, watcher: Watcher, wait: bool = False
+    names: list[str], only: list[str], results: Path, watcher: Watcher, wait: bool = False, trace: Path | None = None
 ) -> Iterator[Check | Unjudged]:
-    """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`."""
+    """Every check of the scenarios asked for (of all, where none is), target by target. Runs are kept in `results`.
+
+    `trace` is what the forecast is tried with, instead of one of our own.
+    """
     chosen = choose_targets(names, watcher.say)
-    available = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only)]
+    if trace is None and FORECAST in only:
+        trace = write_own_trace(results)
+    available = [(scenario, name) for name in chosen for scenario in _scenarios_of(name, only, trace)]
     planned = list(_plan(available, watcher.say))
     if not planned:
         raise MissingError(f"none of these scenarios can be carried out on {', '.join(chosen)}: choose others")
@@ -85,12 +91,12 @@ def _plan(available: list[tuple[Scenario, str]], say: Say) -> Iterator[tuple[Sce
         say(f"NOT EXAMINED: {name}, {scenario.name}: {why}")
 
 
-def _scenarios_of(name: str, only: list[str]) -> list[Scenario]:
-    available = scenarios(targets.target(name))
+def _scenarios_of(name: str, only: list[str], trace: Path | None) -> list[Scenario]:
+    available = scenarios(targets.target(name), trace)
     known = [scenario.name for scenario in available]
     if unknown := [label for label in only if label not in known]:
         raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
-    return [scenario for scenario in available if not only or scenario.name in only]
+    return [scenario for scenario in available if scenario.name in only or not (only or scenario.by_name)]
 
 
 def _fit(scenario: Scenario, name: str) -> RunnableExperiment:
@@ -130,14 +136,14 @@ def judge(scenario: Scenario, target: str, results: Path, watcher: Watcher) -> I
 
 def _was_busy(exam: Exam) -> bool:
     """Whether a witness apart from the workload saw it: stolen time, a throttled generator, others' CPU time."""
-    problems = [problem for testimony in exam.testimonies for problem in testimony.record.problems]
+    problems = [problem for record in exam.records for problem in record.problems]
     witnessed = any(words in problem for problem in problems for words in (STOLEN, THROTTLED))
     return witnessed or exam.others_share > MOST_SHARE
 
 
 def _problems(exam: Exam) -> tuple[list[str], list[str]]:
     """What made trials INVALID: faults of the bench, and a busy machine's doing."""
-    problems = [problem for testimony in exam.testimonies for problem in testimony.record.problems]
+    problems = [problem for record in exam.records for problem in record.problems]
     disturbances = [problem for problem in problems if is_disturbance(problem)]
     return [problem for problem in problems if not is_disturbance(problem)], disturbances
 
@@ -154,6 +160,8 @@ def _carry_out(scenario: Scenario, target: str, results: Path, witness: Path, wa
     runnable = _fit(scenario, target)
     engine: Mapping[str, list[str]] | None = None
     others = Others()
+    if not scenario.witnessed:
+        return Exam(target, run := start_run(runnable, results, watcher), [], summarise(run), others.share())
     engine_witness = EngineWitness() if targets.target(target).capabilities.engine else None
     with engine_witness or nullcontext():
         run = start_run(runnable, results, watcher, witness)

@@ -22,13 +22,19 @@ BUSY_EXIT = 4
 
 
 def run_selftest(
-    names: list[str], only: list[str], results: Path, format_: ProgressFormat, console: Console, wait: bool = False
+    names: list[str],
+    only: list[str],
+    results: Path,
+    format_: ProgressFormat,
+    console: Console,
+    wait: bool = False,
+    trace: Path | None = None,
 ) -> int:
     """Print every check and return the exit code. JSON goes to standard output, progress to standard error."""
     progress = Console(stderr=True, highlight=False) if format_ == "json" else console
     checks: list[Check | Unjudged] = []
     with closing(watcher(progress)) as log:
-        for check in examine(names, only, results, log, wait):
+        for check in examine(names, only, results, log, wait, trace):
             checks.append(check)
             log.say(check_line(check))
     return conclude(checks, format_, console, log)

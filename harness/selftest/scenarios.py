@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.selftest.answers import answers
 from harness.selftest.bills import bills, bills_sample
 from harness.selftest.check import Check
 from harness.selftest.crowd import CROWD, crowd_of_function, crowd_of_service, queue_of_function
+from harness.selftest.reality import forecast_holds
 from harness.selftest.starts import BARE, TIMED, classes, durations, memory, phases, sample_size, starts, sums
 from harness.selftest.testimony import Exam
 from harness.selftest.traffic import conservation, handler_times, out_of_memory, outcomes
@@ -17,6 +19,8 @@ from targets.contract import Capabilities, Target
 
 Judge = Callable[[Exam], Iterator[Check]]
 MODEL = "known-truth"
+FORECAST = "forecast"
+"""Name of the scenario that takes half an hour."""
 LEAST_REQUESTS = 2000
 HANG_MS = {"function": 8000, "service": 1300}
 """On a service every later request waits for it, so it is short, and so is the client's patience."""
@@ -34,6 +38,10 @@ class Scenario:
     """Whether times are judged, so that a busy machine spoils it; counts are the same on any machine."""
     awaited: bool = True
     """Whether it says something only where each reply is waited for, and tells which unit it met."""
+    witnessed: bool = True
+    """Whether the workload's ledger and the engine are asked: they know every request, also those before the trial."""
+    by_name: bool = False
+    """Whether it is carried out only where it is asked for by its name, for it takes long."""
 
     def experiment(self, target: str) -> dict[str, Any]:
         """The whole experiment for one target."""
@@ -57,15 +65,17 @@ class Scenario:
         return f"its settings have no {', '.join(lacking)}" if lacking else None
 
 
-def scenarios(target: Target) -> list[Scenario]:
+def scenarios(target: Target, trace: Path | None = None) -> list[Scenario]:
     """What there is for targets of its kind, in the order in which it is carried out; `misfit` says what does not fit.
 
     The kinds differ in what is true there: requests start units and are turned away, or queue before a fixed number.
+    `trace` is what the forecast is tried with; without one, that scenario cannot be carried out.
     """
-    can = target.capabilities
+    can, forecast = target.capabilities, _forecast(trace)
     if target.parts[0].kind == "function":
-        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), _verdicts({"concurrency_limit": 1})]
-    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts({})]
+        verdicts = _verdicts({"concurrency_limit": 1})
+        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), verdicts, forecast]
+    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts({}), forecast]
 
 
 def workload(label: str, **settings: Any) -> dict[str, Any]:
@@ -170,3 +180,16 @@ def _verdicts(limits: dict[str, Any]) -> Scenario:
         "rounds": 10,
     }
     return Scenario("verdicts", fields, (verdicts,))
+
+
+def _forecast(trace: Path | None) -> Scenario:
+    """Two minutes of a trace at one request a second, ten times, with a keep-alive so short that it matters."""
+    model = workload(FORECAST, handler_ms=300, handler_sigma=0.35, imports_ms=300, weights_ms=150, requests=2000)
+    fields = {
+        "workloads": [model],
+        "profiles": [{"replay": {"file": str(trace), "seconds": 120, "rate": 1.0}}],
+        "function": {"keep_alive_s": 5},
+        "cold_starts": 4,
+        "rounds": 10,
+    }
+    return Scenario(FORECAST, fields, (forecast_holds,), timed=False, witnessed=False, by_name=True)

@@ -88,6 +88,11 @@ class Exam:
     others_share: float = 0.0
     """Of the machine's CPU time meanwhile: what processes used that are neither ours nor the engine's."""
 
+    @property
+    def records(self) -> list[TrialRecord]:
+        """Each trial's last attempt, also where no witness was asked."""
+        return [testimony.record for testimony in self.testimonies] or latest_attempts(self.run.trials())
+
     def row(self, workload: str) -> Row:
         """The summary's row of one label."""
         return next(row for row in self.summary.rows if row.workload == workload)

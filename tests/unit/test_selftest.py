@@ -31,6 +31,7 @@ from harness.selftest.crowd import (
     queue_of_function,
 )
 from harness.selftest.ledger import HandledRequest, Life
+from harness.selftest.own_trace import write_own_trace
 from harness.selftest.platform import Bill
 from harness.selftest.running import conclude, run_selftest
 from harness.selftest.scenarios import Scenario, scenarios
@@ -449,7 +450,11 @@ def test_a_trial_that_was_not_sent_has_no_log_and_is_read_all_the_same(tmp_path)
     ("names", "only", "words"),
     [
         (["x"], [], "not one of: docker-lambda"),
-        (["process-lambda"], ["hang"], "scenario: 'hang' is not one of: starts, mix, answers, crowd, verdicts"),
+        (
+            ["process-lambda"],
+            ["hang"],
+            "scenario: 'hang' is not one of: starts, mix, answers, crowd",
+        ),
     ],
 )
 def test_what_is_not_there_is_refused_before_anything_starts(tmp_path, names, only, words):
@@ -473,7 +478,7 @@ def examined(monkeypatch, tmp_path, *names):
 def test_what_a_queue_cannot_show_is_said_and_the_rest_goes_on(monkeypatch, tmp_path):
     carried, said = examined(monkeypatch, tmp_path, "far-queue", "process-lambda")
     assert [name for target, name in carried if target == "far-queue"] == ["mix", "answers"]
-    assert len(carried) == 2 + len(scenarios(TARGETS["process-lambda"]))
+    assert len(carried) == 2 + sum(not each.by_name for each in scenarios(TARGETS["process-lambda"]))
     assert [line.split("far-queue, ")[1].split(":")[0] for line in said] == ["starts", "crowd", "verdicts"]
 
 
@@ -491,7 +496,7 @@ def test_a_scenario_asks_for_no_setting_that_a_target_does_not_have():
     target.settings = FewSettings  # type: ignore[misc, assignment]
     found = {scenario.name: scenario.misfit(target) for scenario in scenarios(target)}
     lacks = "its settings have no init_timeout_s"
-    assert found == {"starts": None, "mix": lacks, "answers": None, "crowd": lacks, "verdicts": None}
+    assert found == {"starts": None, "mix": lacks, "answers": None, "crowd": lacks, "verdicts": None, "forecast": None}
 
 
 def test_where_no_experiment_can_be_made_the_rest_goes_on(monkeypatch, tmp_path):
@@ -519,7 +524,7 @@ with plugged_in(FAR):
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_every_scenario_is_an_experiment(name):
+def test_every_scenario_is_an_experiment(name, tmp_path):
     with plugged_in(FAR):
-        for scenario in scenarios(TARGETS[name]):
+        for scenario in scenarios(TARGETS[name], write_own_trace(tmp_path)):
             parse_experiment(scenario.experiment(name), scenario.name)
