@@ -9,6 +9,7 @@ from rich.console import Console
 
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
+from harness.decision.decision import decide
 from harness.errors import UsageError
 from harness.experiment.question import Experiment, parse_experiment, read_experiment
 from harness.measure.alone import alone
@@ -19,6 +20,7 @@ from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.shelf import find_run
+from harness.report.answer import say_answers
 from harness.report.console import render
 
 
@@ -64,6 +66,7 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
     with closing(watcher(console)) as shown:
         folder = work(shown)
     console.print()
+    say_answers(decide(folder).cards, console)
     render(summary_with_cost(folder), "text", console)
     records = latest_attempts(folder.trials())
     bad = [record for record in records if not record.valid or record.fruitless]

@@ -10,7 +10,7 @@ from harness.cost.book import ChosenBook, PriceBook, choose_book
 from harness.cost.break_even import Names, break_even
 from harness.cost.from_forecast import price_forecast
 from harness.cost.from_run import price_row
-from harness.cost.nouns import BILLED, TERMS, BreakEven, Costing, SideCost
+from harness.cost.nouns import BILLED, HOURS, STATED, BreakEven, Costing, SideCost
 from harness.cost.side import Side, Terms
 from harness.cost.words import PEAK_NOT_STATED, notices_of
 from harness.errors import FrostlineError, RecordError, UsageError
@@ -25,6 +25,8 @@ from harness.record.target_facts import TargetFacts
 Place = tuple[str, str, str]
 """Workload, target and profile."""
 SIZE = ("memory_mb", "cpus")
+BESIDE = tuple(term for term in STATED if term != HOURS)
+"""What is stated of requests and platforms."""
 OTHER_TRAFFIC = 0.01
 """So far may a forecast's arrivals be from what the experiment expects without a word about it."""
 
@@ -183,11 +185,11 @@ def break_evens(sides: list[Side]) -> list[BreakEven]:
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven:
-    """The break-even of what is billed and, where the experiment states something, of that too."""
+    """The break-even of what is billed; and of what the experiment states too, but for people's hours."""
     billed = crossing_in(function, service, BILLED)
-    if not (function.has_stated or service.has_stated):
+    if not ({line.term for side in (function, service) for line in side.lines()} & set(BESIDE)):
         return billed
-    whole = crossing_in(function, service, TERMS)
+    whole = crossing_in(function, service, (*BILLED, *BESIDE))
     return replace(billed, rate_with_stated=whole.rate, words=f"{billed.words}; with what you stated: {whole.words}")
 
 

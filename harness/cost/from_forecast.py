@@ -21,17 +21,19 @@ from harness.record.stated import Economics, economics_of
 
 STEPPED = "fixed-replicas"
 """The rule whose replicas change at certain rates only; those of others follow the traffic."""
+NO_END = "a quantity of the forecast has no interval"
 MILLION = 1e6
 
 
 @dataclass(frozen=True)
 class Forecasted:
-    """A row of a forecast. Every end of its cost is that of all its quantities."""
+    """A row of a forecast. Every end of its cost is that of all its quantities, and is not there where one has none."""
 
     row: ForecastRow
     source: str
     n: int
     """Resamples."""
+    remarks: tuple[str, ...] = ()
 
     @property
     def basis(self) -> Basis:
@@ -40,8 +42,8 @@ class Forecasted:
 
     @property
     def why(self) -> str | None:
-        """Why an end is not there; none is missing, or the row would not be priced."""
-        return None
+        """Why an end is not there."""
+        return None if ends_of(self.row.quantities) else NO_END
 
     @property
     def method(self) -> str:
@@ -66,22 +68,27 @@ class Forecasted:
 
     def month(self, end: End) -> Month | None:
         """The month that is priced."""
-        return month_of(self.row.quantities, end, self.source)
+        there = end == "value" or ends_of(self.row.quantities)
+        return month_of(self.row.quantities, end, self.source) if there else None
 
     def curves(self, price: PriceOf) -> Curves:
         """Cost over the rates that were forecast, straight between two of them."""
-        points = [point for point in self.row.curve if is_whole(point.quantities)]
+        points = [point for point in self.row.curve if is_told(point.quantities)]
         rates = [point.rps for point in points]
 
-        def curve(end: End) -> Curve:
+        def curve(end: End) -> Curve | None:
+            if end != "value" and not all(ends_of(point.quantities) for point in points):
+                return None
             usd = [price(month_of(point.quantities, end, self.source)) for point in points]
             return Curve(partial(interpolate, rates, usd))
 
-        return Curves(curve("value"), curve("low"), curve("high"), self.n, tuple(rates), tuple(self._jumps(points)))
+        value = curve("value")
+        assert value is not None
+        return Curves(value, curve("low"), curve("high"), self.n, tuple(rates), tuple(self._jumps(points)))
 
     def notes(self, price: PriceOf) -> Iterator[str]:
         """What makes the forecast doubtful."""
-        yield from self.row.warnings
+        yield from (*self.remarks, *self.row.warnings)
 
     def _jumps(self, points: list[RatePoint]) -> Iterator[tuple[float, float]]:
         for below, above in pairwise(points):
@@ -94,23 +101,27 @@ def interpolate(rates: list[float], usd: list[float], rate: float) -> float:
     return float(np.interp(rate, rates, usd))
 
 
-def is_whole(quantities: Quantities) -> bool:
-    """Whether no quantity, and no end of one, is withheld."""
+def is_told(quantities: Quantities, *ends: End) -> bool:
+    """Whether no quantity is withheld, nor one of these ends of any."""
     try:
-        for end in ("value", "low", "high"):
+        for end in ("value", *ends):
             month_of(quantities, end, "")
     except RecordError:
         return False
     return True
 
 
+def ends_of(quantities: Quantities) -> bool:
+    """Whether every quantity has both ends."""
+    return is_told(quantities, "low", "high")
+
+
 def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economics: Economics, book: PriceBook) -> Side:
     """A row of the run's forecast as a side of the decision. RecordError with the reason where it cannot be priced."""
-    economics = with_provisioned(economics, row)
+    stated, economics = economics.priced_as.provisioned_concurrency, with_provisioned(economics, row)
     bought = buy(run, row.workload, row.target, row.case, economics, book)
     asked = economics.priced_as.provisioned_concurrency
-    for end in ("value", "low", "high"):
-        month = month_of(row.quantities, end, "")
+    month = month_of(row.quantities, "value", "")
     if not month.good:
         raise RecordError("nothing was answered well in the forecast month")
     if bought.way.replicated is (month.unit_hours is None):
@@ -120,6 +131,8 @@ def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economi
             f"priced_as.provisioned_concurrency: {asked}: the forecast was made without: "
             f"make it anew with `frostline forecast {run.manifest.run}`"
         )
+    other = asked != stated and not bought.way.replicated
+    remarks = [f"forecast with {asked} sandboxes kept warm; the experiment states {stated}"] if other else []
     arrivals = row.quantities.arrivals
     amount = (
         f"{arrivals / MILLION:,.3g} million arrivals" if arrivals >= MILLION else plural(round(arrivals), "arrival")
@@ -134,6 +147,7 @@ def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economi
             row,
             f"forecast of run {run.manifest.run} made {forecast.made_at}, {row.profile}, {amount}",
             forecast.resamples,
+            tuple(remarks),
         ),
     )
 

@@ -14,6 +14,8 @@ BILLED: tuple[TermName, ...] = ("compute", "idle", "platform")
 STATED: tuple[TermName, ...] = ("scaling penalty", "stated platform", "engineering")
 """What somebody states and nobody measures: beside the headline, never in it."""
 TERMS = (*BILLED, *STATED)
+HOURS: TermName = "engineering"
+"""People's, which are a line of their own and enter no break-even."""
 
 
 Basis = Literal["forecast", "run"]
@@ -131,7 +133,7 @@ class BreakEven:
     """The curves, over `rates`."""
     words: str
     rate_with_stated: Estimate | None = None
-    """Where also what the experiment states counts; None where it states nothing."""
+    """Where also what the experiment states counts, but for people's hours; None where it states nothing else."""
     crossings: list[Estimate] = field(default_factory=list)
     """Ascending. Within an interval it is not sure which side is cheaper."""
     spans: list[Span] = field(default_factory=list)

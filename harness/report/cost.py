@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.analysis.table import summarise
 from harness.cost.book import read_book
 from harness.cost.costing import costing_of
-from harness.cost.nouns import BILLED, STATED, Costing, CostLine, SideCost
+from harness.cost.nouns import BILLED, STATED, BreakEven, Costing, CostLine, SideCost
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.capacity import read_capacity
@@ -62,7 +62,7 @@ def heading(costing: Costing) -> list[str]:
     return [
         harmless(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
         harmless(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
-        "intervals are of what was measured: billed time over n trials (function), capacity over n steps (service)",
+        "intervals: of a forecast over n resamples; of the run's own mix over n trials (function) or n steps (service)",
     ]
 
 
@@ -101,7 +101,7 @@ def remarks(sides: list[SideCost]) -> list[str]:
     """What each side is bought as and what its terms rest on."""
     lines = []
     for side in sides:
-        lines.append(harmless(f"{side.target}: {'; '.join(side.notes)}"))
+        lines.append(harmless(f"{side.target}: {'; '.join((side.source, *side.notes))}"))
         lines += [harmless(f"  {term.name}: {term.basis}") for term in side.terms if term.basis != NOT_STATED]
         if side.per_month_usd.value is None and side.per_month_usd.why:
             lines.append(harmless(f"  no cost: {side.per_month_usd.why}"))
@@ -111,9 +111,15 @@ def remarks(sides: list[SideCost]) -> list[str]:
 def sentences(costing: Costing) -> list[str]:
     """Where the sides cost the same; already harmless."""
     return [
-        harmless(f"Break-even, {crossing.workload}, {crossing.profile}: {crossing.words} (n = {crossing.rate.n})")
+        harmless(f"Break-even, {where_of(crossing)}: {crossing.words} (n = {crossing.rate.n})")
         for crossing in costing.break_evens
     ]
+
+
+def where_of(crossing: BreakEven) -> str:
+    """Workload, traffic, and that it is of a forecast where it is."""
+    where = f"{crossing.workload}, {crossing.profile}"
+    return f"{where}, forecast" if crossing.basis == "forecast" else where
 
 
 def money(value: float | None) -> str:

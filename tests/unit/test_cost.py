@@ -423,6 +423,18 @@ def test_what_is_stated_stands_beside_the_cost_and_never_in_it(tmp_path):
     assert "with what you stated:" in other.words
 
 
+def test_peoples_hours_are_a_line_of_their_own_and_enter_no_break_even(tmp_path):
+    hours = {name: STAKES[name] for name in STAKES if name.startswith("engineering")}
+    (only,) = costing_of(run := priced_run(tmp_path, stakes=hours), summarise(run)).break_evens
+    assert only.rate_with_stated is None and "with what you stated" not in only.words
+    both = []
+    for name, stakes in (("hours", STAKES), ("none", {"late_request_usd": 0.001})):
+        run = priced_run(tmp_path / name, stakes=stakes)
+        run.manifest.capacities = {}
+        both += costing_of(run, summarise(run)).break_evens
+    assert both[0].rate_with_stated == both[1].rate_with_stated is not None
+
+
 def test_whoever_adds_up_the_billed_lines_of_the_csv_gets_the_cost(tmp_path):
     run = priced_run(tmp_path, stakes=STAKES)
     run.manifest.capacities = {}

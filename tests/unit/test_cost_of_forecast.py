@@ -8,7 +8,7 @@ import pytest
 
 from harness.analysis.table import summarise
 from harness.cost.costing import costing_of, summary_with_cost
-from harness.cost.from_forecast import is_whole
+from harness.cost.from_forecast import is_told
 from harness.record.forecast import Quantities, write_forecast
 from harness.report.cost import as_csv, as_markdown
 from tests.forecasts import figure, forecast, quantities, row
@@ -82,7 +82,9 @@ def test_provisioned_concurrency_is_billed_by_what_overflowed_in_the_forecast(pr
     """Of 150,000 s 10,000 overflowed, though 150,000 / 2,628,000 = 0.057 of 2 are busy on average: 10,000 x 1.727539 GB
     on demand at 0.0000166667 = 0.287924, 140,000 x 1.727539 x 0.0000097222 = 2.351369 beside 2 x 2,628,000 x 1.727539 x
     0.0000041667 kept."""
-    found = side(priced([row(quantities=quantities(overflow_s=figure(10_000.0)))], **KEPT)[0])
+    found = side(
+        priced([row(parameters={"provisioned": 2}, quantities=quantities(overflow_s=figure(10_000.0)))], **KEPT)[0]
+    )
     by_sku = {line.SkuId: line for line in found.lines if line.term == "compute"}
     assert float(by_sku["lambda.x86.gb-second"].ListCost) == pytest.approx(10_000 * GB * 0.0000166667, rel=1e-6)
     used = by_sku["lambda.provisioned.x86.used.gb-second"]
@@ -91,11 +93,25 @@ def test_provisioned_concurrency_is_billed_by_what_overflowed_in_the_forecast(pr
     assert float(kept) == pytest.approx(2 * 2_628_000 * GB)
 
 
-def test_a_forecast_without_the_provisioned_concurrency_that_is_asked_for_prices_nothing(priced):
-    costing, run = priced(**KEPT)
-    assert not [side for side in costing.sides if side.target == "docker-lambda"]
+def test_a_forecast_of_other_provisioned_concurrency_than_is_stated_says_so(priced):
+    costing, _ = priced(**KEPT)
+    assert "forecast with 0 sandboxes kept warm; the experiment states 2" in side(costing).notes
+    assert not [line for line in side(costing).lines if "provisioned" in line.SkuId]
+
+
+def test_a_forecast_that_keeps_sandboxes_warm_and_does_not_say_what_overflowed_prices_nothing(priced):
+    costing, run = priced([row(parameters={"keep_alive_s": 300, "provisioned": 2})], folder="two")
+    assert not [found for found in costing.sides if found.target == "docker-lambda"]
     (told,) = [text for text in costing.notices if "is not priced" in text]
     assert "provisioned_concurrency: 2" in told and f"frostline forecast {run.manifest.run}" in told
+
+
+def test_a_forecast_without_intervals_has_a_cost_without_one(priced):
+    bare = quantities(billed_s={"value": 150_000.0, "n": 1})
+    found = side(priced([row(quantities=bare, curve=[])])[0])
+    assert found.per_month_usd.value == pytest.approx(150_000 * GB * 0.0000166667 + 0.6)
+    assert (found.per_month_usd.low, found.per_month_usd.high) == (None, None)
+    assert found.per_month_usd.why == "a quantity of the forecast has no interval"
 
 
 def test_a_run_without_a_forecast_says_what_it_assumes_of_provisioned_concurrency(tmp_path):
@@ -196,7 +212,7 @@ def test_where_a_replica_is_added_between_two_rates_of_the_forecast_the_crossing
 def test_a_rate_that_a_side_cannot_carry_is_no_part_of_the_curve(priced):
     withheld = quantities("service", good=figure(None, why="the service cannot carry it"))
     curve = [*points("service", (0.01, 1.0), units=ONE), {"rps": 10.0, "quantities": withheld}]
-    assert not is_whole(Quantities.model_validate(withheld))
+    assert not is_told(Quantities.model_validate(withheld))
     (found,) = priced([row("function"), row("service", curve=curve)])[0].break_evens
     assert found.rates == [0.01, 1.0] and found.rate.value is None
     assert found.words == "docker-lambda is cheaper at every rate from 0.0100 to 1.00 requests per second"

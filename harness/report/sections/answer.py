@@ -42,7 +42,7 @@ def answer(material: Material, workload: str) -> Answer:
             PairRecommendation(
                 harmless(card.title) if len(cards) > 1 else "",
                 card.recommendation,
-                [end_sentence(text) for text in card.because],
+                [end_sentence(text) for text in dict.fromkeys([*card.answer[1:], *card.because])],
             )
             for card in cards
         ],
@@ -93,7 +93,8 @@ def advice(material: Material, workload: str) -> Iterator[str]:
         if not month.empty:
             interval = f" ({month.small})" if month.small else ""
             cost = f"{month.main}{interval} {costing.currency} per month, n = {side.per_month_usd.n}"
-            yield f"{side.target} under {profile_name(side.profile)}: {cost}, at {at(costing)}."
+            at_traffic = f"{side.arrivals:,.0f} requests a month, forecast" if side.basis == "forecast" else at(costing)
+            yield f"{side.target} under {profile_name(side.profile)}: {cost}, at {at_traffic}."
     for crossing in (crossing for crossing in costing.break_evens if crossing.workload == workload):
         yield f"Break-even under {profile_name(crossing.profile)}: {end_sentence(crossing.words)}"
 

@@ -11,6 +11,7 @@ from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
 from harness.report.charts.break_even import Crossing, break_even
 from harness.report.cost import money as dollars
+from harness.report.cost import where_of
 from harness.report.material import Material, limit_charts, profile_name
 from harness.report.nouns import Chart, KeyEntry, Part
 from harness.report.sections.answer import at, end_sentence
@@ -23,9 +24,10 @@ def money(material: Material) -> Part:
     if costing is None:
         return Part("break-even", title, absent=list(material.reasons.get("cost", ["not worked out"])))
     about = [
-        f"At {at(costing)}. Prices: {costing.prices}. What the provider bills; intervals are of the measured part."
+        f"At {at(costing)}. Prices: {costing.prices}. What the provider bills; intervals are of what is measured or "
+        "forecast."
     ]
-    about += [f"{b.workload}, {profile_name(b.profile)}: {end_sentence(b.words)}" for b in costing.break_evens]
+    about += [harmless(f"{where_of(b)}: {end_sentence(b.words)}") for b in costing.break_evens]
     charts, remarks = limit_charts(list(charts_of(material, costing)))
     tables = list(tables_of(costing))
     absent = [] if costing.break_evens else ["no break-even: it takes a function and a service under the same traffic"]
@@ -83,7 +85,7 @@ def tables_of(costing: Costing) -> Iterator[Table]:
             Column("busy %", 0, [percent_of(side.utilisation) for side in sides]),
             *stated_columns(sides, costing.currency),
         ]
-        remarks = [harmless(f"{side.target}: {'; '.join(side.notes)}") for side in sides if side.notes]
+        remarks = [harmless(f"{side.target}: {'; '.join((side.source, *side.notes))}") for side in sides]
         yield Table(harmless(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
 
 
