@@ -73,7 +73,9 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     notices += _unmeasured_regimes(experiment, chosen)
     if experiment.rounds < ROUNDS_FOR_VERDICT:
         notices.append(f"A quick look: fewer than {ROUNDS_FOR_VERDICT} rounds ({experiment.rounds}), so no verdicts.")
-    notices += [f"profiles.{label}: {note}" for label, load in experiment.load_profiles() for note in load.notes]
+    notices += [
+        f"profiles.{label}: {'; '.join(load.notes)}" for label, load in experiment.load_profiles() if load.notes
+    ]
     compressions = {
         label: load.time_compression for label, load in experiment.load_profiles() if load.time_compression > 1
     }

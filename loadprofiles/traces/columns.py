@@ -47,7 +47,7 @@ def moments(column: pa.Array) -> tuple[Integers, Mask]:
         try:
             if _is_text(column.type):
                 return _ns(column.cast(pa.string()).cast(target))
-            if pa.types.is_timestamp(column.type):
+            if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
                 return _ns(column.cast(target))
         except pa.ArrowException:
             continue

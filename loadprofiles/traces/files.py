@@ -19,7 +19,7 @@ from loadprofiles.traces.trace import TraceError
 
 Columns = dict[str, pa.Array]
 BLOCK_BYTES = 4 * 2**20
-MOST_HEAD_BYTES = 2**20
+MOST_HEAD_BYTES = 8 * 2**20
 LONGEST_LINE_BYTES = 64 * 2**20
 BATCH_ROWS = 2**18
 LOOKED_AT = 100
@@ -52,7 +52,9 @@ class Source:
     typed: bool = True
     """Whether it tells numbers from text."""
     malformed: int = 0
-    """Rows that are no rows: too few or too many fields, or no JSON."""
+    """Rows that are none."""
+    oddity: str = "no JSON object"
+    """What such a row has."""
 
     def blocks(self, names: Sequence[str]) -> Iterator[Columns]:
         """These columns, a block of rows at a time. TraceError where the file cannot be read on."""
@@ -124,25 +126,34 @@ def _csv(path: Path, head: str) -> Source:
                 if block.strip():
                     yield _rows(source, block, delimiter, form)
 
-    return Source(path, names, dict(zip(names, first, strict=False)), read, typed=False)
+    return Source(
+        path, names, dict(zip(names, first, strict=False)), read, typed=False, oddity="another number of fields"
+    )
 
 
 def _rows(source: Source, block: bytes, delimiter: str, form: pyarrow.csv.ConvertOptions) -> Columns:
     """A block's columns as bytes; rows of another number of fields are skipped and counted."""
-
-    def skip(_: Any) -> str:
-        source.malformed += 1
-        return "skip"
-
     if not block.isascii():  # a skipped row is handed over as text, whatever it is
         block = block.decode(errors="replace").encode()
+    skipped: list[Any] = []
     table = pyarrow.csv.read_csv(
         io.BytesIO(block),
         pyarrow.csv.ReadOptions(column_names=source.columns, block_size=len(block) + 1, use_threads=False),
-        pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
+        pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=lambda row: skipped.append(row) or "skip"),
         form,
     )
+    found, lines = table.num_rows + len(skipped), block.count(b"\n") + (not block.endswith(b"\n"))
+    if found != lines and found != len(split := [line for line in block.decode().split("\n") if line.strip()]):
+        return _fields_by_line(source, split, delimiter, form.include_columns)  # a quote without end hid some
+    source.malformed += len(skipped)
     return {name: table[name].combine_chunks() for name in table.column_names}
+
+
+def _fields_by_line(source: Source, lines: list[str], delimiter: str, wanted: Sequence[str]) -> Columns:
+    rows = [fields for line in lines if len(fields := _fields(line, delimiter)) == len(source.columns)]
+    source.malformed += len(lines) - len(rows)
+    places = {name: source.columns.index(name) for name in wanted}
+    return {name: pa.array([fields[place] for fields in rows], pa.string()) for name, place in places.items()}
 
 
 def _fields(line: str, delimiter: str) -> list[str]:

@@ -198,7 +198,7 @@ def _usable(starts: Floats, name: str, take: Take) -> Floats:
     take.drop(f"no finite number in {name}", int((~known).sum()))
     negative, late = known & (starts < 0), known & (starts > LONGEST_S)
     take.drop(f"negative {name}", int(negative.sum()))
-    take.drop(f"{name} beyond {LONGEST_S:g} s", int(late.sum()))
+    take.drop(f"{name} beyond {LONGEST_S:g} s (is it in ms?)", int(late.sum()))
     return np.where(known & ~negative & ~late, starts, math.nan)
 
 

@@ -20,13 +20,13 @@ def read_trace(path: Path, choice: Choice | None = None) -> Trace:
     source = open_source(path)
     format, take = recognise(source), Take()
     _check_choice(path, format, choice)
-    sha256 = file_sha256(path)
+    before, sha256 = _state(path), file_sha256(path)
     for block in source.blocks(format.wanted):
         take_block(format, block, choice, take)
         if take.arrivals > MOST_ARRIVALS:
             raise TraceError(_too_many(path, format))
-    take.drop("no row of the format", source.malformed)
-    if file_sha256(path) != sha256:
+    take.drop(source.oddity, source.malformed)
+    if _state(path) != before:
         raise TraceError(f"{path} changed while it was read: read it again when it is whole")
     if format.bins:
         return _of_counts(path, sha256, format, choice, take)
@@ -40,6 +40,15 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise TraceError(f"{path} cannot be read: {brief(error)}") from error
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of the file, which another content changes; 0 where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
 
 
 def _check_choice(path: Path, format: Format, choice: Choice) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -90,9 +91,9 @@ def read(path: Path) -> None:
     """Read the file and tell seconds and the process's peak."""
     began = now_ns()
     trace = read_trace(path)
-    took_s = (now_ns() - began) / 1e9
+    took_s, used = (now_ns() - began) / 1e9, psutil.Process().cpu_times()
     told = {"format": trace.format, "arrivals": len(trace.offsets_s), "dropped": sum(trace.dropped.values())}
-    print(json.dumps({**told, "took_s": took_s, "peak_mb": peak_mb()}))
+    print(json.dumps({**told, "took_s": took_s, "cpu_s": used.user + used.system, "peak_mb": peak_mb()}))
 
 
 def measure(folder: Path) -> list[str]:
@@ -103,7 +104,9 @@ def measure(folder: Path) -> list[str]:
             [sys.executable, "-m", MODULE, str(folder / kind)], capture_output=True, text=True, check=True
         )
         found = json.loads(done.stdout)
-        print(f"{kind}: {found['arrivals']:,} arrivals in {found['took_s']:.1f} s, {found['peak_mb']:.0f} MB at most")
+        print(
+            f"{kind}: {found['arrivals']:,} arrivals in {found['took_s']:.1f} s, {found['cpu_s']:.1f} of a CPU's, {found['peak_mb']:.0f} MB"
+        )
         if found["format"] != kind or found["arrivals"] + found["dropped"] != ROWS:
             problems.append(f"{kind}: read as {found}")
         if found["took_s"] > MOST_S or found["peak_mb"] > MOST_MB:

@@ -248,7 +248,7 @@ def test_negative_and_infinite_and_missing_numbers_are_counted_by_reason(read):
         "t,\n".replace(",", "") + "\n".join(["1", "-2", "nan", "inf", "-inf", "x", "1e999", "1e15", "3"]) + "\n"
     )
     assert trace.offsets_s.tolist() == [0, 2]
-    assert trace.dropped == {"negative t": 1, "no finite number in t": 5, "t beyond 1e+11 s": 1}
+    assert trace.dropped == {"negative t": 1, "no finite number in t": 5, "t beyond 1e+11 s (is it in ms?)": 1}
 
 
 def test_rows_of_too_many_or_too_few_fields_are_counted(read):
@@ -260,8 +260,15 @@ def test_rows_of_too_many_or_too_few_fields_are_counted(read):
         ("2024-05-12 00:00:11", 1, 2),
     )
     trace = read(content)
-    assert trace.dropped == {"no row of the format": 2}
+    assert trace.dropped == {"another number of fields": 2}
     assert len(trace.offsets_s) == 2
+
+
+def test_a_quote_without_end_costs_no_row_but_its_own(read):
+    rows = [('"a', "f", 1, 0), ("b", "g", 2, 0), ('"b, c"', "g", 5, 0), ("b", "g", 6, 0), ("b", "g")]
+    trace = read(csv_of(AZURE_2021, *rows))
+    assert trace.offsets_s.tolist() == [0, 3, 4]
+    assert trace.dropped == {"another number of fields": 2}
 
 
 def test_lines_that_are_no_json_are_counted_and_the_others_read(read):
@@ -271,7 +278,7 @@ def test_lines_that_are_no_json_are_counted_and_the_others_read(read):
         "\n".join([lines[0], "{", "[1]", "null", lines[1], '{"timestamp": NaN}', '{"input_length": 3}', lines[2]])
     )
     assert trace.offsets_s.tolist() == [0, 0.5, 1.25]
-    assert trace.dropped == {"no row of the format": 3, "no finite number in timestamp": 2}
+    assert trace.dropped == {"no JSON object": 3, "no finite number in timestamp": 2}
     assert trace.sizes["tokens_in"].tolist() == [1, 1, 1]
 
 
@@ -341,6 +348,16 @@ def test_what_is_no_trace_has_one_clear_error(read, content, said):
     assert "\n" not in str(refused.value)
 
 
+def test_a_file_that_is_written_while_it_is_read_is_refused(read, monkeypatch):
+    def grow(path):
+        path.write_text("1\n2\n3\n")
+        return "0" * 64
+
+    monkeypatch.setattr(reading_module, "file_sha256", grow)
+    with pytest.raises(TraceError, match="changed while it was read"):
+        read("1\n2\n")
+
+
 def test_a_folder_and_a_missing_file_are_no_trace(tmp_path):
     for path in (tmp_path, tmp_path / "absent.csv"):
         with pytest.raises(TraceError, match="is not a file: name a trace"):
@@ -369,7 +386,7 @@ def test_json_of_many_blocks_with_one_odd_line_is_read_whole(read):
     text = jsonl_of(*rows) + '{"timestamp": "8.5", "input_length": 1, "output_length": 1}\nodd\n'
     trace = read(text)
     assert len(trace.offsets_s) == 100_001
-    assert trace.dropped == {"no row of the format": 1}
+    assert trace.dropped == {"no JSON object": 1}
 
 
 def test_a_deeply_nested_line_ends_nothing(read):
