@@ -136,10 +136,15 @@ def _rows(source: Source, block: bytes, delimiter: str, form: pyarrow.csv.Conver
     if not block.isascii():  # a skipped row is handed over as text, whatever it is
         block = block.decode(errors="replace").encode()
     skipped: list[Any] = []
+
+    def skip(row: Any) -> str:
+        skipped.append(row)
+        return "skip"
+
     table = pyarrow.csv.read_csv(
         io.BytesIO(block),
         pyarrow.csv.ReadOptions(column_names=source.columns, block_size=len(block) + 1, use_threads=False),
-        pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=lambda row: skipped.append(row) or "skip"),
+        pyarrow.csv.ParseOptions(delimiter=delimiter, invalid_row_handler=skip),
         form,
     )
     found, lines = table.num_rows + len(skipped), block.count(b"\n") + (not block.endswith(b"\n"))

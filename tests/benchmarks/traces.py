@@ -104,9 +104,8 @@ def measure(folder: Path) -> list[str]:
             [sys.executable, "-m", MODULE, str(folder / kind)], capture_output=True, text=True, check=True
         )
         found = json.loads(done.stdout)
-        print(
-            f"{kind}: {found['arrivals']:,} arrivals in {found['took_s']:.1f} s, {found['cpu_s']:.1f} of a CPU's, {found['peak_mb']:.0f} MB"
-        )
+        told = f"{found['took_s']:.1f} s, {found['cpu_s']:.1f} of a CPU's, {found['peak_mb']:.0f} MB"
+        print(f"{kind}: {found['arrivals']:,} arrivals in {told}")
         if found["format"] != kind or found["arrivals"] + found["dropped"] != ROWS:
             problems.append(f"{kind}: read as {found}")
         if found["took_s"] > MOST_S or found["peak_mb"] > MOST_MB:
