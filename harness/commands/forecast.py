@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.commands.options import RESULTS, AsTable, Results, Run, console
-from harness.errors import FrostlineError
+from harness.errors import FrostlineError, Interrupted
+from harness.files.whole import one_line
 
 if TYPE_CHECKING:
     from harness.analysis.summary import Summary
@@ -65,6 +66,31 @@ def timed_forecast(folder: "RunFolder", summary: "Summary", order: "Order", tell
     begin_ns = now_ns()
     made = make_forecast(folder, summary, order, utc_now().isoformat(timespec="seconds"), tell)
     return made.model_copy(update={"took_s": (now_ns() - begin_ns) / 1e9})
+
+
+def forecast_at_end(folder: "RunFolder", tell: "Tell") -> None:
+    """Store a forecast with a run that states its traffic and has forced cold starts. What keeps it from being made is
+    told, and the run is none the worse for it."""
+    from harness.analysis.table import summarise
+    from harness.forecast.order import Order
+    from harness.record.forecast import write_forecast
+    from harness.record.nouns import FORCED_COLD
+    from harness.record.stated import economics_of
+
+    if not economics_of(folder.manifest).expected or all(t.profile != FORCED_COLD for t in folder.trials()):
+        return
+    again = f"`frostline forecast {folder.manifest.run}` makes it"
+    try:
+        made = timed_forecast(folder, summarise(folder), Order(), tell)
+        if made.rows:
+            write_forecast(folder, made)
+        else:
+            tell("\n".join(["forecast: none, for no side can be", *made.withheld]))
+    except Interrupted:
+        tell(f"forecast: stopped: {again}")
+        raise
+    except Exception as error:  # whatever it is: what was measured stands
+        tell(f"forecast: none: {one_line(str(error)) or type(error).__name__}: {again}")
 
 
 def told_of(folder: "RunFolder", summary: "Summary", made: "Forecast") -> "Told":

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.commands.forecast import forecast_at_end
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
 from harness.decision.decision import decide
@@ -65,6 +66,7 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
     """Show the work while it goes on, and its table when it is done."""
     with closing(watcher(console)) as shown:
         folder = work(shown)
+    forecast_at_end(folder, plainly(console))
     console.print()
     say_answers(decide(folder).cards, console)
     render(summary_with_cost(folder), "text", console)

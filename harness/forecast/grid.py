@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from harness.forecast.month import Draws
 from harness.forecast.rows import Ruled, at_rate, figures_of
@@ -11,16 +10,19 @@ from harness.forecast.spells import MOST_RPS
 from harness.forecast.traffic import Month
 from harness.record.forecast import RatePoint
 from harness.record.stated import Objective
+from targets.rules.fixed_replicas import FixedReplicas
 
 LOWEST, HIGHEST, PER_DECADE = 1e-3, 1e3, 5
 """Requests per second that are looked at whatever the traffic's own rate is, and so many times that rate at least."""
 FURTHER = 100
-RESAMPLES, REQUESTS, REQUESTS_WITH_TICKS = 5, 10_000.0, 2000.0
+RESAMPLES, REQUESTS, REQUESTS_WITH_TICKS = 5, 8000.0, 2000.0
 """Of each rate; fewer where a rule decides anew all the time."""
-CLOSE = 1.03
+SEARCHED = 2
+"""Resamples, the first of them, by which a number of replicas is judged."""
+CLOSE = 1.05
 """Rates below and above a change of replicas are at most so far apart."""
-MOST_CHANGES = 16
-"""Later ones are steps of a few percent each."""
+MOST_REPLICAS = 8
+"""Changes from more replicas on are not framed: each is of a tenth or less."""
 
 
 def rates_around(rps: float) -> list[float]:
@@ -31,49 +33,59 @@ def rates_around(rps: float) -> list[float]:
 
 
 class Grid:
-    """The sides of one workload over rates, each rate simulated once."""
+    """The sides of one workload over rates, all at the same ones."""
 
     def __init__(self, month: Month, objective: Objective | None, rounds: Sequence[int], sides: list[Ruled]) -> None:
         self.month, self.objective, self.rounds, self.sides = month, objective, rounds, sides
         decides = any(not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s) for of in sides)
         self.budget = REQUESTS_WITH_TICKS if decides else REQUESTS
         self.requests = 0
-        self._points: dict[float, list[RatePoint]] = {}
 
     def curves(self) -> list[list[RatePoint]]:
-        """A curve for each side, all at the same rates, ascending."""
-        for rate in rates_around(self.month.rps):
-            self._look(rate)
-        for place, side in enumerate(self.sides):
-            if side.searched:
-                for low, high in list(self._changes(place)):
-                    self._close_in(place, low, high)
-        rates = sorted(self._points)
-        return [[self._points[rate][place] for rate in rates] for place in range(len(self.sides))]
+        """A curve for each side, in the order of rates."""
+        rates = rates_around(self.month.rps)
+        for side in (side for side in self.sides if side.searched):
+            rates += self._changes(side, sorted(rates))
+        columns = [self._points(rate) for rate in sorted(set(rates))]
+        return [[points[place] for points in columns] for place in range(len(self.sides))]
 
-    def _changes(self, place: int) -> Iterator[tuple[float, float]]:
-        rates = sorted(self._points)
-        pairs = ((a, b) for a, b in pairwise(rates) if self._count(place, a) != self._count(place, b))
-        return (pair for _, pair in zip(range(MOST_CHANGES), pairs, strict=False))
+    def _changes(self, side: Ruled, rates: list[float]) -> Iterator[float]:
+        """Rates that closely frame each of the first changes of a side's replicas."""
+        below, fewer = rates[0], self._replicas(side, rates[0])
+        for rate in rates[1:]:
+            more = self._replicas(side, rate)
+            yield from self._frame(side, (below, fewer), (rate, more))
+            below, fewer = rate, more
+            if fewer > MOST_REPLICAS:
+                return
 
-    def _close_in(self, place: int, low: float, high: float) -> None:
-        """Halve the way between two rates, on the scale of ratios, until each change in it is closely framed."""
-        if high / low <= CLOSE or self._count(place, low) == self._count(place, high):
+    def _frame(self, side: Ruled, low: tuple[float, int], high: tuple[float, int]) -> Iterator[float]:
+        """Halve the way between two rates, on the scale of ratios, until it is short or without a change."""
+        if low[1] == high[1] or low[1] > MOST_REPLICAS:
             return
-        if (self._count(place, low) or 0) >= MOST_CHANGES:
+        if high[0] / low[0] <= CLOSE:
+            yield from (low[0], high[0])
             return
-        middle = (low * high) ** 0.5
-        self._look(middle)
-        self._close_in(place, low, middle)
-        self._close_in(place, middle, high)
+        rate = math.sqrt(low[0] * high[0])
+        middle = rate, self._replicas(side, rate)
+        yield from self._frame(side, low, middle)
+        yield from self._frame(side, middle, high)
 
-    def _count(self, place: int, rate: float) -> int | None:
-        return self._points[rate][place].units_peak
-
-    def _look(self, rate: float) -> None:
-        draws = Draws.of(self.month, rate, self.objective, self.rounds, (RESAMPLES, self.budget))
-        self._points[rate] = [point_of(at_rate(side, draws), draws) for side in self.sides]
+    def _replicas(self, side: Ruled, rate: float) -> int:
+        draws = self._draws(rate, SEARCHED)
+        found = at_rate(side, draws, SEARCHED).rule
         self.requests += draws.requests
+        assert isinstance(found, FixedReplicas)
+        return found.replicas
+
+    def _points(self, rate: float) -> list[RatePoint]:
+        draws = self._draws(rate, RESAMPLES)
+        points = [point_of(at_rate(side, draws, SEARCHED), draws) for side in self.sides]
+        self.requests += draws.requests
+        return points
+
+    def _draws(self, rate: float, count: int) -> Draws:
+        return Draws.of(self.month, rate, self.objective, self.rounds, (count, self.budget))
 
 
 def point_of(of: Ruled, draws: Draws) -> RatePoint:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from harness.analysis.stats import floor
 from harness.errors import RecordError
 from harness.forecast.month import Draws, Figures, PlatformRule, median_of
 from harness.forecast.replicas import bounds_of, busiest_hour, fewest, least_replicas, sentence
@@ -10,6 +11,7 @@ from harness.forecast.rules import FunctionRule, Settings, function_rule, parame
 from harness.forecast.sides import Side
 from harness.record.forecast import Figure, ForecastRow
 from harness.record.nouns import Manifest
+from harness.record.stated import Objective
 from targets.rules.fixed_replicas import FixedReplicas
 
 SEARCHED = 9
@@ -47,14 +49,14 @@ def ruled(manifest: Manifest, side: Side, settings: Settings, draws: Draws) -> R
     return Ruled(side, FixedReplicas(count), True, notes, (unreachable(side, draws),) if unmet else ())
 
 
-def fewest_for(side: Side, draws: Draws, peak_rps: float) -> tuple[int, bool]:
+def fewest_for(side: Side, draws: Draws, peak_rps: float, searched: int = SEARCHED) -> tuple[int, bool]:
     """Replicas, and whether the objective is held with them; without one, whether is no question."""
     least = least_replicas(side, peak_rps)
     if (objective := draws.objective) is None:
         return least, False
 
     def latency_ms(count: int) -> float:
-        return median_of(draws.outcomes(side, FixedReplicas(count), SEARCHED), "latency_at_objective_ms")
+        return median_of(draws.outcomes(side, FixedReplicas(count), searched), "latency_at_objective_ms")
 
     found = fewest(least, latency_ms, objective.latency_ms)
     return (least, False) if found is None else (found, True)
@@ -72,10 +74,20 @@ def unreachable(side: Side, draws: Draws) -> str:
 
 def figures_of(of: Ruled, draws: Draws, most: int | None = None) -> Figures:
     """A side's figures over the resamples, or the first few."""
-    without = {name: why for name in OF_LATENCY if (why := overload(of, draws))}
+    without = too_few(of.side, draws.objective)
+    without |= {name: why for name in OF_LATENCY if (why := overload(of, draws))}
     if draws.objective is None:
         without |= {"late_share": "the experiment states no objective"}
     return Figures(draws.outcomes(of.side, of.rule, most), of.side, of.rule, draws.rps, without)
+
+
+def too_few(side: Side, objective: Objective | None) -> dict[str, str]:
+    """Percentiles for which fewer warm requests were measured than bound one on both sides."""
+    at = {"latency_p50_ms": 50.0, "latency_p95_ms": 95.0, "latency_p99_ms": 99.0, "queue_p95_ms": 95.0}
+    at |= {"latency_at_objective_ms": objective.percentile} if objective else {}
+    needs = {name: floor(p / 100) for name, p in at.items()}
+    n = len(side.warm)
+    return {name: f"needs {need} warm requests, has {n}" for name, need in needs.items() if n < need}
 
 
 def overload(of: Ruled, draws: Draws) -> str:
@@ -138,9 +150,9 @@ def warnings_of(of: Ruled, draws: Draws, peak: Figure) -> Iterator[str]:
         )
 
 
-def at_rate(of: Ruled, draws: Draws) -> Ruled:
-    """The same side at the rate of other resamples: replicas that were found are found anew."""
+def at_rate(of: Ruled, draws: Draws, searched: int = SEARCHED) -> Ruled:
+    """The same side at the rate of other resamples: replicas that were found are found anew, over the first of them."""
     if not of.searched:
         return of
-    count, _ = fewest_for(of.side, draws, busiest_hour(draws.month.days, draws.rps))
+    count, _ = fewest_for(of.side, draws, busiest_hour(draws.month.days, draws.rps), searched)
     return replace(of, rule=FixedReplicas(count))

@@ -16,7 +16,7 @@ DAYS_A_WEEK, HOURS_A_DAY = 7, 24
 LEAST_SPELLS, LEAST_SPELL_S, USUAL_SPELL_S = 4, 15.0, 600.0
 """Where there is no time for whole hours: slices equally far apart, no more of them than are of the usual length."""
 USUAL_LEAD_S = 600.0
-"""Twice the keep-alive that is usual. Very busy traffic has a shorter lead, of twice the requests of its slice."""
+"""Twice the keep-alive that is usual. Very busy traffic has a shorter lead, of up to twice its slice."""
 MANY = 20
 """Copies of traffic beyond which each arrival is drawn for itself."""
 MOST_RPS = 10_000.0
@@ -96,7 +96,7 @@ def draw_spells(month: Days, rps: float, budget: float, stream: np.random.Genera
     usual_s = HOUR_S if seconds >= HOURS_A_DAY * HOUR_S / 2 else USUAL_SPELL_S
     count = min(hours, max(LEAST_SPELLS, int(seconds / usual_s)))
     each_s = min(HOUR_S, max(LEAST_SPELL_S, seconds / count))
-    lead_s = min(USUAL_LEAD_S, max(LEAST_SPELL_S, 2 * each_s))
+    lead_s = min(USUAL_LEAD_S, 2 * each_s - LEAST_SPELL_S)
     begin, step = stream.random(), hours / count
     places = [int((begin + place) * step) for place in range(count)]
     return [

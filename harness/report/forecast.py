@@ -11,6 +11,7 @@ from rich.console import Console
 
 from harness.cost.nouns import Costing, SideCost
 from harness.files.text import harmless
+from harness.record.capacity import Goal
 from harness.record.figures import MISSING, Cell, cell, figure
 from harness.record.forecast import Figure, Forecast, ForecastRow, Quantities, Traffic
 from harness.report.blocks import Column, Table, drop_empty
@@ -65,18 +66,18 @@ def answer(told: Told) -> list[str]:
     lines = []
     for traffic, rows in groups_of(told.forecast):
         lines.append(f"{MARK}: {name_of(rows)}: {about_traffic(traffic).removeprefix('forecast of ')}")
-        lines += [harmless(line) for line in (*map(verdict, rows), *money(told, rows))]
+        lines += [harmless(verdict(row, told.forecast.objective)) for row in rows]
+        lines += [harmless(line) for line in money(told, rows)]
     if not lines:
         lines = [f"{MARK}: no side of this run can be forecast; the reasons are below"]
     return lines
 
 
-def verdict(row: ForecastRow) -> str:
-    """Whether one side holds the objective, and how often a request meets a start."""
-    name, late = units_of(row), row.late_share
-    latency = row.latency_at_objective_ms or row.latency_p95_ms
-    percentile = "at the objective's percentile" if row.latency_at_objective_ms else "p95"
-    text = f"{name}: {percentile} {milliseconds(latency)}"
+def verdict(row: ForecastRow, objective: Goal | None) -> str:
+    """Latency, how much of it is late, and how often a request meets a start."""
+    percentile = objective.percentile if objective else 95
+    latency, late = row.latency_at_objective_ms or row.latency_p95_ms, row.late_share
+    text = f"{units_of(row)}: p{percentile:g} {milliseconds(latency)}"
     if late is not None and late.value is not None:
         text += f", {figure(100 * late.value)} % late or without a good answer"
     return f"{text}, {cold_words(row)}"

@@ -40,13 +40,13 @@ def tables_of(traffic: Traffic, rows: list[ForecastRow]) -> Iterator[Table]:
         Column("p50 ms", 0, [number(row.latency_p50_ms) for row in rows]),
         Column("p95 ms", 0, [number(row.latency_p95_ms) for row in rows]),
         Column("p99 ms", 0, [number(row.latency_p99_ms) for row in rows]),
-        Column("queue p95 ms", 0, [number(row.queue_p95_ms) for row in rows]),
+        Column("queue p95 ms", 1, [number(row.queue_p95_ms) for row in rows]),
         Column("late %", 0, [share(row.late_share) for row in rows]),
-        Column("throttled %", 0, [share(row.throttled_share) for row in rows]),
-        Column("failed %", 0, [share(row.failed_share) for row in rows]),
+        Column("throttled %", 3, [share(row.throttled_share) for row in rows]),
+        Column("failed %", 3, [share(row.failed_share) for row in rows]),
         Column("units, mean", 0, [number(row.units_mean) for row in rows]),
         Column("units, most", 0, [number(row.units_peak) for row in rows]),
-        Column("n resamples", 0, [Cell(f"{row.latency_p95_ms.n:,}") for row in rows]),
+        Column("n resamples", 2, [Cell(f"{row.latency_p95_ms.n:,}") for row in rows]),
     ]
     reasons = [harmless(text) for row in rows for text in withheld(row)]
     yield Table(name_of(rows), about_traffic(traffic), [target, *drop_empty(figures)], reasons)
