@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats, floor
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
-from harness.record.nouns import FORCED_COLD, MOST_REASONS, ROUNDS_FOR_VERDICT, Case, Outcome, TrialRecord
+from harness.record.nouns import FORCED_COLD, MOST_REASONS, ROUNDS_FOR_VERDICT, SCALE_OUT, Case, Outcome, TrialRecord
 from harness.record.phases import UNACCOUNTED
 from harness.record.reasons import most_frequent
 from harness.record.target_facts import TargetFacts
@@ -54,6 +54,13 @@ def notes_of_case(case: Case) -> Iterator[Note]:
     if isinstance(factor, int | float) and factor > 1:
         text = "compressed time: modelled traffic passes faster than the clock, but starts take as long as ever"
         yield Note("compressed_time", text)
+
+
+def notes_of_begin(kind: str | None, profile: str, case: Case) -> Iterator[Note]:
+    """A function's pool that began empty, as all did before a pool's begin was recorded."""
+    if kind == "function" and profile not in (FORCED_COLD, SCALE_OUT) and case.get("begin", "empty") != "steady":
+        text = "begins with an empty pool: what it shows is a start-up transient, which no traffic that lasts has"
+        yield Note("transient", text)
 
 
 def notes_of_trials(records: list[TrialRecord], busy: list[float | None]) -> Iterator[Note]:

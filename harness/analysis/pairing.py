@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from harness.analysis.notes import Note, notes_of_case, notes_of_target, notes_of_trials
+from harness.analysis.notes import Note, notes_of_begin, notes_of_case, notes_of_target, notes_of_trials
 from harness.analysis.stats import (
     SampleNeed,
     TrialPercentile,
@@ -95,8 +95,11 @@ class Group:
     def notes(self) -> Iterator[Note]:
         """What makes its figures doubtful."""
         if self.trials:
-            yield from notes_of_target(self.run.manifest.target(self.records[0].target))
-            yield from notes_of_case(self.records[0].case)
+            first = self.records[0]
+            target = self.run.manifest.target(first.target)
+            yield from notes_of_target(target)
+            yield from notes_of_case(first.case)
+            yield from notes_of_begin(target.kind, first.profile, first.case)
             records = [trial.record for trial in self.trials]
             yield from notes_of_trials(records, [trial.busy_p99 for trial in self.trials])
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.analysis.notes import (
     NOT_TRAFFIC,
+    notes_of_begin,
     notes_of_case,
     notes_of_estimates,
     notes_of_phases,
@@ -161,6 +162,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_target(target),
         *notes_of_rounds(row.rounds),
         *notes_of_case(row.case),
+        *notes_of_begin(row.kind, row.profile, row.case),
         *notes_of_trials(records, [figure.busy_p99 for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_phases(phases_ms),

@@ -147,17 +147,7 @@ def _decide(
         now = int(arrivals[at]) if at < len(arrivals) else end
         while len(busy) > 0 and busy[0][0] <= now:
             done, request = heappop(busy)
-            number = int(unit[request])
-            if dies[request]:
-                ended[number] = done
-                if on_provisioned[request]:  # another is in its place at once
-                    free.append(len(begun))
-                    begun.append(done)
-                    ended.append(end)
-            elif on_provisioned[request]:
-                free.append(number)
-            else:
-                idle.append((done, number))
+            _answer(done, int(unit[request]), dies[request], on_provisioned[request], end, begun, ended, free, idle)
         while longest < len(idle) and now - idle[longest][0] >= keep_alive:
             ended[idle[longest][1]] = idle[longest][0] + keep_alive
             longest += 1
@@ -186,3 +176,27 @@ def _decide(
         if at >= first:
             peak = max(peak, len(busy))
     return np.array(begun, np.int64), np.array(ended, np.int64), peak
+
+
+def _answer(
+    now: int,
+    unit: int,
+    dies: bool,
+    provisioned: bool,
+    end: int,
+    begun: list[int],
+    ended: list[int],
+    free: list[int],
+    idle: list[tuple[int, int]],
+) -> None:
+    """A unit's request has ended, and so has the unit where it dies."""
+    if dies:
+        ended[unit] = now
+        if provisioned:  # another is in its place at once
+            free.append(len(begun))
+            begun.append(now)
+            ended.append(end)
+    elif provisioned:
+        free.append(unit)
+    else:
+        idle.append((now, unit))

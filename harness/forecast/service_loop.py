@@ -201,8 +201,7 @@ def _serve(
             while len(alive) > target:
                 number = _newest(alive, state)
                 if state[number] == READY:
-                    ready -= 1
-                    serving -= holds[number]
+                    ready, serving = ready - 1, serving - holds[number]
                 if holds[number] == 0:
                     ended[number] = now + drain if state[number] == READY else now
                 state[number] = GOING

@@ -85,10 +85,8 @@ class _CloudRun:
 
     @property
     def rests(self) -> bool:
-        """At its least, with an idle minute and nothing more needed for as long as an instance lives idle."""
-        only = self._needed.only
-        idle = self._concurrency.empty and self._cpu.empty
-        return idle and only is not None and only <= self._rule.min_instances == self._wanted
+        """At its least, after a minute of nothing."""
+        return self._concurrency.empty and self._cpu.empty and self._wanted == self._rule.min_instances
 
 
 RULE: type[Rule] = CloudRun

@@ -110,21 +110,17 @@ class _TargetTracking:
 
     def _in(self, now_s: float, current: int, metric: float) -> int:
         wanted = round_up(current * metric / self._rule.target_utilisation)
-        if now_s < self._in_s + self._rule.scale_in_cooldown_s or wanted >= current or current <= self.least:
+        if now_s < self._in_s + self._rule.scale_in_cooldown_s or wanted >= current:
             return current
         self._in_s = now_s
         return wanted
 
     @property
-    def least(self) -> int:
-        """Where scaling in ends."""
-        return self._rule.min_capacity
-
-    @property
     def rests(self) -> bool:
         """At its least, with a whole window of idle points."""
         points = self._points
-        return self._wanted == self.least and len(points) == points.maxlen and not any(points) and None not in points
+        idle = len(points) == points.maxlen and not any(points) and None not in points
+        return idle and self._wanted == self._rule.min_capacity
 
 
 RULE: type[Rule] = EcsTargetTracking

@@ -89,9 +89,7 @@ class _Hpa:
         ratio = utilisation / self._rule.target_utilisation
         if ratio > 1 and measured < current:
             diluted = ratio * measured / current
-            if diluted < 1 or within(diluted, self._rule.tolerance):
-                return current
-            return max(current, round_up(diluted * current))
+            return current if within(diluted, self._rule.tolerance) else max(current, round_up(diluted * current))
         if within(ratio, self._rule.tolerance):
             return current
         return round_up(ratio * measured)
@@ -129,9 +127,8 @@ class Pace:
 
     @property
     def rests(self) -> bool:
-        """At its least, with nothing else recommended in the window."""
-        only = self._recommended.only
-        return only is not None and only <= self._least == self._wanted
+        """At its least: what was recommended before only holds back what would go down."""
+        return self._wanted == self._least
 
 
 def within(ratio: float, tolerance: float) -> bool:

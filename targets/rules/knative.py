@@ -146,9 +146,8 @@ class _Kpa:
     def rests(self) -> bool:
         """At zero, or idle for a window at its least."""
         if not self._wanted:
-            return self._active_s is None
-        idle = self._stable.empty and self._panic_s is None and self._rule.scale_down_delay_s == 0
-        return idle and self._wanted == self._rule.min_scale
+            return True
+        return self._stable.empty and self._panic_s is None and self._wanted == self._rule.min_scale
 
 
 RULE: type[Rule] = Knative

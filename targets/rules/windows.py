@@ -21,11 +21,6 @@ class Highest:
             falling.popleft()
         return falling[0][1]
 
-    @property
-    def only(self) -> int | None:
-        """The value that alone is in the window, for all are alike; None where they differ or there is none."""
-        return self._falling[0][1] if len(self._falling) == 1 else None
-
 
 class Mean:
     """The mean over the last ticks of a window, or over those that were since it was emptied."""

@@ -79,6 +79,7 @@ class Bench:
         """A YAML file. Low rates: two cores carry the load, the platform and the models."""
         path = self.folder / f"{fields.get('name', 'tiny')}.yaml"
         usual = {"name": "tiny", "question": "Does it hold?", "rounds": 1, "seed": 5, "cold_starts": 0, "attempts": 1}
+        usual["begin"] = "empty"  # what these runs show are starts
         path.write_text(yaml.safe_dump({**usual, **fields}))
         return path
 

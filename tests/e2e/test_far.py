@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harness.record.folder import RunFolder
 from tests.e2e.bench import WIDE, Bench, until
 from tests.fakes.plug_ins import python_path
 from tests.fakes.plugged import FAR, ROOT, plugged_in
@@ -96,6 +97,7 @@ def test_it_is_deployed_once_for_all_trials_of_a_run(bench: Bench, platform: Pat
         profiles=[{"constant": {"rate": 10, "seconds": 1}}, {"steady": {"rate": 10, "seconds": 1}}],
         rounds=2,
         cold_starts=2,
+        begin="steady",
         settings={name: {"latest_s": 0.2} for name in ("far-function", "far-queue")},
     )
     finished = bench.measure(experiment, **told_of(platform))
@@ -107,4 +109,18 @@ def test_it_is_deployed_once_for_all_trials_of_a_run(bench: Bench, platform: Pat
         assert len(records) == count
         assert len({record.deployment["function"] for record in records}) == 1
     assert all(record.valid and record.counts["ok"] == record.scheduled for record in run.trials())
+    assert_begun(run)
     assert held(platform) == [] and bench.leftovers() == []
+
+
+def assert_begun(run: RunFolder) -> None:
+    """Units of a function that nobody can start beforehand were asked for; those of a queue, where nobody sees how long
+    a request holds one, were not, and their trials say so."""
+    for record in (record for record in run.trials() if record.begin):
+        strangers = [line for line in record.warnings if "no row's" in line]
+        assert strangers == [], "what the platform tells of the requests beforehand is of no row, and no stranger's"
+        if record.target == "far-function":
+            assert (record.case["begin"], record.begin.way, record.begin.idle_s) == ("steady", "asked", [])
+        else:
+            assert (record.case["begin"], record.begin.warm_requests, record.begin.way) == ("empty", 0, None)
+            assert [line for line in record.warnings if line.startswith("begin: empty instead of steady: ")]

@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from harness.forecast import compiled as module
+from harness.forecast import pool_loop, service_loop
 from harness.forecast.compiled import compiled, why_plain
+from harness.forecast.pool_loop import run_pool
+from harness.forecast.service_loop import run_service
+from targets.rules.fixed_replicas import FixedReplicas
+from targets.rules.lambda_pool import PoolLimits
 
 numba = pytest.importorskip("numba")
 
@@ -42,6 +47,14 @@ def test_a_loop_is_compiled_with_the_functions_of_its_file_that_it_calls():
     assert is_compiled(loop)
     assert why_plain() is None
     assert loop.plain is doubled
+
+
+def test_both_loops_of_the_forecast_are_compiled():
+    run_pool([0.0], [1.0], [1.0], [False], PoolLimits(), 1.0)
+    run_service([0.0], [1.0], FixedReplicas(), 1, [], 0.0, 1.0)
+    assert why_plain() is None
+    assert is_compiled(pool_loop._decide)
+    assert is_compiled(service_loop._serve)
 
 
 def test_numba_is_not_loaded_before_a_loop_runs():

@@ -10,7 +10,8 @@ from harness.experiment.question import parse_experiment
 from harness.measure.leases import Leases
 from harness.measure.visit import Visit
 from targets.contract import DeploymentError, Package, Witnessed
-from targets.local import process_service
+from targets.local import process_lambda, process_service
+from targets.settings import FunctionSettings
 
 
 class Deployed:
@@ -106,6 +107,25 @@ def test_what_was_told_of_an_earlier_trial_is_of_no_later_one():
     lease = leases.take(second)
     lease.deployment.told.append(Witnessed("second"))  # type: ignore[attr-defined]
     assert [word.request_id for word in lease.new_words(lease.deployment.witnesses())] == [None, "second"]
+
+
+def test_what_is_told_of_requests_before_the_first_is_left_out_as_well():
+    target, leases = Slow("per_run"), Leases()
+    lease = leases.take(next(visits(target)))
+    told = lease.new_words([Witnessed("warm"), Witnessed("first")], frozenset({"warm"}))
+    assert [word.request_id for word in told] == ["first"]
+
+
+def test_traffic_that_is_compressed_otherwise_has_a_deployment_of_its_own_keep_alive():
+    target, leases = Slow("per_run"), Leases()
+    target.name, target.settings, target.parts = "process-lambda", FunctionSettings, process_lambda.TARGET.parts
+    profiles = [{"bursty": {"rate": 5, "seconds": 2, "compression": 60}}, {"steady": {"rate": 5, "seconds": 2}}]
+    fields = {"targets": ["process-lambda"], "profiles": profiles, "rounds": 2}
+    kept = {}
+    for visit in visits(target, **fields):
+        leases.give_back(visit, lease := leases.take(visit))
+        kept.setdefault(lease.deployment, set()).add(visit.order().settings.keep_alive_s)
+    assert sorted(kept.values(), key=min) == [{5}, {300}]
 
 
 def test_trials_that_are_ordered_otherwise_have_a_deployment_of_their_own():

@@ -1,5 +1,7 @@
 """Platforms' rules under scripted loads: the ticks are those of the formulas, by hand in the docstrings."""
 
+import random
+
 import pytest
 
 from targets.rules import parse
@@ -46,6 +48,11 @@ def test_fixed_replicas_decide_nothing():
 def test_hpa_is_ceil_of_pods_by_ratio_and_still_within_tolerance(ready, utilisation, wanted):
     """Target 0.8: 4 x 1.0/0.8 = 5; 0.88/0.8 = 1.1 is the tolerance itself; 4 x 1.1125 = 4.45; 8 x 1.2 = 9.6."""
     assert asked(Hpa(), {"ready": ready, "utilisation": utilisation}) == [wanted]
+
+
+def test_hpa_is_still_at_the_tolerance_itself_whatever_the_last_bits_of_a_division():
+    """0.55 / 0.5 is a little more than 1.1 in floating point."""
+    assert asked(Hpa(target_utilisation=0.5), {"ready": 10, "utilisation": 0.55}) == [10]
 
 
 def test_hpa_goes_down_when_the_last_high_recommendation_is_as_old_as_the_window():
@@ -138,6 +145,31 @@ def test_ecs_scales_in_after_fifteen_points_and_again_after_the_cooldown():
 @pytest.mark.parametrize("utilisation", [0.675, 0.7, 0.75], ids=str)
 def test_ecs_does_nothing_between_its_alarms(utilisation):
     assert set(asked(EcsTargetTracking(), *[{"ready": 4, "utilisation": utilisation}] * 40)) == {4}
+
+
+def test_ecs_low_is_below_nine_tenths_of_the_target():
+    """10 tasks at 0.66: ceil(10 x 0.66 / 0.75) = 9. For a target of 0.8 low is below 0.72: 10 x 0.719 / 0.8 = 8.99."""
+    assert asked(EcsTargetTracking(), *[{"ready": 10, "utilisation": 0.66}] * 16)[-1] == 9
+    assert asked(EcsTargetTracking(target_utilisation=0.8), *[{"ready": 10, "utilisation": 0.721}] * 30)[-1] == 10
+    assert asked(EcsTargetTracking(target_utilisation=0.8), *[{"ready": 10, "utilisation": 0.719}] * 16)[-1] == 9
+
+
+def test_ecs_scaling_out_ends_the_cooldown_of_scaling_in():
+    """In at 60 s with an hour of cooldown; out at 240 s; in again at 300 s all the same."""
+    rule = EcsTargetTracking(points_low=1, metric_delay_s=0.0, scale_in_cooldown_s=3600.0)
+    low, high = {"ready": 4, "utilisation": 0.3}, {"ready": 2, "utilisation": 1.0}
+    assert asked(rule, low, high, high, high, {**low, "ready": 3}) == [2, 2, 2, 3, 2]
+    assert asked(rule, low, {**low, "ready": 2}, {**low, "ready": 2}) == [2, 2, 2]
+
+
+def test_ecs_does_not_rest_while_a_point_is_missing():
+    scaler = EcsTargetTracking().scaler()
+    scaler.decide(seen(60.0, starting=1))
+    for minute in range(2, 17):
+        scaler.decide(seen(60.0 * minute, ready=1))
+        assert not scaler.rests
+    scaler.decide(seen(1020.0, ready=1))
+    assert scaler.rests
 
 
 def test_ecs_one_point_that_is_missing_or_not_high_holds_an_alarm_back():
@@ -250,6 +282,7 @@ def test_knative_rps_and_container_concurrency_have_targets_of_their_own():
     assert asked(Knative(metric="rps"), *[{"ready": 3, "requests": 560}] * 30)[-1] == 2
     assert asked(Knative(container_concurrency=10), *[{"ready": 5, "in_system": 35}] * 30)[-1] == 5
     assert Knative(container_concurrency=1).target == pytest.approx(0.7)
+    assert Knative(target_concurrency=0.01).target == 0.01
 
 
 def test_knative_panics_when_six_seconds_ask_for_twice_what_is_ready():
@@ -274,9 +307,8 @@ def test_knative_goes_to_zero_a_window_and_a_grace_after_the_last_request():
 
 
 def test_knative_keeps_a_pod_that_was_active_for_less_than_a_window():
-    """A window of 6 s of zeros is there at 8 s, but only at 8 s has it been active for 6 s; then the grace of 30 s."""
-    rule = Knative(stable_window_s=6.0, panic_window_percent=100.0)
-    assert changes(rule, {"ready": 1, "in_system": 1}, *[{"ready": 1}] * 30) == {38: 0}
+    """The first pod of a revision that nobody asks: active since 2 s, inactive at 62 s, gone 30 s later."""
+    assert changes(Knative(), *[{"ready": 1}] * 60) == {92: 0}
 
 
 def test_knative_waits_for_the_longer_of_grace_and_retention():
@@ -303,6 +335,33 @@ def test_knative_keeps_its_bounds(rule):
     wanted = World(rule, slots=10).all([500.0] * 40 + [0.0] * 200)
     assert max(wanted) == rule.max_scale
     assert wanted[-1] == rule.min_scale
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Keda(trigger="request-rate", target_rps=2.0, cooldown_s=0.0, rate_window_s=600.0),
+        Keda(trigger="queue", cooldown_s=15.0, polling_interval_s=7, min_replicas=1),
+        Knative(min_scale=2, stable_window_s=120.0, scale_down_delay_s=300.0),
+        Knative(stable_window_s=6.0, panic_window_percent=100.0, scale_to_zero_grace_s=0.0, last_pod_retention_s=300.0),
+        CloudRun(idle_s=0.0, concurrency=1, min_instances=1),
+        CloudRun(max_instances=1, min_instances=1),
+        EcsTargetTracking(points_low=1, points_high=1, metric_delay_s=300.0, scale_in_cooldown_s=0.0),
+        Hpa(0.3, down_stabilisation_s=0.0, sync_period_s=5.0),
+        Hpa(0.3, 2, 2),
+    ],
+    ids=lambda rule: rule.name,
+)
+def test_odd_parameters_rest_only_where_nothing_changes(rule):
+    draw, passed = random.Random(5), 0
+    for _ in range(4):
+        loads = []
+        for level in draw.choices([0, 0, 1, 12, 90], k=12):
+            loads += [level * draw.uniform(0.5, 1.5)] * draw.randrange(1, 400)
+        world = World(rule, passing_over=True)
+        assert world.all(loads) == World(rule).all(loads)
+        passed += world.passed
+    assert passed
 
 
 def test_cloud_run_is_the_larger_of_cpu_and_concurrency():

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from harness.analysis.notes import notes_of_begin
 from harness.analysis.table import summarise
 from harness.files.text import harmless
 from harness.record.columns import SAMPLES
@@ -314,6 +315,23 @@ def test_notes_say_what_is_doubtful(tmp_path):
     )
     silent = summarise(stored(tmp_path / "silent", (record, table, samples()), targets={})).rows[0]
     assert "unknown_target" in codes(silent)
+
+
+@pytest.mark.parametrize(
+    ("kind", "profile", "case", "is_transient"),
+    [
+        ("function", "steady", {"begin": "empty"}, True),
+        ("function", "steady", {}, True),
+        ("function", "steady", {"begin": "steady"}, False),
+        ("service", "steady", {"begin": "empty"}, False),
+        ("function", "cold", {}, False),
+        (None, "steady", {}, False),
+    ],
+    ids=["empty", "from-before", "steady", "service", "forced", "unknown"],
+)
+def test_what_began_with_an_empty_pool_is_called_a_transient(kind, profile, case, is_transient):
+    found = [note.code for note in notes_of_begin(kind, profile, case)]
+    assert found == (["transient"] if is_transient else [])
 
 
 NASTY = "[bold]x[/bold] \x1b[31m|<b>\u202e"

@@ -10,6 +10,7 @@ from targets.contract import DeploymentError, Endpoint, Order, Package, Witnesse
 from targets.farland.deployment import FarDeployment
 from targets.farland.lines import read_lines
 from targets.farland.region import Region
+from targets.rules.lambda_pool import PoolLimits
 from tests.fakes.far.rules import Rules
 
 REQUEST_ID = "x-far-request-id"
@@ -27,6 +28,11 @@ class FarSettings(Rules):
     def case(self) -> dict[str, float | str]:
         """Keep-alive in real seconds, and the most requests at once."""
         return {"keep_alive_s": self.keep_alive_s, "concurrency": self.concurrency_limit}
+
+    @property
+    def limits(self) -> PoolLimits:
+        """What its pool obeys: as many starts as it likes."""
+        return PoolLimits(round(self.keep_alive_s * 1e9), self.concurrency_limit, self.concurrency_limit)
 
 
 class FunctionDeployment(FarDeployment):
