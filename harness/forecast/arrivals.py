@@ -28,8 +28,11 @@ class RecordedDays:
     """Of these days; `traffic.mean_rps` is the rate that is wanted."""
 
 
-def recorded_days(file: Path, choice: Choice, rps: float | None, days: float, seed: int) -> RecordedDays:
-    """The days of a trace, for a month at a mean rate; None: at its own. UsageError where it cannot be read.
+def recorded_days(
+    file: Path, choice: Choice, rps: float | None, days: float, seed: int, sha256: str | None = None
+) -> RecordedDays:
+    """The days of a trace, for a month at a mean rate; None: at its own. UsageError where it cannot be read, or is
+    another than the one of this `sha256`.
 
     A recording gives its whole days, whatever is beyond the last of them is left out; one that is shorter goes round.
     The seed draws where within its tick each arrival falls, where the trace's clock is coarse.
@@ -38,6 +41,8 @@ def recorded_days(file: Path, choice: Choice, rps: float | None, days: float, se
         trace = read_trace(file, choice)
     except TraceError as error:
         raise UsageError([f"trace: {error}"]) from None
+    if sha256 is not None and trace.sha256 != sha256:
+        raise UsageError([f"trace: {file} has changed since the run replayed it: put that file back, or give --trace"])
     circle = Circle(spread(trace.offsets_s, trace.tick_s, trace.period_s, seed), trace.period_s)
     count = whole_days(trace.period_s)
     found = [circle.cut(day * DAY_S, DAY_S) for day in range(DAYS_A_WEEK)] if not count else _whole(circle, count)

@@ -106,7 +106,8 @@ def month_of_replay(label: str, parameters: dict[str, Any], rps: float, days: fl
     """The days of the trace that a profile replays, of which a trial has but a window."""
     choice = Choice(parameters.get("app"), parameters.get("function"), parameters.get("failed") or "drop")
     try:
-        found = recorded_days(Path(str(parameters.get("file"))), choice, rps, days, seed)
+        file, sha256 = Path(str(parameters.get("file"))), parameters.get("sha256")
+        found = recorded_days(file, choice, rps, days, seed, sha256)
     except UsageError as error:
         raise RecordError(str(error)) from None
     return Month(found.traffic.model_copy(update={"name": label}), Days(found.days, found.mean_rps))

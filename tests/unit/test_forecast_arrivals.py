@@ -82,6 +82,14 @@ def test_a_file_that_is_no_trace_is_refused_in_one_line(tmp_path):
         days_of(tmp_path / "absent.csv")
 
 
+def test_another_file_than_the_one_that_a_run_replayed_is_refused(write):
+    path = write(range(0, 9000, 7))
+    known = days_of(path).traffic.sha256
+    assert recorded_days(path, Choice(), 1, 30, 1, known).traffic.sha256 == known
+    with pytest.raises(UsageError, match="has changed since the run replayed it: put that file back, or give --trace"):
+        recorded_days(write(range(0, 9000, 8)), Choice(), 1, 30, 1, known)
+
+
 def test_what_was_chosen_stands_in_the_parameters(tmp_path):
     path = tmp_path / "recorded.csv"
     path.write_text(
