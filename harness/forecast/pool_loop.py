@@ -98,7 +98,7 @@ def run_pool(
     if limits.provisioned + len(ages) > limits.concurrency_limit:
         raise ValueError(f"idle_ages_s: {len(ages)} units are more than concurrency_limit allows")
     decision, unit = np.zeros(len(arrivals), np.int8), np.full(len(arrivals), -1, np.int32)
-    provisioned, first = np.zeros(len(arrivals), np.bool_), int(np.searchsorted(arrivals, from_ns))
+    provisioned, first = np.zeros(len(arrivals), np.bool_), int(np.searchsorted(np.asarray(arrivals_s), from_s))
     keep_alive = min(limits.keep_alive_ns, NEVER)
     rules = (keep_alive, limits.concurrency_limit, limits.starts_per_10_s, limits.provisioned)
     begun, ended, peak_busy = _decide(

@@ -100,7 +100,7 @@ def run_service(
         else:
             spans.append(span.tolist())
     begun, ended = np.array(spans, np.int64).reshape(-1, 2).T
-    first, started = int(np.searchsorted(arrivals, from_ns)), begun[rule.first :]
+    first, started = int(np.searchsorted(np.asarray(arrivals_s), from_s)), begun[rule.first :]
     return ServiceMonth(
         slice(first, len(arrivals)),
         np.where(begun_ns < 0, np.inf, (begun_ns - arrivals + service) / NS),

@@ -135,6 +135,13 @@ def test_only_what_comes_from_the_moment_on_counts():
     assert month.on_demand_busy_s == 4.0
 
 
+def test_which_requests_count_goes_by_the_seconds_that_were_given():
+    just_before = np.nextafter(600.0, 0)
+    arrivals = [0.1, just_before, 600.0]
+    assert pool(arrivals, end_s=700.0, from_s=600.0).counted == slice(2, 3)
+    assert service(arrivals, FixedReplicas(1), end_s=700.0, from_s=600.0).counted == slice(2, 3)
+
+
 def test_the_hours_are_cut_at_the_end_and_the_latencies_are_not():
     month = pool([0.0, 1.5 * HOUR - 2.0], end_s=1.5 * HOUR, cold=5.0, limits={"provisioned": 1, "keep_alive_ns": 0})
     assert month.unit_s_by_hour.tolist() == [3600.0, 1800.0]
