@@ -1,6 +1,7 @@
 """The pool that an hour of a trial's traffic would have left: pure, and with known answers."""
 
 import array
+import heapq
 import math
 import statistics
 
@@ -8,9 +9,10 @@ import pytest
 
 from harness.errors import UsageError
 from harness.experiment.profiles import draw_history, profile, profile_names
-from harness.measure.steady import HISTORY_S, MOST_ARRIVALS, steady_pool
+from harness.measure import steady
+from harness.measure.steady import HISTORY_S, steady_pool
 from loadprofiles import LoadProfile
-from targets.rules.lambda_pool import PoolLimits
+from targets.rules.lambda_pool import Decision, LambdaPool, PoolLimits
 
 PARAMETERS = {
     "sparse": {"gap_s": 10, "seconds": 40},
@@ -45,8 +47,9 @@ def test_one_that_is_busy_counts_as_idle_from_now_on():
     assert pool(made("constant", rate=1), warm_s=[2.5], start_s=2.5).idle_s == pytest.approx([0, 0, 0.5])
 
 
-def test_the_pool_holds_what_is_busy_at_once_within_a_keep_alive():
+def test_the_pool_holds_what_is_busy_at_once_within_a_keep_alive(monkeypatch):
     """Requests under way are Poisson with mean rate x service, whatever starts and is reused (M/G/infinity)."""
+    monkeypatch.setattr(steady, "HISTORY_S", 600.0)
     rate, service_s = 20, 0.2
     sizes = [len(pool(made("steady", rate=rate), warm_s=[service_s], seed=seed).idle_s) for seed in range(3)]
     assert all(rate * service_s + 3 < size < rate * service_s + 7 * math.sqrt(rate * service_s) for size in sizes)
@@ -66,9 +69,10 @@ def test_a_compressed_hour_is_so_much_shorter():
     assert pool(made("bursty", compression=60), keep_alive_s=5).history_s == 60
 
 
-def test_a_history_of_very_many_arrivals_is_shorter():
-    found = pool(made("constant", rate=1000, seconds=1), warm_s=[0.0001], start_s=0.0001)
-    assert found.history_s == MOST_ARRIVALS / 1000
+def test_a_history_of_very_many_arrivals_is_shorter(monkeypatch):
+    monkeypatch.setattr(steady, "MOST_ARRIVALS", 1000)
+    found = pool(made("constant", rate=100, seconds=1), warm_s=[0.0001], start_s=0.0001)
+    assert found.history_s == 10
 
 
 def test_the_same_trial_has_the_same_pool_and_another_round_another():
@@ -121,3 +125,32 @@ def test_a_strangers_history_is_held_to_what_every_schedule_is():
 
     with pytest.raises(UsageError, match=r"Backwards: history: offset 1 is 0\.5 after 1"):
         draw_history(Backwards(rate=1, seconds=2), 1, 60.0)
+
+
+def cold_share(seconds, begin, seeds=40, keep_alive_s=20.0, warm_s=0.3, start_s=1.0):
+    """Of all requests of many trials of one length, by the rules alone."""
+    limits, cold, asked = PoolLimits(round(keep_alive_s * 1e9)), 0, 0
+    load = made("steady", rate=3, seconds=seconds)
+    for seed in range(seeds):
+        rule, ends = LambdaPool(limits), []
+        if begin == "steady":
+            idle_s = steady_pool(load, seed, limits, [warm_s], start_s).idle_s
+            rule.adopt([round(-age_s * 1e9) for age_s in idle_s])
+        for offset_s in load.arrivals(seed):
+            now_ns = round(offset_s * 1e9)
+            while ends and ends[0][0] <= now_ns:
+                end_ns, unit = heapq.heappop(ends)
+                rule.put_back(unit, end_ns)
+            taken = rule.take(now_ns)
+            is_cold = taken.decision == Decision.START
+            heapq.heappush(ends, (now_ns + round((start_s if is_cold else warm_s) * 1e9), taken.unit))
+            cold, asked = cold + is_cold, asked + 1
+    return cold / asked
+
+
+def test_a_function_is_the_same_in_a_short_and_in_a_long_trial_where_both_begin_steady(monkeypatch):
+    monkeypatch.setattr(steady, "HISTORY_S", 600.0)  # thirty times the keep-alive; an hour takes longer
+    short, long = (cold_share(seconds, "steady") for seconds in (12, 120))
+    assert short == pytest.approx(long, abs=0.01)
+    short, long = (cold_share(seconds, "empty") for seconds in (12, 120))
+    assert short > 0.1 > 4 * long > 0.05, "the start of an empty pool is what a short trial shows"
