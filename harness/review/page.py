@@ -25,6 +25,7 @@ from harness.review.tables import (
     bill,
     bill_remarks,
     break_even_lines,
+    gather,
     measured_table,
     month_table,
     ratio_lines,
@@ -33,6 +34,7 @@ from harness.review.tables import (
 
 TEMPLATES = Path(__file__).parent
 MOST_QUESTION = 300
+MOST_CARDS = 2
 
 
 @dataclass(frozen=True)
@@ -93,9 +95,9 @@ def page_of(
         stated=any(line.with_stated != MISSING for line in lines),
         break_evens=shorten(list(break_even_lines(run)), report),
         bill_remarks=shorten(bill_remarks(run), report),
-        cards=shorten([card_words(card) for card in run.decision.cards], report, 2),
+        cards=list(cards_told(run)),
         since=since,
-        doubts=shorten(doubts(run), report, 6),
+        doubts=shorten(doubts(run), report),
     )
 
 
@@ -161,8 +163,15 @@ def reasons(run: MeasuredRun) -> list[str]:
     cards = run.decision.cards
     if not cards:
         return [f"There is no scorecard: {run.absent.get('scorecard', 'the run has no workload to judge')}."]
-    titled = len(cards) > 1
-    return [f"{card.title}: {reason}" if titled else reason for card in cards for reason in card.because]
+    return list(gather((card.title if len(cards) > 1 else "", reason) for card in cards for reason in card.because))
+
+
+def cards_told(run: MeasuredRun) -> Iterator[str]:
+    """Each recommendation with its dimensions; of many pairs only which of them it is for."""
+    cards = run.decision.cards
+    if len(cards) <= MOST_CARDS:
+        return map(card_words, cards)
+    return gather((card.title, card.recommendation) for card in cards)
 
 
 def unwatched(run: MeasuredRun) -> Iterator[str]:
@@ -187,8 +196,8 @@ def forecast_words(run: MeasuredRun) -> Iterator[str]:
     for traffic in forecast.traffic[:MOST_LINES]:
         trace = f", trace with sha256 {traffic.sha256}" if traffic.sha256 else ""
         yield f"{traffic.name}: {rate(traffic.mean_rps)} on average for {traffic.days:g} days{trace}"
-    told = [f"{row.target}: {text}" for row in forecast.rows for text in row.warnings]
-    yield from shorten([*forecast.withheld, *told], f"frostline forecast {run.manifest.run}", 4)
+    told = gather((row.target, text) for row in forecast.rows for text in row.warnings)
+    yield from shorten([*forecast.withheld, *told], f"frostline report {run.manifest.run}", 3)
 
 
 def doubts(run: MeasuredRun) -> list[str]:

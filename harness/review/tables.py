@@ -1,6 +1,6 @@
 """The tables of a review: what was measured, what is forecast, the bill; each row names its figures by their ids."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.compare import ComparisonRow
@@ -13,8 +13,8 @@ from harness.review.figures import COLD, LATENCY, cite, find, number, with_inter
 from harness.review.record import CitedFigure
 from harness.review.runs import MeasuredRun
 
-MOST_COLUMNS, MOST_ROWS, MOST_LINES = 6, 6, 4
-"""A review has two sheets: a table sets at most so many targets and traffics side by side, a list has so many lines."""
+MOST_COLUMNS, MOST_ROWS, MOST_LINES, MOST_NAMES = 6, 6, 4, 3
+"""A review has two sheets: so many targets and traffics stand side by side, a list has so many lines."""
 MEASURED = {
     "latency_p50_ms": "p50, ms",
     "latency_p95_ms": "p95, ms",
@@ -163,20 +163,27 @@ def bill_remarks(run: MeasuredRun) -> list[str]:
     """What must be told with the figures: sizes that are not the measured ones, costs that are not known, notices."""
     if run.costing is None:
         return []
-    targets: dict[str, dict[str, None]] = {}
-    for side in run.costing.sides:
-        for text in (side.purchase.remark, side.per_month_usd.why):
-            if text:
-                targets.setdefault(text, {})[side.target] = None
-    return [*(f"{', '.join(names)}: {text}" for text, names in targets.items()), *run.costing.notices]
+    told = [
+        (side.target, text) for side in run.costing.sides for text in (side.purchase.remark, side.per_month_usd.why)
+    ]
+    return [*gather((target, text) for target, text in told if text), *run.costing.notices]
 
 
 def break_even_lines(run: MeasuredRun) -> Iterator[str]:
     """Each sentence once, with the traffics that it is true of."""
-    about: dict[str, list[str]] = {}
-    for crossing in run.costing.break_evens if run.costing else []:
-        about.setdefault(crossing.words, []).append(f"{workload_words(run, crossing.workload)}{crossing.profile}")
-    yield from (f"{'; '.join(names)}: {sentence}" for sentence, names in about.items())
+    crossings = run.costing.break_evens if run.costing else []
+    return gather((f"{workload_words(run, b.workload)}{b.profile}", b.words) for b in crossings)
+
+
+def gather(told: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """Each sentence once, behind the first few names that it is told of."""
+    names: dict[str, dict[str, None]] = {}
+    for name, sentence in told:
+        names.setdefault(sentence, {})[name] = None
+    for sentence, all_names in names.items():
+        rest = len(all_names) - MOST_NAMES
+        first = "; ".join(list(all_names)[:MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
+        yield f"{first}: {sentence}" if first else sentence
 
 
 def shorten(texts: Sequence[str], elsewhere: str, most: int = MOST_LINES) -> list[str]:

@@ -1,11 +1,15 @@
 """A bench for each test, or for each module where one run serves several tests; what it leaves fails the test."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import docker
 import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 
 import targets
 from targets.contract import Package
@@ -16,6 +20,7 @@ pytest.register_assert_rewrite("tests.e2e.bench")
 from tests.e2e.bench import Bench  # noqa: E402 - its assertions are to be explained as well
 
 HERE = Path(__file__).parent
+BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 PACKAGED = ("echo", "filetype", "embed-onnx", "known-truth")
 
 
@@ -79,3 +84,22 @@ def bench(
     """For one test."""
     with open_bench(tmp_path, engine) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    """A Chromium without a window; its lack skips, and FROSTLINE_REQUIRE_CHROMIUM=1 makes it a failure."""
+    chromium, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        told = f"{'no chromedriver' if chromium else 'no Chromium'} here: `make chromium` installs both on Debian"
+        if os.environ.get("FROSTLINE_REQUIRE_CHROMIUM") == "1":
+            pytest.fail(f"FROSTLINE_REQUIRE_CHROMIUM=1, but {told}", pytrace=False)
+        pytest.skip(told)
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    opened = webdriver.Chrome(options=options, service=Service(driver))
+    yield opened
+    opened.quit()

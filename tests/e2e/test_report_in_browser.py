@@ -1,13 +1,9 @@
 """The report in a real Chromium: nothing fetched, nothing complained of, readable narrow and wide, light and dark."""
 
 import json
-import os
-import shutil
 
 import numpy as np
 import pytest
-from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -18,7 +14,6 @@ from tests.forecasts import figure, forecast, row
 from tests.synthetic import make_run, manifest, samples, target_facts, traffic, trial
 
 LONG = "A-name-of-a-target-that-is-much-longer-than-anybody-would-like-to-read-it-in-a-table-" + "x" * 100
-BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 WIDTHS = (400, 1400)
 SCHEMES = ("light", "dark")
 
@@ -90,24 +85,6 @@ const at = [...document.querySelectorAll('a[href], summary, [tabindex="0"]')].in
 return { at, outline: style.outlineStyle, width: parseFloat(style.outlineWidth), skip: element.className === 'skip',
          inside: box.bottom > 0 && box.top < innerHeight && box.right > 0 };
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    chromium, driver = next(filter(None, map(shutil.which, BROWSERS)), None), shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        told = f"{'no chromedriver' if chromium else 'no Chromium'} here: `make chromium` installs both on Debian"
-        if os.environ.get("FROSTLINE_REQUIRE_CHROMIUM") == "1":
-            pytest.fail(f"FROSTLINE_REQUIRE_CHROMIUM=1, but {told}", pytrace=False)
-        pytest.skip(told)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    opened = webdriver.Chrome(options=options, service=Service(driver))
-    yield opened
-    opened.quit()
 
 
 @pytest.fixture(scope="module", params=["a run", "long names and failures"])
