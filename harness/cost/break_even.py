@@ -56,7 +56,15 @@ def break_even(names: Names, function: Curves, service: Curves) -> BreakEven:
         crossings=[] if bounded else estimates,
         spans=[] if bounded else spans,
         basis=names.basis,
+        function_ends_usd=ends_of(function, rates),
+        service_ends_usd=ends_of(service, rates),
     )
+
+
+def ends_of(side: Curves, rates: Sequence[float]) -> list[tuple[float, float]]:
+    """The cheap and the dear end at each rate; none where either is not known."""
+    low, high = side.low, side.high
+    return [] if low is None or high is None else [(low.usd(rate), high.usd(rate)) for rate in rates]
 
 
 def is_sure(rates: Sequence[float], points: Sequence[Crossing], function: Curves, service: Curves) -> bool:

@@ -138,6 +138,9 @@ class BreakEven:
     """Ascending. Within an interval it is not sure which side is cheaper."""
     spans: list[Span] = field(default_factory=list)
     basis: Basis = "run"
+    function_ends_usd: list[tuple[float, float]] = field(default_factory=list)
+    service_ends_usd: list[tuple[float, float]] = field(default_factory=list)
+    """The cheap and the dear end of each curve, over `rates`; empty where one is not known."""
 
 
 @dataclass(frozen=True)

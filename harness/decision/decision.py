@@ -71,7 +71,8 @@ class Decision:
 
 def decide(run: RunFolder) -> Decision:
     """Read a run. RecordError when it is not readable as one; what cannot be priced or judged is absent."""
-    decision = Decision(summarise(run), forecast=read_forecast(run))
+    forecast = read_forecast(run)  # first: it may leave a notice, which the summary tells
+    decision = Decision(summarise(run), forecast=forecast)
     try:
         decision.economics = economics_of(run.manifest)
         decision.costing = costing_of(run, decision.summary)

@@ -12,7 +12,7 @@ from harness.decision.decision import Scorecard, decide
 from harness.errors import FrostlineError
 from harness.files.text import harmless
 from harness.record.folder import RunFolder, latest_attempts
-from harness.record.forecast import Forecast, read_forecast
+from harness.record.forecast import Forecast
 from harness.record.lines import trial_key
 from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.report.cases import labels
@@ -75,7 +75,6 @@ class Material:
 
 def gather(run: RunFolder) -> Material:
     """Read a run. What cannot be compared or costed is left out with its reason: the rest is still worth telling."""
-    forecast = read_forecast(run)  # first: it may leave a notice, which the summary tells
     decision, records = decide(run), latest_attempts(run.trials())
     pairs = compare_pairs(run, records, decision.reasons)
     pools, trials = read_trials(run, decision.summary.rows, records)
@@ -89,7 +88,7 @@ def gather(run: RunFolder) -> Material:
         pools,
         trials,
         places=series(decision.summary.rows),
-        forecast=forecast,
+        forecast=decision.forecast,
     )
 
 

@@ -163,7 +163,8 @@ def reasons(run: MeasuredRun) -> list[str]:
     cards = run.decision.cards
     if not cards:
         return [f"There is no scorecard: {run.absent.get('scorecard', 'the run has no workload to judge')}."]
-    return list(gather((card.title if len(cards) > 1 else "", reason) for card in cards for reason in card.because))
+    told = [(card, text) for card in cards for text in (*card.answer[1:], *card.because)]
+    return list(gather((card.title if len(cards) > 1 else "", text) for card, text in told))
 
 
 def cards_told(run: MeasuredRun) -> Iterator[str]:

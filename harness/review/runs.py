@@ -17,7 +17,7 @@ from harness.errors import RecordError
 from harness.files.whole import inside, one_line, safe_name, sha256
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.forecast import FILE as FORECAST_FILE
-from harness.record.forecast import Forecast, read_forecast
+from harness.record.forecast import Forecast
 from harness.record.nouns import Manifest, TrialRecord
 from harness.record.shelf import list_runs
 
@@ -36,7 +36,6 @@ class MeasuredRun:
     margin: float
     compared: dict[Pair, Comparison]
     absent: dict[str, str]
-    forecast: Forecast | None = None
 
     @property
     def manifest(self) -> Manifest:
@@ -59,6 +58,11 @@ class MeasuredRun:
         if self.costing is None:
             return None
         return hashlib.sha256(json.dumps(self.costing.to_json(), sort_keys=True).encode()).hexdigest()
+
+    @property
+    def forecast(self) -> Forecast | None:
+        """The month that the run forecasts; None where there is none that can be used."""
+        return self.decision.forecast
 
     @property
     def forecast_sha256(self) -> str | None:
@@ -101,7 +105,6 @@ def pairs_of(manifest: Manifest, records: list[TrialRecord]) -> list[Pair]:
 
 def read_run(folder: RunFolder, decide: Callable[[RunFolder], Decision] = decide) -> MeasuredRun:
     """Read a run. RecordError when it is not readable as one; money and scores that cannot be told are absent."""
-    forecast = read_forecast(folder)  # first: it may leave a notice, which the summary tells
     records, decision = latest_attempts(folder.trials()), decide(folder)
     margin, _ = margin_of(folder.manifest)
     compared: dict[Pair, Comparison] = {
@@ -110,7 +113,7 @@ def read_run(folder: RunFolder, decide: Callable[[RunFolder], Decision] = decide
         if service is not None and function is not None
     }
     absent = {part: one_line("\n".join(why)) for part, why in decision.reasons.items()}
-    return MeasuredRun(folder, records, decision, margin, compared, absent, forecast)
+    return MeasuredRun(folder, records, decision, margin, compared, absent)
 
 
 class Runs:

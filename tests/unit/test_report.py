@@ -247,6 +247,8 @@ def test_the_month_has_a_chart_of_the_week_and_one_of_latency_for_each_traffic(p
     for name in ("steady", "bursty", "week.jsonl"):
         assert sum(name in label and "by the hour" in label for label in labels) == 1
         assert sum(name in label and "p95 40.0 ms" in label for label in labels) == 1
+    costs = page.text.split("The month (forecast)")[-1].split("Costs and break-even")[0]
+    assert [costs.count(f"{name}, forecast · cost") for name in ("steady", "bursty", "week.jsonl")] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("form", ["html", "md"])

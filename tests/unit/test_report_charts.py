@@ -9,7 +9,7 @@ from harness.analysis.trial_rows import read_rows
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.report.charts.axes import Area, number, ticks
-from harness.report.charts.break_even import Crossing, break_even
+from harness.report.charts.break_even import CostCurve, break_even
 from harness.report.charts.crowd import Course, crowd
 from harness.report.charts.drawing import Drawing, width_of
 from harness.report.charts.ecdf import Curve, ecdf, steps
@@ -35,7 +35,14 @@ def every_chart():
         ecdf(MARKUP, [Curve(STYLES[0], np.array([1.0, 2.0])), Curve(STYLES[1], np.arange(1.0, 90.0))]),
         forest(MARKUP, [Ratio(MARKUP, MARKUP, 1.2, 1.1, 99.0, MARKUP)], 0.1, MARKUP),
         waterfall(MARKUP, {"queue": 1.0, "unaccounted": 2.0}, Estimate(3.0), STYLES[2], 4.0),
-        break_even(MARKUP, [1.0, 9.0], [(STYLES[3], [1.0, 2.0])], Crossing(2.0, 1.5, 3.0, 4.0), MARKUP),
+        break_even(
+            MARKUP,
+            [1.0, 9.0],
+            [CostCurve(STYLES[3], [1.0, 2.0], [(0.5, 1.5), (1.0, 3.0)])],
+            [Estimate(2.0, 1.5, 3.0)],
+            4.0,
+            MARKUP,
+        ),
         run_order(MARKUP, [Mark(STYLES[4], 3, 5.0, False), Mark(STYLES[5], 4, np.inf, True)]),
         memory(MARKUP, [Peak(MARKUP, STYLES[0], 60.0, 40.0, 128.0)]),
         mix(MARKUP, [Strip(MARKUP, STYLES[0], edges, ones, kinds)]),
@@ -131,7 +138,7 @@ def test_a_thinned_curve_keeps_its_ends():
         lambda: forest("x", [Ratio("g", "p50", None, None, None, "no ratio")], 0.1, "b / a"),
         lambda: forest("x", [Ratio("g", "p50", 1e-9, 1e-12, 1e9, "1")], 0.1, "b / a"),
         lambda: waterfall("x", {"queue": 0.0}, Estimate(None), STYLES[0], 1.0),
-        lambda: break_even("x", [0.0, 1.0, 2.0], [(STYLES[0], [0.0, 0.0, 0.0])], Crossing(*[None] * 4), "USD"),
+        lambda: break_even("x", [0.0, 1.0, 2.0], [CostCurve(STYLES[0], [0.0, 0.0, 0.0])], [], None, "USD"),
         lambda: run_order("x", [Mark(STYLES[0], 3, None, False), Mark(STYLES[1], 4, np.inf, True)]),
         lambda: week("x", [None] * 168, [Side(STYLES[0], [None] * 168, [0.0] * 168)]),
         lambda: spans("x", [Span("p95", "a", STYLES[0], Estimate(None, why="throttled"))], "ms", None),
@@ -140,6 +147,15 @@ def test_a_thinned_curve_keeps_its_ends():
 )
 def test_a_chart_without_a_number_is_still_a_chart(draw):
     assert ElementTree.fromstring(draw()).attrib["role"] == "img"
+
+
+def test_every_crossing_and_both_intervals_are_drawn():
+    crossings = [Estimate(2.0, 1.5, 3.0), Estimate(5.0), Estimate(None, why="not known")]
+    sides = [CostCurve(STYLES[n], [1.0, 2.0, 9.0], [(0.5, 1.5), (1.0, 3.0), (8.0, 10.0)]) for n in (0, 1)]
+    svg = break_even("x", [1.0, 4.0, 9.0], sides, crossings, None, "USD")
+    assert svg.count('class="stem ink"') == 2
+    assert svg.count('class="shade"') == 1
+    assert [svg.count(f'class="spread {STYLES[n].colour}"') for n in (0, 1)] == [1, 1]
 
 
 def test_a_line_over_the_week_is_broken_where_no_day_has_the_hour():

@@ -14,7 +14,7 @@ from harness.decision.dimensions import Dimension
 from harness.errors import UsageError
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
-from harness.record.forecast import write_forecast
+from harness.record.forecast import read_forecast, write_forecast
 from harness.record.stated import economics_of, objective_of
 from harness.review.change import figure_change
 from harness.review.figures import figures_of
@@ -87,6 +87,7 @@ class Stated:
             None if self.no_cost else self.costing,
             [Scorecard("echo", [dimension], self.recommendation, ["it is cheap"], ["more traffic"])],
             {"cost": [self.no_cost]} if self.no_cost else {},
+            read_forecast(run),
         )
 
     def write(self, results, run=FIRST, previous=None, name=None):

@@ -3,18 +3,21 @@
 from collections.abc import Iterator
 from functools import partial
 
-from harness.cost.nouns import BILLED, STATED, BreakEven, Costing, SideCost
+from harness.cost.nouns import BILLED, STATED, Basis, BreakEven, Costing, SideCost
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, percent_of
 from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table
-from harness.report.charts.break_even import Crossing, break_even
+from harness.report.charts.break_even import CostCurve, break_even
 from harness.report.cost import money as dollars
 from harness.report.cost import where_of
 from harness.report.material import Material, limit_charts, profile_name
 from harness.report.nouns import Chart, KeyEntry, Part
 from harness.report.sections.answer import at, end_sentence
+
+MOST_CROSSINGS = 4
+"""So many a key tells one by one."""
 
 
 def money(material: Material) -> Part:
@@ -28,43 +31,47 @@ def money(material: Material) -> Part:
         "forecast."
     ]
     about += [harmless(f"{where_of(b)}: {end_sentence(b.words)}") for b in costing.break_evens]
-    charts, remarks = limit_charts(list(charts_of(material, costing)))
+    charts, remarks = limit_charts(list(charts_of(material, costing, "run")))
     tables = list(tables_of(costing))
     absent = [] if costing.break_evens else ["no break-even: it takes a function and a service under the same traffic"]
     return Part("break-even", title, about, charts, tables, [bases(costing)], absent, remarks)
 
 
-def charts_of(material: Material, costing: Costing) -> Iterator[Chart]:
+def charts_of(material: Material, costing: Costing, basis: Basis) -> Iterator[Chart]:
     """A chart of both curves per break-even; no chart where there is nothing to draw on a logarithmic axis."""
     expected = costing.requests_per_month / SECONDS_PER_MONTH if costing.expected else None
-    for point in costing.break_evens:
+    for point in (each for each in costing.break_evens if each.basis == basis):
         if sum(rate > 0 for rate in point.rates) < 2:
             continue
         sides = [
-            (material.style(harmless(name)), costs)
-            for name, costs in (
-                (point.function, point.function_usd_per_month),
-                (point.service, point.service_usd_per_month),
-            )
+            CostCurve(material.style(harmless(point.function)), point.function_usd_per_month, point.function_ends_usd),
+            CostCurve(material.style(harmless(point.service)), point.service_usd_per_month, point.service_ends_usd),
         ]
         keys = [
             KeyEntry(harmless(name), material.places.get(harmless(name), 0)) for name in (point.function, point.service)
         ]
-        keys += list(crossing_keys(point, expected))
-        label = f"cost per month over requests per second: {harmless(point.words)}"
-        crossing = Crossing(point.rate.value, point.rate.low, point.rate.high, expected)
+        keys += crossing_keys(point, expected)
         draw = partial(
-            break_even, label=label, rates=point.rates, sides=sides, crossing=crossing, currency=costing.currency
+            break_even,
+            label=f"cost per month over requests per second: {harmless(point.words)}",
+            rates=point.rates,
+            sides=sides,
+            crossings=point.crossings,
+            expected=expected,
+            currency=costing.currency,
         )
-        yield Chart(harmless(f"{point.workload} · {profile_name(point.profile)}"), keys, draw)
+        told = ", forecast · cost" if basis == "forecast" else ""
+        yield Chart(harmless(f"{point.workload} · {profile_name(point.profile)}{told}"), keys, draw)
 
 
 def crossing_keys(point: BreakEven, expected: float | None) -> Iterator[KeyEntry]:
-    """Entries of the key for the lines across."""
-    if point.rate.value is not None:
-        rate = cell(point.rate)
-        interval = f" ({rate.small})" if rate.small else ""
-        yield KeyEntry(f"same cost at {rate.main}{interval} requests/s, n = {point.rate.n}", pattern="upright")
+    """Entries of the key for the lines across, and for the surfaces around the curves."""
+    if point.crossings:
+        told = [cell(crossing) for crossing in point.crossings]
+        rates = [f"{each.main} ({each.small})" if each.small else each.main for each in told[:MOST_CROSSINGS]]
+        rest = f" and {len(told) - MOST_CROSSINGS} more" if len(told) > MOST_CROSSINGS else ""
+        n = point.crossings[0].n
+        yield KeyEntry(f"same cost at {', '.join(rates)}{rest} requests/s, n = {n}", pattern="upright")
     if expected is not None:
         yield KeyEntry(f"expected, {figure(expected)} requests/s", pattern="dotted")
 

@@ -12,6 +12,7 @@ from harness.report.charts.week import Side, week
 from harness.report.forecast_tables import citations, groups_of, name_of, sources, tables_of
 from harness.report.material import Material, limit_charts
 from harness.report.nouns import Chart, KeyEntry, Part
+from harness.report.sections.money import charts_of as costs
 
 TITLE = "The month (forecast)"
 ABOUT = (
@@ -28,7 +29,9 @@ def month(material: Material) -> Part:
         why = f"the run has no forecast: `frostline forecast {material.summary.run}` makes one of its samples"
         return Part("month", TITLE, absent=[harmless(why)])
     groups = list(groups_of(forecast))
-    charts, remarks = limit_charts([chart for _, rows in groups for chart in charts_of(material, forecast, rows)])
+    drawn = [chart for _, rows in groups for chart in charts_of(material, forecast, rows)]
+    priced = costs(material, material.costing, "forecast") if material.costing else []
+    charts, remarks = limit_charts([*drawn, *priced])
     tables = [table for traffic, rows in groups for table in tables_of(traffic, rows)]
     about = [ABOUT, made_of(forecast)] if groups else []
     absent = list(map(harmless, forecast.withheld)) or ([] if groups else ["no side could be forecast"])
