@@ -12,6 +12,7 @@ from harness.forecast.sides import Side
 from harness.record.forecast import Figure, ForecastRow
 from harness.record.nouns import Manifest
 from harness.record.stated import Objective
+from targets.rules.contract import Rule
 from targets.rules.fixed_replicas import FixedReplicas
 
 SEARCHED = 9
@@ -40,13 +41,23 @@ def ruled(manifest: Manifest, side: Side, settings: Settings, draws: Draws) -> R
     if (rule := service_rule(settings)) is not None:
         if rule.most != rule.least and side.no_cold:
             raise RecordError(f"{rule.name} starts replicas, and there are {side.no_cold}")
-        return Ruled(side, rule)
+        return Ruled(side, rule, warnings=crowd(rule, side.slots))
     peak_rps = busiest_hour(draws.month.days, draws.rps)
     count, found = fewest_for(side, draws, peak_rps)
     told = sentence(count, draws.objective, found)
     notes = (f"replicas: {told}", *bounds_of(manifest, side, draws.rps, peak_rps))
     unmet = draws.objective is not None and not found
     return Ruled(side, FixedReplicas(count), True, notes, (unreachable(side, draws),) if unmet else ())
+
+
+def crowd(rule: Rule, slots: int) -> tuple[str, ...]:
+    """That a rule is content with more requests for a replica than it serves, as defaults made for web servers are."""
+    if rule.at_once is None or rule.at_once <= slots:
+        return ()
+    return (
+        f"{rule.name} aims at {rule.at_once:g} requests at once for each replica, which serves {slots}, so that the "
+        f"others wait: give it a target of {slots} or less with --set",
+    )
 
 
 def fewest_for(side: Side, draws: Draws, peak_rps: float, searched: int = SEARCHED) -> tuple[int, bool]:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from harness.forecast.rows import crowd
 from targets.rules import parse
 from targets.rules.cloud_run import CloudRun
 from targets.rules.contract import Seen
@@ -362,6 +363,24 @@ def test_odd_parameters_rest_only_where_nothing_changes(rule):
         assert world.all(loads) == World(rule).all(loads)
         passed += world.passed
     assert passed
+
+
+@pytest.mark.parametrize(
+    ("rule", "aim"),
+    [
+        (Knative(), "knative aims at 70 requests at once for each replica, which serves 1"),
+        (Knative(container_concurrency=1), ""),
+        (Knative(metric="rps"), ""),
+        (Keda(), "keda aims at 100 requests"),
+        (Keda(trigger="queue"), "keda aims at 5 requests"),
+        (Keda(trigger="queue", target_queue_length=1.0), ""),
+        (Hpa(), ""),
+        (CloudRun(), ""),
+    ],
+)
+def test_a_target_made_for_web_servers_is_told_where_a_replica_serves_one_at_a_time(rule, aim):
+    told = " ".join(crowd(rule, slots=1))
+    assert told.startswith(aim) and bool(told) == bool(aim)
 
 
 def test_cloud_run_is_the_larger_of_cpu_and_concurrency():
