@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from harness.analysis.over_trials import UNEVEN
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats, floor
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
@@ -89,10 +90,7 @@ def notes_of_trials(records: list[TrialRecord], busy: list[float | None]) -> Ite
 
 
 def notes_of_starts(profile: str, good: int, cold: Estimate) -> Iterator[Note]:
-    """Cold starts that are not independent, and forced ones without proof; `good` answers came in all."""
-    if profile != FORCED_COLD and cold.value is not None:
-        text = "cold starts under traffic come in bursts: intervals that take them as independent are too narrow"
-        yield Note("clustered_cold", text)
+    """Forced cold starts without proof; `good` answers came in all."""
     if profile == FORCED_COLD and good > cold.n:
         yield Note("unproven_cold", f"{good - cold.n} forced cold starts are not proven cold: not counted as such")
 
@@ -155,7 +153,9 @@ def notes_of_estimates(estimates: Mapping[str, Estimate], needs: Mapping[str, st
 def doubts_of(label: str, estimate: Estimate, need: str | None) -> Iterator[tuple[str, str]]:
     """Code and sentence of whatever keeps one estimate from being whole."""
     why = estimate.why
-    if estimate.value is None and estimate.need is not None and need is not None:
+    if why is not None and why.endswith(UNEVEN):
+        yield "uneven_trials", f"a figure without an interval that holds is withheld, of a share the interval: {UNEVEN}"
+    elif estimate.value is None and estimate.need is not None and need is not None:
         yield "too_few_samples", need
     elif estimate.value is None and why is not None and why.startswith(AMONG_FAILURES):
         yield "withheld", "a percentile that falls among failures is withheld"

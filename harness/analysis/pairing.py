@@ -10,9 +10,8 @@ from harness.analysis.stats import (
     SampleNeed,
     TrialPercentile,
     find_shortfalls,
+    need_of_each_trial,
     need_of_samples,
-    need_over_trials,
-    percentile_of_trial,
 )
 from harness.analysis.trial_figures import percentile_field, read_figures
 from harness.files.problems import quote
@@ -21,7 +20,7 @@ from harness.record.nouns import FORCED_COLD, Case, TrialRecord
 from harness.record.phases import RESERVED, order_phases
 
 COMPARED = {
-    percentile_field(name, p): need_over_trials(p)
+    percentile_field(name, p): need_of_each_trial(p)
     for name in ("latency", "service", "warm", "first_chunk")
     for p in (0.5, 0.95)
 }
@@ -86,10 +85,7 @@ class Group:
             if figures.problems:
                 self.broken += 1
                 continue
-            cold = {COLD_FIELD: percentile_of_trial(figures.cold_ms, 0.5)}
-            self.trials.append(
-                ValidTrial(record, figures.percentiles | cold, figures.busy_p99, tuple(figures.phases_ms))
-            )
+            self.trials.append(ValidTrial(record, figures.percentiles, figures.busy_p99, tuple(figures.phases_ms)))
         return self
 
     def notes(self) -> Iterator[Note]:
@@ -151,7 +147,7 @@ def need_of_trial(field: str, need: SampleNeed) -> str:
 
 def why_withheld(field: str, need: SampleNeed, values: Sequence[TrialPercentile], name: str) -> tuple[int, str] | None:
     """The sample size that one side falls short of, and words; None where its percentile may be told."""
-    short = find_shortfalls(values, need)
+    short = find_shortfalls([value.n for value in values], need)
     if not short:
         return None
     if field == COLD_FIELD:

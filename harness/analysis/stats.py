@@ -1,4 +1,5 @@
-"""Intervals: exact for independent samples, over trials for anything that a trial's requests share. Pure functions."""
+"""Percentiles of samples and of single trials, and what they ask for; exact intervals of independent samples, t over
+trials of one value each. Pure functions."""
 
 import math
 from collections.abc import Sequence
@@ -17,8 +18,6 @@ CONFIDENCE = 0.95
 AMONG_FAILURES = "falls among failures"
 ONE_TRIAL = "one trial: no interval"
 LEAST_PER_TRIAL = 6
-TAIL_ROUNDS = 20
-"""Rounds that a percentile from p99 on asks for: so far out, trials differ too much for fewer."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +29,49 @@ class TrialPercentile:
 
 
 @dataclass(frozen=True)
+class TrialValues:
+    """One trial's values in ascending order, failures infinite; float32, of which the summary writes six digits."""
+
+    ordered: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, values: Floats) -> "TrialValues":
+        """Values in any order."""
+        return cls(np.sort(values.astype(np.float32)))
+
+    def __len__(self) -> int:
+        return len(self.ordered)
+
+    def beyond(self, x: float) -> int:
+        """How many of them are larger than `x`."""
+        return len(self.ordered) - int(self.ordered.searchsorted(np.float32(x), side="right"))
+
+    def percentile(self, p: float) -> TrialPercentile:
+        """Of the trial by itself, median-unbiased, so that a short trial can stand beside a long one.
+
+        Definition 8 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", The American Statistician 50, 1996.
+        """
+        n = len(self)
+        if not n:
+            return TrialPercentile(math.inf, 0)
+        place = min(max((n + 1 / 3) * p + 1 / 3, 1), n)
+        lower, upper = float(self.ordered[math.floor(place) - 1]), float(self.ordered[math.ceil(place) - 1])
+        return TrialPercentile(lower if lower == upper else lower + (place % 1) * (upper - lower), n)
+
+
+@dataclass(frozen=True)
 class SampleNeed:
-    """Sample sizes that a percentile over trials asks for; `rounds` is None where none are asked for."""
+    """Sample sizes that a percentile asks for; `rounds` is None where none are asked for."""
 
     per_trial: int
     over_all: int
     rounds: int | None
 
-    def words(self) -> str:
+    def words(self, noun: str = "requests") -> str:
         """All sizes in one phrase, without what is asked for anyway."""
-        words = [f"{self.per_trial} requests in each trial"]
-        words += [f"{self.over_all} over all trials"] if self.over_all > self.per_trial else []
+        words = [f"{self.per_trial} {noun} in each trial"] if self.per_trial > 1 else []
+        over_all = f"{self.over_all} over all trials" if words else f"{self.over_all} {noun} over all trials"
+        words += [over_all] if self.over_all > self.per_trial else []
         words += [f"{self.rounds} rounds"] if self.rounds is not None else []
         return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
@@ -82,17 +113,11 @@ def percentile_of_samples(x: Floats, p: float, confidence: float = CONFIDENCE, n
     return Estimate(value, low, high, n, why=why, method=method)
 
 
-def percentile_of_trial(x: Floats, p: float) -> TrialPercentile:
-    """One trial's share in `percentile_over_trials`; an empty trial has n = 0 and never enters."""
-    return TrialPercentile(percentile(x, p) if len(x) else math.inf, len(x))
-
-
-def need_over_trials(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
-    """Per trial 1 / (1 - p) requests, so that one lies beyond the percentile, and 6 at least; over all `floor`."""
-    over_all = floor(p, confidence)
+def need_of_each_trial(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
+    """What a percentile of each trial by itself asks for: 1 / (1 - p) requests, so that one lies beyond the percentile,
+    and 6 at least; over all `floor`."""
     # 1 / (1 - 0.9) is a little above 10 in floating point.
-    per_trial = max(LEAST_PER_TRIAL, math.ceil(round(1 / (1 - p), 6)))
-    return SampleNeed(per_trial, over_all, TAIL_ROUNDS if p >= 0.99 else None)
+    return SampleNeed(max(LEAST_PER_TRIAL, math.ceil(round(1 / (1 - p), 6))), floor(p, confidence), None)
 
 
 def need_of_samples(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
@@ -100,44 +125,21 @@ def need_of_samples(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
     return SampleNeed(1, floor(p, confidence), None)
 
 
-def find_shortfalls(trials: Sequence[TrialPercentile], need: SampleNeed) -> list[tuple[int, str]]:
-    """Each sample size that these trials of one key, one per round, fall short of: the size, and words.
+def find_shortfalls(sizes: Sequence[int], need: SampleNeed, noun: str = "requests") -> list[tuple[int, str]]:
+    """Each sample size that trials of these sizes, one per round, fall short of: the size, and words.
 
     Whoever tells a percentile asks here, so that what one output withholds stands in no other.
     """
-    enough = [trial.n for trial in trials if trial.n >= need.per_trial]
+    enough = [size for size in sizes if size >= need.per_trial]
     shortfalls = []
-    if not enough:
-        most = max((trial.n for trial in trials), default=0)
-        shortfalls.append((need.per_trial, f"{need.per_trial} requests per trial, has {most}"))
+    if not enough and need.per_trial > 1:
+        shortfalls.append((need.per_trial, f"{need.per_trial} {noun} per trial, has {max(sizes, default=0)}"))
     elif sum(enough) < need.over_all:
-        shortfalls.append((need.over_all, f"{need.over_all} requests over all trials, has {sum(enough)}"))
-    rounds = len(enough) if enough else len(trials)
+        shortfalls.append((need.over_all, f"{need.over_all} {noun} over all trials, has {sum(enough)}"))
+    rounds = len(enough) if enough else len(sizes)
     if need.rounds is not None and rounds < need.rounds:
         shortfalls.append((need.rounds, f"{need.rounds} rounds, has {rounds}"))
     return shortfalls
-
-
-def percentile_over_trials(
-    trials: Sequence[TrialPercentile], p: float, confidence: float = CONFIDENCE, scale: Scale = "log"
-) -> Estimate:
-    """Centre of the trials' percentiles with a t-interval over trials: the trial is the sample.
-
-    On the log scale the centre is their geometric mean; `scale="linear"` is for quantities that may be 0.
-    `need_over_trials` says how much is enough; trials that are too short by themselves stay out.
-    """
-    need, method = need_over_trials(p, confidence), f"t over trials, {scale} scale"
-    enough = [trial for trial in trials if trial.n >= need.per_trial]
-    n, short = len(enough), find_shortfalls(trials, need)
-    if short:
-        why = f"p{100 * p:g} needs {', and '.join(words for _, words in short)}"
-        return Estimate(None, n=n, need=short[0][0], why=why, method=method)
-    infinite = sum(math.isinf(trial.value) for trial in enough)
-    if infinite:
-        return Estimate(None, n=n, why=f"{AMONG_FAILURES} in {infinite} of {n} trials", method=method)
-    few = f"{len(trials) - n} of {len(trials)} trials left out, with fewer than {need.per_trial} requests"
-    warnings = (few,) if n < len(trials) else ()
-    return centre_over_trials([trial.value for trial in enough], confidence, scale, method, warnings)
 
 
 def centre_over_trials(
@@ -164,14 +166,6 @@ def bounds(centre: float, half: float, scale: Scale) -> tuple[float | None, floa
         return max(0.0, centre - half), finite(centre + half)
     with np.errstate(over="ignore", under="ignore"):
         return finite(float(np.exp(centre - half))), finite(float(np.exp(centre + half)))
-
-
-def share(successes: int, n: int, confidence: float = CONFIDENCE, noun: str = "requests") -> Estimate:
-    """A rate with the Wilson score interval (scipy.stats.binomtest)."""
-    if n == 0:
-        return Estimate(None, need=1, why=f"no {noun}", method="Wilson")
-    interval = scipy.stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    return Estimate(successes / n, float(interval.low), float(interval.high), n, method="Wilson")
 
 
 def finite(value: float) -> float | None:

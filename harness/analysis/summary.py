@@ -4,8 +4,9 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from harness.analysis.notes import Note
+from harness.analysis.over_trials import share_over_trials
 from harness.record.estimate import Estimate, plain
-from harness.record.nouns import Case, Reason, StartClass, TrialRecord
+from harness.record.nouns import Case, Outcome, Reason, StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
 ABSENT = (
@@ -84,6 +85,14 @@ class Row:
         field = f"latency_p{percentile:g}_ms"
         estimate = getattr(self, field, None)
         return estimate if isinstance(estimate, Estimate) else Estimate(None, why=f"p{percentile:g} is not measured")
+
+    @property
+    def failure_share(self) -> Estimate:
+        """Arrivals without a good answer, of all, with an interval over trials."""
+        if not self.entered:
+            return NO_TRIAL
+        bad = [record.scheduled - record.counts.get(Outcome.OK, 0) for record in self.entered]
+        return share_over_trials(bad, [record.scheduled for record in self.entered])
 
     @property
     def known_phases_ms(self) -> dict[str, float]:

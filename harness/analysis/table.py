@@ -1,7 +1,7 @@
 """The summary of a run (frostline/summary/1): one row per workload, target, profile and case."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Protocol
 
 import numpy as np
@@ -19,18 +19,10 @@ from harness.analysis.notes import (
     notes_of_usage,
     notes_of_witnesses,
 )
-from harness.analysis.stats import (
-    Floats,
-    Scale,
-    floor,
-    need_over_trials,
-    percentile,
-    percentile_of_samples,
-    percentile_over_trials,
-    share,
-)
+from harness.analysis.over_trials import need_over_trials, percentile_over_trials, share_over_trials
+from harness.analysis.stats import Floats, percentile, percentile_of_samples
 from harness.analysis.summary import Row, Summary
-from harness.analysis.trial_figures import COUNTED, PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
+from harness.analysis.trial_figures import PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
 from harness.analysis.trial_rows import MET_START
 from harness.analysis.usage import POLLED, usage_of
 from harness.record.estimate import Estimate, plain
@@ -43,7 +35,8 @@ from harness.record.target_facts import TargetFacts
 __all__ = ["Row", "Summary", "summarise"]
 
 TRAFFIC_ONLY = Estimate(None, why=NOT_TRAFFIC)
-COLD_PERCENTILES = (0.5, 0.9)
+NOUNS = {"cold": "cold starts"}
+"""What percentiles are of, where not of requests."""
 Key = tuple[str, str, str, str]
 
 
@@ -61,7 +54,7 @@ class Keyed(Protocol):
 
 
 def summarise(run: RunFolder) -> Summary:
-    """Read a run trial by trial; memory is bounded by the largest trial and the lags of one row."""
+    """Read a run trial by trial; memory is bounded by the largest trial and the times of one row in order."""
     records = run.trials()
     keys: dict[Key, list[TrialRecord]] = {}
     for record in latest_attempts(records):
@@ -136,7 +129,7 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
     row.starts = sum(record.starts for record in records)
     totals = {start: sum(figure.start_classes.get(start, 0) for figure in figures) for start in StartClass}
     row.start_classes = {start: n for start, n in totals.items() if n}
-    row.cold_starts = sum(totals[start] for start in (PROVEN_COLD if row.profile == FORCED_COLD else MET_START))
+    row.cold_starts = sum(totals[start] for start in cold_kinds(row.profile))
     row.max_in_flight = most([figure.max_in_flight for figure in figures])
     row.max_sandboxes = most([figure.max_sandboxes for figure in figures])
     if row.profile != FORCED_COLD and row.seconds:
@@ -173,21 +166,33 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
 
 
 def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:
-    """Estimates by field: cold starts are independent and so pooled, all else is estimated over trials."""
-    estimates = {"cold_share": share(row.cold_starts or 0, sum(row.start_classes.values()), noun="known start class")}
+    """Estimates by field, each over all requests with the trial as the unit; n of cold starts counts them."""
+    estimates = {"cold_share": cold_share_of(row.profile, figures)}
     for name, p in ((name, p) for name, ps in PERCENTILES.items() for p in ps):
-        field_name = percentile_field(name, p)
-        trials = [figure.percentiles[field_name] for figure in figures]
-        if name in SELDOM and not any(trial.n for trial in trials):
+        trials = [figure.values[name] for figure in figures]
+        if name in SELDOM and not any(len(trial) for trial in trials):
             continue
-        # A queue may well be empty, as an answer may, and 0 has no logarithm.
-        scale: Scale = "linear" if name in ("queue", *COUNTED) else "log"
-        traffic = row.profile != FORCED_COLD
-        estimates[field_name] = percentile_over_trials(trials, p, scale=scale) if traffic else TRAFFIC_ONLY
-    cold_ms = np.concatenate([figure.cold_ms for figure in figures])
-    for p in COLD_PERCENTILES:
-        estimates[percentile_field("cold", p)] = percentile_of_samples(cold_ms, p, noun="cold starts")
+        if name != "cold" and row.profile == FORCED_COLD:
+            estimate = TRAFFIC_ONLY
+        else:
+            estimate = percentile_over_trials(trials, p, noun=NOUNS.get(name, "requests"))
+        if name == "cold":
+            estimate = replace(estimate, n=sum(map(len, trials)))
+        estimates[percentile_field(name, p)] = estimate
     return estimates
+
+
+def cold_share_of(profile: str, figures: list[TrialFigures]) -> Estimate:
+    """Requests that met a start, of those whose start class is known."""
+    kinds = cold_kinds(profile)
+    cold = [sum(figure.start_classes.get(kind, 0) for kind in kinds) for figure in figures]
+    known = [sum(figure.start_classes.values()) for figure in figures]
+    return share_over_trials(cold, known, noun="known start class")
+
+
+def cold_kinds(profile: str) -> tuple[StartClass, ...]:
+    """What counts as a cold start; of forced ones only the kind that was to be forced."""
+    return tuple(PROVEN_COLD if profile == FORCED_COLD else MET_START)
 
 
 def needs_by_field() -> dict[str, str]:
@@ -195,9 +200,9 @@ def needs_by_field() -> dict[str, str]:
     needs = {}
     for name, ps in PERCENTILES.items():
         for p in ps:
-            needs[percentile_field(name, p)] = f"any p{100 * p:g} needs {need_over_trials(p).words()}"
-    for p in COLD_PERCENTILES:
-        needs[percentile_field("cold", p)] = f"cold p{100 * p:g} needs {floor(p)} cold starts"
+            which = "cold" if name == "cold" else "any"
+            words = need_over_trials(p).words(NOUNS.get(name, "requests"))
+            needs[percentile_field(name, p)] = f"{which} p{100 * p:g} needs {words}"
     return needs
 
 

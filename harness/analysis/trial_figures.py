@@ -1,11 +1,11 @@
-"""What one trial's rows come to: a few numbers, and one value per cold start and per lag."""
+"""What one trial's rows come to: a few numbers, and of every time that has percentiles the values in order."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from harness.analysis.stats import Floats, TrialPercentile, percentile, percentile_of_trial
+from harness.analysis.stats import Floats, TrialPercentile, TrialValues, percentile
 from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
@@ -17,6 +17,7 @@ PERCENTILES = {
     "service": (0.5, 0.95),
     "warm": (0.5, 0.95),
     "queue": (0.95,),
+    "cold": (0.5, 0.9),
     "gpu": (0.5,),
     "first_chunk": (0.5, 0.95),
     "chunks": (0.5,),
@@ -37,16 +38,24 @@ class TrialFigures:
     problems: list[str] = field(default_factory=list)
     sent: int = 0
     start_classes: dict[StartClass, int] = field(default_factory=dict)
-    percentiles: dict[str, TrialPercentile] = field(default_factory=dict)
-    """The percentiles by field, e.g. latency_p50_ms."""
-    cold_ms: Floats = field(default_factory=lambda: np.empty(0))
-    """Scheduled to done of good answers that met a start."""
+    values: dict[str, TrialValues] = field(default_factory=dict)
+    """By what PERCENTILES names, each over the requests that it is about."""
     phases_ms: dict[str, Floats] = field(default_factory=dict)
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
     busy_p99: float | None = None
     """Units that 99 % of the requests, each itself included, met busy at most; None where it is not known."""
+
+    @property
+    def percentiles(self) -> dict[str, TrialPercentile]:
+        """Of this trial by itself, by the summary's field, e.g. latency_p50_ms."""
+        return {
+            percentile_field(name, p): self.values[name].percentile(p)
+            for name, ps in PERCENTILES.items()
+            for p in ps
+            if name in self.values
+        }
 
 
 def read_figures(run: RunFolder, record: TrialRecord) -> TrialFigures:
@@ -86,12 +95,11 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
         "service": (rows.done_ns - rows.sent_ns)[good] * MS_PER_NS,
         "warm": rows.latency_ms[good & (rows.starts == place_of(StartClass.WARM))],
         "queue": present(rows.queue_ns) * MS_PER_NS,
+        "cold": rows.latency_ms[cold],
         **seldom_values(rows),
     }
-    for name, ps in PERCENTILES.items():
-        figures.percentiles |= {percentile_field(name, p): percentile_of_trial(values[name], p) for p in ps}
+    figures.values = {name: TrialValues.of(values[name]) for name in PERCENTILES}
     figures.sent = int(np.sum(~np.isnan(rows.sent_ns)))
-    figures.cold_ms = rows.latency_ms[cold]
     figures.lag_ms = rows.lag_ms.astype(np.float32)
     in_flight = present(rows.in_flight)
     figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None

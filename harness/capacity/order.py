@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import targets
-from harness.analysis.stats import need_over_trials
+from harness.analysis.stats import need_of_each_trial
 from harness.errors import UsageError
 from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import FunctionChoice, SizingChoice, WorkloadChoice
@@ -43,7 +43,7 @@ class CapacityOrder:
     @property
     def needed(self) -> int:
         """Requests that the percentile needs."""
-        return need_over_trials(self.percentile / 100).per_trial
+        return need_of_each_trial(self.percentile / 100).per_trial
 
     @property
     def lowest_rate(self) -> float:

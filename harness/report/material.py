@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.analysis.compare import Comparison, compare_within
-from harness.analysis.stats import find_shortfalls, need_of_samples, need_over_trials, percentile_of_trial
+from harness.analysis.stats import LEAST_PER_TRIAL
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import TrialFigures, read_trial
 from harness.cost.nouns import Costing, SideCost
@@ -133,13 +133,8 @@ def read_trials(
 
 def median_of(record: TrialRecord, figures: TrialFigures) -> float | None:
     """Median ms of a trial's cold starts, or of all its requests; None where it may not be told."""
-    if record.profile == FORCED_COLD:
-        median, need = percentile_of_trial(figures.cold_ms, 0.5), need_of_samples(0.5)
-    elif "latency_p50_ms" in figures.percentiles:
-        median, need = figures.percentiles["latency_p50_ms"], need_over_trials(0.5)
-    else:
-        return None
-    return None if find_shortfalls([median], need) else median.value
+    values = figures.values.get("cold" if record.profile == FORCED_COLD else "latency")
+    return values.percentile(0.5).value if values and len(values) >= LEAST_PER_TRIAL else None
 
 
 def series(rows: list[Row]) -> dict[str, int]:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.analysis.stats import share
 from harness.analysis.summary import Row
 from harness.analysis.trial_rows import numbers
 from harness.analysis.usage import MB_PER_GB
@@ -129,7 +128,7 @@ def row_figures(run: MeasuredRun, row: Row) -> dict[str, Estimate]:
     forced = row.profile == FORCED_COLD
     estimates: dict[str, Estimate] = {name: getattr(row, name) for name in (COLD if forced else TRAFFIC)}
     if row.scheduled is not None and row.ok is not None:
-        estimates["failure_rate"] = share(row.scheduled - row.ok, row.scheduled)
+        estimates["failure_rate"] = row.failure_share
     single = {"memory_peak_mb": row.memory_peak_mb}
     if not forced:
         single |= {

@@ -8,7 +8,7 @@ import sys
 
 from tests.benchmarks.calm import worst
 
-BENCHMARKS = ("load_path", "servers", "lambda_front", "memory", "scale", "capacity", "forecast", "traces")
+BENCHMARKS = ("load_path", "servers", "lambda_front", "memory", "scale", "capacity", "forecast", "traces", "coverage")
 
 
 def main() -> int:

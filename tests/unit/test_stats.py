@@ -7,15 +7,14 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from harness.analysis.stats import (
-    SampleNeed,
     TrialPercentile,
+    TrialValues,
+    centre_over_trials,
+    find_shortfalls,
     floor,
-    need_over_trials,
+    need_of_each_trial,
     percentile,
     percentile_of_samples,
-    percentile_of_trial,
-    percentile_over_trials,
-    share,
 )
 
 
@@ -60,9 +59,9 @@ def test_failures_push_the_upper_end_and_then_the_percentile_out():
     assert (estimate.value, estimate.low, estimate.why) == (None, None, "falls among failures")
 
 
-def test_interval_over_trials_by_hand():
+def test_centre_over_trials_by_hand():
     """Logs of 10, 20, 40: mean log 20, sd log 2, t(0.975, 2) = 4.302653; half width = 4.302653 * log 2 / sqrt 3."""
-    estimate = percentile_over_trials([TrialPercentile(v, 100) for v in (10.0, 20.0, 40.0)], 0.95)
+    estimate = centre_over_trials([10.0, 20.0, 40.0], 0.95, "log", "t")
     factor = math.exp(4.3026527 * math.log(2) / math.sqrt(3))
     assert estimate.value == pytest.approx(20)
     assert estimate.low == pytest.approx(20 / factor, rel=1e-6)
@@ -71,107 +70,71 @@ def test_interval_over_trials_by_hand():
 
 
 def test_linear_scale_takes_zero_and_never_falls_below_it():
-    estimate = percentile_over_trials([TrialPercentile(v, 100) for v in (0.0, 0.0, 3.0)], 0.95, scale="linear")
+    estimate = centre_over_trials([0.0, 0.0, 3.0], 0.95, "linear", "t")
     assert estimate.value == pytest.approx(1.0)
     assert estimate.low == 0.0
     assert estimate.high == pytest.approx(1 + 4.3026527, rel=1e-6)
 
 
 def test_log_scale_refuses_zero():
-    estimate = percentile_over_trials([TrialPercentile(0.0, 100), TrialPercentile(1.0, 100)], 0.5)
+    estimate = centre_over_trials([0.0, 1.0], 0.95, "log", "t")
     assert (estimate.value, estimate.why) == (None, "a trial's value is 0 or below")
 
 
 def test_one_trial_has_a_value_but_no_interval():
-    estimate = percentile_over_trials([TrialPercentile(20.0, 100)], 0.5)
+    estimate = centre_over_trials([20.0], 0.95, "log", "t")
     assert estimate.value == pytest.approx(20.0)
     assert (estimate.low, estimate.high, estimate.n, estimate.need) == (None, None, 1, 2)
     assert estimate.why == "one trial: no interval"
 
 
-@pytest.mark.parametrize(
-    ("p", "asked"),
-    [
-        (0.5, SampleNeed(6, 6, None)),
-        (0.9, SampleNeed(10, 36, None)),
-        (0.95, SampleNeed(20, 72, None)),
-        (0.99, SampleNeed(100, 368, 20)),
-        (0.999, SampleNeed(1000, 3688, 20)),
-    ],
-)
-def test_what_is_asked_of_trials(p, asked):
-    """1 / (1 - p) in each, log(0.025) / log(p) over all: 3.69 / 0.0513 = 71.9, 3.69 / 0.01005 = 367.04."""
-    assert need_over_trials(p) == asked
-
-
-def test_what_is_asked_in_words():
-    assert need_over_trials(0.5).words() == "6 requests in each trial"
-    assert need_over_trials(0.95).words() == "20 requests in each trial and 72 over all trials"
-    assert need_over_trials(0.99).words() == "100 requests in each trial, 368 over all trials and 20 rounds"
-
-
-def of_sizes(*sizes):
-    return [TrialPercentile(20.0, n) for n in sizes]
-
-
-@pytest.mark.parametrize(
-    ("p", "sizes", "need", "why"),
-    [
-        (0.95, [], 20, "p95 needs 20 requests per trial, has 0"),
-        (0.95, [19] * 10, 20, "p95 needs 20 requests per trial, has 19"),
-        (0.95, [71], 72, "p95 needs 72 requests over all trials, has 71"),
-        (0.95, [24, 24, 23], 72, "p95 needs 72 requests over all trials, has 71"),
-        (0.95, [24, 24, 19, 19], 72, "p95 needs 72 requests over all trials, has 48"),
-        (0.99, [400] * 3, 20, "p99 needs 20 rounds, has 3"),
-        (0.99, [99] * 3, 100, "p99 needs 100 requests per trial, has 99, and 20 rounds, has 3"),
-        (0.99, [100] * 3, 368, "p99 needs 368 requests over all trials, has 300, and 20 rounds, has 3"),
-        (0.99, [100] * 19 + [99], 20, "p99 needs 20 rounds, has 19"),
-        (0.5, [5, 5], 6, "p50 needs 6 requests per trial, has 5"),
-    ],
-)
-def test_too_little_over_trials_says_what_is_lacking(p, sizes, need, why):
-    estimate = percentile_over_trials(of_sizes(*sizes), p)
-    assert (estimate.value, estimate.low, estimate.high) == (None, None, None)
-    assert (estimate.need, estimate.why) == (need, why)
-
-
-@pytest.mark.parametrize(
-    ("p", "sizes"), [(0.95, [24] * 3), (0.95, [20, 52]), (0.95, [72]), (0.99, [100] * 20), (0.5, [6])]
-)
-def test_enough_over_trials_gives_a_value(p, sizes):
-    estimate = percentile_over_trials(of_sizes(*sizes), p)
-    assert estimate.value == pytest.approx(20.0)
-    assert (estimate.n, estimate.warnings) == (len(sizes), ())
-
-
-def test_short_trials_stay_out_and_are_counted():
-    """The 1000 ms of a trial of 19 must not enter: the geometric mean of 10 and 40 is 20."""
-    trials = [TrialPercentile(1000.0, 19), TrialPercentile(10.0, 20), TrialPercentile(40.0, 52)]
-    estimate = percentile_over_trials(trials, 0.95)
-    assert estimate.value == pytest.approx(20.0)
-    assert (estimate.n, estimate.warnings) == (2, ("1 of 3 trials left out, with fewer than 20 requests",))
-
-
-def test_one_trial_among_failures_withholds_the_percentile():
-    late = percentile_of_trial(np.array([1.0] * 90 + [np.inf] * 10), 0.95)
-    assert late == TrialPercentile(math.inf, 100)
-    estimate = percentile_over_trials([late, TrialPercentile(20.0, 100)], 0.95)
-    assert (estimate.value, estimate.why) == (None, "falls among failures in 1 of 2 trials")
-
-
 def test_trials_too_far_apart_have_no_upper_end():
-    estimate = percentile_over_trials([TrialPercentile(1e-150, 100), TrialPercentile(1e150, 100)], 0.5)
+    estimate = centre_over_trials([1e-150, 1e150], 0.95, "log", "t")
     assert estimate.value == pytest.approx(1.0)
     assert (estimate.high, estimate.why) == (None, "the trials differ too much for an upper end")
 
 
-def test_wilson_interval_by_hand():
-    """3 of 10: centre (0.3 + z^2/20) / (1 + z^2/10), z = 1.959964: 0.1078 to 0.6032."""
-    estimate = share(3, 10)
-    assert (estimate.value, estimate.n) == (0.3, 10)
-    assert estimate.low == pytest.approx(0.10779, abs=1e-5)
-    assert estimate.high == pytest.approx(0.60322, abs=1e-5)
-    assert (share(0, 0).value, share(0, 0).why) == (None, "no requests")
+@pytest.mark.parametrize(("p", "per_trial", "over_all"), [(0.5, 6, 6), (0.9, 10, 36), (0.95, 20, 72), (0.99, 100, 368)])
+def test_what_is_asked_of_each_trial_by_itself(p, per_trial, over_all):
+    """1 / (1 - p) in each, log(0.025) / log(p) over all: 3.69 / 0.0513 = 71.9, 3.69 / 0.01005 = 367.04."""
+    need = need_of_each_trial(p)
+    assert (need.per_trial, need.over_all, need.rounds) == (per_trial, over_all, None)
+
+
+def test_what_is_asked_in_words():
+    assert need_of_each_trial(0.5).words() == "6 requests in each trial"
+    assert need_of_each_trial(0.95).words() == "20 requests in each trial and 72 over all trials"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shortfalls"),
+    [
+        ([], [(20, "20 requests per trial, has 0")]),
+        ([19] * 10, [(20, "20 requests per trial, has 19")]),
+        ([71], [(72, "72 requests over all trials, has 71")]),
+        ([24, 24, 19, 19], [(72, "72 requests over all trials, has 48")]),
+        ([24] * 3, []),
+        ([20, 52], []),
+    ],
+)
+def test_what_trials_by_themselves_fall_short_of(sizes, shortfalls):
+    assert find_shortfalls(sizes, need_of_each_trial(0.95)) == shortfalls
+
+
+def test_a_trial_by_itself_is_median_unbiased():
+    """Definition 8 of 1 to 20 at 0.95: place 20.333 x 0.95 + 0.333 = 19.65."""
+    x = TrialValues.of(np.arange(20.0, 0.0, -1.0))
+    assert (x.percentile(0.95).value, x.percentile(0.95).n) == (pytest.approx(19.65), 20)
+    assert x.percentile(0.5).value == pytest.approx(10.5)
+    expected = np.quantile(np.arange(1.0, 21.0), 0.9, method="median_unbiased")
+    assert x.percentile(0.9).value == pytest.approx(expected)
+
+
+def test_a_trial_whose_percentile_falls_among_its_failures_is_infinite():
+    x = TrialValues.of(np.array([1.0] * 90 + [np.inf] * 10))
+    assert x.percentile(0.95) == TrialPercentile(math.inf, 100)
+    assert x.percentile(0.5).value == 1
+    assert TrialValues.of(np.empty(0)).percentile(0.5) == TrialPercentile(math.inf, 0)
 
 
 @given(st.lists(st.floats(1e-3, 1e6), min_size=6, max_size=80), st.sampled_from([0.5, 0.9, 0.95]))

@@ -60,19 +60,46 @@ def without_costs(rows):
     return [cost and cost["value"] for row, cost in zip(rows, costs, strict=True) if is_priced(row)]
 
 
-def test_every_figure_and_note_is_what_it_was_but_for_costs_that_are_withheld(run):
+def counted(row):
+    """What is counted or summed up, or looked up; percentiles and shares are estimated in another way since."""
+    return {name: value for name, value in row.items() if not is_estimated(name, value)}
+
+
+def is_estimated(name, value):
+    return name == "notes" or (isinstance(value, dict) and "why" in value and not name.startswith("cost_"))
+
+
+def test_every_count_is_what_it_was_but_for_costs_that_are_withheld(run):
     now, then = summary_with_cost(run).to_json(), printed("show.json")
     assert [row["target"] for row in now["rows"] if "cost_per_1k_usd" in row] == ["process-service"]
     assert without_costs(now["rows"]) == without_costs(then["rows"])
-    assert now == then
+    assert now | {"rows": list(map(counted, now["rows"]))} == then | {"rows": list(map(counted, then["rows"]))}
+    assert [row.keys() for row in now["rows"]] == [row.keys() for row in then["rows"]]
 
 
-def test_a_comparison_is_what_it_was_but_for_what_the_table_withholds():
+def test_shares_and_what_is_pooled_have_the_value_that_they_had(run):
+    """Cold starts were always pooled: where both days tell their percentile it is the same, whatever its interval."""
+    pairs = list(zip(summary_with_cost(run).to_json()["rows"], printed("show.json")["rows"], strict=True))
+    told = [
+        (now[name]["value"], then[name]["value"])
+        for now, then in pairs
+        for name in ("cold_share", "cold_p50_ms", "cold_p90_ms")
+        if None not in (now[name]["value"], then[name]["value"])
+    ]
+    assert len(told) > len(pairs) and all(now == pytest.approx(then, rel=1e-6) for now, then in told)
+
+
+def test_a_comparison_has_the_trials_that_it_had_but_for_what_the_table_withholds():
     now, then = compare(FIXTURE, "process-service", "process-lambda").to_json(), printed("compare.json")
-    told = [row for row in now["rows"] if row["ratio"]["need"] != TOO_FEW]
-    assert [row["field"] for row in now["rows"] if row not in told] == ["latency_p95_ms", "service_p95_ms"]
-    kept = [row for row in then["rows"] if (row["profile"], row["field"]) in {(r["profile"], r["field"]) for r in told}]
-    assert now | {"rows": told} == then | {"rows": kept}
+    assert any(row["ratio"]["need"] == TOO_FEW for row in now["rows"])
+
+    def sides(rows):
+        names = ("profile", "field", "case_a", "case_b", "trials_a", "invalid_a")
+        return [[row[name] for name in names] for row in rows if "p50" in row["field"]]
+
+    assert sides(now["rows"]) == sides(then["rows"])
+    assert set(now["warnings"]) >= set(then["warnings"]), "and that a function began with an empty pool"
+    assert now | {"rows": [], "warnings": []} == then | {"rows": [], "warnings": []}
 
 
 def test_every_line_of_the_bill_is_what_it_was_and_what_is_unfit_has_none(run):
@@ -88,14 +115,21 @@ def test_every_line_of_the_bill_is_what_it_was_and_what_is_unfit_has_none(run):
     assert "compression: 1" in refused["known-truth, process-service, bursty"]
 
 
-def test_every_value_of_the_csv_is_what_it_was(run):
+def test_the_csv_has_the_columns_and_the_counts_that_it_had(run):
     now = list(csv.DictReader(io.StringIO(as_csv(summary_with_cost(run)))))
     then = list(csv.DictReader(io.StringIO((FIXTURE / "show.csv").read_text())))
     costs = [name for name in then[0] if name.startswith("cost_per_1k_usd")]
     for row in (*now, *then):
         row |= dict.fromkeys([name for name in costs if name in row], "")
-    assert [{name: value for name, value in row.items() if value} for row in now] == [
-        {name: value for name, value in row.items() if value} for row in then
+    estimated = {
+        name + end
+        for row in printed("show.json")["rows"]
+        for name, value in row.items()
+        if is_estimated(name, value)
+        for end in ("", "_low", "_high", "_n")
+    }
+    assert [{name: value for name, value in row.items() if value and name not in estimated} for row in now] == [
+        {name: value for name, value in row.items() if value and name not in estimated} for row in then
     ]
     assert "cold_phase_image_ms" not in now[0], "no start of this run had it"
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-from harness.analysis.stats import share
 from harness.analysis.summary import Row
 from harness.files.text import harmless
 from harness.record.estimate import Estimate
@@ -30,7 +29,9 @@ def cards(material: Material, workload: str) -> Iterator[NumberCard]:
         (forced if material.summary.rows[block[0]].profile == FORCED_COLD else traffic).append(block)
     yield card(material, "Cold start, median", "ms", forced or traffic, lambda row: (row.cold_p50_ms, "cold start"))
     yield card(material, "Warm latency, p95", "ms", traffic, lambda row: (row.warm_p95_ms, "trial"))
-    yield card(material, "Requests without a good answer", "%", blocks, lambda row: (failure_share(row), "request"))
+    yield card(
+        material, "Requests without a good answer", "%", blocks, lambda row: (row.failure_share.scale(100), "request")
+    )
     currency = material.costing.currency if material.costing else "USD"
     yield card(
         material,
@@ -39,6 +40,11 @@ def cards(material: Material, workload: str) -> Iterator[NumberCard]:
         traffic or blocks,
         lambda row: (cost_of(material, row), rests_on(material, row)),
     )
+
+
+def failures(row: Row) -> tuple[Estimate, str]:
+    """Percent of the arrivals that had no good answer."""
+    return row.failure_share.scale(100), "request"
 
 
 def card(material: Material, title: str, unit: str, blocks: list[list[int]], of: OfRow) -> NumberCard:
@@ -63,13 +69,6 @@ def zero_cell(estimate: Estimate) -> Cell | None:
     if estimate.value != 0 or not estimate.high:
         return None
     return Cell("0", f"0–{fixed(estimate.high, decimals(estimate.high, 2))}")  # noqa: RUF001
-
-
-def failure_share(row: Row) -> Estimate:
-    """Percent of the arrivals, with Wilson's interval."""
-    if row.scheduled is None or row.ok is None:
-        return Estimate(None, why="no valid trial")
-    return share(row.scheduled - row.ok, row.scheduled).scale(100)
 
 
 def rests_on(material: Material, row: Row) -> str:
