@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from harness.analysis.fitness import Use, unfit
-from harness.analysis.stats import percentile_of_samples, percentile_of_trial, percentile_over_trials
+from harness.analysis.over_trials import percentile_over_trials
+from harness.analysis.stats import TrialValues, percentile_of_samples
 from harness.analysis.summary import Row, Summary
 from harness.errors import RecordError
 from harness.forecast.samples import Bag, read_cold, read_warm
@@ -63,7 +64,7 @@ class Side:
 
     def unit(self) -> Unit:
         """What is drawn from, in numbers."""
-        warm = [percentile_of_trial(values * MS_PER_S, 0.5) for values in self.warm.per_trial("whole_s")]
+        warm = [TrialValues.of(values * MS_PER_S) for values in self.warm.per_trial("whole_s")]
         return Unit(
             trials=len(self.warm.rounds),
             warm=len(self.warm),
