@@ -72,16 +72,17 @@ def settle_choice(pair: Pair, choice: Choice) -> Settle:
 
 
 def settle_unfit(pair: Pair, target: str | None, profile: str) -> Settle | None:
-    """A forecast, or what it takes to make one, for a target whose own rows may not be used; None where they may."""
+    """A forecast, or what it takes to make one, for a target that has none; None where its own rows may be used."""
     rows = [row for row in pair.rows(target) if row.profile == profile]
     reasons = [reason for row in rows for reason in (*unfit(row, "latency"), *unfit(row, "cost"))]
+    if pair.forecast is not None:
+        withheld = (text for text in pair.forecast.withheld if str(target) in text and profile in text)
+        why = next(withheld, "and nothing says why")
+        return Settle(f"{profile}: {target} decides nothing without its forecast ({why})", again(pair))
     if rows and not reasons:
         return None
     why = reasons[0].split(";")[0] if reasons else "it was not measured under this traffic"
     where = f"{profile}: {target} decides nothing ({why})"
-    if pair.forecast is not None:
-        withheld = next((text for text in pair.forecast.withheld if str(target) in text and profile in text), None)
-        return Settle(f"{where}, and its forecast is withheld ({withheld or 'without a word'})", again(pair))
     if pair.economics.expected is None:
         return Settle(f"{where}: state `expected.requests_per_month`, so that the run ends in a forecast", again(pair))
     if not has_samples(pair):

@@ -58,7 +58,8 @@ def render_text(costing: Costing, console: Console) -> None:
 def heading(costing: Costing) -> list[str]:
     """What is priced, at what traffic, by whose prices; already harmless."""
     month = f"{costing.requests_per_month / MILLION:,.3g} million requests a month"
-    whose = "expected" if costing.expected else "each row's own traffic, at most"
+    forecast = bool(costing.sides) and all(side.basis == "forecast" for side in costing.sides)
+    whose = "expected" if costing.expected else "forecast, at most" if forecast else "each row's own traffic, at most"
     return [
         harmless(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
         harmless(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from harness.analysis.notes import Note
 from harness.analysis.table import summarise
@@ -14,6 +15,7 @@ from harness.decision.money import ratio_of, rounds_to_separate
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.forecast import FILE, write_forecast
+from harness.report.answer import say_answers
 from tests.forecasts import figure, forecast, quantities, row
 from tests.synthetic import make_run
 
@@ -134,7 +136,23 @@ def test_traffic_whose_forecast_is_withheld_is_not_dropped(card_of):
     withheld = ["docker-lambda under bursty: no fit warm request"]
     card = card_of(changes={"traffic": traffic("steady", "bursty"), "withheld": withheld})
     assert card.recommendation == "cannot decide yet"
-    assert card.settle.sentence.startswith("bursty: docker-lambda decides nothing")
+    assert card.settle.sentence == f"bursty: docker-lambda decides nothing without its forecast ({withheld[0]})"
+
+
+def test_a_side_without_its_forecast_is_not_set_beside_the_others_forecast(card_of):
+    withheld = ["steady: echo, docker-service: no cold start was forced"]
+    card = card_of([row("function")], changes={"withheld": withheld})
+    assert card.recommendation == "cannot decide yet"
+    assert any("one side's cost is of a forecast and the other's of the run's own mix" in text for text in card.because)
+    assert withheld[0] in card.settle.sentence
+
+
+def test_an_answer_is_three_lines_and_never_read_as_markup(card_of, capsys):
+    card = replace(card_of(), workload="[red]\x1b[31mecho")
+    say_answers([card], Console(width=400))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3 and lines[0].startswith("[red]") and "\x1b" not in "".join(lines)
+    assert lines[0].endswith(": serverless") and lines[2].startswith("how sure: rests on 10 rounds")
 
 
 def test_costs_that_overlap_leave_it_to_the_scorecard_and_then_to_more_rounds(card_of):
