@@ -56,6 +56,12 @@ class ScriptedPool:
     async def drop_all(self):
         return 3
 
+    async def stand_by(self, idle_s, first_s, body):
+        if len(idle_s) > 3:
+            raise ValueError("4 sandboxes cannot stand by")
+        self.asked.append((idle_s, first_s, body))
+        return len(idle_s)
+
 
 class Answer:
     """One reply: its first line and headers, and a body as long as they say."""
@@ -316,6 +322,36 @@ def test_the_fronts_own_routes(play):
         assert (await client.ask("POST", "/frostline/drop?generation=next", b"")).json == {"removed": 3}
         assert pool.generation == "next"
         assert (await client.ask("GET", "/frostline/pool", b"")).json == {"size": 4}
+
+    play(scene)
+
+
+def test_sandboxes_stand_by_when_the_front_is_told_so(play):
+    async def scene(pool, connect):
+        client = await connect()
+        told = await client.ask("POST", "/frostline/stand-by?idle_s=0.5,12&first_s=0.25", b'"x"')
+        assert told.json == {"standing": 2}
+        assert (await client.ask("POST", "/frostline/stand-by?idle_s=", b"")).json == {"standing": 0}
+        assert pool.asked == [([0.5, 12.0], 0.25, b'"x"'), ([], 0.0, b"")]
+
+    play(scene)
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("idle_s=nan", "nan is no number of seconds from 0 on"),
+        ("idle_s=1,-1", "-1 is no number of seconds from 0 on"),
+        ("idle_s=1&first_s=inf", "inf is no number of seconds from 0 on"),
+        ("idle_s=soon", "could not convert string to float: 'soon'"),
+        ("idle_s=1,2,3,4", "4 sandboxes cannot stand by"),
+    ],
+    ids=["nan", "negative", "endless", "word", "too-many"],
+)
+def test_standing_by_for_no_time_is_refused(play, query, why):
+    async def scene(pool, connect):
+        answer = await (await connect()).ask("POST", f"/frostline/stand-by?{query}", b"")
+        assert (answer.status, answer.json["message"], pool.asked) == (400, why, [])
 
     play(scene)
 
