@@ -1,5 +1,6 @@
 """`frostline forecast`: from a stored run to a stored forecast, and what is shown of it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,6 +45,7 @@ def forecast(
     from harness.analysis.table import summarise
     from harness.forecast.order import order_of
     from harness.record.forecast import write_forecast
+    from harness.record.nouns import RUN_SCHEMA
     from harness.record.shelf import find_run
     from harness.report.forecast import render
 
@@ -51,9 +53,12 @@ def forecast(
     folder = find_run(results, run)
     summary = summarise(folder)
     made = timed_forecast(folder, summary, order, _tell)
-    if made.rows and not order.settings:
-        write_forecast(folder, made)
     render(told_of(folder, summary, made), format, console())
+    if order.settings or folder.stored_as != RUN_SCHEMA:
+        why = "--set asks what would be" if order.settings else f"the run is stored as {folder.stored_as}"
+        _tell(f"forecast: not stored, for {why}")
+    elif made.rows:
+        write_forecast(folder, made)
     if not made.rows:
         raise typer.Exit(1)
 
@@ -100,7 +105,7 @@ def told_of(folder: "RunFolder", summary: "Summary", made: "Forecast") -> "Told"
     from harness.report.forecast import Told
 
     try:
-        costing = costing_of(folder, summary, forecast=made)
+        costing = costing_of(folder, replace(summary, rows=[]), forecast=made)  # the run's own mix is no forecast
     except FrostlineError as error:
         return Told(made, None, str(error).split("\n"), {})
     return Told(made, costing, [], what_ifs_usd(folder, made))

@@ -55,7 +55,7 @@ def stated_function(manifest: Manifest, target: str) -> dict[str, Any]:
     experiment = manifest.experiment
     own = mapping(mapping(experiment.get("settings")).get(target))
     stated = {**mapping(experiment.get("function")), **own}
-    kept = {name: stated[name] for name in FUNCTION_SETTINGS if stated.get(name) is not None}
+    kept = {name: stated[name] for name in FUNCTION_SETTINGS if isinstance(stated.get(name), int | float | str)}
     return {**kept, "provisioned": economics_of(manifest).priced_as.provisioned_concurrency}
 
 

@@ -74,9 +74,8 @@ def month_of(label: str, choice: Mapping[str, Any], rps: float, days: float, see
     parameters = dict(mapping(choice.get("parameters")))
     if choice.get("name") == REPLAY:
         return month_of_replay(label, parameters, rps, days, seed)
-    ratio = rps / float(parameters.get("rate") or rps)
     own = {name: value for name, value in parameters.items() if name not in PER_RUN}
-    own |= {name: own[name] * ratio for name in ("from_rate", "to_rate") if isinstance(own.get(name), int | float)}
+    own |= rising(parameters, rps)
     count = min(int(np.ceil(days)), max(DAYS_A_WEEK, int(MOST_ARRIVALS / (rps * DAY_S))))
     rate = min(rps, 2 * MOST_ARRIVALS / (count * DAY_S))
     load = read_profile(label, str(choice.get("name")), {**own, "rate": rate, "seconds": min(days, count) * DAY_S})
@@ -92,6 +91,14 @@ def month_of(label: str, choice: Mapping[str, Any], rps: float, days: float, see
         notes=list(notes_of(rps, rate, count, days)),
     )
     return Month(traffic, Days(split(arrivals, count), rate))
+
+
+def rising(parameters: Mapping[str, Any], rps: float) -> dict[str, float]:
+    """The ends of a ramp, as far from another mean rate as they are from its own."""
+    ends = {name: parameters.get(name) for name in ("from_rate", "to_rate")}
+    known = {name: float(end) for name, end in ends.items() if isinstance(end, int | float)}
+    mean = parameters.get("rate", (known.get("from_rate", 0.0) + known.get("to_rate", 0.0)) / 2)
+    return {name: end * rps / mean for name, end in known.items()} if isinstance(mean, int | float) and mean else {}
 
 
 def month_of_trace(file: Path, rps: float | None, days: float, seed: int) -> Month:

@@ -239,7 +239,7 @@ def test_the_command_stores_what_it_shows_but_not_a_what_if(tmp_path, small, mon
         shown = json.loads(capsys.readouterr().out)
     assert shown["kind"] == "forecast"
     assert shown["forecast"] == plain(read_forecast(run))
-    assert shown["cost"]["sides"]
+    assert {side["basis"] for side in shown["cost"]["sides"]} == {"forecast"}
 
 
 @pytest.mark.parametrize("form", ["text", "md", "csv"])
@@ -288,6 +288,32 @@ def test_each_change_of_replicas_on_the_curve_is_framed_closely(tmp_path, small,
     assert steps
     assert all(b.rps / a.rps <= 1.2 + 1e-9 for a, b in steps)
     assert [point.rps for point in curve] == sorted({point.rps for point in curve})
+
+
+@pytest.mark.parametrize("name", ["bursty", "business-hours", "constant", "diurnal", "ramp", "sparse"])
+def test_a_month_has_the_mean_rate_that_is_asked_for(name):
+    month = traffic.month_of(
+        name,
+        {"name": name, "parameters": {"rate": 7, "seconds": 3, "from_rate": 2} if name == "ramp" else {}},
+        0.05,
+        30,
+        1,
+    )
+    assert sum(map(len, month.days.days)) / (30 * 86_400) == pytest.approx(0.05, rel=0.1)
+    assert all(len(day) == 0 or (day[0] >= 0 and day[-1] <= 86_400) for day in month.days.days)
+
+
+def test_a_profile_of_the_experiment_is_not_compressed_and_keeps_its_own_parameters():
+    choice = {"name": "bursty", "parameters": {"rate": 3, "seconds": 8, "compression": 60, "on_mean_s": 5}}
+    month = traffic.month_of("bursty", choice, 0.05, 30, 1)
+    assert month.traffic.parameters == {"name": "bursty", "on_mean_s": 5}
+
+
+def test_what_a_manifest_states_wrongly_withholds_the_side(tmp_path, small):
+    experiment = EXPERIMENT | {"function": {"keep_alive_s": "soon"}}
+    forecast = forecast_of(forecastable(tmp_path, rounds=4, experiment=experiment))
+    assert [row.target for row in forecast.rows] == ["docker-service"]
+    assert any("keep_alive_s: soon is not accepted" in line for line in forecast.withheld)
 
 
 def test_an_order_is_as_it_was_given():

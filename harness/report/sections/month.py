@@ -101,5 +101,5 @@ def remarks_of(forecast: Forecast) -> Iterator[str]:
     for traffic in forecast.traffic:
         yield from (f"{traffic.name}: {note}" for note in traffic.notes)
     for row in forecast.rows:
-        yield from (f"{row.target} under {row.profile}: {warning}" for warning in row.warnings)
+        yield from (f"{row.target} under {row.profile}: {text}" for text in (*row.warnings, *row.notes))
     yield from forecast.notices
