@@ -4,6 +4,7 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -139,6 +140,13 @@ def test_the_same_run_gives_the_same_text_and_an_existing_file_stays(tmp_path, s
     assert stated.write(tmp_path)[1] == text
     assert evidence.read_bytes() == rows
     assert record.evidence.sha256 == hashlib.sha256(rows).hexdigest()
+
+
+def test_the_reference_review_can_still_be_read():
+    (file,) = Path(__file__).parents[2].glob("results/reference/*/2026-Q4_*.md")
+    review = read_review(file)
+    assert len(review.figures) > 20
+    assert review.lines.people.keys() == {"decision", "incidents", "hours"}
 
 
 def test_the_front_matter_is_short_and_holds_no_row_of_the_evidence(tmp_path, stated):
