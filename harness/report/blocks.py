@@ -71,6 +71,24 @@ class Measure:
     cell_of: Callable[[Row], Cell]
     seldom: bool = False
     """Nobody misses it where it has no value."""
+    matters: Callable[[Row], bool] | None = None
+    """The column is there where this holds of any row; None: always."""
+
+    def is_of(self, rows: Sequence[Row]) -> bool:
+        """Whether a table of these rows can have it."""
+        if self.matters is not None and not any(self.matters(row) for row in rows):
+            return False
+        return not self.seldom or any(not self.cell_of(row).empty for row in rows)
+
+
+MOST_QUEUE = 0.1
+"""A queue longer than this part of the median latency explains which side wins."""
+
+
+def waits(row: Row) -> bool:
+    """Whether one of twenty requests waits inside the target for more than a tenth of the median latency."""
+    queue, median = row.queue_p95_ms.value, row.latency_p50_ms.value
+    return queue is not None and median is not None and queue > MOST_QUEUE * median
 
 
 def not_ok(row: Row) -> Cell:
@@ -88,6 +106,7 @@ TRAFFIC = [
     Measure("latency_p50_ms", "p50\nms", 0, lambda row: cell(row.latency_p50_ms)),
     Measure("latency_p95_ms", "p95\nms", 0, lambda row: cell(row.latency_p95_ms)),
     Measure("latency_p99_ms", "p99\nms", 4, lambda row: cell(row.latency_p99_ms)),
+    Measure("queue_p95_ms", "queue\np95 ms", 1, lambda row: cell(row.queue_p95_ms), matters=waits),
     Measure("warm_p50_ms", "warm\np50 ms", 3, lambda row: cell(row.warm_p50_ms)),
     Measure("warm_p95_ms", "warm\np95 ms", 6, lambda row: cell(row.warm_p95_ms)),
     Measure("cold_p50_ms", "cold\np50 ms", 2, lambda row: cell(row.cold_p50_ms)),
@@ -163,7 +182,7 @@ def rows_table(rows: Sequence[Row], marks: Sequence[list[int]], elsewhere: Colle
         Cell(label, f"INVALID: {row.invalid_trials} of {plural(row.trials, 'trial')}" if row.invalid_trials else "")
         for label, row in zip(labels(rows), rows, strict=True)
     ]
-    shown = [m for m in measures(first.profile) if not m.seldom or any(not m.cell_of(row).empty for row in rows)]
+    shown = [m for m in measures(first.profile) if m.is_of(rows)]
     measured = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in shown]
     columns = [Column("target", 0, targets), *drop_empty(measured)]
     if any(marks):

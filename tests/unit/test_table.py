@@ -555,3 +555,16 @@ def test_parts_of_a_start_that_do_not_add_up_spoil_their_trial(tmp_path):
 def test_an_end_that_is_not_0_never_reads_as_0():
     assert cell(Estimate(10.0, 0.13, 779.0, 10)).small == "0.1–779"  # noqa: RUF001
     assert cell(Estimate(10.0, 0.0, 779.0, 10)).small == "0–779"  # noqa: RUF001
+
+
+@pytest.mark.parametrize(("queue_ms", "there"), [(1, False), (5, True)])
+@pytest.mark.parametrize("form", ["text", "md"])
+def test_a_queue_is_a_column_where_it_exceeds_a_tenth_of_the_median(tmp_path, form, queue_ms, there):
+    table = requests([20.0] * 80, queue_ns=[queue_ms * MS] * 80)
+    idle = requests([20.0] * 80, queue_ns=[0] * 80)
+    trials = [
+        (trial(table, "r01.a", target="a"), table, samples()),
+        (trial(idle, "r01.b", target="b", order=1), idle, samples()),
+    ]
+    text = print_summary(summarise(stored(tmp_path, *trials)), form)
+    assert ("queue" in text) == there
