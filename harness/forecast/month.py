@@ -17,7 +17,7 @@ from harness.record.stated import SECONDS_PER_MONTH, Objective
 from targets.rules.contract import Rule
 
 PlatformRule = FunctionRule | Rule
-DAY_OF_HOURS, WEEK_OF_HOURS = 24, 168
+DAY_OF_HOURS = 24
 SHARES = ("cold_share", "throttled_share", "failed_share", "late_share")
 
 
