@@ -17,12 +17,12 @@ class CloudRun:
     """Google Cloud Run: the larger of ceil(a minute's CPU, or concurrency / (limit x target)); to zero when idle.
 
     An instance that is not needed lives on for `idle_s`: 15 minutes are the documented upper bound, users saw 2. How
-    requests beyond the first start instances before the minute's mean asks for them is not published, and left out.
+    requests beyond the first start instances before the minute's mean asks for them is not published, and left out. `max_instances` is ours.
     """
 
     name: ClassVar[str] = "cloud-run"
     source: ClassVar[str] = (
-        "Cloud Run documentation, about instance autoscaling, and maximum instances, 2026-08-21; "
+        "Cloud Run documentation, about instance autoscaling, and maximum instances, read in 2026-08; "
         "ahmetb/cloud-run-faq#34"
     )
 

@@ -12,20 +12,20 @@ from targets.rules.windows import round_up
 POINT_S = 60.0
 """Period of the CloudWatch alarms."""
 LOW_SHARE = 0.9
-"""The low alarm that AWS makes stands at nine tenths of the target."""
+"""Of the target: where the low alarm is taken to stand."""
 
 
 @dataclass(frozen=True)
 class EcsTargetTracking:
     """Amazon ECS: ceil(tasks x CPU / target), out after 3 high one-minute points, in after 15 low ones.
 
-    AWS has no default for the target and the capacities: 0.75 is its tutorial's, 1 and 10 are ours. The formula is
-    what "proportionally" says; it is not published.
+    AWS has no default for the target and the capacities: 0.75, 1 and 10 are ours, and so is that the low alarm stands
+    at nine tenths of the target. The formula is what "proportionally" says; it is not published.
     """
 
     name: ClassVar[str] = "ecs-target-tracking"
     source: ClassVar[str] = (
-        "Application Auto Scaling user guide, target tracking overview; aws/containers-roadmap#1208; 2026-08-21"
+        "Application Auto Scaling user guide, target tracking overview; aws/containers-roadmap#1208; read in 2026-08"
     )
 
     target_utilisation: float = real(0.75, 0.0, 1.0, above=True)

@@ -18,13 +18,13 @@ UP_PODS = 4
 class Hpa:
     """Kubernetes: ceil(pods x CPU / target) every 15 s, within tolerance, pace and bounds.
 
-    `max_replicas` has no default of Kubernetes': ours is KEDA's.
+    The target and `max_replicas` have no default of Kubernetes': 0.8 is ours, and the maximum KEDA's.
     """
 
     name: ClassVar[str] = "hpa"
     source: ClassVar[str] = (
         "Kubernetes documentation, Horizontal Pod Autoscaling, and its controller's replica_calculator.go and "
-        "horizontal.go, 2026-08-21"
+        "horizontal.go, read in 2026-08"
     )
 
     target_utilisation: float = real(0.8, 0.0, 1.0, above=True)

@@ -23,8 +23,8 @@ USES = {
 class Keda:
     """KEDA: ceil(value / target) of a queue, of requests at once or of their rate; to zero after a cooldown.
 
-    `queue` is a ScaledObject that polls a queue, which holds waiting and running requests; its target is that of the
-    SQS scaler. `concurrency` and `request-rate` are the HTTP add-on, whose interceptor holds requests and starts the
+    `queue` is a ScaledObject that polls a queue, which holds waiting and running requests; its target of 5 and
+    that of the request rate are ours. `concurrency` and `request-rate` are the HTTP add-on, whose interceptor holds requests and starts the
     first replica at once; it reports activity 5 times a second, of which the ticks see each.
     """
 
