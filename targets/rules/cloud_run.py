@@ -17,7 +17,8 @@ class CloudRun:
     """Google Cloud Run: the larger of ceil(a minute's CPU, or concurrency / (limit x target)); to zero when idle.
 
     An instance that is not needed lives on for `idle_s`: 15 minutes are the documented upper bound, users saw 2. How
-    requests beyond the first start instances before the minute's mean asks for them is not published, and left out. `max_instances` is ours.
+    requests beyond the first start instances before the minute's mean asks for them is not published, and left out.
+    `max_instances` is ours.
     """
 
     name: ClassVar[str] = "cloud-run"

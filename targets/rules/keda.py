@@ -23,9 +23,9 @@ USES = {
 class Keda:
     """KEDA: ceil(value / target) of a queue, of requests at once or of their rate; to zero after a cooldown.
 
-    `queue` is a ScaledObject that polls a queue, which holds waiting and running requests; its target of 5 and
-    that of the request rate are ours. `concurrency` and `request-rate` are the HTTP add-on, whose interceptor holds requests and starts the
-    first replica at once; it reports activity 5 times a second, of which the ticks see each.
+    `queue` is a ScaledObject that polls a queue, which holds waiting and running requests. `concurrency` and
+    `request-rate` are the HTTP add-on, whose interceptor holds requests and starts the first replica at once; it
+    reports activity 5 times a second, of which the ticks see each. The targets of queue and request rate are ours.
     """
 
     name: ClassVar[str] = "keda"
