@@ -1,10 +1,12 @@
 """What makes a row doubtful, as a code and a sentence. The sentence is the same for every row that it is true of."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harness.analysis.over_trials import UNEVEN
 from harness.analysis.stats import AMONG_FAILURES, ONE_TRIAL, Floats, floor
+from harness.analysis.trial_figures import Counts
 from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate
 from harness.record.nouns import FORCED_COLD, MOST_REASONS, ROUNDS_FOR_VERDICT, SCALE_OUT, Case, Outcome, TrialRecord
@@ -14,6 +16,8 @@ from harness.record.target_facts import TargetFacts
 
 MOST_UNACCOUNTED = 0.1
 """Of a start may be in no part of it without a word about it."""
+MOST_CROWDED = 0.01
+"""Of a row's requests may meet more busy units than there are CPUs: those leave its p95 where it is."""
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
 
@@ -64,19 +68,19 @@ def notes_of_begin(kind: str | None, profile: str, case: Case) -> Iterator[Note]
         yield Note("transient", text)
 
 
-def notes_of_trials(records: list[TrialRecord], busy: list[float | None]) -> Iterator[Note]:
-    """Generator, host, failures and what the trials themselves warn of; `busy` has each trial's `busy_p99`."""
+def notes_of_trials(records: list[TrialRecord], busy: list[Counts]) -> Iterator[Note]:
+    """Generator, host, failures and what the trials themselves warn of; `busy` is each trial's."""
     generators = [record.generator for record in records if record.generator]
     timers = sorted({generator.timer for generator in generators if generator.timer != "timerfd"})
     if timers:
         yield Note("no_kernel_timer", f"no kernel timer: the generator waited with {', '.join(timers)}")
     if any(generator.priority != "real-time" for generator in generators):
         yield Note("normal_priority", "normal priority: other processes could delay the generator")
-    for record, units in zip(records, busy, strict=True):
-        if units and record.unit_cpus and units * record.unit_cpus > record.host_cpus:
-            text = "host-bound: more than 1 % of a trial's requests met more busy units than the host has CPUs for"
-            yield Note("host_bound", text)
-            break
+    pairs = list(zip(records, busy, strict=True))
+    requests, crowded = sum(int(counts.sum()) for counts in busy), sum(crowded_of(*pair) for pair in pairs)
+    if crowded > MOST_CROWDED * requests:
+        text = "host-bound: more than 1 % of the requests met more busy units than the host has CPUs for"
+        yield Note("host_bound", text)
     bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}
     if any(bad.values()):
         counts = ", ".join(f"{n} {outcome.replace('_', ' ')}" for outcome, n in bad.items() if n)
@@ -87,6 +91,13 @@ def notes_of_trials(records: list[TrialRecord], busy: list[float | None]) -> Ite
         yield Note("not_good", f"of {sum(record.scheduled for record in records)} requests: {counts}{why}")
     for text in dict.fromkeys(text.split("\n")[0] for record in records for text in record.warnings):
         yield Note("trial_warning", text)
+
+
+def crowded_of(record: TrialRecord, busy: Counts) -> int:
+    """Requests of a trial that met more busy units, their own among them, than the host has CPUs for."""
+    if not record.unit_cpus:
+        return 0
+    return int(busy[math.floor(record.host_cpus / record.unit_cpus + 1e-9) + 1 :].sum())
 
 
 def notes_of_starts(profile: str, good: int, cold: Estimate) -> Iterator[Note]:

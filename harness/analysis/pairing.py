@@ -13,7 +13,7 @@ from harness.analysis.stats import (
     need_of_each_trial,
     need_of_samples,
 )
-from harness.analysis.trial_figures import percentile_field, read_figures
+from harness.analysis.trial_figures import Counts, percentile_field, read_figures
 from harness.files.problems import quote
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, Case, TrialRecord
@@ -43,7 +43,7 @@ class ValidTrial:
 
     record: TrialRecord
     values: dict[str, TrialPercentile]
-    busy_p99: float | None
+    busy: Counts
     phases: tuple[str, ...]
     """Parts of a start that its good cold starts had."""
 
@@ -85,7 +85,7 @@ class Group:
             if figures.problems:
                 self.broken += 1
                 continue
-            self.trials.append(ValidTrial(record, figures.percentiles, figures.busy_p99, tuple(figures.phases_ms)))
+            self.trials.append(ValidTrial(record, figures.percentiles, figures.busy, tuple(figures.phases_ms)))
         return self
 
     def notes(self) -> Iterator[Note]:
@@ -97,7 +97,7 @@ class Group:
             yield from notes_of_case(first.case)
             yield from notes_of_begin(target.kind, first.profile, first.case)
             records = [trial.record for trial in self.trials]
-            yield from notes_of_trials(records, [trial.busy_p99 for trial in self.trials])
+            yield from notes_of_trials(records, [trial.busy for trial in self.trials])
 
     @property
     def lasting_phases(self) -> list[str]:

@@ -156,7 +156,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_rounds(row.rounds),
         *notes_of_case(row.case),
         *notes_of_begin(row.kind, row.profile, row.case),
-        *notes_of_trials(records, [figure.busy_p99 for figure in figures]),
+        *notes_of_trials(records, [figure.busy for figure in figures]),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_phases(phases_ms),
         *notes_of_usage(usage),

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.analysis.stats import Floats, TrialPercentile, TrialValues, percentile
+from harness.analysis.stats import Floats, TrialPercentile, TrialValues
 from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
@@ -30,6 +31,8 @@ COUNTED = ("chunks", "tokens_out")
 MOST_DAMAGE = 5
 """So many damaged files are named."""
 
+Counts = NDArray[np.int64]
+
 
 @dataclass
 class TrialFigures:
@@ -44,8 +47,8 @@ class TrialFigures:
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
-    busy_p99: float | None = None
-    """Units that 99 % of the requests, each itself included, met busy at most; None where it is not known."""
+    busy: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
+    """How many requests met so many units busy as the place says, their own among them; empty where nobody knows."""
 
     @property
     def percentiles(self) -> dict[str, TrialPercentile]:
@@ -105,7 +108,7 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
     figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None
     figures.max_sandboxes = rows.units.most_alive() if rows.units else None
     if len(in_flight) and figures.max_sandboxes is not None:  # more than there are units wait, and take no CPU
-        figures.busy_p99 = percentile(np.minimum(in_flight, figures.max_sandboxes), 0.99)
+        figures.busy = np.bincount(np.minimum(in_flight, figures.max_sandboxes).astype(np.int64))
     add_phases(figures, rows, cold)
     return figures
 

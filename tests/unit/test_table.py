@@ -179,7 +179,7 @@ def test_most_units_at_once_come_from_rows_and_samples_and_bind_the_host_where_t
     row = one(tmp_path, table, host_cpus=2)
     assert (row.max_sandboxes, row.max_in_flight) == (3, 7)
     assert "host_bound" in codes(row)
-    rare = requests([10.0] * 400, unit=["u1", "u2", "u3", *["u1"] * 397], in_flight=[3, 3, 3, 3, *[1] * 396])
+    rare = requests([10.0] * 400, unit=["u1", "u2", "u3", *["u1"] * 397], in_flight=[3] * 4 + [1] * 396)
     assert "host_bound" not in codes(one(tmp_path / "rare", rare, host_cpus=2))  # 1 % of the requests
     rare = requests([10.0] * 400, unit=["u1", "u2", "u3", *["u1"] * 397], in_flight=[3] * 5 + [1] * 395)
     assert "host_bound" in codes(one(tmp_path / "often", rare, host_cpus=2))
