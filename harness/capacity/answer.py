@@ -2,10 +2,11 @@
 
 from rich.console import Console
 
+from harness.capacity.lone import Range, words
 from harness.capacity.order import CapacityOrder
 from harness.capacity.search import Search
 from harness.files.text import harmless
-from harness.record.capacity import Capacity, Rate, Step
+from harness.record.capacity import Capacity, Lone, Rate, Step
 from harness.record.estimate import round_digits
 from harness.record.figures import MISSING, fixed, milliseconds, plural
 
@@ -13,6 +14,7 @@ METHOD = (
     "bisection by the majority of repeated steps: value is the middle of the last bracket, low the highest rate up to "
     "which every step held, high the lowest from which none did"
 )
+METHOD_ALONE = "requests one at a time, and a one-sided binomial test of those that are late"
 
 HEAD = f"{'rate/s':>9}  {'repeat':>6}  {'requests':>8}  {'percentile':>12}  step"
 
@@ -24,13 +26,14 @@ def answer(found: Search, problem: str | None = None) -> Rate:
     if found.ending == "invalid":
         value, last = None, found.probes[-1]
         told = f": {problem}" if problem else ""
-        why = f"only {last.valid} of {last.asked} steps at {per_second(last.rate)} were valid{told}"
+        least = "" if low is None else f"at least {per_second(low)}; "
+        why = f"{least}only {last.valid} of {last.asked} steps at {per_second(last.rate)} were valid{told}"
     elif found.ending == "all held":
         low = found.low
         why = f"at least {per_second(low)}: nothing higher was tried"
     elif found.ending == "none held":
         high = found.high
-        why = f"less than {per_second(high)}, or the objective cannot be held at all: nothing lower was tried"
+        why = f"less than {per_second(high)}: nothing lower was tried"
     elif low is None or high is None:
         ends = [name for name, end in (("lower", low), ("upper", high)) if end is None]
         why = f"no {' and no '.join(ends)} end: the repeats disagree at the outermost rates tried"
@@ -38,9 +41,18 @@ def answer(found: Search, problem: str | None = None) -> Rate:
     return Rate(value=short(value), low=short(low), high=short(high), n=n, need=None, why=why, method=METHOD)
 
 
-def cut_off(reason: str, n: int) -> Rate:
-    """Of a search that did not come to its end."""
-    return Rate(value=None, low=None, high=None, n=n, need=None, why=reason[:2000], method=METHOD)
+def cut_off(found: Search, reason: str) -> Rate:
+    """Of a search that did not come to its end: what held so far is a lower end, and what did not an upper one."""
+    low, n = found.sure_low, sum(probe.valid for probe in found.probes)
+    least = "" if low is None else f"at least {per_second(low)}; "
+    why = f"{least}the search was cut off: {reason}"[:2000]
+    return Rate(value=None, low=short(low), high=short(found.sure_high), n=n, need=None, why=why, method=METHOD)
+
+
+def out_of_reach(order: CapacityOrder, lone: Lone) -> Rate:
+    """Where one request alone is too slow already."""
+    why = f"{words(order, lone)}, and the limit is {order.latency_ms:g} ms: no rate holds it"
+    return Rate(value=None, low=None, high=None, n=0, need=None, why=why, method=METHOD_ALONE)
 
 
 def per_second(rate: float | None) -> str:
@@ -68,10 +80,29 @@ def heading(order: CapacityOrder) -> str:
     unit = "one replica"
     if order.limits_units:
         unit = f"at most {plural(order.concurrency_limit, 'warm sandbox', 'warm sandboxes')}"
+    return f"capacity of {order.target} for {order.workload}, {unit}, {order.objective}"
+
+
+def plan_line(range_: Range, lone_words: str, minutes: float) -> str:
+    """Before the first step: from where the search goes, and how long it takes."""
     return (
-        f"capacity of {order.target} for {order.workload}, {unit}, {order.objective}: "
-        f"from {plain_rate(order.lowest_rate)} to {plain_rate(order.most_rate)} requests per second"
+        f"{lone_words[0].upper()}{lone_words[1:]}: the search goes from {per_second(range_.guess)} down to "
+        f"{plain_rate(range_.lowest)} or up to {plain_rate(range_.most)}, and takes {about(minutes)}."
     )
+
+
+def rate_line(found: Search, rate: float, order: CapacityOrder, minutes: float) -> str:
+    """Before the steps at a rate: where the search is."""
+    left = f"about {found.likely_left} to go, {about(minutes)}" if found.likely_left else about(minutes)
+    return (
+        f"rate {len(found.probes) + 1} ({left}): {per_second(rate)}, "
+        f"{plural(order.repeats, 'step')} of {order.seconds_at(rate):.0f} s"
+    )
+
+
+def about(minutes: float) -> str:
+    """A duration in words."""
+    return f"about {minutes:.0f} minutes" if minutes >= 9.5 else f"about {minutes:.1f} minutes"
 
 
 def step_line(step: Step) -> str:
@@ -96,7 +127,8 @@ def sentence(record: Capacity) -> str:
     size = f"emulated, {size}" if record.emulated else size
     rate, steps = record.rate, plural(record.rate.n, "step")
     if rate.value is None:
-        told = f"{unit} ({size}) under {record.workload}, {goal}: {rate.why} (n = {steps})."
+        n = f" (n = {steps})" if record.steps else ""
+        told = f"{unit} ({size}) under {record.workload}, {goal}: {rate.why}{n}."
         return told[0].upper() + told[1:]
     ends = f"{end(rate.low)}–{end(rate.high)}; n = {steps}"  # noqa: RUF001
     why = f"; {rate.why}" if rate.why else ""

@@ -1,4 +1,4 @@
-"""From a trial's rows to a judged step, and from a ramp's rows to a first guess."""
+"""From a trial's rows to a judged step, and to those of its requests that met nobody else's."""
 
 import math
 from dataclasses import dataclass
@@ -35,6 +35,15 @@ class Arrivals:
         """A part of them, or another order."""
         return Arrivals(self.scheduled_s[kept], self.done_s[kept], self.latency_ms[kept], self.met_start[kept])
 
+    def lone(self) -> "Arrivals":
+        """Those that met neither a start nor a request before them."""
+        # Nobody knows when a unit ends what nobody waits for any more: it may take as long again. What was never sent
+        # keeps nobody waiting.
+        longer_s = np.where(np.isinf(self.latency_ms), self.done_s - self.scheduled_s, 0)
+        done_s = np.nan_to_num(self.done_s + longer_s, nan=-np.inf)
+        before = np.concatenate([[-np.inf], np.maximum.accumulate(done_s)[:-1]]) if len(self) else done_s
+        return self.where((before <= self.scheduled_s) & ~self.met_start)
+
     def __len__(self) -> int:
         return len(self.scheduled_s)
 
@@ -55,26 +64,9 @@ def percentile_ms(arrivals: Arrivals, p: float) -> float:
 
 
 def warm_up_s(arrivals: Arrivals) -> float:
-    """Longer than the slowest start that the ramp met, so that a step's own starts end before it is judged."""
+    """Longer than the slowest start that was met before the first step. Where all trials begin steady none was, and the
+    least is for the queue to form; elsewhere a step's own starts end before it is judged."""
     waited_s = np.nan_to_num(arrivals.done_s - arrivals.scheduled_s)[arrivals.met_start]
     slowest_s = float(np.max(waited_s, initial=0.0))
     tenths = math.ceil(10 * WARM_UP_FACTOR * slowest_s)
     return min(MOST_WARM_UP_S, max(LEAST_WARM_UP_S, tenths / 10))
-
-
-def first_break_s(arrivals: Arrivals, p: float, latency_ms: float, width: int) -> float | None:
-    """When the ramp first breaks the objective: the middle of the first `width` arrivals in a row that do.
-
-    Starts and what was turned away meanwhile do not count: steps are of warm sandboxes.
-    """
-    started = float(np.max(np.nan_to_num(arrivals.done_s)[arrivals.met_start], initial=0.0))
-    starting = arrivals.met_start | (np.isinf(arrivals.latency_ms) & (arrivals.scheduled_s < started))
-    kept = arrivals.where(~starting)
-    if len(kept) < width:
-        return None
-    windows = np.lib.stride_tricks.sliding_window_view(kept.latency_ms, width)
-    broken = np.quantile(windows, p, axis=1, method="inverted_cdf") > latency_ms
-    if not broken.any():
-        return None
-    first = int(np.argmax(broken))
-    return float(kept.scheduled_s[first : first + width].mean())

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,12 @@ import targets
 from harness.analysis.stats import need_of_each_trial
 from harness.errors import UsageError
 from harness.experiment.payloads import payload_size_problems
-from harness.experiment.pieces import FunctionChoice, SizingChoice, WorkloadChoice
-from harness.experiment.question import Experiment, read_experiment
+from harness.experiment.pieces import FunctionChoice, LoadChoice, SizingChoice, WorkloadChoice
 from harness.files.problems import quote
 from targets.contract import Kind
 
+MOST_STEP_S = 600.0
+MOST_RATE = 10_000.0
 SLACK = 2
 """Arrivals are random: a step is made so long that it holds twice the requests that its percentile needs."""
 
@@ -27,7 +28,8 @@ class CapacityOrder:
     target: str
     latency_ms: float
     percentile: float
-    most_rate: float
+    most_rate: float | None
+    """Nothing above is tried; None where what one request alone takes says how far to look."""
     step_s: float
     repeats: int
     concurrency_limit: int
@@ -39,6 +41,12 @@ class CapacityOrder:
     sizing: SizingChoice = field(default_factory=SizingChoice)
     function: FunctionChoice = field(default_factory=FunctionChoice)
     """But for its concurrency limit, which is the search's own."""
+    own: Mapping[str, Any] = field(default_factory=dict)
+    """The target's own settings, which count before `function`; not how many units: that is the search's, too."""
+    load: LoadChoice = field(default_factory=LoadChoice)
+    """But for how long a client waits, which follows from the objective."""
+    like: str | None = None
+    """The experiment that it was taken from."""
 
     @property
     def needed(self) -> int:
@@ -46,13 +54,19 @@ class CapacityOrder:
         return need_of_each_trial(self.percentile / 100).per_trial
 
     @property
-    def lowest_rate(self) -> float:
-        """Nothing below is tried, in requests per second: a step would hold too few of them."""
-        return self.needed / self.step_s
+    def least_rate(self) -> float:
+        """Nothing below is ever tried, in requests per second: a step would take longer than anybody waits for it."""
+        return SLACK * self.needed / MOST_STEP_S
 
     def seconds_at(self, rate: float) -> float:
         """Length of the judged part of a step."""
         return max(self.step_s, SLACK * self.needed / rate)
+
+    @property
+    def slots(self) -> int:
+        """Requests that are served at a time: one in each sandbox, and in a replica one on each whole vCPU."""
+        size = self.sizing.of(targets.target(self.target).parts[0])
+        return self.concurrency_limit if self.limits_units else max(1, int(size.cpus))
 
     @property
     def kind(self) -> Kind:
@@ -70,50 +84,17 @@ class CapacityOrder:
         return f"p{self.percentile:g} <= {self.latency_ms:g} ms"
 
 
-def like_experiment(order: CapacityOrder, name: str) -> CapacityOrder:
-    """The same search with an experiment's workload, model, settings, sizes and function, so that its runs keep it.
-
-    UsageError with every problem.
-    """
-    if order.model_dir is not None:
-        raise UsageError(["--like and --model-dir: give one of them, for an experiment names its own model"])
-    experiment = read_experiment(name)
-    workload, problems = _workload_of(experiment, order.workload)
-    known = [*experiment.targets, *experiment.without_engine]
-    problems += [f"--like: {experiment.name}: {line}" for line in _unknown("TARGET", order.target, known)]
-    if problems or workload is None:
-        raise UsageError(problems)
-    return replace(
-        order,
-        workload=workload.name,
-        model_dir=workload.model_dir,
-        settings=workload.settings,
-        sizing=experiment.sizing,
-        function=experiment.function,
-    )
-
-
-def _workload_of(experiment: Experiment, name: str) -> tuple[WorkloadChoice | None, list[str]]:
-    """The one of this label, or the only one of this name; otherwise the problem."""
-    choices = experiment.workloads
-    fitting = [choice for choice in choices if choice.key == name] or [each for each in choices if each.name == name]
-    if len(fitting) == 1:
-        return fitting[0], []
-    keys = [choice.key for choice in choices]
-    return None, [f"--like: {experiment.name}: WORKLOAD: {quote(name)} is not one of: {', '.join(keys)}"]
-
-
 def check(order: CapacityOrder) -> None:
     """UsageError with every problem."""
     problems = [
-        *_unknown("WORKLOAD", order.workload, targets.workload_names()),
-        *_unknown("TARGET", order.target, targets.target_names()),
+        *unknown("WORKLOAD", order.workload, targets.workload_names()),
+        *unknown("TARGET", order.target, targets.target_names()),
     ]
     bounds: dict[str, tuple[float, float, float]] = {
         "--latency-ms": (order.latency_ms, 0.001, 600_000),
         "--percentile": (order.percentile, 50, 99.9),
-        "--most-rate": (order.most_rate, 0.01, 10_000),
-        "--step-s": (order.step_s, 1, 600),
+        "--most-rate": (MOST_RATE if order.most_rate is None else order.most_rate, 0.01, MOST_RATE),
+        "--step-s": (order.step_s, 1, MOST_STEP_S),
         "--repeats": (order.repeats, 1, 50),
         "--concurrency-limit": (order.concurrency_limit, 1, 1000),
         "--seed": (order.seed, 0, 2**63 - 1),
@@ -121,10 +102,10 @@ def check(order: CapacityOrder) -> None:
     for name, (value, least, most) in bounds.items():
         if not (math.isfinite(value) and least <= value <= most):
             problems.append(f"{name}: {quote(value)} is not accepted: give a number from {least} to {most}")
-    if not problems and order.most_rate < order.lowest_rate:
+    if not problems and order.most_rate is not None and order.most_rate < order.least_rate:
         problems.append(
-            f"--step-s: {order.step_s:g} is too short: p{order.percentile:g} needs {order.needed} requests, "
-            f"at most {order.most_rate:g} a second: give at least {order.needed / order.most_rate:g}"
+            f"--most-rate: {order.most_rate:g} is too low: p{order.percentile:g} needs {order.needed} requests, and no "
+            f"step is longer than {MOST_STEP_S:g} s: give at least {order.least_rate:.3g}, or a lower --percentile"
         )
     if not problems:
         chosen = WorkloadChoice(name=order.workload, settings=dict(order.settings))
@@ -133,5 +114,6 @@ def check(order: CapacityOrder) -> None:
         raise UsageError(problems)
 
 
-def _unknown(name: str, value: str, known: list[str]) -> list[str]:
+def unknown(name: str, value: str, known: list[str]) -> list[str]:
+    """The problem of a value that is not among those that there are."""
     return [] if value in known else [f"{name}: {quote(value)} is not one of: {', '.join(known)}"]

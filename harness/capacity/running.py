@@ -1,29 +1,40 @@
-"""`frostline capacity`: the ramp, the bisection, the file, the sentence and the exit code."""
+"""`frostline capacity`: one request alone, the search, the file, the sentence and the exit code."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-import targets
-from harness.capacity.answer import HEAD, answer, cut_off, heading, plain, sentence, step_line
-from harness.capacity.order import CapacityOrder, check, like_experiment
-from harness.capacity.search import Search, search
+from harness.capacity.answer import (
+    HEAD,
+    about,
+    answer,
+    cut_off,
+    heading,
+    out_of_reach,
+    plain,
+    plan_line,
+    rate_line,
+    sentence,
+    step_line,
+)
+from harness.capacity.keeping import find_earlier, make_record, now, path_in, probes_of, store
+from harness.capacity.lone import Range, is_out_of_reach, measure_lone, range_of, words
+from harness.capacity.order import CapacityOrder, check
+from harness.capacity.search import Probe, Search, search
 from harness.capacity.steps import Steps
-from harness.clock import utc_now
-from harness.errors import FrostlineError, MissingError
+from harness.errors import FrostlineError
 from harness.experiment.plan import Trial
-from harness.files.whole import replacing
 from harness.interruption import interruptible
 from harness.measure.alone import alone
 from harness.measure.watchers import watcher
-from harness.record.capacity import CAPACITY_SCHEMA, Capacity, Goal, Rate, Step, UnitSize, subject_of
+from harness.record.capacity import Capacity, Lone, Rate, Step
 from harness.record.nouns import TrialRecord
 from harness.report.formats import ProgressFormat
 
-__all__ = ["CapacityOrder", "like_experiment", "measure_capacity"]
+__all__ = ["CapacityOrder", "measure_capacity"]
 
 
 def measure_capacity(
@@ -36,112 +47,91 @@ def measure_capacity(
 ) -> int:
     """Search, store, tell. Returns 1 when steps stayed INVALID, else 0. `settings` are the workload's own.
 
-    Whatever ends the search early, what was measured is stored first; then its error goes on.
+    The file is written after each rate, so that whatever ends the search early, what was measured is there.
     """
     check(order)
     progress = Console(stderr=True, highlight=False) if format == "json" else console
-    folder, started_at = results / "capacity", _now()
     with closing(StepWatcher(progress)) as log:
-        steps = Steps(order, folder, log, lambda found: _tell(found, progress), settings)
-        plain(progress, heading(order))
+        steps = Steps(order, results / "capacity", log, lambda found: _tell(found, progress), settings)
+        tell: Callable[[str], None] = lambda line: plain(progress, line)  # noqa: E731
+        tell(heading(order))
+        with interruptible(), alone(tell=tell if wait else None):
+            attempt = Attempt(order, steps, results / "capacity", tell)
+            record = attempt.carry_out()
+    _conclude(record, attempt.path, format, console)
+    return 1 if record.ended == "invalid" else 0
+
+
+class Attempt:
+    """One call: it keeps what it learns after each rate, and goes on from where an earlier one was cut off."""
+
+    def __init__(self, order: CapacityOrder, steps: Steps, folder: Path, tell: Callable[[str], None]) -> None:
+        self._order, self._steps, self._folder, self._tell = order, steps, folder, tell
+        self._started_at = now()
+        self.path = path_in(folder, order, self._started_at)
+
+    def carry_out(self) -> Capacity:
+        """All of it. What ends it early goes on, when what was measured is stored."""
+        order, steps, tell = self._order, self._steps, self._tell
+        least = about(Search(0, 1).likely_left * steps.minutes_at(None))
+        tell(f"First one request at a time, then rates that close in on the answer: {least} at least.")
+        lone = measure_lone(order, steps.send_lone)
+        if is_out_of_reach(order, lone):
+            return self._store(make_record(order, steps, None, lone, out_of_reach(order, lone), "answered", now()))
+        range_ = range_of(order, lone)
+        found = Search(range_.lowest, range_.most)
+        self._take_up(found)
+        tell(plan_line(range_, words(order, lone), self._minutes(found, range_.guess)))
+        tell(HEAD)
         try:
-            with interruptible(), alone(tell=(lambda line: plain(progress, line)) if wait else None):
-                started_at = _now()
-                found = _search(order, steps, progress)
-        except FrostlineError as error:
+            search(found, lambda rate: self._probe(found, range_, lone, rate), range_.guess)
+        except (FrostlineError, KeyboardInterrupt) as error:
             if steps.taken:
-                rate = cut_off(str(error), sum(step.valid for step in steps.taken))
-                _store(folder, _record(order, steps, rate, "cut off", started_at))
+                record = self._keep(range_, lone, cut_off(found, str(error) or "interrupted"), "cut off")
+                tell(f"{sentence(record)} Kept in {self.path}: the same command goes on from there.")
             raise
-    ended = "invalid" if found.ending == "invalid" else "answered"
-    problem = next((step.problem for step in reversed(steps.taken) if step.problem), None)
-    record = _record(order, steps, answer(found, problem), ended, started_at)
-    _conclude(record, _store(folder, record), format, console)
-    return 1 if ended == "invalid" else 0
+        ended = "invalid" if found.ending == "invalid" else "answered"
+        problem = next((step.problem for step in reversed(steps.taken) if step.problem), None)
+        return self._keep(range_, lone, answer(found, problem), ended)
 
+    def _take_up(self, found: Search) -> None:
+        """What an earlier call learned before it was cut off; its file is this call's from now on."""
+        order, steps = self._order, self._steps
+        assert steps.manifest is not None
+        earlier = find_earlier(self._folder, order, steps.manifest)
+        if earlier is None:
+            return
+        capacity = earlier.capacity
+        found.probes = probes_of(capacity.steps, order.repeats)
+        if not found.probes:
+            return
+        rates = {probe.rate for probe in found.probes}
+        steps.take_up([step for step in capacity.steps if step.rate in rates], capacity.warm_up_s)
+        self._started_at, self.path = capacity.started_at, self._folder / earlier.file
+        self._tell(f"Goes on where {self.path} was cut off, after {len(rates)} rates; to begin anew, delete it.")
 
-def _search(order: CapacityOrder, steps: Steps, progress: Console) -> Search:
-    guess = steps.guess()
-    plain(
-        progress,
-        f"The ramp points at {guess:.3g} requests per second; every step begins with "
-        f"{steps.warm_up_s:.2g} s that are not judged.",
-    )
-    plain(progress, HEAD)
-    return search(steps.probe, order.lowest_rate, order.most_rate, guess)
+    def _probe(self, found: Search, range_: Range, lone: Lone, rate: float) -> Probe:
+        self._tell(rate_line(found, rate, self._order, self._minutes(found, rate)))
+        probe = self._steps.probe(rate)
+        so_far = Search(found.lowest, found.most, [*found.probes, probe])
+        self._keep(range_, lone, cut_off(so_far, "it has not come to its end"), "cut off")
+        return probe
+
+    def _minutes(self, found: Search, rate: float) -> float:
+        """Of all that is likely still to be done."""
+        return max(1, found.likely_left) * self._steps.minutes_at(rate)
+
+    def _keep(self, range_: Range, lone: Lone, rate: Rate, ended: str) -> Capacity:
+        return self._store(make_record(self._order, self._steps, range_, lone, rate, ended, self._started_at))
+
+    def _store(self, record: Capacity) -> Capacity:
+        store(self.path, record)
+        return record
 
 
 def _tell(found: list[Step], progress: Console) -> None:
     for step in found:
         plain(progress, step_line(step))
-
-
-def _now() -> str:
-    return utc_now().isoformat(timespec="seconds")
-
-
-def _record(order: CapacityOrder, steps: Steps, rate: Rate, ended: str, started_at: str) -> Capacity:
-    manifest = steps.manifest
-    assert manifest is not None
-    target, size = targets.target(order.target), order.sizing.of(targets.target(order.target).parts[0])
-    subject = subject_of(manifest, order.workload, order.target, size.memory_mb, size.cpus)
-    return Capacity.model_validate(
-        {
-            "schema": CAPACITY_SCHEMA,
-            "workload": order.workload,
-            "target": order.target,
-            "kind": order.kind,
-            "objective": Goal(percentile=order.percentile, latency_ms=order.latency_ms),
-            "sizing": UnitSize(memory_mb=size.memory_mb, cpus=size.cpus),
-            "concurrency_limit": order.concurrency_limit if order.limits_units else None,
-            "package": None if subject.has_unknown_model else subject.package,
-            "settings": subject.settings,
-            "model": subject.model,
-            "measuring_sha256": subject.measuring_sha256,
-            "python": subject.python,
-            "machine": subject.machine,
-            "emulated": target.capabilities.emulated,
-            "isolated": target.capabilities.isolated,
-            "started_at": started_at,
-            "finished_at": _now(),
-            "ended": ended,
-            "most_rate": order.most_rate,
-            "step_s": order.step_s,
-            "warm_up_s": steps.warm_up_s,
-            "repeats": order.repeats,
-            "seed": order.seed,
-            "rate": rate,
-            "steps": steps.taken,
-            "warnings": _warnings(order, steps),
-        }
-    )
-
-
-def _warnings(order: CapacityOrder, steps: Steps) -> list[str]:
-    target, found = targets.target(order.target), []
-    if target.capabilities.emulated:
-        found.append(f"emulated: {order.target} stands in for a cloud service on this one machine")
-    if not target.capabilities.isolated:
-        found.append(f"{order.target} holds no unit to a size: it may use the whole machine")
-    found.append(f"of warm units: the first {steps.warm_up_s:g} s of each step are not judged")
-    if steps.met_start:
-        found.append(f"{steps.met_start} judged requests met a start all the same; they count like the others")
-    if bad := sum(not step.valid for step in steps.taken):
-        found.append(f"{bad} of {len(steps.taken)} steps were INVALID and count for nothing")
-    return found
-
-
-def _store(folder: Path, record: Capacity) -> Path:
-    stamp = record.started_at.removesuffix("+00:00").replace(":", "-") + "Z"
-    path = folder / f"{record.workload}_{record.target}_{stamp}.json"
-    try:
-        with replacing(path) as file:
-            file.write(record.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
-    except OSError as error:
-        raise MissingError(
-            f"{path} cannot be written ({error.strerror}): free some space or make it writable"
-        ) from None
-    return path
 
 
 def _conclude(record: Capacity, path: Path, format_: ProgressFormat, console: Console) -> None:

@@ -82,6 +82,14 @@ class Search:
         doubted = max((probe.rate for probe in self.probes if probe.held), default=0.0)
         return min((rate for rate in agreed if rate > doubted), default=None)
 
+    @property
+    def likely_left(self) -> int:
+        """About how many rates are still to be tried, where the guess is near and the repeats agree."""
+        low, high = self.low, self.high
+        if low is None or high is None:
+            return (2 if not self.probes else 1) + _halvings(STRIDE)
+        return _halvings(high / low) if high > BRACKET * low else 0
+
     def next_rate(self) -> float | None:
         """The bracket's middle, or a leap beyond its only end; None when there is nothing more to try."""
         low, high = self.low, self.high
@@ -105,10 +113,15 @@ class Search:
         return None
 
 
-def search(probe: Callable[[float], Probe], lowest: float, most: float, guess: float) -> Search:
-    """Try rates from `lowest` to `most`, beginning at the guess. It ends at the first rate that stays undecided."""
-    found = Search(lowest, most)
-    rate: float | None = min(most, max(lowest, guess))
+def _halvings(ratio: float) -> int:
+    """Of a bracket's ends, on a log scale, until it is narrow enough."""
+    return math.ceil(math.log2(math.log(ratio) / math.log(BRACKET)))
+
+
+def search(found: Search, probe: Callable[[float], Probe], guess: float) -> Search:
+    """Try rates until `found` is at its end, beginning at the guess or where an earlier search was cut off. It ends at
+    the first rate that stays undecided."""
+    rate = found.next_rate() if found.probes else min(found.most, max(found.lowest, guess))
     while rate is not None and len(found.probes) < MOST_RATES:
         found.probes.append(probe(rate))
         rate = found.next_rate()

@@ -1,4 +1,4 @@
-"""Carries the ramp and the steps out: each rate is a stored run of its own, whose rows are judged afterwards."""
+"""Carries out lone requests and the steps: each rate is a stored run of its own, whose rows are judged afterwards."""
 
 import random
 from collections.abc import Callable, Mapping
@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.capacity.judging import Arrivals, first_break_s, percentile_ms, read_arrivals, warm_up_s
-from harness.capacity.order import CapacityOrder
+from harness.capacity.judging import Arrivals, percentile_ms, read_arrivals, warm_up_s
+from harness.capacity.lone import Sent
+from harness.capacity.order import SLACK, CapacityOrder
 from harness.capacity.search import Probe
 from harness.errors import TrialError
 from harness.experiment.plan import Trial
@@ -24,8 +25,6 @@ from harness.record.folder import RunFolder, latest_attempts
 from harness.record.nouns import Manifest, TrialRecord, package_identity
 
 ATTEMPTS = 3
-RAMP_STEPS = 3
-"""The ramp is as long as so many steps."""
 LEAST_PATIENCE_S, MOST_PATIENCE_S = 2.0, 900.0
 PATIENCE = 4
 """Times the objective that a client waits."""
@@ -49,35 +48,41 @@ class Steps:
         self.manifest: Manifest | None = None
         """Of the first run: later ones must not differ from it."""
         self.warm_up_s = 0.0
+        self.earlier = 0
+        """Steps among those taken that an earlier call carried out."""
         self.met_start = 0
         """Judged requests that met a start all the same."""
         self._folder, self._watcher, self._tell = folder, watcher, tell
         self._settings = {**order.settings, **(settings or {})}
 
-    def guess(self) -> float:
-        """Where the ramp first breaks the objective, in requests per second. It is a hint and counts for nothing else.
-
-        TrialError when nothing could be sent.
-        """
-        order = self.order
-        ends = {"from_rate": order.lowest_rate, "to_rate": order.most_rate}
-        experiment = self._experiment("ramp", ends, RAMP_STEPS * order.step_s, 1)
-        run, trials = self._run(experiment)
+    def send_lone(self, gap_s: float, count: int) -> Sent:
+        """So many requests at even gaps. TrialError when nothing could be sent."""
+        # Half a gap less, so that rounding adds no request.
+        run, _ = self._run(self._experiment("constant", {"rate": 1 / gap_s}, (count - 0.5) * gap_s, 1))
         record = latest_attempts(run.trials())[0]
         arrivals, problems = read_arrivals(run, record)
-        if arrivals is None or np.isnan(arrivals.done_s).all():  # a service that did not start has rows, too
+        lone = None if arrivals is None else arrivals.lone()
+        if arrivals is None or lone is None or not len(lone) or np.isnan(arrivals.done_s).all():
+            # A service that did not start has rows, too.
             why = "; ".join([*problems, *record.warnings]) or "no arrivals"
-            raise TrialError(f"nothing could be sent to {order.target}: {why}")
-        self.warm_up_s = warm_up_s(arrivals)
-        at = first_break_s(arrivals, order.percentile / 100, order.latency_ms, order.needed)
-        load = trials[record.trial].load
-        assert load is not None
-        return order.most_rate if at is None else load.rate_at(at) or order.lowest_rate
+            raise TrialError(f"nothing could be sent to {self.order.target}: {why}")
+        self.warm_up_s = max(self.warm_up_s, warm_up_s(arrivals))
+        waited_ms = 1000 * np.nan_to_num(lone.done_s - lone.scheduled_s)
+        before_ms = record.begin.warm_ms if record.begin else []
+        return Sent(arrivals, max([float(waited_ms.max()), *before_ms]), run.manifest.run, problems)
+
+    def minutes_at(self, rate: float | None) -> float:
+        """About how long the steps at one rate take; None: at one whose steps are no longer than they must be."""
+        rate = SLACK * self.order.needed / self.order.step_s if rate is None else rate
+        return fit_to_machine(self._step(rate)).expected_minutes
+
+    def take_up(self, steps: list[Step], warm_up_s: float) -> None:
+        """What an earlier call carried out, before any step of this one. All steps have the same warm-up."""
+        self.taken, self.earlier, self.warm_up_s = list(steps), len(steps), warm_up_s
 
     def probe(self, rate: float) -> Probe:
         """Repeated steps at one rate."""
-        order, seconds = self.order, self.warm_up_s + self.order.seconds_at(rate)
-        run, trials = self._run(self._experiment("steady", {"rate": rate}, seconds, order.repeats))
+        run, trials = self._run(self._step(rate))
         digest = sha256(run.path / "trials.jsonl")
         records = run.trials()
         found = [self._judge(run, record, trials[record.trial], rate, digest) for record in records]
@@ -85,7 +90,7 @@ class Steps:
         self._tell(found)
         last = {step.repeat: step for step in found}.values()
         valid = [step for step in last if step.valid]
-        return Probe(rate, sum(step.held for step in valid), len(valid), order.repeats)
+        return Probe(rate, sum(step.held for step in valid), len(valid), self.order.repeats)
 
     def _judge(self, run: RunFolder, record: TrialRecord, trial: Trial, rate: float, digest: str) -> Step:
         arrivals, problems = read_arrivals(run, record)
@@ -123,6 +128,10 @@ class Steps:
             raise TrialError("\n".join(f"changed since the search began: {line}" for line in found))
         return run, {trial.id: trial for trial in runnable.trials}
 
+    def _step(self, rate: float) -> Experiment:
+        seconds = self.warm_up_s + self.order.seconds_at(rate)
+        return self._experiment("steady", {"rate": rate}, seconds, self.order.repeats)
+
     def _experiment(self, profile: str, parameters: dict[str, float], seconds: float, rounds: int) -> Experiment:
         order = self.order
         # A seed of its own for each rate: with the same arrivals everywhere the repeats would not be independent.
@@ -136,11 +145,12 @@ class Steps:
                 "profiles": [{profile: {**parameters, "seconds": seconds}}],
                 "cold_starts": 0,
                 "rounds": rounds,
-                "attempts": ATTEMPTS if profile == "steady" else 1,
+                "attempts": ATTEMPTS,
                 "seed": seed,
                 "sizing": order.sizing.model_dump(),
                 "function": {**order.function.model_dump(), "concurrency_limit": order.concurrency_limit},
-                "load": {"timeout_s": patience_s(order)},
+                "settings": {order.target: order.own} if order.own else {},
+                "load": {**order.load.model_dump(), "timeout_s": patience_s(order)},
                 "objective": {"percentile": order.percentile, "latency_ms": order.latency_ms},
             },
             "capacity",

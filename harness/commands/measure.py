@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from harness.commands.options import RESULTS, AsProgress, Results, Wait, console
 from harness.errors import UsageError
@@ -31,34 +32,61 @@ def run(
 
 @measure_app.command()
 def capacity(
-    workload: Annotated[str, typer.Argument(help="a name from `frostline list`")],
-    target: Annotated[str, typer.Argument(help="a target from `frostline list`")],
+    subject: Annotated[
+        str,
+        typer.Argument(
+            metavar="EXPERIMENT|WORKLOAD", help="an experiment with one service, or its file; or a workload"
+        ),
+    ],
+    target: Annotated[str | None, typer.Argument(help="with a workload: a target from `frostline list`")] = None,
     latency_ms: Annotated[
-        float, typer.Option(help="objective: this percentile of latency is at most this long")
-    ] = 300.0,
-    percentile: float = 95.0,
-    most_rate: Annotated[float, typer.Option(help="nothing above this rate is tried, requests per second")] = 200.0,
-    step_s: Annotated[float, typer.Option(help="length of one step")] = 6.0,
-    repeats: Annotated[int, typer.Option(help="steps at each rate of the bisection")] = 3,
+        float | None,
+        typer.Option(help="objective: this percentile is at most this long; default: the experiment's, else 300"),
+    ] = None,
+    percentile: Annotated[float | None, typer.Option(help="default: the experiment's, else 95")] = None,
+    most_rate: Annotated[
+        float | None,
+        typer.Option(help="nothing above is tried, requests per second; default: 16 times what one request points at"),
+    ] = None,
+    step_s: Annotated[
+        float, typer.Option(help="length of one step; longer where its rate or percentile needs it")
+    ] = 6.0,
+    repeats: Annotated[int, typer.Option(help="steps at each rate")] = 3,
     concurrency_limit: Annotated[int, typer.Option(help="sandboxes of a function")] = 2,
     seed: int = 1,
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
     like: Annotated[
-        str | None, typer.Option(help="an experiment whose workload, model, settings and sizes are searched for")
+        str | None,
+        typer.Option(
+            help="with WORKLOAD TARGET: an experiment, or its file, that states objective, settings and sizes"
+        ),
     ] = None,
     format: AsProgress = "text",
     results: Results = RESULTS,
     wait: Wait = False,
 ) -> None:
-    """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective."""
-    from harness.capacity.running import CapacityOrder, like_experiment, measure_capacity
+    """Search the highest rate that one replica (or a function at a concurrency limit) serves within the objective.
 
-    order = CapacityOrder(
-        workload, target, latency_ms, percentile, most_rate, step_s, repeats, concurrency_limit, seed, model_dir
+    Cut off, it keeps what it learned, and the same command goes on from there.
+    """
+    from harness.capacity.answer import plain
+    from harness.capacity.like import Wish
+    from harness.capacity.running import measure_capacity
+
+    def tell(line: str) -> None:
+        plain(Console(stderr=True, highlight=False) if format == "json" else shown, line)
+
+    shown = console()
+    order = Wish(subject, target, like, latency_ms, percentile).order(
+        tell,
+        most_rate=most_rate,
+        step_s=step_s,
+        repeats=repeats,
+        concurrency_limit=concurrency_limit,
+        seed=seed,
+        model_dir=model_dir,
     )
-    if like is not None:
-        order = like_experiment(order, like)
-    raise typer.Exit(measure_capacity(order, format, results, console(), wait=wait))
+    raise typer.Exit(measure_capacity(order, format, results, shown, wait=wait))
 
 
 @measure_app.command()

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from harness.capacity.like import offers
 from harness.commands.forecast import forecast_at_end
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
@@ -30,7 +31,9 @@ def run_experiment(name: str | None, rounds: int | None, results: Path, console:
     runnable = fit_to_machine(_experiment(name, rounds))  # what cannot be done is said before anybody waits
     _announce(runnable, console)
     with alone(tell=plainly(console) if wait else None):
-        return _measure(runnable, results, console)[1]
+        folder, code = _measure(runnable, results, console)
+    _offer_capacity(folder, runnable.experiment, runnable.targets, name or runnable.experiment.name, console)
+    return code
 
 
 def resume_run(run: str, results: Path, console: Console, wait: bool = False) -> int:
@@ -79,6 +82,17 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
             soft_wrap=True,
         )
     return folder, 1 if bad else 0
+
+
+def _offer_capacity(folder: RunFolder, experiment: Experiment, chosen: list[str], name: str, console: Console) -> None:
+    """Where an objective is stated and nobody measured what a replica carries within it: what would settle that."""
+    commands = offers(folder.manifest, experiment, chosen, name)
+    if commands:
+        found_by = " and ".join(f"`{command}`" for command in commands)
+        plainly(console)(
+            f"What one replica carries within the objective is only bounded; {found_by} would settle it for runs that "
+            f"begin later, and `frostline cost {folder.manifest.run} --capacity FILE` then for this one."
+        )
 
 
 def _experiment(name: str | None, rounds: int | None) -> Experiment:

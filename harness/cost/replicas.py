@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.analysis.summary import Row
-from harness.record.capacity import KeptCapacity
+from harness.record.capacity import Capacity, KeptCapacity
 from harness.record.estimate import Estimate
 from harness.record.stated import Objective
 
@@ -45,10 +45,10 @@ def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | Non
             basis = f"measured capacity of {rate.value:.3g} requests per second a replica ({source})"
             return Carried(rate, "measured", basis)
         if rate.low is not None:
-            why = "the search for its capacity was ended by its highest rate"
-            basis = f"measured: a replica carries at least {rate.low:.3g} requests per second"
-            basis = f"{basis} ({kept.file}; a higher --most-rate would find the end)"
-            return Carried(between(rate.low, most_rps, rate.n, why), "at least", basis)
+            why, fix = how_it_ended(capacity)
+            basis = f"measured: a replica carries at least {rate.low:.3g} requests per second ({kept.file}; {fix})"
+            most = most_rps if rate.high is None else max(rate.low, rate.high)
+            return Carried(between(rate.low, most, rate.n, why), "at least", basis)
     why = "the run keeps no measured capacity" if kept is None else "its measured capacity has no lower end"
     if (own := least_carried(row, objective)) is not None:
         basis = (
@@ -61,6 +61,13 @@ def carried_rate(row: Row, kept: KeptCapacity | None, objective: Objective | Non
         f"more than {most_rps:.3g} requests per second, so that this is the least it costs; {FIND_OUT}"
     )
     return Carried(Estimate(most_rps, None, most_rps, row.rounds, why=why), "at most", basis)
+
+
+def how_it_ended(capacity: Capacity) -> tuple[str, str]:
+    """Why a search found no upper end, and what would find it."""
+    if capacity.ended == "answered":
+        return "the search for its capacity was ended by its highest rate", "a higher --most-rate would find the end"
+    return "the search for its capacity did not come to its end", "the same search again goes on from there"
 
 
 def between(least: float, most: float, n: int, why: str) -> Estimate:

@@ -62,13 +62,15 @@ def bounds_of(manifest: Manifest, side: Side, rps: float, peak_rps: float) -> It
     except RecordError as error:
         yield f"its measured capacity is not readable: {str(error).splitlines()[0]}"
         return
-    if kept is None or kept.capacity.rate.value is None:
+    found = None if kept is None else kept.capacity.rate
+    rate = None if found is None else found.value or found.low
+    if kept is None or found is None or rate is None:
         yield "no capacity was measured: the run's own service times are what replicas are reckoned from"
         return
-    rate, goal = kept.capacity.rate.value, kept.capacity.objective
+    goal, most, least = kept.capacity.objective, *(("", "") if found.value else (" at most", "at least "))
     yield (
-        f"measured capacity: {math.ceil(peak_rps / rate)} in the busiest hour, of {rate:.3g} requests/s each with "
-        f"p{goal.percentile:g} within {goal.latency_ms:g} ms ({kept.file})"
+        f"measured capacity: {math.ceil(peak_rps / rate)}{most} in the busiest hour, of {least}{rate:.3g} requests/s "
+        f"each with p{goal.percentile:g} within {goal.latency_ms:g} ms ({kept.file})"
     )
 
 

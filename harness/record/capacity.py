@@ -26,7 +26,9 @@ from harness.record.moments import is_ahead
 from harness.record.nouns import KERNEL, MACHINE, Manifest, package_identity
 from harness.record.stated import Objective, objective_of
 
-CAPACITY_SCHEMA: Literal["frostline/capacity/2"] = "frostline/capacity/2"
+CAPACITY_SCHEMA: Literal["frostline/capacity/3"] = "frostline/capacity/3"
+EARLIER_SCHEMA: Literal["frostline/capacity/2"] = "frostline/capacity/2"
+"""It does not say what one request alone takes; what was cut off has no lower end."""
 OLD_SCHEMA: Literal["frostline/capacity/1"] = "frostline/capacity/1"
 """It does not say settings, model and machine: it is readable, and belongs to no run."""
 SAME_MACHINE = tuple(name for name in MACHINE if name != KERNEL)
@@ -89,10 +91,25 @@ class Step(Record):
     """Of the run's trials.jsonl, which names the sha256 of every other file."""
 
 
+class Lone(Record):
+    """Requests that met nobody else's, before the first step: no rate is kinder to them."""
+
+    requests: Annotated[int, Field(ge=1)]
+    late: Count
+    """Of them, later than the objective or without a good answer."""
+    percentile_ms: Annotated[float, Field(ge=0)] | None
+    """The objective's, of as many as there are; None where it falls among failures, or they are INVALID."""
+    middle_ms: Annotated[float, Field(gt=0)] | None
+    """Median of those that were answered well: a hint of where to begin."""
+    problem: Text | None
+    """Why they are INVALID."""
+    run: Text
+
+
 class Capacity(Record):
     """The highest rate that ONE replica, or a function at `concurrency_limit` sandboxes, serves within the goal."""
 
-    schema_: Literal["frostline/capacity/2", "frostline/capacity/1"] = Field(alias="schema")
+    schema_: Literal["frostline/capacity/3", "frostline/capacity/2", "frostline/capacity/1"] = Field(alias="schema")
     workload: Text
     target: Text
     kind: Kind
@@ -118,7 +135,8 @@ class Capacity(Record):
     started_at: Moment
     finished_at: Moment | None
     ended: Literal["answered", "invalid", "cut off"]
-    """invalid: steps stayed INVALID; cut off: interrupted or stopped by an error. Neither is an answer."""
+    """invalid: steps stayed INVALID; cut off: interrupted, killed, stopped by an error, or not yet at its end. Neither
+    is an answer; a lower end is all that a run may take from them."""
     most_rate: Positive
     step_s: Positive
     warm_up_s: Annotated[float, Field(ge=0)]
@@ -127,7 +145,14 @@ class Capacity(Record):
     seed: Count
     rate: Rate
     steps: list[Step]
+    lone: Lone | None = None
+    """None in files of earlier formats."""
     warnings: list[Text]
+
+    @property
+    def says_something(self) -> bool:
+        """Whether a run can take a number from it: an answer, or else what a replica carries at least."""
+        return self.ended == "answered" or self.rate.low is not None
 
 
 @dataclass(frozen=True)
@@ -196,7 +221,7 @@ def read_capacity(file: Path) -> KeptCapacity:
         raise RecordError(f"{file}: not readable ({error.strerror}): restore it{OTHERWISE}") from None
     except ValueError as error:
         raise RecordError(f"{file}: {one_line(str(error))}: restore it{OTHERWISE}") from None
-    record = read_record(Capacity, text, file, (CAPACITY_SCHEMA, OLD_SCHEMA), OTHERWISE)
+    record = read_record(Capacity, text, file, (CAPACITY_SCHEMA, EARLIER_SCHEMA, OLD_SCHEMA), OTHERWISE)
     return KeptCapacity(file.name, hashlib.sha256(text).hexdigest(), record)
 
 
@@ -234,10 +259,16 @@ def text_of(value: Any) -> str | None:
 
 
 def misfits(capacity: Capacity, subject: Subject) -> list[str]:
-    """Every reason why a capacity does not belong to this subject; empty when it does."""
+    """Every reason why a capacity says nothing of this subject; empty when it does."""
+    silent = [] if capacity.says_something else [f"its search is no answer: {capacity.ended}"]
+    return [*silent, *strangeness(capacity, subject)]
+
+
+def strangeness(capacity: Capacity, subject: Subject) -> list[str]:
+    """Every reason why a search was of something else, whatever it came to."""
     if capacity.schema_ == OLD_SCHEMA:
         return [f"its format, {OLD_SCHEMA}, does not say settings, model and machine: search again"]
-    found = [] if capacity.ended == "answered" else [f"its search is no answer: {capacity.ended}"]
+    found: list[str] = []
     pairs: dict[str, tuple[Any, Any]] = {
         "workload": (capacity.workload, subject.workload),
         "target": (capacity.target, subject.target),
@@ -277,7 +308,8 @@ def package_misfits(capacity: Capacity, subject: Subject) -> list[str]:
 def keep_capacities(
     folder: Path, manifest: Manifest, sizes: Mapping[tuple[str, str], tuple[float, float]]
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """For each workload and target (memory and vCPU in `sizes`) the newest capacity that fits, as the run keeps it.
+    """For each workload and target (memory and vCPU in `sizes`) the newest capacity that fits, as the run keeps it: an
+    answer where there is one, else the newest lower end.
 
     And what must be said: files left out, and why the newest one of the same workload and target does not fit.
     """
@@ -290,7 +322,8 @@ def keep_capacities(
             each for each in records if (each.capacity.workload, each.capacity.target) == (subject.workload, target)
         ]
         if fitting:
-            kept[f"{workload}/{target}"] = fitting[-1].to_json()
+            answers = [each for each in fitting if each.capacity.ended == "answered"]
+            kept[f"{workload}/{target}"] = (answers or fitting)[-1].to_json()
         elif near:
             why = "; ".join(misfits(near[-1].capacity, subject))
             told.append(one_line(f"capacity {near[-1].file} is not of this run's {workload} on {target}: {why}"))

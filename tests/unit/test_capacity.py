@@ -11,12 +11,15 @@ import pyarrow as pa
 import pytest
 from rich.console import Console
 
+import targets
 from harness.capacity import steps as carried_out
 from harness.capacity.answer import answer
-from harness.capacity.judging import Arrivals, first_break_s, warm_up_s
-from harness.capacity.running import CapacityOrder, like_experiment, measure_capacity
-from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, search
+from harness.capacity.judging import Arrivals, warm_up_s
+from harness.capacity.like import Wish, offers
+from harness.capacity.running import CapacityOrder, measure_capacity
+from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, Search, search
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
+from harness.experiment.question import parse_experiment
 from harness.record.capacity import (
     Capacity,
     keep_capacities,
@@ -49,10 +52,14 @@ def system(truth, noise=0.0, seed=0, repeats=3, invalid=lambda rate: 0):
 # the search
 
 
+def searched(probe, guess, lowest=LOWEST, most=MOST):
+    return search(Search(lowest, most), probe, guess)
+
+
 @pytest.mark.parametrize("truth", [4, 20, 47.3, 190])
 @pytest.mark.parametrize("off", [0.1, 0.8, 1.3, 20])
 def test_a_sharp_capacity_is_bracketed_within_5_percent_from_any_guess(truth, off):
-    found = search(system(truth), LOWEST, MOST, truth * off)
+    found = searched(system(truth), truth * off)
     rate = answer(found)
     assert found.low <= truth <= found.high
     assert rate.low <= truth <= rate.high
@@ -68,7 +75,7 @@ def test_with_noise_the_interval_holds_the_truth_for_most_seeds(noise, least):
     rng, covered, told, widths = np.random.default_rng(5), 0, 0, []
     for seed in range(200):
         truth = math.exp(rng.uniform(math.log(8), math.log(120)))
-        found = search(system(truth, noise, seed), LOWEST, MOST, truth * math.exp(0.15 + 0.25 * rng.standard_normal()))
+        found = searched(system(truth, noise, seed), truth * math.exp(0.15 + 0.25 * rng.standard_normal()))
         rate = answer(found)
         assert len(found.probes) <= MOST_RATES + MOST_FENCES
         if rate.low is not None and rate.high is not None:
@@ -83,27 +90,27 @@ def test_with_noise_the_interval_holds_the_truth_for_most_seeds(noise, least):
 
 def test_an_interval_spans_every_rate_at_which_the_repeats_disagree():
     outcomes = {10: 3, 20: 2, 25: 3, 30: 0, 40: 1, 50: 0}
-    found = search(system(1), LOWEST, MOST, 5)
+    found = searched(system(1), 5)
     found.probes = [Probe(rate, held, 3, 3) for rate, held in outcomes.items()]
     assert (found.sure_low, found.sure_high) == (10, 50)
 
 
 def test_when_even_the_highest_rate_holds_it_is_a_lower_bound():
-    rate = answer(search(system(1000), LOWEST, MOST, 50))
+    rate = answer(searched(system(1000), 50))
     assert (rate.value, rate.low, rate.high) == (None, MOST, None)
     assert rate.why == "at least 200 requests per second: nothing higher was tried"
 
 
 def test_when_the_lowest_rate_does_not_hold_there_is_no_value():
-    rate = answer(search(system(0.5), LOWEST, MOST, 50))
+    rate = answer(searched(system(0.5), 50))
     assert (rate.value, rate.low, rate.high) == (None, None, LOWEST)
-    assert rate.why.startswith("less than 3.30 requests per second, or the objective cannot be held at all")
+    assert rate.why.startswith("less than 3.30 requests per second: nothing lower was tried")
 
 
 def test_invalid_steps_are_never_counted_as_broken():
-    one_of_three = search(system(40, invalid=lambda rate: 1), LOWEST, MOST, 50)
+    one_of_three = searched(system(40, invalid=lambda rate: 1), 50)
     assert one_of_three.low <= 40 <= one_of_three.high
-    too_many = search(system(40, invalid=lambda rate: 2 if rate < 45 else 0), LOWEST, MOST, 50)
+    too_many = searched(system(40, invalid=lambda rate: 2 if rate < 45 else 0), 50)
     assert too_many.ending == "invalid"
     assert [probe.rate for probe in too_many.probes] == [50, 40], "it ends where it could not decide"
     rate = answer(too_many, "the generator was late")
@@ -112,7 +119,7 @@ def test_invalid_steps_are_never_counted_as_broken():
 
 
 def test_all_invalid_says_nothing_about_the_rate():
-    found = search(system(40, invalid=lambda rate: 3), LOWEST, MOST, 50)
+    found = searched(system(40, invalid=lambda rate: 3), 50)
     assert len(found.probes) == 1
     assert answer(found).model_dump(include={"value", "low", "high", "n"}) == {
         **dict.fromkeys(("value", "low", "high")),
@@ -120,31 +127,36 @@ def test_all_invalid_says_nothing_about_the_rate():
     }
 
 
-# what the ramp tells
+# requests that met nobody else's
 
 
-def ramp_of(latency_ms, scheduled_s=None, met_start=()):
-    latency = np.asarray(latency_ms, dtype=float)
-    scheduled = np.arange(len(latency)) / 10 if scheduled_s is None else np.asarray(scheduled_s)
+def arrivals_of(latency_ms, scheduled_s, met_start=()):
+    latency, scheduled = np.asarray(latency_ms, dtype=float), np.asarray(scheduled_s, dtype=float)
     started = np.zeros(len(latency), bool)
     started[list(met_start)] = True
-    return Arrivals(scheduled, scheduled + np.where(np.isinf(latency), np.nan, latency) / 1e3, latency, started)
+    return Arrivals(scheduled, scheduled + latency / 1e3, np.where(latency > 5000, np.inf, latency), started)
 
 
-def test_the_ramp_breaks_where_a_window_first_does():
-    calm = ramp_of([20] * 100)
-    assert first_break_s(calm, 0.95, 300, 20) is None
-    broken = ramp_of([20] * 50 + [900] * 50)
-    assert first_break_s(broken, 0.95, 300, 20) == pytest.approx(4.15), "the middle of the first 20 with two late"
-    assert first_break_s(ramp_of([np.inf] * 30), 0.95, 300, 20) == pytest.approx(0.95)
+def test_a_lone_request_met_no_other_and_no_start():
+    met = arrivals_of([300, 20, 2500, 20, 20, 20], [0, 1, 2, 3, 4, 5], met_start=[0])
+    assert met.lone().scheduled_s.tolist() == [1, 2, 5], "what is sent at 3 and 4 finds the request of 2 there"
+    assert arrivals_of([], []).lone().scheduled_s.tolist() == []
 
 
-def test_starts_do_not_break_the_ramp_but_set_the_warm_up():
-    # Two starts of 2 s, and everything turned away until they are over.
-    cold = ramp_of([2000, 2000] + [np.inf] * 18 + [20] * 80, met_start=(0, 1))
-    assert first_break_s(cold, 0.95, 300, 20) is None
+def test_what_nobody_waits_for_any_more_may_still_keep_its_unit_busy():
+    met = arrivals_of([6000, 20, 20, 20], [0, 7, 11, 13])
+    assert met.lone().scheduled_s.tolist() == [0, 13]
+
+
+def test_what_was_never_sent_keeps_nobody_waiting():
+    met = arrivals_of([20, math.nan, 20], [0, 1, 2])
+    assert len(met.lone()) == 3
+
+
+def test_starts_that_were_met_set_the_warm_up():
+    cold = arrivals_of([2000, 2000, 20, 20], [0, 1, 5, 6], met_start=(0, 1))
     assert warm_up_s(cold) == pytest.approx(3.0)
-    assert warm_up_s(ramp_of([20] * 5)) == 1.0
+    assert warm_up_s(arrivals_of([20] * 5, range(5))) == 1.0
 
 
 # whole searches over simulated runs
@@ -156,6 +168,8 @@ class SimulatedQueue:
     def __init__(self, service_ms, late=lambda rate, attempt: False, fail=lambda rate: False, stop_at=None):
         self.service_s, self.late, self.fail, self.stop_at = service_ms / 1e3, late, fail, stop_at
         self.runs = 0
+        self.number_from = 0
+        """Of its runs' names."""
         self.lasting = {"source_sha256": "a"}
 
     def __call__(self, choice, results, watcher):
@@ -172,7 +186,7 @@ class SimulatedQueue:
 
     def manifest(self, choice):
         return manifest(
-            run=f"run-{self.runs:02}",
+            run=f"run-{self.number_from + self.runs:02}",
             rounds=choice.experiment.rounds,
             trials=len(choice.trials),
             packages={"echo/process-service": {"site": "f" * 64}},
@@ -203,7 +217,7 @@ def order(**changes):
         "target": "process-service",
         "latency_ms": 300.0,
         "percentile": 95.0,
-        "most_rate": 200.0,
+        "most_rate": None,
         "step_s": 10.0,
         "repeats": 3,
         "concurrency_limit": 2,
@@ -250,7 +264,7 @@ def test_json_prints_the_file_and_nothing_else(monkeypatch, tmp_path, capsys):
     [file] = (tmp_path / "capacity").glob("*.json")
     out = capsys.readouterr().out
     assert out == file.read_text()
-    assert json.loads(out)["schema"] == "frostline/capacity/2"
+    assert json.loads(out)["schema"] == "frostline/capacity/3"
 
 
 def test_a_step_is_judged_without_its_warm_up(monkeypatch, tmp_path):
@@ -265,12 +279,78 @@ def test_a_step_is_judged_without_its_warm_up(monkeypatch, tmp_path):
 
 
 def test_failures_count_as_infinitely_late(monkeypatch, tmp_path):
-    code, told, [record] = measured(monkeypatch, tmp_path, SimulatedQueue(1, fail=lambda rate: True))
-    assert code == 0
-    assert record.rate.value is None
-    assert all(step.percentile_ms is None and step.valid and not step.held for step in record.steps)
+    failing = SimulatedQueue(1, fail=lambda rate: rate > 60)
+    _, told, [record] = measured(monkeypatch, tmp_path, failing, most_rate=100.0)
+    assert 50 < record.rate.value < 70
+    late = [step for step in record.steps if not step.held]
+    assert late and all(step.percentile_ms is None and step.valid for step in late)
     assert "missed: falls among failures" in told
-    assert "p95 <= 300 ms: less than" in told
+
+
+@pytest.mark.parametrize(
+    ("queue", "words"),
+    [
+        (SimulatedQueue(412), "one request alone takes 412 ms (p95 of 20)"),
+        (SimulatedQueue(90_000), "one request alone takes 90000 ms (p95 of 4)"),
+        (SimulatedQueue(1, fail=lambda rate: True), "no good answer within 300 ms: p95 of 20 falls among failures"),
+    ],
+    ids=["late", "never", "failing"],
+)
+def test_an_objective_out_of_reach_at_any_rate_is_told_before_any_step(monkeypatch, tmp_path, queue, words):
+    queue.runs = 0
+    code, told, [record] = measured(monkeypatch, tmp_path, queue)
+    assert (code, record.ended, record.steps) == (0, "answered", [])
+    assert queue.runs <= 2
+    assert (record.rate.value, record.rate.low, record.rate.high, record.rate.n) == (None, None, None, 0)
+    assert words in record.rate.why and "the limit is 300 ms: no rate holds it" in record.rate.why
+    assert record.rate.why in told and "n = 0" not in told
+    assert record.lone.run in {run.name for run in (tmp_path / "capacity" / "runs").iterdir()}
+
+
+def test_nothing_is_out_of_reach_by_requests_that_are_invalid(monkeypatch, tmp_path):
+    queue = SimulatedQueue(412, late=lambda rate, attempt: True)
+    code, told, [record] = measured(monkeypatch, tmp_path, queue)
+    assert (code, record.ended) == (1, "invalid")
+    assert record.lone.problem and record.lone.percentile_ms is None and record.lone.late == record.lone.requests
+    assert "One request at a time was INVALID (the generator was late" in told
+
+
+def test_an_objective_that_one_request_barely_holds_is_searched(monkeypatch, tmp_path):
+    _, _, [record] = measured(monkeypatch, tmp_path, SimulatedQueue(290))
+    assert record.lone.percentile_ms == pytest.approx(290)
+    assert record.steps and record.rate.low is None and record.rate.high < 1
+
+
+@pytest.mark.parametrize(
+    ("service_ms", "limit_ms", "step_s", "low", "high"),
+    [(1000, 5000.0, 6.0, 0.6, 1.05), (20, 300.0, 6.0, 42, 53), (1, 20.0, 1.0, 850, 1060)],
+    ids=["one-a-second", "fifty", "a-thousand"],
+)
+def test_a_search_ends_for_models_of_one_request_a_second_and_of_a_thousand(
+    monkeypatch, tmp_path, service_ms, limit_ms, step_s, low, high
+):
+    given = {"latency_ms": limit_ms, "step_s": step_s}
+    _, told, [record] = measured(monkeypatch, tmp_path, SimulatedQueue(service_ms), **given)
+    assert low < record.rate.value < high
+    assert len({step.rate for step in record.steps}) <= MOST_RATES + MOST_FENCES
+    assert record.steps[0].rate == pytest.approx(1000 / service_ms, rel=0.01), "it begins at 1 / service time"
+    assert all(step.valid and step.requests >= 20 for step in record.steps)
+    assert f"takes about {told.split('and takes about ')[1].split()[0]} minutes" in told
+
+
+def test_a_percentile_that_a_slow_model_cannot_show_is_refused_after_one_request_at_a_time(monkeypatch, tmp_path):
+    with pytest.raises(UsageError, match=r"--percentile: 99\.9 .* at about 1 a second 33 minutes, and 10 are the most"):
+        measured(monkeypatch, tmp_path, SimulatedQueue(1000), percentile=99.9, latency_ms=5000.0)
+
+
+def test_before_it_starts_and_before_each_rate_it_says_how_long_it_takes(monkeypatch, tmp_path):
+    _, told, [record] = measured(monkeypatch, tmp_path, SimulatedQueue(20))
+    lines = told.splitlines()
+    assert lines[1].startswith("First one request at a time") and lines[1].endswith("minutes at least.")
+    rates = list(dict.fromkeys(step.rate for step in record.steps))
+    said = [line for line in lines if line.startswith("rate ")]
+    assert [line.split()[1] for line in said] == [str(number) for number in range(1, len(rates) + 1)]
+    assert all("minutes): " in line and "3 steps of 10 s" in line for line in said)
 
 
 def test_a_step_that_is_valid_at_its_second_attempt_counts_once(monkeypatch, tmp_path):
@@ -290,16 +370,91 @@ def test_steps_that_stay_invalid_end_the_search(monkeypatch, tmp_path):
     assert "p95 <= 300 ms: only 0 of 3 steps" in told
 
 
-def test_an_interrupted_search_keeps_what_it_has_and_is_no_answer(monkeypatch, tmp_path):
+def test_an_interrupted_search_keeps_its_steps_and_what_is_carried_at_least(monkeypatch, tmp_path):
     with pytest.raises(Interrupted):
         measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=4))
     [record] = found_in(tmp_path / "capacity")
     assert (record.ended, record.rate.value) == ("cut off", None)
-    assert len(record.steps) == 6
+    assert len(record.steps) == record.rate.n == 6
+    assert (record.rate.low, record.rate.high) == (40, 50)
+    assert record.rate.why.startswith("at least 40.0 requests per second; the search was cut off: interrupted")
+    assert record.says_something
+
+
+def test_an_interrupted_search_of_which_nothing_held_is_no_answer(monkeypatch, tmp_path):
+    with pytest.raises(Interrupted):
+        measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=3))
+    [record] = found_in(tmp_path / "capacity")
+    assert (record.rate.low, record.rate.high) == (None, 50)
     assert f"its search is no answer: {record.ended}" in misfits(record, subject())
 
 
-def test_a_search_interrupted_in_its_ramp_leaves_no_file(monkeypatch, tmp_path):
+class Killed(BaseException):
+    """Nothing of ours has a word for it."""
+
+
+def test_a_killed_search_has_kept_every_rate(monkeypatch, tmp_path):
+    queue = SimulatedQueue(20)
+    visit = queue.visit
+
+    def kill(*given):
+        if queue.runs == 4:
+            raise Killed
+        return visit(*given)
+
+    queue.visit = kill
+    with pytest.raises(Killed):
+        measured(monkeypatch, tmp_path, queue)
+    [record] = found_in(tmp_path / "capacity")
+    assert (record.ended, record.rate.low, len(record.steps)) == ("cut off", 40, 6)
+
+
+@pytest.mark.parametrize("stop_at", [3, 4, 6])
+def test_a_second_call_goes_on_where_the_first_was_cut_off(monkeypatch, tmp_path, stop_at):
+    _, _, [whole] = measured(monkeypatch, tmp_path / "whole", SimulatedQueue(20))
+    with pytest.raises(Interrupted):
+        measured(monkeypatch, tmp_path / "halves", SimulatedQueue(20, stop_at=stop_at))
+    [half] = found_in(tmp_path / "halves" / "capacity")
+    again = SimulatedQueue(20)
+    again.number_from = 100
+    code, told, [record] = measured(monkeypatch, tmp_path / "halves", again)
+    assert (code, record.ended, record.started_at) == (0, "answered", half.started_at)
+    assert record.steps[: len(half.steps)] == half.steps
+    assert [step.seed for step in record.steps] == [step.seed for step in whole.steps]
+    assert record.rate == whole.rate
+    assert f"was cut off, after {stop_at - 2} rates; to begin anew, delete it" in told
+    assert f"{len(half.steps)} steps of an earlier call, which was cut off" in record.warnings
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"latency_ms": 400.0}, {"step_s": 8.0}, {"repeats": 1}, {"settings": {"a": 1}}],
+    ids=lambda c: next(iter(c)),
+)
+def test_a_search_that_is_asked_otherwise_begins_anew(monkeypatch, tmp_path, changes):
+    with pytest.raises(Interrupted):
+        measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=4))
+    again = SimulatedQueue(20, stop_at=2)
+    again.number_from = 100
+    monkeypatch.setattr(targets.workload("echo").__class__, "configure", lambda self, given: self, raising=False)
+    with pytest.raises(Interrupted):
+        measured(monkeypatch, tmp_path, again, **changes)
+    [record] = found_in(tmp_path / "capacity")
+    assert len(record.steps) == 6, "the other search had no step"
+
+
+def test_an_answered_search_is_not_gone_on_with(monkeypatch, tmp_path):
+    _, _, [first] = measured(monkeypatch, tmp_path, SimulatedQueue(20))
+    [file] = (tmp_path / "capacity").glob("*.json")
+    file.rename(file.with_name("earlier.json"))
+    again = SimulatedQueue(20)
+    again.number_from = 100
+    _, told, records = measured(monkeypatch, tmp_path, again)
+    assert len(records) == 2 and "Goes on where" not in told
+    assert [len(record.steps) for record in records] == [len(first.steps)] * 2
+
+
+def test_a_search_interrupted_before_its_first_step_leaves_no_file(monkeypatch, tmp_path):
     with pytest.raises(Interrupted):
         measured(monkeypatch, tmp_path, SimulatedQueue(20, stop_at=1))
     assert found_in(tmp_path / "capacity") == []
@@ -334,9 +489,9 @@ def test_every_problem_is_told_at_once_and_nothing_starts(monkeypatch, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_step_too_short_for_its_percentile_is_refused_with_the_length_it_needs(monkeypatch, tmp_path):
-    with pytest.raises(UsageError, match=r"p99\.9 needs 1000 requests, at most 100 a second: give at least 10"):
-        measured(monkeypatch, tmp_path, None, percentile=99.9, most_rate=100.0, step_s=6.0)
+def test_a_highest_rate_too_low_for_its_percentile_is_refused_with_what_it_needs(monkeypatch, tmp_path):
+    with pytest.raises(UsageError, match=r"--most-rate: 3 .* p99\.9 needs 1000 requests.*: give at least 3\.33"):
+        measured(monkeypatch, tmp_path, None, percentile=99.9, most_rate=3.0)
 
 
 LIKE = """name: mine
@@ -346,27 +501,109 @@ targets: [process-service]
 cold_starts: 1
 sizing: {service_memory_mb: 1024, service_cpus: 0.5}
 function: {timeout_s: 30}
+objective: {percentile: 90, latency_ms: 120}
+settings: {process-service: {replicas: 3}}
+load: {workers: 2}
 """
 
 
-def test_a_search_like_an_experiment_has_its_settings_and_sizes(monkeypatch, tmp_path):
+def wished(subject, target=None, like=None, latency_ms=None, percentile=None, told=None, **given):
+    usual = {"most_rate": None, "step_s": 6.0, "repeats": 1, "concurrency_limit": 2, "seed": 1}
+    tell = [].append if told is None else told.append
+    return Wish(subject, target, like, latency_ms, percentile).order(tell, **usual | given)
+
+
+def test_a_search_like_an_experiments_file_has_its_objective_settings_and_sizes(monkeypatch, tmp_path):
     (tmp_path / "mine.yaml").write_text(LIKE)
-    searched = like_experiment(order(workload="own"), str(tmp_path / "mine.yaml"))
-    assert (searched.workload, searched.function.timeout_s) == ("echo", 30)
+    wanted = wished("own", "process-service", str(tmp_path / "mine.yaml"))
+    assert (wanted.workload, wanted.function.timeout_s, wanted.load.workers) == ("echo", 30, 2)
+    assert (wanted.percentile, wanted.latency_ms, wanted.own) == (90, 120, {})
     monkeypatch.setattr(carried_out, "start_run", SimulatedQueue(20))
-    measure_capacity(searched, "text", tmp_path, Console(quiet=True))
+    measure_capacity(wanted, "text", tmp_path, Console(quiet=True))
     [record] = found_in(tmp_path / "capacity")
     assert (record.workload, record.sizing.memory_mb, record.sizing.cpus) == ("echo", 1024, 0.5)
+    assert (record.objective.percentile, record.objective.latency_ms) == (90, 120)
+
+
+def test_an_experiment_alone_is_enough_where_it_has_one_service(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(LIKE.replace(", filetype]", "]"))
+    wanted = wished(str(path))
+    assert (wanted.workload, wanted.target, wanted.latency_ms) == ("echo", "process-service", 120)
+    assert wished(str(path), latency_ms=50.0).latency_ms == 50
+
+
+def test_another_objective_than_the_experiments_is_told(tmp_path):
+    path, told = tmp_path / "mine.yaml", []
+    path.write_text(LIKE)
+    wished("own", "process-service", str(path), told=told)
+    assert told == []
+    wished("own", "process-service", str(path), latency_ms=50.0, told=told)
+    assert told == [
+        "The experiment's objective is p90 <= 120 ms, and this is another: its runs will not keep this capacity."
+    ]
+    wished("echo", "process-service", told=told)
+    assert told[1] == "Nobody states an objective: p95 <= 300 ms is taken; --latency-ms states yours."
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ("", "it has 2 services to search, one at a time: `frostline capacity own process-service --like"),
+        ("targets: [process-lambda]", "it has no service"),
+    ],
+    ids=["several", "none"],
+)
+def test_an_experiment_alone_that_leaves_a_choice_is_refused_with_the_commands(tmp_path, changed, says):
+    path = tmp_path / "mine.yaml"
+    text = LIKE.replace("settings: {process-service: {replicas: 3}}\n", "")
+    path.write_text(text.replace("targets: [process-service]", changed) if changed else text)
+    with pytest.raises(UsageError) as refused:
+        wished(str(path))
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("echo",), "TARGET: name one beside 'echo', or an experiment alone"),
+        (("nothing",), "experiment: 'nothing' is neither a file nor one of"),
+        (("echo", None, "quickstart"), "--like quickstart: give WORKLOAD and TARGET with it"),
+    ],
+    ids=["workload-alone", "unknown", "like-without-target"],
+)
+def test_a_command_that_names_too_little_is_refused_with_the_fix(given, says):
+    with pytest.raises(UsageError) as refused:
+        wished(*given)
+    assert says in str(refused.value)
 
 
 def test_a_search_like_an_experiment_without_this_workload_or_target_is_refused(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text(LIKE)
     with pytest.raises(UsageError) as refused:
-        like_experiment(order(workload="embed-onnx", target="docker-service"), str(path))
+        wished("embed-onnx", "docker-service", str(path))
     assert [line.split(": ")[2] for line in refused.value.problems] == ["WORKLOAD", "TARGET"]
-    with pytest.raises(UsageError, match="--like and --model-dir: give one of them"):
-        like_experiment(order(model_dir=tmp_path), str(path))
+    with pytest.raises(UsageError, match="an experiment and --model-dir: give one of them"):
+        wished("own", "process-service", str(path), model_dir=tmp_path)
+
+
+def offered(objective=True, kept=None, workloads=("echo",), services=("process-service",)):
+    given = {"name": "mine", "question": "?", "workloads": list(workloads), "targets": ["process-lambda", *services]}
+    given |= {"objective": {"latency_ms": 300}} if objective else {}
+    run = run_of()
+    run.capacities = kept or {}
+    experiment = parse_experiment(given, "mine")
+    return offers(run, experiment, experiment.targets, "my own.yaml")
+
+
+def test_a_run_offers_what_it_lacks():
+    assert offered() == ["frostline capacity 'my own.yaml'"]
+    assert offered(objective=False) == offered(services=()) == []
+    kept = {"file": "a.json", "sha256": "0", "capacity": stored()}
+    assert offered(kept={"echo/process-service": kept}) == []
+    several = offered(workloads=["echo", "filetype"], kept={"echo/process-service": kept})
+    assert several == ["frostline capacity filetype process-service --like 'my own.yaml'"]
 
 
 # the file and the run that it belongs to
@@ -390,7 +627,7 @@ def stored(**changes):
         "trials_sha256": "0" * 64,
     }
     given = {
-        "schema": "frostline/capacity/2",
+        "schema": "frostline/capacity/3",
         "workload": "filetype",
         "target": "docker-service",
         "kind": "service",
@@ -444,6 +681,32 @@ def test_a_record_survives_being_stored(tmp_path):
     assert found_in(tmp_path / "nowhere") == []
 
 
+NOTHING_HELD = {**dict.fromkeys(("value", "low", "high", "need")), "n": 3, "why": "cut off", "method": "bisection"}
+AT_LEAST = NOTHING_HELD | {"low": 20.0, "why": "at least 20.0 requests per second; the search was cut off"}
+
+
+@pytest.mark.parametrize("ended", ["cut off", "invalid"])
+def test_what_a_search_without_an_end_held_belongs_to_its_run(ended):
+    assert misfits(Capacity.model_validate(stored(ended=ended, rate=AT_LEAST)), subject()) == []
+
+
+def test_a_run_keeps_an_answer_before_a_later_lower_end(tmp_path):
+    later = {"started_at": "2026-11-05T00:00:00+00:00", "ended": "cut off", "rate": AT_LEAST}
+    (tmp_path / "cut.json").write_text(json.dumps(stored(**later)))
+    sizes = {("mine", "docker-service"): (2048, 1.0)}
+    kept, _ = keep_capacities(tmp_path, run_of(), sizes)
+    assert kept["mine/docker-service"]["file"] == "cut.json"
+    (tmp_path / "answer.json").write_text(json.dumps(stored()))
+    kept, _ = keep_capacities(tmp_path, run_of(), sizes)
+    assert kept["mine/docker-service"]["file"] == "answer.json"
+
+
+def test_a_file_of_the_format_before_is_readable_and_belongs_to_its_run(tmp_path):
+    (tmp_path / "a.json").write_text(json.dumps(stored(schema="frostline/capacity/2")))
+    [record] = found_in(tmp_path)
+    assert record.lone is None and misfits(record, subject()) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
@@ -457,7 +720,7 @@ def test_a_record_survives_being_stored(tmp_path):
         ({"sizing": {"memory_mb": 2048, "cpus": 0.5}}, "another cpus: 0.5, not 1"),
         ({"machine": MACHINE | {"cpus": 64}}, "another machine: cpus: 64, not 2"),
         ({"objective": {"percentile": 99, "latency_ms": 300}}, "another objective: p99 within 300 ms, not p95"),
-        ({"ended": "cut off"}, "its search is no answer: cut off"),
+        ({"ended": "cut off", "rate": NOTHING_HELD}, "its search is no answer: cut off"),
     ],
 )
 def test_a_capacity_belongs_to_its_package_target_size_and_machine(changes, why):
@@ -563,7 +826,7 @@ def test_a_run_keeps_the_newest_that_fits_with_its_file_and_digest(tmp_path):
         b"null",
         b"{}",
         b"[" * 100_000,
-        json.dumps(stored(schema="frostline/capacity/3")).encode(),
+        json.dumps(stored(schema="frostline/capacity/4")).encode(),
         json.dumps(stored(surprise=1)).encode(),
         json.dumps(stored(rate={"value": -1})).encode(),
         json.dumps(stored(started_at="soon")).encode(),
