@@ -1,6 +1,4 @@
-"""Traffic that grows until something gives: how a search for capacity finds where to look. No trace stands behind it;
-the straight line is ours.
-"""
+"""Traffic that grows until something gives. No trace stands behind it; the straight line is ours."""
 
 # ruff: noqa: S311 - arrivals must be repeatable, not secret
 

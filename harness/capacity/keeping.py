@@ -39,25 +39,33 @@ def subject_in(order: CapacityOrder, manifest: Manifest) -> Subject:
     return subject_of(manifest, order.workload, order.target, size.memory_mb, size.cpus)
 
 
-def find_earlier(folder: Path, order: CapacityOrder, manifest: Manifest) -> KeptCapacity | None:
-    """The newest search of the same subject that was asked the same, if it did not come to an answer."""
+def find_earlier(folder: Path, order: CapacityOrder, manifest: Manifest) -> tuple[KeptCapacity | None, list[str]]:
+    """The newest search of the same subject that was asked the same, if it did not come to an answer; else why the
+    newest one of this workload and target that was cut off is another."""
     subject = subject_in(order, manifest)
-    same = [
+    near = [
         kept
         for kept in read_capacities(folder)[0]
-        if not strangeness(kept.capacity, subject) and _asked(kept.capacity) == _asked_of(order)
+        if (kept.capacity.workload, kept.capacity.target) == (order.workload, order.target)
     ]
-    return same[-1] if same and same[-1].capacity.ended != "answered" and same[-1].capacity.steps else None
+    same = [kept for kept in near if not _differences(kept.capacity, order, subject)]
+    if same:
+        return (same[-1] if same[-1].capacity.ended != "answered" else None), []
+    return None, _differences(near[-1].capacity, order, subject) if near and near[
+        -1
+    ].capacity.ended == "cut off" else []
 
 
-def _asked(capacity: Capacity) -> tuple[float | int | None, ...]:
-    goal = capacity.objective
-    return goal.percentile, goal.latency_ms, capacity.step_s, capacity.repeats, capacity.concurrency_limit
-
-
-def _asked_of(order: CapacityOrder) -> tuple[float | int | None, ...]:
+def _differences(capacity: Capacity, order: CapacityOrder, subject: Subject) -> list[str]:
+    """Why steps of that search are none of this one."""
     limit = order.concurrency_limit if order.limits_units else None
-    return order.percentile, order.latency_ms, order.step_s, order.repeats, limit
+    pairs: dict[str, tuple[object, object]] = {
+        "step_s": (capacity.step_s, order.step_s),
+        "repeats": (capacity.repeats, order.repeats),
+        "concurrency_limit": (capacity.concurrency_limit, limit),
+    }
+    found = [f"another {name}: {its}, not {ours}" for name, (its, ours) in pairs.items() if its != ours]
+    return [*strangeness(capacity, subject), *found]
 
 
 def probes_of(steps: list[Step], repeats: int) -> list[Probe]:

@@ -74,7 +74,10 @@ class Attempt:
         """All of it. What ends it early goes on, when what was measured is stored."""
         order, steps, tell = self._order, self._steps, self._tell
         least = about(Search(0, 1).likely_left * steps.minutes_at(None))
-        tell(f"First one request at a time, then rates that close in on the answer: {least} at least.")
+        tell(
+            "First one request at a time, for a minute or less; unless that is too slow already, rates then close in "
+            f"on the answer, for {least} at least."
+        )
         lone = measure_lone(order, steps.send_lone)
         if is_out_of_reach(order, lone):
             return self._store(make_record(order, steps, None, lone, out_of_reach(order, lone), "answered", now()))
@@ -98,7 +101,9 @@ class Attempt:
         """What an earlier call learned before it was cut off; its file is this call's from now on."""
         order, steps = self._order, self._steps
         assert steps.manifest is not None
-        earlier = find_earlier(self._folder, order, steps.manifest)
+        earlier, differences = find_earlier(self._folder, order, steps.manifest)
+        if differences:
+            self._tell(f"The search that was cut off before was another, so this one begins anew: {differences[0]}.")
         if earlier is None:
             return
         capacity = earlier.capacity

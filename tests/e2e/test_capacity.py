@@ -34,7 +34,6 @@ def search(bench: Bench, latency_ms: float):
     record = kept.capacity
     assert malformed == []
     assert printed["rate"] == record.rate.model_dump()
-    assert record.steps
     for step in record.steps:
         run = RunFolder.open(bench.results / "capacity" / "runs" / step.run)
         assert [trial for trial in run.trials() if run.find_damage(trial)] == []
@@ -48,11 +47,14 @@ def search(bench: Bench, latency_ms: float):
 def test_an_objective_that_every_rate_holds_leaves_the_capacity_open_above(bench: Bench):
     finished, record = search(bench, MOST_MS)
     assert finished.code == 0, finished.err
-    assert all(step.held for step in record.steps) and max(step.rate for step in record.steps) == 16
+    assert record.steps and all(step.held for step in record.steps) and max(step.rate for step in record.steps) == 16
     assert record.rate.high is None, record.rate
 
 
-def test_an_objective_that_no_rate_holds_has_no_capacity(bench: Bench):
+def test_an_objective_that_one_request_alone_misses_is_told_before_any_step(bench: Bench):
     finished, record = search(bench, LEAST_MS)
-    assert not any(step.held for step in record.steps)
-    assert record.rate.value is None and record.rate.why, (record.rate, finished.err)
+    assert finished.code == 0, finished.err
+    assert record.lone is not None and record.lone.late == record.lone.requests and record.lone.problem is None
+    assert record.lone.percentile_ms is not None and record.lone.percentile_ms >= 20
+    assert not record.steps
+    assert record.rate.value is None and "no rate holds it" in str(record.rate.why), (record.rate, finished.err)

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +21,7 @@ from harness.capacity.running import CapacityOrder, measure_capacity
 from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, Search, search
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
 from harness.experiment.question import parse_experiment
+from harness.forecast.replicas import bounds_of
 from harness.record.capacity import (
     Capacity,
     keep_capacities,
@@ -187,6 +189,7 @@ class SimulatedQueue:
     def manifest(self, choice):
         return manifest(
             run=f"run-{self.number_from + self.runs:02}",
+            experiment=choice.experiment.model_dump(mode="json"),
             rounds=choice.experiment.rounds,
             trials=len(choice.trials),
             packages={"echo/process-service": {"site": "f" * 64}},
@@ -346,7 +349,7 @@ def test_a_percentile_that_a_slow_model_cannot_show_is_refused_after_one_request
 def test_before_it_starts_and_before_each_rate_it_says_how_long_it_takes(monkeypatch, tmp_path):
     _, told, [record] = measured(monkeypatch, tmp_path, SimulatedQueue(20))
     lines = told.splitlines()
-    assert lines[1].startswith("First one request at a time") and lines[1].endswith("minutes at least.")
+    assert lines[1].startswith("First one request at a time") and "minutes at least." in lines[1]
     rates = list(dict.fromkeys(step.rate for step in record.steps))
     said = [line for line in lines if line.startswith("rate ")]
     assert [line.split()[1] for line in said] == [str(number) for number in range(1, len(rates) + 1)]
@@ -429,7 +432,7 @@ def test_a_second_call_goes_on_where_the_first_was_cut_off(monkeypatch, tmp_path
 @pytest.mark.parametrize(
     "changes",
     [{"latency_ms": 400.0}, {"step_s": 8.0}, {"repeats": 1}, {"settings": {"a": 1}}],
-    ids=lambda c: next(iter(c)),
+    ids=["latency_ms", "step_s", "repeats", "settings"],
 )
 def test_a_search_that_is_asked_otherwise_begins_anew(monkeypatch, tmp_path, changes):
     with pytest.raises(Interrupted):
@@ -437,10 +440,15 @@ def test_a_search_that_is_asked_otherwise_begins_anew(monkeypatch, tmp_path, cha
     again = SimulatedQueue(20, stop_at=2)
     again.number_from = 100
     monkeypatch.setattr(targets.workload("echo").__class__, "configure", lambda self, given: self, raising=False)
+    monkeypatch.setattr(carried_out, "start_run", again)
+    console = Console(record=True, width=300)
     with pytest.raises(Interrupted):
-        measured(monkeypatch, tmp_path, again, **changes)
+        measure_capacity(order(**changes), "text", tmp_path, console)
     [record] = found_in(tmp_path / "capacity")
     assert len(record.steps) == 6, "the other search had no step"
+    (name,) = ("objective" if name == "latency_ms" else name for name in changes)
+    told = console.export_text()
+    assert f"The search that was cut off before was another, so this one begins anew: another {name}: " in told
 
 
 def test_an_answered_search_is_not_gone_on_with(monkeypatch, tmp_path):
@@ -683,6 +691,29 @@ def test_a_record_survives_being_stored(tmp_path):
 
 NOTHING_HELD = {**dict.fromkeys(("value", "low", "high", "need")), "n": 3, "why": "cut off", "method": "bisection"}
 AT_LEAST = NOTHING_HELD | {"low": 20.0, "why": "at least 20.0 requests per second; the search was cut off"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "says"),
+    [
+        (lambda: None, "no capacity was measured: the run's own service times are what replicas are reckoned from"),
+        (stored, "measured capacity: 2 in the busiest hour, of 41 requests/s each with p95 within 300 ms (a.json)"),
+        (
+            lambda: stored(ended="cut off", rate=AT_LEAST),
+            "measured capacity: 3 at most in the busiest hour, of at least 20 requests/s each with p95 within 300 ms "
+            "(a.json)",
+        ),
+    ],
+    ids=["none", "answered", "cut-off"],
+)
+def test_a_forecast_says_what_its_replicas_rest_on(kept, says):
+    run = run_of()
+    if capacity := kept():
+        run.capacities = {"mine/docker-service": {"file": "a.json", "sha256": "0", "capacity": capacity}}
+    side = SimpleNamespace(key=("mine", "docker-service"), held_s=0.02, slots=1)
+    little, told = bounds_of(run, side, 10.0, 60.0)
+    assert little.startswith("Little's law: 1 at least at the mean of 10 requests/s, 2 in the busiest hour")
+    assert told == says
 
 
 @pytest.mark.parametrize("ended", ["cut off", "invalid"])

@@ -18,7 +18,7 @@ from harness.cost.month import Month
 from harness.cost.nouns import BILLED, STATED, Purchase
 from harness.cost.platforms import way_for
 from harness.cost.platforms.aws_lambda import billed_ms, kept_seconds, meter
-from harness.cost.replicas import Carried
+from harness.cost.replicas import Carried, carried_rate
 from harness.cost.usage import read_use
 from harness.errors import RecordError, UsageError
 from harness.record.capacity import keep_capacities, read_capacity
@@ -635,6 +635,33 @@ def test_a_later_search_reprices_no_run(own_run, tmp_path):
     assert after == before
     (service,) = [side for side in before.sides if side.kind == "service"]
     assert service.replicas == 1 and "n = 24 steps, 41.json" in service.terms[0].basis
+
+
+def row_of_service(run):
+    return next(row for row in summarise(run).rows if row.target == "docker-service")
+
+
+@pytest.mark.parametrize(
+    ("ended", "low", "high", "replicas", "words"),
+    [
+        ("cut off", 2.0, None, 3, "at least 2 requests per second (41.json; the same search again goes on from there)"),
+        ("invalid", 2.0, 2.5, 3, "at least 2 requests per second (41.json; the same search again goes on from there)"),
+        ("answered", 2.0, None, 3, "at least 2 requests per second (41.json; a higher --most-rate would find the end)"),
+    ],
+    ids=["cut-off", "invalid", "answered"],
+)
+def test_a_search_without_an_end_bounds_the_cost(own_run, tmp_path, ended, low, high, replicas, words):
+    """4.6 a second at the peak."""
+    rate = {"value": None, "low": low, "high": high, "n": 6, "need": None, "why": "cut off", "method": "b"}
+    file = capacity_file(tmp_path / "capacity", own_run, ended=ended)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"rate": rate}))
+    given = read_capacity(file)
+    costing = costing_of(own_run, summarise(own_run), capacity=given)
+    (service,) = [side for side in costing.sides if side.kind == "service"]
+    assert service.replicas == replicas and service.per_month_usd.value is not None
+    assert words in service.terms[0].basis
+    carried = carried_rate(row_of_service(own_run), given, None, 50.0)
+    assert (carried.known, carried.rate.low, carried.rate.high) == ("at least", low, high or 50.0)
 
 
 def test_another_capacity_is_named_explicitly_and_said(own_run, tmp_path):
