@@ -71,11 +71,18 @@ def scenarios(target: Target, trace: Path | None = None) -> list[Scenario]:
     The kinds differ in what is true there: requests start units and are turned away, or queue before a fixed number.
     `trace` is what the forecast is tried with; without one, that scenario cannot be carried out.
     """
-    can, forecast = target.capabilities, _forecast(trace)
+    can = target.capabilities
     if target.parts[0].kind == "function":
         verdicts = _verdicts({"concurrency_limit": 1})
-        return [_starts(can), _mix(can), _answers(can), _crowd_of_function(can), verdicts, forecast]
-    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts({}), forecast]
+        return [
+            _starts(can),
+            _mix(can),
+            _answers(can),
+            _crowd_of_function(can),
+            verdicts,
+            _forecast(trace, {"keep_alive_s": 5}),
+        ]
+    return [_starts(can), _steady(), _answers(can), _hangs(), _crowd_of_service(), _verdicts({}), _forecast(trace, {})]
 
 
 def workload(label: str, **settings: Any) -> dict[str, Any]:
@@ -182,13 +189,13 @@ def _verdicts(limits: dict[str, Any]) -> Scenario:
     return Scenario("verdicts", fields, (verdicts,))
 
 
-def _forecast(trace: Path | None) -> Scenario:
+def _forecast(trace: Path | None, function: dict[str, Any]) -> Scenario:
     """Two minutes of a trace at one request a second, ten times, with a keep-alive so short that it matters."""
     model = workload(FORECAST, handler_ms=300, handler_sigma=0.35, imports_ms=300, weights_ms=150, requests=2000)
     fields = {
         "workloads": [model],
         "profiles": [{"replay": {"file": str(trace), "seconds": 120, "rate": 1.0}}],
-        "function": {"keep_alive_s": 5},
+        "function": function,
         "cold_starts": 4,
         "rounds": 10,
     }

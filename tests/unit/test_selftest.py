@@ -499,6 +499,12 @@ def test_a_scenario_asks_for_no_setting_that_a_target_does_not_have():
     assert found == {"starts": None, "mix": lacks, "answers": None, "crowd": lacks, "verdicts": None, "forecast": None}
 
 
+@pytest.mark.parametrize("name", ["process-lambda", "process-service", "docker-lambda", "docker-service"])
+def test_the_forecast_can_be_tried_on_either_side(name):
+    (scenario,) = (each for each in scenarios(TARGETS[name]) if each.name == "forecast")
+    assert scenario.misfit(TARGETS[name]) is None
+
+
 def test_where_no_experiment_can_be_made_the_rest_goes_on(monkeypatch, tmp_path):
     whole = examination._fit
 
