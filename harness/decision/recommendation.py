@@ -2,11 +2,12 @@
 
 For each traffic:
   1. The objective comes first. A side that is beyond it is out; if the other one holds it, that one is chosen.
-  2. Of two sides that hold it, the one is chosen that costs less, even at its dear end than the other at its cheap end.
+  2. Of two sides that are not beyond it, the one is chosen that costs less, even at its dear end than the other at its
+     cheap end, if it surely holds the objective. Whether the dear one holds it as surely would change nothing.
   3. Where the costs cannot be told apart, the dimensions of the scorecard choose: two more must pull to one side.
   4. What is not known leaves the traffic open.
-Over all traffics: one side everywhere is the recommendation; different sides are a split; where any is open, nothing
-can be decided yet, and the one measurement is named that would settle it.
+Over all traffics: where any is open, nothing can be decided yet, and the one measurement is named that would settle
+it; one side everywhere is the recommendation; different sides are a split.
 """
 
 from collections.abc import Sequence
@@ -71,7 +72,9 @@ def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
 
 
 def over_all(sides: set[Side | Literal["tie", "open"]]) -> Recommendation:
-    """One side everywhere, a split, or nothing where any traffic is open."""
+    """Nothing where any traffic is open; one side everywhere, or a split."""
+    if "open" in sides:
+        return "cannot decide yet"
     if {"serverless", "container"} <= sides:
         return "split"
     if sides == {"serverless"}:

@@ -127,6 +127,22 @@ def test_different_sides_for_different_traffic_are_a_split(card_of):
     assert [text.split()[1] for text in card.why] == ["bursty", "steady"]
 
 
+def test_where_any_traffic_is_open_different_sides_are_no_split(card_of):
+    """bursty: the service, since the function is beyond; steady: the function; spiky: on the limit."""
+    slow = row("function", profile="bursty", latency_p95_ms=figure(900.0))
+    near = row("function", profile="spiky", latency_p95_ms=figure(290.0))
+    others = [row("function"), *(row("service", profile=name) for name in ("steady", "bursty", "spiky"))]
+    card = card_of([*others, slow, near], changes={"traffic": traffic("steady", "bursty", "spiky")})
+    assert card.recommendation == "cannot decide yet"
+    assert card.settle is not None and card.settle.sentence.startswith("spiky: docker-lambda")
+
+
+def test_a_cheap_side_within_the_objective_is_chosen_where_the_dear_one_may_not_hold_it(card_of):
+    card = card_of([row("function"), row("service", latency_p95_ms=figure(290.0))])
+    assert card.recommendation == "serverless"
+    assert "would change nothing" in recommendation.__doc__
+
+
 def test_traffic_that_was_measured_and_not_forecast_decides_nothing_where_other_was(card_of):
     card = card_of(profiles=("steady", "bursty"))
     assert card.recommendation == "serverless" and not any("bursty" in reason for reason in card.because)
