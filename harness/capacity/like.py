@@ -12,7 +12,7 @@ from harness.experiment.pieces import WorkloadChoice
 from harness.experiment.question import Experiment, experiment_names, read_experiment
 from harness.files.problems import quote
 from harness.measure.fitting import fit_to_machine
-from harness.record.capacity import kept_capacity
+from harness.record.capacity import KeptCapacity, kept_capacity
 from harness.record.nouns import Manifest
 
 USUAL_MS, USUAL_PERCENTILE = 300.0, 95.0
@@ -47,7 +47,7 @@ class Wish:
         assert target is not None
         latency_ms, percentile = self._objective(experiment, tell)
         order = CapacityOrder(workload, target, latency_ms, percentile, **given)
-        return order if experiment is None else replace(like_experiment(order, experiment), like=name)
+        return order if experiment is None else like_experiment(order, experiment)
 
     def _objective(self, experiment: Experiment | None, tell: Callable[[str], None]) -> tuple[float, float]:
         stated = experiment.objective if experiment else None
@@ -90,7 +90,7 @@ def like_experiment(order: CapacityOrder, experiment: Experiment) -> CapacityOrd
 
 
 def offers(manifest: Manifest, experiment: Experiment, chosen: list[str], name: str) -> list[str]:
-    """The command for every service of a run with an objective that keeps no capacity of it; `name` is the
+    """The command for every service of a run with an objective that keeps no answered search of it; `name` is the
     experiment's, or its file."""
     if experiment.objective is None:
         return []
@@ -101,8 +101,12 @@ def offers(manifest: Manifest, experiment: Experiment, chosen: list[str], name: 
         if alone
         else f"frostline capacity {shlex.quote(workload)} {shlex.quote(target)} --like {shlex.quote(name)}"
         for workload, target in pairs
-        if kept_capacity(manifest, workload, target) is None
+        if not _is_answered(kept_capacity(manifest, workload, target))
     ]
+
+
+def _is_answered(kept: KeptCapacity | None) -> bool:
+    return kept is not None and kept.capacity.ended == "answered"
 
 
 def _pairs(experiment: Experiment, chosen: list[str]) -> list[tuple[str, str]]:

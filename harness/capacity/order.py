@@ -45,8 +45,6 @@ class CapacityOrder:
     """The target's own settings, which count before `function`; not how many units: that is the search's, too."""
     load: LoadChoice = field(default_factory=LoadChoice)
     """But for how long a client waits, which follows from the objective."""
-    like: str | None = None
-    """The experiment that it was taken from."""
 
     @property
     def needed(self) -> int:

@@ -13,7 +13,7 @@ from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
 from harness.decision.decision import decide
 from harness.errors import UsageError
-from harness.experiment.question import Experiment, parse_experiment, read_experiment
+from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
@@ -42,7 +42,11 @@ def resume_run(run: str, results: Path, console: Console, wait: bool = False) ->
     folder.check_can_grow()
     with alone(folder.manifest.run, plainly(console)) if wait else nullcontext():
         folder = RunFolder.open(folder.path) if wait else folder  # it may have gone on meanwhile
-        return _carry_out(lambda shown: continue_run(folder, shown), console)[1]
+        folder, code = _carry_out(lambda shown: continue_run(folder, shown), console)
+    experiment = parse_experiment(folder.manifest.experiment, "manifest.json: experiment")
+    name = experiment.name if experiment.name in experiment_names() else "EXPERIMENT"  # its file is not kept
+    _offer_capacity(folder, experiment, list(folder.manifest.targets), name, console)
+    return code
 
 
 def measure(

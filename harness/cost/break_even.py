@@ -10,9 +10,7 @@ from harness.record.estimate import Estimate
 from harness.record.figures import cell, figure
 from harness.record.stated import SECONDS_PER_MONTH
 
-UNMEASURED = (
-    "where it lies is not known: it needs a capacity with an upper end (`frostline capacity --like EXPERIMENT`)"
-)
+UNMEASURED = "where it lies is not known: it needs a capacity with an upper end (`frostline capacity EXPERIMENT`)"
 METHOD = "crossing of the cost curves; ends by those of their intervals"
 NOT_SURE = "up to an end of the rates looked at, no side is surely the cheaper one"
 MOST_SPANS = 7

@@ -10,7 +10,7 @@ from harness.record.estimate import Estimate
 from harness.record.stated import Objective
 
 MOST_REPLICAS = 100_000
-FIND_OUT = "find out with `frostline capacity --like EXPERIMENT`"
+FIND_OUT = "find out with `frostline capacity EXPERIMENT`"
 
 
 @dataclass(frozen=True)

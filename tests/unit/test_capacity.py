@@ -19,6 +19,7 @@ from harness.capacity.judging import Arrivals, warm_up_s
 from harness.capacity.like import Wish, offers
 from harness.capacity.running import CapacityOrder, measure_capacity
 from harness.capacity.search import MOST_FENCES, MOST_RATES, Probe, Search, search
+from harness.commands import runner
 from harness.errors import Interrupted, RecordError, TrialError, UsageError
 from harness.experiment.question import parse_experiment
 from harness.forecast.replicas import bounds_of
@@ -610,8 +611,35 @@ def test_a_run_offers_what_it_lacks():
     assert offered(objective=False) == offered(services=()) == []
     kept = {"file": "a.json", "sha256": "0", "capacity": stored()}
     assert offered(kept={"echo/process-service": kept}) == []
+    cut_off = kept | {"capacity": stored(ended="cut off", rate=AT_LEAST)}
+    assert offered(kept={"echo/process-service": cut_off}) == ["frostline capacity 'my own.yaml'"], "to go on with it"
     several = offered(workloads=["echo", "filetype"], kept={"echo/process-service": kept})
     assert several == ["frostline capacity filetype process-service --like 'my own.yaml'"]
+
+
+def test_the_end_of_a_run_says_in_one_line_what_a_capacity_would_settle():
+    experiment = parse_experiment(
+        {
+            "name": "mine",
+            "question": "?",
+            "workloads": ["echo"],
+            "targets": ["process-service"],
+            "objective": {"latency_ms": 300},
+        },
+        "mine",
+    )
+    console = Console(record=True, width=300)
+
+    def say(run):
+        runner._offer_capacity(SimpleNamespace(manifest=run), experiment, experiment.targets, "mine.yaml", console)
+
+    say(run_of())
+    (line,) = console.export_text().splitlines()
+    assert "only bounded; `frostline capacity mine.yaml` would settle it" in line
+    run = run_of()
+    run.capacities = {"echo/process-service": {"file": "a.json", "sha256": "0", "capacity": stored()}}
+    say(run)
+    assert console.export_text() == ""
 
 
 # the file and the run that it belongs to
