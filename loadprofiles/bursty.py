@@ -14,7 +14,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from loadprofiles.contract import LoadProfile
+from loadprofiles.contract import LoadProfile, earlier_seed
 
 
 def residual_gamma(mean: float, cv: float, stream: random.Random) -> float:
@@ -82,7 +82,11 @@ class Bursty(LoadProfile):
         draws = (self._draw_once(f"{seed}/bursty/{attempt}") for attempt in itertools.count())
         return next(offsets for offsets in draws if offsets)
 
-    def _draw_once(self, name: str) -> "array.array[float]":
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """What the same bursts and silences hold before the window: nothing says that one of them must be a burst."""
+        return self._draw_once(f"{earlier_seed(seed)}/bursty", seconds)
+
+    def _draw_once(self, name: str, earlier_s: float | None = None) -> "array.array[float]":
         # One renewal process runs on the clock of ON time alone: gaps pause at a burst's end and go on at the next
         # start, so their CV holds and, begun in equilibrium, exactly on_rate x ON time arrivals are expected.
         inside = random.Random(f"{name}/inside")
@@ -90,7 +94,7 @@ class Bursty(LoadProfile):
         scale = 1 / (self.on_rate * shape)
         gap = residual_gamma(1 / self.on_rate, self.inside_cv, inside)
         offsets = array.array("d")
-        for start, end in self._bursts(name):
+        for start, end in self._bursts(name, earlier_s):
             t = start + gap
             while t < end:
                 offsets.append(t)
@@ -98,19 +102,23 @@ class Bursty(LoadProfile):
             gap = t - end
         return offsets
 
-    def _bursts(self, name: str) -> Iterator[tuple[float, float]]:
-        """(start, end) of each burst in the window, in seconds from its start, from the stationary state."""
+    def _bursts(self, name: str, earlier_s: float | None = None) -> Iterator[tuple[float, float]]:
+        """(start, end) of each burst in the window, in seconds from its start, from the stationary state; or in so many
+        seconds before it, which need not hold one."""
+        seconds, burst_share, cut_s = self.seconds, self.burst_share, self.seconds
+        if earlier_s is not None:
+            seconds, burst_share, cut_s = earlier_s, 1.0, math.inf
         on, off = random.Random(f"{name}/on"), random.Random(f"{name}/off")
         on_mean, off_mean = self.on_mean_s / self.compression, self.off_mean_s / self.compression
         shape = self.on_cv**-2
-        if off.random() < self.on_share / self.burst_share:
+        if off.random() < self.on_share / burst_share:
             start, length = 0.0, residual_gamma(on_mean, self.on_cv, on)
         else:
             # Exponential, cut at the window's end: silences that outlast the window are left out.
-            start = -off_mean * math.log1p(off.random() * math.expm1(-self.seconds / off_mean))
+            start = -off_mean * math.log1p(off.random() * math.expm1(-cut_s / off_mean))
             length = on.gammavariate(shape, on_mean / shape)
-        while start < self.seconds:
-            yield start, min(start + length, self.seconds)
+        while start < seconds:
+            yield start, min(start + length, seconds)
             start += length + off.expovariate(1 / off_mean)
             length = on.gammavariate(shape, on_mean / shape)
 

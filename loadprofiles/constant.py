@@ -29,5 +29,10 @@ class Constant(LoadProfile):
         count = max(1, math.ceil(self.rate * self.seconds * (1 - ROUNDING)))
         return array.array("d", (i / self.rate for i in range(count)))
 
+    def history(self, seed: int, seconds: float) -> "array.array[float]":
+        """The same spacing, up to the first arrival and not from the begin on: the last one is 1 / rate before it."""
+        count = math.floor(self.rate * seconds * (1 + ROUNDING))
+        return array.array("d", (max(0.0, seconds - i / self.rate) for i in range(count, 0, -1)))
+
 
 PROFILE = Constant

@@ -291,10 +291,11 @@ class Attended(Protocol):
     """A deployment of a function that can have units beforehand, as if earlier requests had left them."""
 
     def stand_by(self, idle_s: Sequence[float], first_s: float, body: bytes) -> int:
-        """Have one idle unit for each of `idle_s`, and no other; each that is new answers `body` once.
+        """Have one unit for each of `idle_s`, and no other; each that is new answers `body` once.
 
-        The next request is due `first_s` seconds after the moment at which they have been idle for `idle_s`. They are
-        logged as started for no request. Returns how many there are, which is less than were asked for where some did
+        The next request is due `first_s` seconds after the moment at which they have been idle for `idle_s`; one whose
+        time is negative takes no request until so much later, as if one held it. They are logged as started for no
+        request. Returns how many there are, which is less than were asked for where some did
         not start. Raises DeploymentError."""
 
 

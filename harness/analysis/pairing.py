@@ -216,10 +216,17 @@ def why_incomparable(a: Group, b: Group, mode: Mode) -> str | None:
     for side in (a, b):
         if len(side.cases) > 1:
             settings = differing_settings(side.cases[0], side.cases[1], ("one", "another"))
-            return f"{side.name} has several cases: {settings}"
+            return f"{side.name} has several cases: {settings}: {fix_of_cases(side.cases[0], side.cases[1])}"
     if mode == "runs" and a.cases != b.cases:
         return f"the case differs: {differing_settings(a.cases[0], b.cases[0], ('A', 'B'))}"
     return None
+
+
+def fix_of_cases(a: Case, b: Case) -> str:
+    """What to do where one run has trials of two cases."""
+    if a.get("begin") != b.get("begin"):
+        return "the trials' warnings say why no steady begin was to be had; mend that, or measure with `begin: empty`"
+    return "measure it again, in one run with one of them"
 
 
 def differing_settings(a: Case, b: Case, names: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.forecast.compiled import compiled
 from harness.forecast.spans import (
+    LONGEST_S,
     NEVER,
     NS,
     Nanoseconds,
@@ -85,14 +86,16 @@ def run_pool(
     from_s: float = 0.0,
     idle_ages_s: ArrayLike = (),
 ) -> PoolMonth:
-    """Send arrivals, ascending seconds from 0 to `end_s`, at a pool that is empty but for units idle for `idle_ages_s`.
+    """Send arrivals, ascending seconds from 0 to `end_s`, at a pool that is empty but for units idle for `idle_ages_s`,
+    a negative one of which is busy for so much longer.
 
     Per arrival: how long it takes on a unit that is warm, how long with a start before it, and whether its unit is lost
     as it ends. ValueError names what cannot be.
     """
     end_ns, from_ns = moment_ns("end_s", end_s), moment_ns("from_s", from_s)
     arrivals, warm, cold = arrival_ns(arrivals_s, end_ns), whole_ns("warm_s", warm_s), whole_ns("cold_s", cold_s)
-    lost, ages = np.array(dies, np.bool_, order="C"), whole_ns("idle_ages_s", idle_ages_s)
+    lost, ages = np.array(dies, np.bool_, order="C"), whole_ns("idle_ages_s", idle_ages_s, -LONGEST_S)
+    ages = np.concatenate([ages[ages >= 0], ages[ages < 0]])  # numbered as the rule numbers them
     for name, values in (("warm_s", warm), ("cold_s", cold), ("dies", lost)):
         of_length(name, values, len(arrivals))
     if limits.provisioned + len(ages) > limits.concurrency_limit:
@@ -138,15 +141,21 @@ def _decide(
     begun = [0 for _ in range(provisioned + len(idle_since))]
     ended = [end for _ in range(provisioned + len(idle_since))]
     free = list(range(provisioned))
-    idle = [(int(idle_since[at]), int(provisioned + at)) for at in np.argsort(idle_since, kind="mergesort")]
+    order = np.argsort(idle_since, kind="mergesort")
+    idle = [(int(idle_since[at]), int(provisioned + at)) for at in order if idle_since[at] <= 0]
     longest = 0  # where in `idle` the first is that has not expired
-    busy = [(0, 0) for _ in range(0)]  # (when it ends, request)
+    # (when it ends, request); of those that are busy from the begin, -1 - the unit's number stands for the request
+    busy = [(int(idle_since[at]), -1 - int(provisioned + at)) for at in order if idle_since[at] > 0]
+    busy.sort()  # a heap
     starts = np.zeros(min(starts_limit, len(arrivals)), np.int64)  # a ring of the latest
     started = peak = 0
     for at in range(len(arrivals) + 1):
         now = int(arrivals[at]) if at < len(arrivals) else end
         while len(busy) > 0 and busy[0][0] <= now:
             done, request = heappop(busy)
+            if request < 0:
+                idle.append((done, -1 - request))
+                continue
             _answer(done, int(unit[request]), dies[request], on_provisioned[request], end, begun, ended, free, idle)
         while longest < len(idle) and now - idle[longest][0] >= keep_alive:
             ended[idle[longest][1]] = idle[longest][0] + keep_alive

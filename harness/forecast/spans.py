@@ -14,12 +14,12 @@ LONGEST_S = 1e9
 Nanoseconds = NDArray[np.int64]
 
 
-def whole_ns(name: str, seconds: ArrayLike) -> Nanoseconds:
+def whole_ns(name: str, seconds: ArrayLike, least_s: float = 0.0) -> Nanoseconds:
     """Seconds as whole nanoseconds, so that moments that are equal stay so. ValueError where one is no such time."""
     given = np.ascontiguousarray(seconds, dtype=np.float64)
-    if given.size and not (given.min() >= 0 and given.max() <= LONGEST_S):  # also where one is NaN
-        wrong = given[~((given >= 0) & (given <= LONGEST_S))].flat[0]
-        raise ValueError(f"{name}: {wrong} is not accepted: from 0 to {LONGEST_S:g} s")
+    if given.size and not (given.min() >= least_s and given.max() <= LONGEST_S):  # also where one is NaN
+        wrong = given[~((given >= least_s) & (given <= LONGEST_S))].flat[0]
+        raise ValueError(f"{name}: {wrong} is not accepted: from {least_s:g} to {LONGEST_S:g} s")
     return np.rint(given * NS).astype(np.int64)
 
 

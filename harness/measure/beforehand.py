@@ -11,11 +11,13 @@ from harness.load.process import Arrival, Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.forced import Asker
+from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge
+from harness.measure.rows.starts import STARTED
 from harness.measure.steady import steady_pool
 from harness.measure.visit import Visit
 from harness.record.figures import plural
-from harness.record.nouns import BeginRecord, BeginState, Outcome
+from harness.record.nouns import BeginRecord, BeginState, Outcome, StartClass
 from harness.record.reasons import reasons_of
 from targets.contract import Attended, Deployment, DeploymentError
 from targets.rules.lambda_pool import PoolLimits
@@ -31,7 +33,11 @@ MS = 1_000_000
 
 
 class NotSteady(Exception):
-    """A steady pool cannot be had; the message says why."""
+    """A steady pool cannot be had, now or at another attempt; the message says why."""
+
+
+class BeginFailed(Exception):
+    """A steady pool could not be had this time; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,22 @@ class Beforehand:
     problems: list[str] = field(default_factory=list)
     """Why the trial is INVALID: nobody knows how it began."""
     request_ids: frozenset[str] = frozenset()
+    failure: str = ""
+    """Why a steady begin was not had that another attempt may have: the trial is INVALID, unless it had no good answer
+    at all, so that not its begin is what is wrong."""
 
 
 NOTHING = Beforehand()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request before the first arrival."""
+
+    took_ms: float | None
+    """None where it was not answered well."""
+    met: str | None
+    """Its start class; None where nobody knows."""
 
 
 @dataclass
@@ -63,9 +82,11 @@ class Preparation:
     request_ids: set[str] = field(default_factory=set)
     warm_ms: list[float] = field(default_factory=list)
     start_ms: float | None = None
+    failure: str = ""
 
     def carry_out(self) -> Beforehand:
-        """Have the steady begin that the trial asks for, or an empty one and its reason."""
+        """Have the steady begin that the trial asks for, or an empty one and its reason: where that is here to stay
+        the trial is one of an empty begin, and where it may pass it has failed."""
         if self.visit.target.parts[0].kind == "service":
             return self._warm_service()
         limits, why = self._limits()
@@ -73,8 +94,11 @@ class Preparation:
             return self._begin_empty(why)
         try:
             return self._steady_function(limits)
-        except (NotSteady, DeploymentError, SenderFailed, UsageError) as error:
+        except (NotSteady, UsageError) as error:
             why = str(error).split("\n")[0]
+        except (BeginFailed, DeploymentError, SenderFailed) as error:
+            why = str(error).split("\n")[0]
+            self.failure = f"its begin could not be made steady: {why}"
         try:
             self.deployment.make_cold()
         except DeploymentError as error:
@@ -97,7 +121,8 @@ class Preparation:
     def _warm_service(self) -> Beforehand:
         """Its units are there and have answered: a few requests make them warm."""
         try:
-            self._ask_warm(len(self.deployment.endpoints))
+            asked = self._ask(max(len(self.deployment.endpoints), LEAST_WARM))
+            self.warm_ms = [one.took_ms for one in asked if one.took_ms is not None and one.met not in STARTED]
         except SenderFailed as error:
             self.warnings.append(f"no warm request could be sent before the first arrival: {error}")
         return self._end("steady")
@@ -106,15 +131,20 @@ class Preparation:
         if isinstance(self.deployment, Attended):
             self._stand_by(self.deployment, [0.0], 0.0)
             self.start_ms = (now_ns() - self.begun_ns) / MS
-            self._ask_warm(LEAST_WARM)
+            self._ask_warm()
         else:
             self._ask_first()
-        if not self.warm_ms or self.start_ms is None:
-            raise NotSteady("no warm request was answered well, so nobody knows how long one holds a sandbox")
+        if self.start_ms is None:
+            raise BeginFailed("the first request was not answered well, so nobody knows how long a start takes")
         load, schedule = self.visit.trial.load, self.visit.schedule
         assert load is not None and schedule is not None
         warm_s, start_s = [took / 1e3 for took in self.warm_ms], self.start_ms / 1e3
         pool = steady_pool(load, self.visit.trial.arrival_seed, limits, warm_s, start_s)
+        if pool.cut_from_s is not None:
+            self.warnings.append(
+                f"its pool is that of {pool.history_s:,.0f} s of its traffic, not of {pool.cut_from_s:,.0f} s as its "
+                f"keep-alive and requests ask for: so many arrivals are too many"
+            )
         if len(pool.idle_s) > MOST_STANDING:
             raise NotSteady(f"it would have {len(pool.idle_s):,} sandboxes, and {MOST_STANDING:,} can be had at most")
         if isinstance(self.deployment, Attended):
@@ -127,18 +157,30 @@ class Preparation:
     def _stand_by(self, deployment: Attended, idle_s: Sequence[float], first_s: float) -> int:
         count = deployment.stand_by(idle_s, first_s, self.asker.payloads[0].body)
         if idle_s and not count:
-            raise NotSteady("no sandbox could be started before the first arrival")
+            raise BeginFailed("no sandbox could be started before the first arrival")
         if count < len(idle_s):
             self.warnings.append(f"{count} instead of {len(idle_s)} sandboxes of a steady pool could be started")
         return count
 
     def _ask_first(self) -> None:
         """Where units start for requests only, the first one is the start."""
-        took_ms = self._ask(LEAST_WARM + 1)
-        self.start_ms, self.warm_ms = took_ms[0], [took for took in took_ms[1:] if took is not None]
+        first, *others = self._ask(LEAST_WARM + 1)
+        self.start_ms = first.took_ms
+        self._keep_warm(others)
 
-    def _ask_warm(self, least: int) -> None:
-        self.warm_ms = [took for took in self._ask(max(least, LEAST_WARM)) if took is not None]
+    def _ask_warm(self) -> None:
+        self._keep_warm(self._ask(LEAST_WARM))
+
+    def _keep_warm(self, asked: "list[Asked]") -> None:
+        """What those took that met a warm sandbox."""
+        good = [one for one in asked if one.took_ms is not None]
+        self.warm_ms = [one.took_ms for one in good if one.took_ms is not None and one.met == StartClass.WARM]
+        if not good:
+            raise BeginFailed("no warm request was answered well, so nobody knows how long one holds a sandbox")
+        if not self.warm_ms:
+            raise NotSteady(
+                "no request met a warm sandbox, so nobody knows how long one holds it: is keep_alive_s too short?"
+            )
 
     def _ask_at_once(self, count: int) -> str | None:
         """As many requests at once as the pool has units, which start them; of what age they are, nobody can set."""
@@ -151,8 +193,8 @@ class Preparation:
             self._judge([one.result() for one in asked])
         return "asked"
 
-    def _ask(self, least: int) -> list[float | None]:
-        """Requests one after the other, until one has no answer or they have taken long: what each took, in ms."""
+    def _ask(self, least: int) -> "list[Asked]":
+        """Requests one after the other, until one has no answer or they have taken long."""
         endpoints = self.deployment.endpoints
         ready = self.asker.make_ready(endpoints)
         wanted = max(least, min(len(self.asker.payloads), MOST_WARM))
@@ -165,15 +207,17 @@ class Preparation:
                 break
         return self._judge(asked)
 
-    def _judge(self, asked: list[Arrival]) -> list[float | None]:
-        """What each took, in ms; None where it was not answered well, which is told."""
+    def _judge(self, asked: list[Arrival]) -> "list[Asked]":
+        """What each took and met; that one was not answered well is told."""
         self.request_ids |= {arrival.reply.request_id for arrival in asked if arrival.reply}
         self.asked += len(asked)
         visit = self.visit
         own_model = visit.trial.workload.model_dir is not None
         sent = Sent.of(self.begun_ns, asked)
         try:
-            rows = Judge(visit.workload, own_model, visit.target.capabilities).judge(sent).requests
+            can = visit.target.capabilities
+            log = UnitLog(self.deployment.events()) if can.events else None
+            rows = Judge(visit.workload, own_model, can, log).judge(sent).requests
         finally:
             sent.replies.close()
         good = [outcome == Outcome.OK for outcome in rows["outcome"].to_pylist()]
@@ -182,7 +226,11 @@ class Preparation:
             why = f", most often: {reasons[0].reason}" if reasons else ""
             asked_words = plural(len(asked), "request")
             self.warnings.append(f"{bad} of {asked_words} before the first arrival had no good answer{why}")
-        return [_took_ms(arrival) if is_good else None for arrival, is_good in zip(asked, good, strict=True)]
+        met = rows["start_class"].to_pylist()
+        return [
+            Asked(_took_ms(arrival) if is_good else None, kind)
+            for arrival, is_good, kind in zip(asked, good, met, strict=True)
+        ]
 
     def _end(self, state: BeginState, **fields: Any) -> Beforehand:
         record = BeginRecord(
@@ -193,7 +241,7 @@ class Preparation:
             seconds=(now_ns() - self.begun_ns) / 1e9,
             **fields,
         )
-        return Beforehand(record, self.warnings, self.problems, frozenset(self.request_ids - {""}))
+        return Beforehand(record, self.warnings, self.problems, frozenset(self.request_ids - {""}), self.failure)
 
 
 def _took_ms(arrival: Arrival) -> float:

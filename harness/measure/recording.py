@@ -64,12 +64,15 @@ def record_trial(
     result = record_arrivals(visit, outset, sent, account, judged, (end_ns - sent.begin_ns) / 1e9)
     lives = logged_lives(log, sent.begin_ns if beforehand.record else 0) if log else seen_lives(result.requests)
     units = unit_records(lives, samples, judged.unit_memory)
+    if result.record.fruitless:  # what is wrong with the trial is not how it began
+        beforehand = replace(beforehand, failure="")
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
         "deployment": account.facts,
         "init_timeout_s": as_seconds(account.facts.get("init_timeout_s")),
         **begin_fields(visit, beforehand),
+        "problems": [*result.record.problems, *([beforehand.failure[:2000]] if beforehand.failure else [])],
         "warnings": [
             *beforehand.warnings,
             *(*judged.warnings, *lost_ends(account), *connection_warnings(sent)),
@@ -80,9 +83,12 @@ def record_trial(
 
 
 def begin_fields(visit: Visit, beforehand: Beforehand) -> dict[str, Any]:
-    """What was done beforehand, and in the case how its pool truly began."""
+    """What was done beforehand, and in the case how its pool truly began; one whose begin failed is INVALID, and stays
+    of the case that it was to be."""
     if beforehand.record is None:
         return {}
+    if beforehand.failure:
+        return {"begin": beforehand.record}
     case: Case = {**visit.trial.case, "begin": beforehand.record.state}
     return {"begin": beforehand.record, "case": case}
 

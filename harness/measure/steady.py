@@ -1,4 +1,4 @@
-"""What a function's pool would be after an hour of a trial's traffic: the pure rules, told of arrivals. No clock."""
+"""What a function's pool would be after enough of a trial's traffic: the pure rules, told of arrivals. No clock."""
 
 import heapq
 import itertools
@@ -10,8 +10,10 @@ from loadprofiles import LoadProfile
 from targets.rules.lambda_pool import Decision, LambdaPool, PoolLimits
 
 HISTORY_S = 3600.0
-"""Of modelled time: the hour before the trial."""
-MOST_ARRIVALS = 500_000
+"""Of modelled time: no more than the hour before the trial, unless that is too little."""
+LEAST_LIVES, MOST_LIVES = 3, 10
+"""A history lasts for so many lives, of a unit that is started, asked once and kept: what is gone leaves no trace."""
+MOST_ARRIVALS = 200_000
 """Of a history, on average: one that would hold more is shorter, for it is gone through before each trial."""
 NS = 1_000_000_000
 
@@ -21,16 +23,20 @@ class SteadyPool:
     """The units that such traffic leaves."""
 
     idle_s: list[float]
-    """For how long each has been idle, in real seconds, the shortest first; 0 of one that is busy."""
+    """For how long each has been idle, in real seconds, the shortest first; negative: is busy for so much longer."""
     history_s: float
     """Real seconds of traffic that led up to it."""
+    cut_from_s: float | None = None
+    """How long it should have been at least, where that is too many arrivals; None where it was as long."""
 
 
 def steady_pool(
     load: LoadProfile, seed: int, limits: PoolLimits, warm_s: Sequence[float], start_s: float
 ) -> SteadyPool:
     """`warm_s` is what requests take, in turn; one that starts a unit takes `start_s`. UsageError as draw_history."""
-    seconds = min(HISTORY_S / load.time_compression, MOST_ARRIVALS / load.rate)
+    life_s = limits.keep_alive_ns / NS + start_s + max(warm_s)
+    wanted_s = max(LEAST_LIVES * life_s, min(HISTORY_S / load.time_compression, MOST_LIVES * life_s))
+    seconds = min(wanted_s, MOST_ARRIVALS / load.rate)
     pool = LambdaPool(limits)
     idle_since_ns: dict[int, int] = {}
     ends: list[tuple[int, int]] = []
@@ -52,5 +58,6 @@ def steady_pool(
     end_ns = round(seconds * NS)
     put_back_until(end_ns)
     pool.expire(end_ns)
-    idle_s = [(end_ns - idle_since_ns[unit]) / NS for unit in pool.idle if unit in idle_since_ns]
-    return SteadyPool(sorted([*idle_s, *(0.0 for _ in ends)]), seconds)
+    since_ns = [*(idle_since_ns[unit] for unit in pool.idle if unit in idle_since_ns), *(end for end, _ in ends)]
+    cut_from_s = LEAST_LIVES * life_s if seconds < LEAST_LIVES * life_s else None
+    return SteadyPool(sorted((end_ns - moment_ns) / NS for moment_ns in since_ns), seconds, cut_from_s)

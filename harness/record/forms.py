@@ -12,6 +12,8 @@ Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
 MOST_SECONDS = 1e9
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+Span = Annotated[float, Field(ge=-MOST_SECONDS, le=MOST_SECONDS)]
+"""Seconds, of either sign."""
 Switch = Annotated[bool, Strict()]
 
 

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 an
 
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
-from harness.record.forms import Count, Number, Record, Seconds, Share, Text
+from harness.record.forms import Count, Number, Record, Seconds, Share, Span, Text
 from harness.record.phases import phase_problems
 from harness.record.target_facts import UNTOLD, TargetFacts
 
@@ -86,8 +86,9 @@ class BeginRecord(Record):
     """As it was: empty where a steady one could not be had, which the trial's warnings explain."""
     sandboxes: Count | None = None
     """That were there; None for a service, and where nobody can say."""
-    idle_s: list[Seconds] = []
-    """For how long each of them counts as idle at the begin of the schedule, in real seconds, the shortest first."""
+    idle_s: list[Span] = []
+    """For how long each of them counts as idle at the begin of the schedule, in real seconds, the shortest first;
+    negative of one that counts as busy for so much longer."""
     way: Literal["started", "asked"] | None = None
     """started: by the deployment itself, for no request. asked: by as many requests at once. None: there were none."""
     history_s: Seconds | None = None

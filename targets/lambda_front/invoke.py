@@ -133,18 +133,18 @@ class Front:
     async def _stand_by(self, query: dict[str, list[str]], body: bytes) -> Answer:
         """`idle_s` has one age for each sandbox, `first_s` says when the first request is due (Pool.stand_by)."""
         try:
-            idle_s = [_seconds(age_s) for text in query.get("idle_s", []) for age_s in text.split(",")]
-            standing = await self.pool.stand_by(idle_s, _seconds(query.get("first_s", ["0"])[0]), body)
+            idle_s = [_seconds(age_s, -math.inf) for text in query.get("idle_s", []) for age_s in text.split(",")]
+            standing = await self.pool.stand_by(idle_s, _seconds(query.get("first_s", ["0"])[0], 0.0), body)
         except ValueError as error:
             raise Refused(400, "InvalidRequestContentException", str(error)) from error
         return 200, json.dumps({"standing": standing}).encode(), {}
 
 
-def _seconds(text: str) -> float:
-    """ValueError where it is no time that can have passed."""
+def _seconds(text: str, least: float) -> float:
+    """ValueError where it is no finite time, or less than the least."""
     seconds = float(text)
-    if not 0 <= seconds < math.inf:
-        raise ValueError(f"{text} is no number of seconds from 0 on")
+    if not math.isfinite(seconds) or seconds < least:
+        raise ValueError(f"{text} is no number of seconds" + (f" from {least:g} on" if math.isfinite(least) else ""))
     return seconds
 
 

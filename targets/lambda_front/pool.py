@@ -1,6 +1,7 @@
 """The sandboxes of one function: started, asked and removed as Lambda's rules decide (targets.rules.lambda_pool)."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -43,6 +44,8 @@ class Pool:
         self._standing: list[Sandbox] = []
         self._ages: tuple[Sequence[float], float] = ((), 0.0)
         """For how long those are to have been idle, in s, and when after that moment the first request is due."""
+        self._held: deque[tuple[int, int]] = deque()
+        """(until when, unit) of those that the rule takes for busy, as at a steady begin; the first one comes first."""
         self._turns = Turns(settings, log, lambda sandbox: sandbox.name in self._kept)
         self._timer: asyncio.TimerHandle | None = None
         self._made = 0
@@ -75,18 +78,20 @@ class Pool:
         """Have one sandbox for each of `idle_s`, and no other; each that is new answers `body` once, for nobody.
 
         They wait for the next request: it comes `first_s` seconds after the moment at which they have been idle for
-        `idle_s`, so that however long the preparation takes, they expire when they would have. Returns how many there
-        are: less than were wanted where some could not be started. ValueError where more are wanted than may be, and
-        while requests are under way."""
-        limit, busy = self.settings.concurrency_limit, len(self._units) - len(self._rule.idle)
+        `idle_s`, so that however long the preparation takes, they expire when they would have. One whose time is
+        negative is busy for so much longer. Returns how many there are: less than were wanted where some could not be
+        started. ValueError where more are wanted than may be, and while requests are under way."""
+        limit, unheld = self.settings.concurrency_limit, self._without_request()
+        busy = len(self._units) - len(unheld)
         if len(idle_s) > limit:
             raise ValueError(f"{len(idle_s)} sandboxes cannot stand by: concurrency_limit is {limit}")
         if busy:
             raise ValueError(f"sandboxes cannot stand by while requests are under way: {busy} are")
         ready, self._standing = self._standing, []
-        for unit in self._rule.idle:
+        for unit in unheld:
             self._rule.lose(unit)
             ready.append(self._units.pop(unit))
+        self._held.clear()
         while len(ready) > len(idle_s):
             self._end(ready.pop(), "evicted")
         await self._all_removed()
@@ -97,9 +102,10 @@ class Pool:
         return len(ready)
 
     async def drop_all(self) -> int:
-        """Remove every idle sandbox and wait until all are gone; returns how many. The next request is cold."""
-        idle, standing = self._rule.idle, self._standing
+        """Remove every sandbox without a request and wait until all are gone; returns how many. The next is cold."""
+        idle, standing = self._without_request(), self._standing
         self._standing = []
+        self._held.clear()
         for unit in idle:
             self._lose(unit, "evicted")
         for sandbox in standing:
@@ -110,6 +116,7 @@ class Pool:
     async def close(self) -> None:
         """Remove everything, busy or not, and start nothing more."""
         self._closed = True
+        self._held.clear()
         if self._timer is not None:
             self._timer.cancel()
         for unit in list(self._units):
@@ -127,6 +134,7 @@ class Pool:
         # Nothing is awaited between the decision and the entry: requests that come at once see each other's sandboxes.
         at_ns = now_ns()
         self._join(at_ns)
+        self._let_go(at_ns)
         self._evict(at_ns)  # at that very moment: the rule's own look then finds nothing that nobody removes
         taken = self._rule.take(at_ns)
         if taken.unit is None:
@@ -181,13 +189,31 @@ class Pool:
         standing, (idle_s, first_s) = self._standing, self._ages
         self._standing = []
         zero_ns = at_ns - round(first_s * 1e9)
-        units = self._rule.adopt([zero_ns - round(age_s * 1e9) for age_s in idle_s])
-        self._units.update(zip(units, standing, strict=True))
+        since_ns = [zero_ns - round(age_s * 1e9) for age_s in idle_s]
+        held = sum(moment_ns > at_ns for moment_ns in since_ns)  # they come first, as the ages ascend
+        units = self._rule.adopt(since_ns[held:], busy=held)
+        self._units.update(zip(units, standing[held:] + standing[:held], strict=True))
+        self._held.extend(reversed(list(zip(since_ns[:held], units[len(units) - held :], strict=True))))
+        if self._timer is not None:  # for what was there before, which may have been kept for longer
+            self._timer.cancel()
+            self._timer = None
+        self._arm()
+
+    def _without_request(self) -> list[int]:
+        return self._rule.idle + [unit for _, unit in self._held]
+
+    def _let_go(self, at_ns: int) -> None:
+        """Those that were busy at a steady begin, and no longer are, wait for requests like the others."""
+        while self._held and self._held[0][0] <= at_ns:
+            free_ns, unit = self._held.popleft()
+            self._rule.put_back(unit, free_ns)
 
     def _put_back(self, unit: int) -> None:
         # A sandbox whose runtime was killed or crashed goes back as well: its next request starts it anew, a reset.
         if unit in self._units:
-            self._rule.put_back(unit, now_ns())
+            at_ns = now_ns()
+            self._let_go(at_ns)
+            self._rule.put_back(unit, at_ns)
             self._arm()
 
     def _evict(self, at_ns: int) -> None:
@@ -195,15 +221,19 @@ class Pool:
             self._end(self._units.pop(unit), "evicted")
 
     def _arm(self) -> None:
-        """One timer is enough, for the sandbox that expires first: one that is put back later expires later."""
-        due_ns = self._rule.next_expiry_ns
-        if self._timer is None and due_ns is not None:
-            left_s = max(0.0, (due_ns - now_ns()) / 1e9)
+        """One timer is enough, for what comes first: a sandbox that is put back later expires later."""
+        due_ns = [free_ns for free_ns, _ in list(self._held)[:1]]
+        if (expiry_ns := self._rule.next_expiry_ns) is not None:
+            due_ns.append(expiry_ns)
+        if self._timer is None and due_ns:
+            left_s = max(0.0, (min(due_ns) - now_ns()) / 1e9)
             self._timer = asyncio.get_running_loop().call_later(left_s, self._wake)
 
     def _wake(self) -> None:
         self._timer = None
-        self._evict(now_ns())
+        at_ns = now_ns()
+        self._let_go(at_ns)
+        self._evict(at_ns)
         self._arm()
 
     def _lose(self, unit: int, why: Literal["died", "evicted"]) -> None:

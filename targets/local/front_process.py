@@ -143,7 +143,8 @@ class FunctionDeployment(Logged):
         """Do nothing: a request starts what it needs."""
 
     def stand_by(self, idle_s: Sequence[float], first_s: float, body: bytes) -> int:
-        """Have so many sandboxes, idle for so long, before the next request comes; at most STAND_BY_LIMIT_S."""
+        """Have so many sandboxes, idle for so long (negative: busy for that), before the next request comes; takes at
+        most STAND_BY_LIMIT_S."""
         query = urlencode({"idle_s": ",".join(f"{age_s:.6f}" for age_s in idle_s), "first_s": f"{first_s:.6f}"})
         return int(self.front.post(f"/frostline/stand-by?{query}", body, STAND_BY_LIMIT_S)["standing"])
 

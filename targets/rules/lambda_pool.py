@@ -31,7 +31,8 @@ class Taken:
 
 @dataclass(frozen=True)
 class PoolLimits:
-    """What a function may have. ValueError where a limit is negative or holds less than is provisioned."""
+    """What a function may have. ValueError where a limit is no whole number, is negative or holds less than is
+    provisioned."""
 
     keep_alive_ns: int = 300_000_000_000
     """How long an idle unit is kept. AWS publishes none; 5 to 7 minutes were observed (mikhail.io, 2021)."""
@@ -44,8 +45,8 @@ class PoolLimits:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if value < 0:
-                raise ValueError(f"{name}: {value} is not accepted: 0 or more")
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ValueError(f"{name}: {value} is not accepted: a whole number of 0 or more")
         if self.provisioned > self.concurrency_limit:
             message = f"provisioned: {self.provisioned} is not accepted: at most concurrency_limit"
             raise ValueError(f"{message}, which is {self.concurrency_limit}")
@@ -126,16 +127,19 @@ class LambdaPool:
             gone.append(self._idle.popleft()[1])
         return gone
 
-    def adopt(self, idle_since_ns: Sequence[int]) -> list[int]:
-        """Take in units that are there already and idle; returns theirs, in the order given. They count as no start.
+    def adopt(self, idle_since_ns: Sequence[int], busy: int = 0) -> list[int]:
+        """Take in units that are there already: idle ones, and then so many that hold a request until they are put
+        back; returns theirs, in that order. They count as no start.
 
         ValueError where the concurrency limit holds fewer.
         """
-        if self.size + len(idle_since_ns) > self.limits.concurrency_limit:
-            raise ValueError(f"a pool of {self.limits.concurrency_limit} cannot take in {len(idle_since_ns)} more")
-        units = [self._new() for _ in idle_since_ns]
-        for since_ns, unit in zip(idle_since_ns, units, strict=True):
+        more = len(idle_since_ns) + busy
+        if self.size + more > self.limits.concurrency_limit:
+            raise ValueError(f"a pool of {self.limits.concurrency_limit} cannot take in {more} more")
+        units = [self._new() for _ in range(more)]
+        for since_ns, unit in zip(idle_since_ns, units, strict=False):
             insort(self._idle, (since_ns, unit), key=itemgetter(0))  # after those of the same moment
+        self._busy.update(units[len(idle_since_ns) :])
         return units
 
     def _new(self) -> int:

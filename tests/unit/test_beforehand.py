@@ -10,6 +10,7 @@ from harness.experiment.question import parse_experiment
 from harness.load.process import Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
+from harness.measure import steady
 from harness.measure.beforehand import LEAST_WARM, MOST_STANDING, Preparation
 from harness.measure.recording import Outset, record_trial
 from harness.measure.visit import Account, Visit
@@ -29,6 +30,9 @@ class Pooling:
 
     def __init__(self, stuck=False):
         self.colds, self.stuck = 0, stuck
+
+    def events(self):
+        return []
 
     def make_cold(self):
         self.colds += 1
@@ -57,6 +61,7 @@ class Answering:
 
     bad: tuple[int, ...] = ()
     first_ms: float | None = None
+    cold: tuple[int, ...] = ()
     took_ms: float = TOOK_MS
     error: Exception | None = None
     fate: Fate = Fate.ANSWERED
@@ -70,7 +75,7 @@ class Answering:
     def ask(self, endpoint, ready, index, scheduled_ns):
         self.count += 1
         took_ms = self.first_ms if self.count == 1 and self.first_ms else self.took_ms
-        body = b"{}" if index in self.bad else body_of(inside(2), index)
+        body = b"{}" if index in self.bad else body_of(inside(1 if index in self.cold else 2), index)
         answered = arrival(
             index, body, request_id=f"r-{index}", fate=self.fate, scheduled_ns=MS, connect_ns=7 * MS, tls_ns=3 * MS
         )
@@ -96,7 +101,8 @@ def test_a_function_is_asked_a_little_and_gets_the_pool_of_an_hour_of_its_traffi
     assert first == ([0.0], 0.0, PAYLOADS[0].body)
     assert pool[0] == pytest.approx([0.4]) and pool[1] == 0, "one every half second, for a tenth"
     record = done.record
-    assert (record.state, record.sandboxes, record.way, record.history_s) == ("steady", 1, "started", 3600)
+    assert (record.state, record.sandboxes, record.way) == ("steady", 1, "started")
+    assert record.history_s > 3000, "ten times as long as a sandbox is kept"
     assert record.idle_s == pytest.approx([0.4])
     assert record.warm_requests == len(PAYLOADS) and record.warm_ms == [TOOK_MS] * len(PAYLOADS)
     assert record.start_ms > 0 and record.seconds > 0
@@ -145,6 +151,21 @@ def test_a_bad_answer_is_told_and_the_others_count():
     assert line.startswith(f"1 of {len(PAYLOADS)} requests before the first arrival had no good answer, most often: ")
 
 
+def test_only_requests_that_met_a_warm_sandbox_tell_how_long_one_holds_it():
+    done = prepare(Standing(), Answering(cold=(0, 2)))
+    assert done.record.state == "steady" and len(done.record.warm_ms) == len(PAYLOADS) - 2
+    done = prepare(deployment := Standing(), Answering(cold=tuple(range(9))), function={"keep_alive_s": 0.005})
+    assert (done.record.state, done.record.warm_ms, deployment.colds) == ("empty", [], 1)
+    assert done.warnings[-1].startswith("begin: empty instead of steady: no request met a warm sandbox")
+    assert done.failure == "" and done.problems == [], "another attempt would find the same"
+
+
+def test_a_history_that_had_to_be_cut_is_told(monkeypatch):
+    monkeypatch.setattr(steady, "MOST_ARRIVALS", 200)
+    (line,) = prepare(Standing()).warnings
+    assert line.startswith("its pool is that of 100 s of its traffic, not of 90")
+
+
 @pytest.mark.parametrize(
     ("deployment", "asker", "why"),
     [
@@ -152,12 +173,13 @@ def test_a_bad_answer_is_told_and_the_others_count():
         (Standing(error=DeploymentError("the front is gone\nsince long")), None, "the front is gone"),
         (Standing(), Answering(bad=tuple(range(9))), "no warm request was answered well, so nobody knows"),
         (Standing(), Answering(error=SenderFailed("nobody can sign")), "nobody can sign"),
-        (Pooling(), Answering(bad=(0,)), "no warm request was answered well, so nobody knows"),
+        (Pooling(), Answering(bad=(0,)), "the first request was not answered well, so nobody knows"),
     ],
     ids=["no-start", "refused", "bad-answers", "no-sender", "no-start-far-away"],
 )
-def test_where_a_steady_pool_cannot_be_had_it_is_emptied_and_called_empty(deployment, asker, why):
+def test_where_a_steady_pool_was_not_had_this_time_it_is_emptied_and_another_attempt_is_due(deployment, asker, why):
     done = prepare(deployment, asker)
+    assert done.failure.startswith(f"its begin could not be made steady: {why}")
     assert (done.record.state, done.record.sandboxes, deployment.colds) == ("empty", 0, 1)
     assert done.warnings[-1].startswith(f"begin: empty instead of steady: {why}")
     assert "\n" not in done.warnings[-1] and done.problems == []
@@ -228,7 +250,7 @@ def test_settings_without_limits_say_nothing_of_a_pool():
 
 
 def test_a_service_gets_the_same_warm_requests_and_has_no_pool():
-    deployment = SimpleNamespace(endpoints=(Endpoint("http://127.0.0.1:1/"),) * 12)
+    deployment = SimpleNamespace(endpoints=(Endpoint("http://127.0.0.1:1/"),) * 12, events=list)
     asker = Answering()
     done = prepare(deployment, asker, target=process_service.TARGET)
     record = done.record
@@ -238,7 +260,7 @@ def test_a_service_gets_the_same_warm_requests_and_has_no_pool():
 
 
 def test_a_service_that_answers_badly_goes_on_and_it_is_told():
-    deployment = SimpleNamespace(endpoints=(Endpoint("http://127.0.0.1:1/"),))
+    deployment = SimpleNamespace(endpoints=(Endpoint("http://127.0.0.1:1/"),), events=list)
     done = prepare(deployment, Answering(bad=tuple(range(9))), target=process_service.TARGET)
     assert done.record.state == "steady" and len(done.warnings) == 1
 
@@ -269,9 +291,29 @@ def test_the_record_has_it_and_units_of_before_are_no_starts_of_the_trial():
     )
 
 
-def test_a_begin_that_was_empty_after_all_is_another_case():
-    done = prepare(Standing(most=0))
-    sent = Sent.of(4_000, [])
-    record = record_trial(visit(), Outset.look(), Account(), sent, SAMPLES.empty_table(), 9_600, done).record
-    assert record.case["begin"] == record.begin.state == "empty"
+def recorded(done, *arrivals):
+    sent = Sent.of(4_000, arrivals)
+    return record_trial(visit(), Outset.look(), Account(), sent, SAMPLES.empty_table(), 9_600, done).record
+
+
+GOOD, BAD = arrival(0, body_of(inside(2))), arrival(0, b"{}", status=500)
+
+
+def test_a_begin_that_can_only_be_empty_is_another_case_and_valid():
+    crowd = {"constant": {"rate": 200, "seconds": 1}}
+    done = prepare(Standing(), Answering(took_ms=10_000), profile=crowd, function={"concurrency_limit": 5000})
+    record = recorded(done, GOOD)
+    assert record.valid and record.case["begin"] == record.begin.state == "empty"
     assert record.warnings[0] == done.warnings[0]
+
+
+def test_a_begin_that_failed_this_time_makes_the_trial_invalid_and_leaves_its_case():
+    done = prepare(Standing(most=0))
+    record = recorded(done, GOOD)
+    assert not record.valid and record.problems == [done.failure]
+    assert (record.case["begin"], record.begin.state) == ("steady", "empty")
+
+
+def test_where_no_request_had_a_good_answer_it_is_not_the_begin_that_is_wrong():
+    record = recorded(prepare(Standing(), Answering(bad=tuple(range(9)))), BAD)
+    assert record.valid and record.fruitless and record.case["begin"] == "empty"

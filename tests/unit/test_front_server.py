@@ -329,10 +329,10 @@ def test_the_fronts_own_routes(play):
 def test_sandboxes_stand_by_when_the_front_is_told_so(play):
     async def scene(pool, connect):
         client = await connect()
-        told = await client.ask("POST", "/frostline/stand-by?idle_s=0.5,12&first_s=0.25", b'"x"')
+        told = await client.ask("POST", "/frostline/stand-by?idle_s=-0.5,12&first_s=0.25", b'"x"')
         assert told.json == {"standing": 2}
         assert (await client.ask("POST", "/frostline/stand-by?idle_s=", b"")).json == {"standing": 0}
-        assert pool.asked == [([0.5, 12.0], 0.25, b'"x"'), ([], 0.0, b"")]
+        assert pool.asked == [([-0.5, 12.0], 0.25, b'"x"'), ([], 0.0, b"")]
 
     play(scene)
 
@@ -340,13 +340,14 @@ def test_sandboxes_stand_by_when_the_front_is_told_so(play):
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("idle_s=nan", "nan is no number of seconds from 0 on"),
-        ("idle_s=1,-1", "-1 is no number of seconds from 0 on"),
+        ("idle_s=nan", "nan is no number of seconds"),
+        ("idle_s=1,-inf", "-inf is no number of seconds"),
+        ("idle_s=1&first_s=-1", "-1 is no number of seconds from 0 on"),
         ("idle_s=1&first_s=inf", "inf is no number of seconds from 0 on"),
         ("idle_s=soon", "could not convert string to float: 'soon'"),
         ("idle_s=1,2,3,4", "4 sandboxes cannot stand by"),
     ],
-    ids=["nan", "negative", "endless", "word", "too-many"],
+    ids=["nan", "endless-busy", "negative-first", "endless", "word", "too-many"],
 )
 def test_standing_by_for_no_time_is_refused(play, query, why):
     async def scene(pool, connect):

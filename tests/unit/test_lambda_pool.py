@@ -161,7 +161,7 @@ def test_more_than_the_limit_are_not_adopted():
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"keep_alive_ns": -1}, "keep_alive_ns: -1 is not accepted: 0 or more"),
+        ({"keep_alive_ns": -1}, "keep_alive_ns: -1 is not accepted: a whole number of 0 or more"),
         ({"provisioned": 3, "concurrency_limit": 2}, "provisioned: 3 is not accepted: .* which is 2"),
     ],
     ids=["negative", "more-provisioned-than-allowed"],
@@ -169,3 +169,20 @@ def test_more_than_the_limit_are_not_adopted():
 def test_limits_that_cannot_be_are_refused(limits, message):
     with pytest.raises(ValueError, match=message):
         PoolLimits(**limits)
+
+
+def test_units_that_are_taken_in_busy_count_and_are_idle_once_put_back():
+    rule = LambdaPool(PoolLimits(keep_alive_ns=100, concurrency_limit=3))
+    assert rule.adopt([950], busy=2) == [0, 1, 2]
+    assert rule.size == 3 and rule.idle == [0]
+    assert rule.take(1000).unit == 0
+    assert rule.take(1000).decision == Decision.THROTTLE_CONCURRENCY
+    rule.put_back(2, 1010)
+    assert rule.take(1010) == Taken(Decision.REUSE, 2)
+
+
+@pytest.mark.parametrize("value", [float("nan"), 1.5, 3.0, -1, True, "3"], ids=str)
+@pytest.mark.parametrize("name", ["keep_alive_ns", "concurrency_limit", "starts_per_10_s", "provisioned"])
+def test_a_limit_is_a_whole_number(name, value):
+    with pytest.raises(ValueError, match=f"^{name}: {value} is not accepted: a whole number of 0 or more"):
+        PoolLimits(**{name: value})

@@ -8,6 +8,7 @@ import pytest
 
 from targets.clock import now_ns
 from targets.events import EventLog, EventReader
+from targets.lambda_front import pool
 from targets.lambda_front.passage import Passage
 from targets.lambda_front.pool import Pool, Throttled
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
@@ -522,6 +523,61 @@ def test_a_first_request_that_is_due_late_finds_what_has_expired_until_then_gone
         assert facts["unit"] == "0001" and bench.pool.size == 1
 
     play(scene, keep_alive_s=60)
+
+
+def test_one_that_is_busy_for_some_time_takes_no_request_until_then_and_counts(play, monkeypatch):
+    async def scene(bench):
+        assert await bench.pool.stand_by([-15.0, -30.0], 0.0, b"x") == 2
+        first = bench.begin(b"wait")
+        await bench.settle()
+        with pytest.raises(Throttled, match="all 3 sandboxes are busy"):
+            await bench.ask()
+        monkeypatch.setattr(pool, "now_ns", lambda: now_ns() + 20_000_000_000)
+        _, facts = await bench.ask()
+        assert facts["unit_request"] == 2 and "started_for_request" not in facts, "the one that is free by now"
+        bench.answer.set()
+        assert (await first)[1]["started_for_request"] is True, "none was free"
+
+    play(scene, concurrency_limit=3)
+
+
+def test_one_that_was_busy_expires_after_it_is_free_though_no_request_comes(play):
+    async def scene(bench):
+        await bench.pool.stand_by([-0.05, 0.0], 0.0, b"x")
+        held = bench.begin(b"wait")
+        while bench.pool.size == 2:
+            await asyncio.sleep(0.005)
+        gone = [event["unit"] for event in bench.reader.read() if event["kind"] == "evicted"]
+        assert gone == ["0001"], "the other one holds the request"
+        bench.answer.set()
+        await held
+
+    play(scene, keep_alive_s=0.1)
+
+
+def test_what_stands_by_expires_while_the_first_request_is_under_way(play):
+    async def scene(bench):
+        await bench.ask()  # whose sandbox a timer waits for, longer than for those that are older
+        await bench.pool.stand_by([1.0, 59.9, 59.95], 0.0, b"x")
+        held = bench.begin(b"wait")
+        while bench.pool.size > 1:
+            await asyncio.sleep(0.005)
+        bench.answer.set()
+        await held
+
+    play(scene, keep_alive_s=60)
+
+
+def test_those_that_only_count_as_busy_are_dropped_and_make_room_for_others(play):
+    async def scene(bench):
+        await bench.pool.stand_by([-30.0, -30.0, 1.0], 0.0, b"x")
+        assert (await bench.ask())[1]["unit_request"] == 2
+        assert await bench.pool.stand_by([0.0, -30.0], 0.0, b"x") == 2
+        await bench.ask()
+        assert await bench.pool.drop_all() == 2
+        assert bench.pool.size == 0
+
+    play(scene)
 
 
 def test_standing_by_takes_over_what_is_there_and_ends_what_is_too_much(play):

@@ -30,17 +30,25 @@ class Seen(NamedTuple):
     features: set[str]
 
 
+def adopt(pool: LambdaPool, traffic: Traffic) -> list[tuple[int, int, int]]:
+    """Take in what is there from the begin; returns a heap of (when it is free, before any request, unit)."""
+    ages = traffic.idle_ages.tolist()
+    held = [-age for age in ages if age < 0]
+    units = pool.adopt([-age for age in ages if age >= 0], busy=len(held))[len(ages) - len(held) :]
+    return sorted((end, -1 - unit, unit) for end, unit in zip(held, units, strict=True))
+
+
 def by_the_rule(traffic: Traffic) -> Seen:
     """Drive the rule itself from event to event."""
-    pool, busy = LambdaPool(traffic.limits), []
-    pool.adopt((-traffic.idle_ages).tolist())
+    pool = LambdaPool(traffic.limits)
+    busy = adopt(pool, traffic)
     decisions, units, features = [], [], set()
     dies = traffic.dies.tolist()
     times = zip(traffic.arrivals.tolist(), traffic.warm.tolist(), traffic.cold.tolist(), strict=True)
     for at, (now, warm, cold) in enumerate(times):
         while busy and busy[0][0] <= now:
             done, request, unit = heappop(busy)
-            if dies[request]:
+            if request >= 0 and dies[request]:
                 features.add("lost" if pool.lose(unit) is None else "replaced")
             else:
                 pool.put_back(unit, done)
@@ -74,6 +82,7 @@ def drawn(seed: int, requests: int = REQUESTS) -> Traffic:
         provisioned=min(provisioned, limit),
     )
     ages = rng.exponential(gap, int(rng.integers(0, limit - limits.provisioned, endpoint=True)))
+    ages[::3] *= -1  # busy for so much longer
     dies = rng.random(requests) < rng.choice([0.0, 0.01, 0.3])
     moments = (np.rint(np.cumsum(gaps) / grid), *(np.rint(values / grid) for values in (warm, cold)))
     arrivals, warm, cold = (values.astype(np.int64) * grid for values in moments)
@@ -103,8 +112,8 @@ def test_the_loop_decides_as_the_rule_does_a_million_times(chunk):
 
 def sizes(traffic):
     """Of the rule's pool: (since, until, units) between the moments at which anything happens."""
-    pool, busy, now, number, spans = LambdaPool(traffic.limits), [], 0, 0, []
-    pool.adopt((-traffic.idle_ages).tolist())
+    pool, now, number, spans = LambdaPool(traffic.limits), 0, 0, []
+    busy = adopt(pool, traffic)
     pool.expire(0)
     arrivals = traffic.arrivals.tolist()
     while True:
@@ -117,7 +126,7 @@ def sizes(traffic):
         pool.expire(now)
         while busy and busy[0][0] <= now:
             done, request, unit = heappop(busy)
-            if traffic.dies[request]:
+            if request >= 0 and traffic.dies[request]:
                 pool.lose(unit)
             else:
                 pool.put_back(unit, done)
