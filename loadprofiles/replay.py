@@ -16,6 +16,8 @@ from loadprofiles.traces.scaling import Scaling
 from loadprofiles.traces.trace import Floats
 
 LONGEST_S = 1e9
+SLACK = 1 + 1e-9
+"""By which a window may seem to end after its trace: what is rounded off."""
 
 
 @lru_cache(maxsize=2)
@@ -68,9 +70,12 @@ class Replay(LoadProfile):
         speed = max(positive(filled.get(name)) or 1.0 for name in ("speed", "compression"))
         begin_s = positive(filled.get("from_s")) or 0.0
         filled.setdefault("seconds", max(trace.period_s - begin_s, 1.0) / speed)
-        if "rate" not in filled and (seconds := positive(filled["seconds"])) is not None:
+        seconds = positive(filled["seconds"])
+        if "rate" not in filled and (seconds is None or begin_s + seconds * speed > trace.period_s * SLACK):
+            filled["rate"] = 1.0  # what is wrong is the window, which is told below
+        if "rate" not in filled and seconds is not None:
             filled["rate"] = circle.expected(begin_s, seconds * speed, trace.tick_s) / seconds
-            if not filled["rate"] and begin_s + seconds * speed <= trace.period_s:
+            if not filled["rate"]:
                 raise ValueError(
                     f"from_s {begin_s:g} and seconds {seconds:g}: none of the trace's {len(trace.offsets_s):,} "
                     "arrivals is in that window: choose another, or give a rate, for which copies are laid on top"
@@ -102,7 +107,7 @@ class Replay(LoadProfile):
                 f"speed {self.speed:g} and compression {self.compression:g} disagree: leave compression out"
             )
         trace, end_s = self.trace, self.from_s + self._length_s
-        if end_s > trace.period_s * (1 + 1e-9):
+        if end_s > trace.period_s * SLACK:
             raise ValueError(
                 f"from_s {self.from_s:g} and seconds {self.seconds:g}{self._faster} end at {end_s:g} s of the trace, "
                 f"which lasts {trace.period_s:g} s: begin earlier, or shorten the window"

@@ -1,6 +1,7 @@
 """From an experiment to its trials: interleaved rounds in an order that the seed shuffles. Pure."""
 
 import itertools
+import math
 import random
 from dataclasses import dataclass
 
@@ -11,11 +12,15 @@ from harness.experiment.question import Experiment
 from harness.record.nouns import FORCED_COLD, SCALE_OUT, BeginState, Case
 from loadprofiles import LoadProfile
 from targets.contract import Target
-from targets.settings import Settings
+from targets.settings import Pooled, Settings
 
 COLD_START_S = 2.0
 STEADY_BEGIN_S = 4.0
-"""For the estimate only: a first start, a few warm requests, and the sandboxes that are there already."""
+"""For the estimate only: a first start and a few warm requests."""
+EXPECTED_WARM_S = 0.2
+"""How long a request holds its sandbox, for the estimate only: nothing is measured yet."""
+STARTS_AT_ONCE = 2
+"""Of the sandboxes of a steady pool."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,19 @@ class Trial:
         """Roughly how long the trial takes, with its deployment where that is its own."""
         can = targets.target(self.target).capabilities
         deploy_s = can.deploy_s if can.deploys == "per_trial" else 0.0
-        begin_s = STEADY_BEGIN_S if self.begin == "steady" else 0.0
-        return deploy_s + begin_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
+        return deploy_s + self._begin_s + (self.load.seconds if self.load else self.case["cold_starts"] * COLD_START_S)
+
+    @property
+    def _begin_s(self) -> float:
+        """Of a function, with the sandboxes that are expected to be busy at once: all are started beforehand."""
+        if self.begin != "steady":
+            return 0.0
+        if self.load is None or targets.target(self.target).parts[0].kind == "service":
+            return STEADY_BEGIN_S
+        sandboxes = math.ceil(self.load.rate * EXPECTED_WARM_S)
+        if isinstance(self.settings, Pooled):
+            sandboxes = min(sandboxes, self.settings.limits.concurrency_limit)
+        return STEADY_BEGIN_S + sandboxes / STARTS_AT_ONCE * COLD_START_S
 
 
 def plan(experiment: Experiment, target_names: list[str]) -> list[Trial]:

@@ -1,5 +1,6 @@
 """Begins a run or takes one up again: packages what all trials share, and compares what must not differ."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -137,6 +138,8 @@ def _sizes(runnable: RunnableExperiment) -> dict[tuple[str, str], tuple[float, f
 
 def _read_runnable(manifest: Manifest) -> RunnableExperiment:
     """Read from a manifest what a stored run was to do. UsageError when this Frostline cannot do it."""
+    if lost := _lost_files(manifest.experiment):
+        raise UsageError([f"manifest.json: experiment: {why}: put that one back, or begin a new run" for why in lost])
     experiment = parse_experiment(manifest.experiment, "manifest.json: experiment")
     known = targets.target_names()
     if unknown := [name for name in manifest.targets if name not in known]:
@@ -144,6 +147,25 @@ def _read_runnable(manifest: Manifest) -> RunnableExperiment:
             [f"manifest.json: targets: {quote(name)} is not one of: {', '.join(known)}" for name in unknown]
         )
     return RunnableExperiment(experiment, list(manifest.targets), manifest.notices)
+
+
+def _lost_files(experiment: dict[str, Any]) -> list[str]:
+    """The files of load profiles that are not there any more, or not as they were when the run began."""
+    lost = []
+    for choice in experiment.get("profiles") or []:
+        parameters = choice.get("parameters") if isinstance(choice, dict) else None
+        if not isinstance(parameters, dict) or not {"file", "sha256"} <= parameters.keys():
+            continue
+        path = Path(str(parameters["file"]))
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except (OSError, ValueError) as error:
+            lost.append(f"{quote(str(path))} cannot be read any more ({one_line(str(error))})")
+            continue
+        if found != parameters["sha256"]:
+            lost.append(f"{quote(str(path))} is another file than the one that the run began with")
+    return lost
 
 
 def _machine_changes(manifest: Manifest, runnable: RunnableExperiment) -> list[str]:

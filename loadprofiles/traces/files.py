@@ -95,6 +95,11 @@ def _text(path: Path, head: bytes) -> str:
     text = head.decode("utf-8-sig", errors="replace")
     if not text.strip():
         raise TraceError(f"{path} is empty: it holds no arrivals")
+    if "\r" in text.strip() and "\n" not in text:
+        raise TraceError(
+            f"{path} has no line that ends in a newline, but carriage returns alone, as of an old Mac: end each line "
+            "in a newline"
+        )
     if text.lstrip().startswith("["):
         raise TraceError(f"{path} is one JSON array: write one object per line (JSONL)")
     return text

@@ -67,6 +67,8 @@ def _of_counts(path: Path, sha256: str, format: Format, choice: Choice, take: Ta
     if not len(offsets):
         raise TraceError(_nothing(path, format, choice, take))
     notes = [f"counts per minute: each minute's arrivals are spread evenly by chance over its {tick_s:g} s"]
+    if format.name == "azure-functions-2019":
+        notes[0] += ", of which a call is one when it ends: it began earlier, by as long as it took"
     notes += _dropped_notes(take)
     return Trace(path.name, sha256, format.name, offsets, len(totals) * tick_s, tick_s, {}, dict(take.dropped), notes)
 

@@ -4,6 +4,7 @@ import io
 import json
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from harness.analysis.compare import Comparison, ComparisonRow, Verdict, compare, relate, uphold
 from harness.analysis.differences import differences
-from harness.analysis.pairing import RoundValues
+from harness.analysis.pairing import RoundValues, why_incomparable
 from harness.analysis.ratio import Judgement, LogRatio, judge, paired_ratio, unpaired_ratio
 from harness.commands.app import app
 from harness.errors import RecordError, UsageError
@@ -375,3 +376,10 @@ def test_unpaired_ratios_are_welch_s():
     ratio = unpaired_ratio(a, b)
     known = stats.ttest_ind(np.log(b), np.log(a), equal_var=False).confidence_interval(0.95)
     assert (ratio.low, ratio.high) == pytest.approx((known.low, known.high))
+
+
+def test_two_begins_in_one_run_are_told_with_the_fix():
+    group = SimpleNamespace(name="far-function", cases=[{"begin": "steady"}, {"begin": "empty"}])
+    why = why_incomparable(group, group, "targets")
+    assert why.startswith("far-function has several cases: begin ")
+    assert why.endswith("why no steady begin was to be had; mend that, or measure with `begin: empty`")

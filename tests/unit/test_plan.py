@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from harness.experiment.plan import STEADY_BEGIN_S, arrival_seed, plan
+from harness.experiment.plan import COLD_START_S, STEADY_BEGIN_S, arrival_seed, plan
 from harness.experiment.question import parse_experiment
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 from loadprofiles.contract import fingerprint
@@ -160,8 +160,20 @@ def test_a_steady_begin_takes_time_that_is_expected():
     def minutes(begin):
         return sum(trial.expected_s for trial in trials(begin=begin))
 
-    under_traffic = sum(trial.begin is not None for trial in trials())
-    assert minutes("steady") - minutes("empty") == pytest.approx(under_traffic * STEADY_BEGIN_S)
+    under_traffic = [trial for trial in trials() if trial.begin is not None]
+    assert minutes("steady") - minutes("empty") >= len(under_traffic) * STEADY_BEGIN_S
+
+
+def test_a_steady_begin_takes_longer_the_more_sandboxes_are_expected():
+    def begin_s(target, rate):
+        profile = [{"steady": {"rate": rate, "seconds": 4}}]
+        fields = {**FIELDS, "profiles": profile, "cold_starts": 0, "rounds": 1, "workloads": ["echo"]}
+        (trial,) = plan(parse_experiment({**fields, "function": {"concurrency_limit": 50}}, "test"), [target])
+        return trial._begin_s
+
+    assert begin_s("process-service", 100) == begin_s("process-service", 1) == STEADY_BEGIN_S
+    assert begin_s("process-lambda", 100) - begin_s("process-lambda", 5) == 19 * COLD_START_S / 2
+    assert begin_s("process-lambda", 9_000) - begin_s("process-lambda", 5) == 49 * COLD_START_S / 2, "no more may be"
 
 
 def test_forced_cold_starts_carry_no_load_and_can_be_left_out():

@@ -12,7 +12,9 @@ from harness.errors import UsageError
 from harness.experiment.plan import plan
 from harness.experiment.profiles import draw
 from harness.experiment.question import parse_experiment
+from harness.measure.run import _lost_files, _read_runnable
 from loadprofiles.replay import Replay
+from tests import synthetic
 
 DAY_S = 86_400
 SPARSE = {"name": "x", "question": "?", "workloads": ["echo"], "targets": ["process-lambda"], "cold_starts": 1}
@@ -174,6 +176,11 @@ def test_counts_per_minute_are_spread_by_the_seed(tmp_path):
         ({"from_s": 290, "seconds": 20}, (), "from_s 290 and seconds 20 end at 310 s of the trace, which lasts 300 s"),
         ({"seconds": 200, "speed": 2}, (), "from_s 0 and seconds 200 at speed 2 end at 400 s"),
         ({"from_s": 400}, (), "from_s 400 and seconds 1 end at 401 s"),
+        ({"from_s": 400, "seconds": 0.5}, (), "from_s 400 and seconds 0.5 end at 400.5 s"),
+        ({"from_s": 450.25, "seconds": 0.5}, (), "from_s 450.25 and seconds 0.5 end at 450.75 s"),
+        ({"from_s": 299, "seconds": 2_000_000}, (), "from_s 299 and seconds 2e+06 end at"),
+        ({"seconds": "soon"}, ("seconds",), "valid number"),
+        ({"seconds": -3}, ("seconds",), "greater than 0"),
         ({"from_s": 100.25, "seconds": 0.5}, (), "none of the trace's 300 arrivals is in that window"),
         ({"rate": 90_000, "seconds": 0.01}, (), ""),
         ({"speed": 0.5}, ("speed",), "greater than or equal to 1"),
@@ -184,7 +191,10 @@ def test_counts_per_minute_are_spread_by_the_seed(tmp_path):
         ({"sha256": "short"}, ("sha256",), "pattern"),
         ({"window": 3}, ("window",), "Extra inputs"),
     ],
-    ids=["late", "fast", "beyond", "silent", "dense", "slow", "negative", "failed", "app", "other", "no-hash", "extra"],
+    ids=[
+        *("late", "fast", "beyond", "beyond-short", "beyond-silent", "too-long", "word", "backwards", "silent"),
+        *("dense", "slow", "negative", "failed", "app", "other", "no-hash", "extra"),
+    ],
 )
 def test_what_does_not_fit_the_trace_is_refused(write, parameters, field, said):
     path = write(range(300))
@@ -295,3 +305,16 @@ def test_two_minutes_of_the_real_trace_raised_to_a_request_a_second():
     counts = [len(load.arrivals(seed)) for seed in range(50)]
     assert np.mean(counts) == pytest.approx(120, rel=0.06)
     assert len(load.history(1, 3600)) > 1000
+
+
+def test_a_run_whose_trace_is_gone_or_another_is_not_taken_up_again(write):
+    path = write(uneven(200))
+    experiment = parsed(file=str(path)).model_dump(mode="json")
+    assert _lost_files(experiment) == []
+    write(uneven(200, seed=6))
+    (why,) = _lost_files(experiment)
+    assert why.endswith("is another file than the one that the run began with")
+    path.unlink()
+    manifest = synthetic.manifest(rounds=1, trials=1).model_copy(update={"experiment": experiment})
+    with pytest.raises(UsageError, match=r"cannot be read any more .*: put that one back, or begin a new run$"):
+        _read_runnable(manifest)

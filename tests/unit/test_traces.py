@@ -150,6 +150,7 @@ def test_counts_per_minute_are_added_up_and_lie_at_their_minutes_begin(read):
     assert trace.offsets_s.tolist() == [0, 0, 0, 120, 180, 180, 180, 180, 180]
     assert (trace.tick_s, trace.period_s) == (60, 86_400)
     assert "spread evenly by chance over its 60 s" in trace.notes[0]
+    assert trace.notes[0].endswith(", of which a call is one when it ends: it began earlier, by as long as it took")
     assert read(content, app="a").offsets_s.tolist() == [0, 0, 0, 120]
     assert read(content, function="h").offsets_s.tolist() == [180] * 5
 
@@ -328,6 +329,7 @@ def test_parquet(tmp_path, columns, format, expected):
         (b"PK\x03\x04\x00", r"is packed \(zip\)"),
         (b"Rar!\x1a\x07\x01", r"is packed \(rar\)"),
         (b"\xff\xfe1\x00\n\x00", "neither text nor Parquet"),
+        (b"timestamp\r1\r2\r", "has no line that ends in a newline, but carriage returns alone"),
         (b"[1, 2, 3]", r"is one JSON array: write one object per line \(JSONL\)"),
         (b'{"a":\n 1}\n', "no whole object on a line"),
         (b"PAR1 and no more", "cannot be read as Parquet"),
@@ -336,8 +338,8 @@ def test_parquet(tmp_path, columns, format, expected):
         (b"1\n", "has all of its 1 arrivals at one moment"),
         (b"5\n5\n5.0\n", None),
     ],
-    ids=["empty", "blank", "header-only", "one-column-only", "no-number", "gzip", "zip", "rar", "utf-16", "array",
-         "folded-json", "short-parquet", "unknown", "twice", "one", "one-tick"],
+    ids=["empty", "blank", "header-only", "one-column-only", "no-number", "gzip", "zip", "rar", "utf-16", "old-mac",
+         "array", "folded-json", "short-parquet", "unknown", "twice", "one", "one-tick"],
 )  # fmt: skip
 def test_what_is_no_trace_has_one_clear_error(read, content, said):
     if said is None:  # three of one second: a tick long
