@@ -78,7 +78,7 @@ def notes_of_trials(records: list[TrialRecord], busy: list[Counts]) -> Iterator[
         yield Note("normal_priority", "normal priority: other processes could delay the generator")
     pairs = list(zip(records, busy, strict=True))
     requests, crowded = sum(int(counts.sum()) for counts in busy), sum(crowded_of(*pair) for pair in pairs)
-    if crowded > MOST_CROWDED * requests:
+    if crowded > max(1, MOST_CROWDED * requests):  # one request moves no percentile that may be told
         text = "host-bound: more than 1 % of the requests met more busy units than the host has CPUs for"
         yield Note("host_bound", text)
     bad = {o: sum(record.counts.get(o, 0) for record in records) for o in Outcome if o is not Outcome.OK}

@@ -174,7 +174,7 @@ def test_most_units_at_once_come_from_rows_and_samples_and_bind_the_host_where_t
         done_ns=times + 10 * MS,
         handler_ns=[10 * MS] * 3,
         unit=["u1", "u2", "u3"],
-        in_flight=[1, 7, 2],
+        in_flight=[7, 7, 2],
     )
     row = one(tmp_path, table, host_cpus=2)
     assert (row.max_sandboxes, row.max_in_flight) == (3, 7)
