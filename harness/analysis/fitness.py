@@ -14,7 +14,7 @@ HOST_BOUND = "host_bound"
 """Code of the note that says so."""
 
 INVALID = "no valid trial: `frostline show` says why"
-CROWDED = "host-bound: this machine may be what is slow; measure with fewer sandboxes at once, or on more cores"
+CROWDED = "host-bound: this machine may be what is slow; measure with fewer units at once, or on more cores"
 COMPRESSED = "compressed time: starts take as long as ever in it; measure with `compression: 1`"
 TRANSIENT = (
     "its trials begin with an empty pool, so that it is a transient and holds for no traffic that lasts; "

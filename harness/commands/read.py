@@ -16,12 +16,17 @@ def show(
     format: AsTable = "text",
     results: Results = RESULTS,
 ) -> None:
-    """Print a run's table."""
+    """Print a run's answer and its table."""
     from harness.cost.costing import summary_with_cost
+    from harness.decision.decision import decide
     from harness.record.shelf import find_run
+    from harness.report.answer import say_answers
     from harness.report.console import render
 
-    summary = summary_with_cost(find_run(results, run))
+    folder = find_run(results, run)
+    if format == "text" and folder.manifest.finished_at is not None:
+        say_answers(decide(folder).cards, console())
+    summary = summary_with_cost(folder)
     render(summary, format, console())
     if not summary.valid:
         raise typer.Exit(1)

@@ -190,7 +190,8 @@ def crossing_of(function: Side, service: Side) -> BreakEven:
     if not ({line.term for side in (function, service) for line in side.lines()} & set(BESIDE)):
         return billed
     whole = crossing_in(function, service, (*BILLED, *BESIDE))
-    return replace(billed, rate_with_stated=whole.rate, words=f"{billed.words}; with what you stated: {whole.words}")
+    told = f"with what you stated: {whole.words}" if whole.words != billed.words else "the same with what you stated"
+    return replace(billed, rate_with_stated=whole.rate, words=f"{billed.words}; {told}")
 
 
 def crossing_in(function: Side, service: Side, terms: Terms) -> BreakEven:

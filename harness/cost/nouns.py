@@ -103,6 +103,13 @@ class SideCost:
     """Whether the month lies anywhere within its interval, since nobody measured what a replica carries; an end that is
     not there has no bound."""
 
+    @property
+    def counted(self) -> str:
+        """The noun of what `n` counts."""
+        if self.basis == "forecast":
+            return "resample"
+        return "capacity step" if self.kind == "service" and not self.is_bound else "trial"
+
 
 @dataclass(frozen=True)
 class Span:

@@ -8,8 +8,9 @@ from harness.analysis.table import summarise
 from harness.cost.costing import costing_of, with_costs
 from harness.cost.nouns import Costing
 from harness.decision.dimensions import Dimension, dimensions_of
+from harness.decision.latency import NEAR
 from harness.decision.pair import Pair
-from harness.decision.recommendation import Recommendation, recommend
+from harness.decision.recommendation import Advice, Recommendation, recommend
 from harness.decision.settle import Settle, settle
 from harness.decision.sureness import how_sure, why
 from harness.errors import FrostlineError
@@ -17,6 +18,9 @@ from harness.record.folder import RunFolder
 from harness.record.forecast import Forecast, read_forecast
 from harness.record.nouns import Manifest
 from harness.record.stated import Economics, Objective, economics_of, objective_of
+
+MOST_LINE = 200
+"""Characters of a line of an answer, as far as names allow."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,9 @@ class Scorecard:
     service: str | None = None
     function: str | None = None
     why: list[str] = field(default_factory=list)
-    """What settles each traffic, or leaves it open, a sentence each."""
+    """What settles the traffics, or leaves them open: one sentence for all that say the same."""
     sure: str = ""
-    """How close the call is, and on how many rounds and resamples it rests; empty where there is none."""
+    """The closest call, and on how many rounds and resamples it rests; empty where there is none."""
     settle: Settle | None = None
     """The one measurement that would settle it; None where it is decided."""
 
@@ -46,13 +50,21 @@ class Scorecard:
         """Three lines at most: which side, why, and how sure, or what would settle it."""
         which = f"{self.title}: {self.recommendation}"
         last = [f"to settle it: {self.settle}"] if self.settle else [f"how sure: {self.sure}"] if self.sure else []
-        return [which, *(["; ".join(self.why)] if self.why else []), *last]
+        return [which, *([one_sentence(self.why)] if self.why else []), *last]
 
     @property
     def title(self) -> str:
         """The workload and both sides, as a heading."""
         sides = " or ".join(name for name in (self.function, self.service) if name is not None)
         return f"{self.workload}, {sides}" if sides else self.workload
+
+
+def one_sentence(reasons: Sequence[str]) -> str:
+    """The first of these reasons, as many as a line holds, and how many are left."""
+    fitting = [n for n in range(1, len(reasons) + 1) if len("; ".join(reasons[:n])) <= MOST_LINE]
+    told = fitting[-1] if fitting else 1
+    rest = len(reasons) - told
+    return "; ".join([*reasons[:told], *([f"and {rest} more"] if rest else [])])
 
 
 @dataclass
@@ -110,7 +122,7 @@ def scorecard(pair: Pair) -> Scorecard:
         dimensions=dimensions,
         recommendation=advice.recommendation,
         because=advice.because,
-        would_change=list_changes(pair, dimensions),
+        would_change=list_changes(pair, advice, dimensions),
         service=pair.service,
         function=pair.function,
         why=why(pair, advice),
@@ -119,11 +131,12 @@ def scorecard(pair: Pair) -> Scorecard:
     )
 
 
-def list_changes(pair: Pair, dimensions: Sequence[Dimension]) -> list[str]:
-    """What would change the recommendation, or make one possible."""
+def list_changes(pair: Pair, advice: Advice, dimensions: Sequence[Dimension]) -> list[str]:
+    """What would change the recommendation, or make one possible; an objective that decides nothing does not."""
     changes = [f"traffic across the break-even ({b.profile}): {b.words}" for b in pair.break_evens]
-    if pair.objective is not None:
-        changes.append("another objective, or a cold start that meets it")
+    if any(choice.hangs_on_latency for choice in advice.choices):
+        function_late = any(choice.function.fit in ("beyond", NEAR) for choice in advice.choices)
+        changes.append("another objective" + (", or a cold start that meets it" if function_late else ""))
     return changes + [f"{dimension.name}: {dimension.reason}" for dimension in dimensions if dimension.score is None]
 
 

@@ -1,6 +1,6 @@
 """A side's latency beside the objective: by the forecast where there is one, otherwise by rows that are fit for it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.analysis.fitness import unfit
@@ -11,6 +11,7 @@ from harness.record.forecast import ForecastRow
 from harness.record.stated import Objective
 
 Fit = Literal["within", "beyond", "not clearly on one side of", "not known"]
+NEAR: Fit = "not clearly on one side of"
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class LatencyFinding:
     """That which decides, in ms; None without an objective, or where there is nothing to judge."""
     unfit: bool = False
     """Whether there is a measurement that may not be used."""
+    forecast: bool = False
+    """Whether it is of a forecast, not of the run's own mix."""
 
 
 def judge_latency(pair: Pair, target: str | None, kind: str, profile: str) -> LatencyFinding:
@@ -39,12 +42,14 @@ def judge_latency(pair: Pair, target: str | None, kind: str, profile: str) -> La
         words = f"{profile}: {target} decides nothing: {'; '.join(reasons)}"
         return LatencyFinding("not known", [words], unfit=True)
     percentile = pair.objective.percentile
-    findings = [judge(f"{profile}: {target}", row.latency_at(percentile), pair.objective) for row in rows]
+    findings = [
+        judge(f"{profile}: {target}, the run's own mix", row.latency_at(percentile), pair.objective) for row in rows
+    ]
     worst = next((finding for fit in FROM_WORST for finding in findings if finding.fit == fit), findings[0])
     return LatencyFinding(worst.fit, [text for finding in findings for text in finding.reasons], worst.latency)
 
 
-FROM_WORST: tuple[Fit, ...] = ("beyond", "not known", "not clearly on one side of", "within")
+FROM_WORST: tuple[Fit, ...] = ("beyond", "not known", NEAR, "within")
 
 
 def judge_forecast(row: ForecastRow, objective: Objective) -> LatencyFinding:
@@ -54,8 +59,9 @@ def judge_forecast(row: ForecastRow, objective: Objective) -> LatencyFinding:
     late, allowed = row.late_share, 1 - objective.percentile / 100
     if latency.value is None and late is not None and late.low is not None and late.low > allowed:
         words = f"{where}: {figure(100 * late.low)} % or more are later than the objective of "
-        return LatencyFinding("beyond", [f"{words}{figure(objective.latency_ms)} ms, or never answered"])
-    return judge(where, latency, objective)
+        reasons = [f"{words}{figure(objective.latency_ms)} ms, or never answered"]
+        return LatencyFinding("beyond", reasons, forecast=True)
+    return replace(judge(where, latency, objective), forecast=True)
 
 
 def judge(where: str, latency: Estimate, objective: Objective) -> LatencyFinding:
@@ -63,7 +69,7 @@ def judge(where: str, latency: Estimate, objective: Objective) -> LatencyFinding
     limit, where = objective.latency_ms, f"{where} p{objective.percentile:g}"
     if latency.value is None:
         return LatencyFinding("not known", [f"{where} cannot be told: {latency.why}"], latency)
-    fit: Fit = "not clearly on one side of"
+    fit = NEAR
     if latency.high is not None and latency.high <= limit:
         fit = "within"
     elif latency.low is not None and latency.low > limit:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.cost.nouns import SideCost
+from harness.cost.nouns import Basis, SideCost
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
 from harness.record.figures import cell
@@ -23,6 +23,8 @@ class CostFinding:
     """What the function costs of what the service does; its ends are those of both. None where it cannot be told."""
     is_bound: bool = False
     """Whether the service's cost is only bounded, for want of a measured capacity."""
+    basis: Basis | None = None
+    """What both costs are of; None where they cannot be told."""
 
 
 def judge_cost(pair: Pair, profile: str) -> CostFinding:
@@ -44,7 +46,8 @@ def judge_cost(pair: Pair, profile: str) -> CostFinding:
     elif ratio is not None and ratio.low is not None and ratio.low > 1:
         cheaper = "container"
     costs = ", ".join(cost_words(side) for side in (*functions, *services))
-    return CostFinding(cheaper, [f"{profile}: {costs}"], ratio, any(side.is_bound for side in services))
+    bounded = any(side.is_bound for side in services)
+    return CostFinding(cheaper, [f"{profile}: {costs}"], ratio, bounded, functions[0].basis)
 
 
 def cost_words(side: SideCost) -> str:
@@ -54,7 +57,7 @@ def cost_words(side: SideCost) -> str:
     words = f"{side.target} {text.main} USD per 1,000 good answers{interval}, n = {side.per_1k_usd.n}"
     if side.basis == "forecast":
         return f"{words}, forecast"
-    return f"{words}, only bounded" if side.is_bound else words
+    return f"{words}, the run's own mix{', only bounded' if side.is_bound else ''}"
 
 
 def hull(sides: Sequence[SideCost]) -> Estimate:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from harness.decision.dimensions import Dimension
-from harness.decision.latency import LatencyFinding, judge_latency
+from harness.decision.latency import NEAR, LatencyFinding, judge_latency
 from harness.decision.money import CostFinding, Side, judge_cost
 from harness.decision.pair import Pair
 from harness.record.nouns import ROUNDS_FOR_VERDICT
@@ -36,6 +36,12 @@ class Choice:
     function: LatencyFinding
     service: LatencyFinding
     cost: CostFinding
+
+    @property
+    def hangs_on_latency(self) -> bool:
+        """Whether another objective could make another choice of it."""
+        close = {self.function.fit, self.service.fit} & {"beyond", NEAR}
+        return self.by == "objective" or (self.side == "open" and bool(close))
 
     @property
     def reasons(self) -> list[str]:

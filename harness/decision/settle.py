@@ -5,9 +5,9 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.analysis.fitness import unfit
+from harness.analysis.fitness import CROWDED, unfit
 from harness.decision.dimensions import Dimension
-from harness.decision.latency import LatencyFinding
+from harness.decision.latency import NEAR, LatencyFinding
 from harness.decision.money import CostFinding, rounds_to_separate
 from harness.decision.pair import Pair
 from harness.decision.recommendation import Advice, Choice
@@ -17,6 +17,8 @@ from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 
 MOST_ROUNDS = 200
 """More are no advice that anybody follows."""
+FEWER_UNITS = "measure fewer units at once (a lower `rate`, fewer `cold_starts`), or on more cores"
+"""The same experiment on the same machine would be host-bound again."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def settle_choice(pair: Pair, choice: Choice) -> Settle:
             f"{profile}: neither side holds the objective in this size: measure a larger `sizing`", again(pair)
         )
     for target, finding in ((pair.function, choice.function), (pair.service, choice.service)):
-        if finding.fit in ("not known", "not clearly on one side of"):
+        if finding.fit in ("not known", NEAR):
             return settle_latency(pair, f"{profile}: {target}", finding)
     return settle_cost(pair, profile, choice.cost)
 
@@ -75,6 +77,8 @@ def settle_unfit(pair: Pair, target: str | None, profile: str) -> Settle | None:
     """A forecast, or what it takes to make one, for a target that has none; None where its own rows may be used."""
     rows = [row for row in pair.rows(target) if row.profile == profile]
     reasons = [reason for row in rows for reason in (*unfit(row, "latency"), *unfit(row, "cost"))]
+    if CROWDED in reasons:
+        return Settle(f"{profile}: {target} is host-bound: {FEWER_UNITS}", again(pair))
     if pair.forecast is not None:
         withheld = (text for text in pair.forecast.withheld if str(target) in text and profile in text)
         why = next(withheld, "and nothing says why")
@@ -97,16 +101,30 @@ def has_samples(pair: Pair) -> bool:
 
 
 def settle_latency(pair: Pair, where: str, finding: LatencyFinding) -> Settle:
-    """More rounds, as many as the interval takes to lie on one side, if it shrinks with their square root."""
+    """More rounds, as many as the interval takes to lie on one side, if it shrinks with their square root; other
+    settings where nobody would wait for so many."""
     latency, limit = finding.latency, pair.objective.latency_ms if pair.objective else math.inf
     if latency is None or latency.value is None:
         why = latency.why if latency is not None and latency.why else "nothing was measured"
-        return Settle(f"{where} has no percentile to judge ({why}): more rounds", again(pair, more(pair, latency)))
-    reach = half_width(latency, upward=latency.value <= limit)
-    distance = abs(limit - latency.value)
-    rounds = math.ceil(pair.rounds * (reach / distance) ** 2) if reach and distance else MOST_ROUNDS
-    sentence = f"{where}: rounds enough to tell its latency from the objective of {figure(limit)} ms"
-    return Settle(sentence, again(pair, rounds))
+        where = f"{where} has no percentile to judge ({why})"
+        if (wanted := more(pair, latency)) > MOST_ROUNDS:
+            return Settle(f"{where}: more requests a trial (`rate`, `seconds`)", again(pair))
+        return Settle(f"{where}: more rounds", again(pair, wanted))
+    rounds = rounds_to_tell(pair, latency, limit)
+    objective = f"the objective of {figure(limit)} ms"
+    if rounds > MOST_ROUNDS:
+        sentence = f"{where} is too close to {objective} for rounds to tell: change `objective` or `sizing`"
+        return Settle(sentence, again(pair))
+    return Settle(f"{where}: rounds enough to tell its latency from {objective}", again(pair, math.ceil(rounds)))
+
+
+def rounds_to_tell(pair: Pair, latency: Estimate, limit: float) -> float:
+    """Infinitely many on the limit itself; twice as many where the interval has no end on that side."""
+    value = latency.value or 0.0
+    reach, distance = half_width(latency, upward=value <= limit), abs(limit - value)
+    if not distance:
+        return math.inf
+    return pair.rounds * (reach / distance) ** 2 if reach else 2 * pair.rounds
 
 
 def half_width(estimate: Estimate, upward: bool) -> float:
@@ -131,7 +149,11 @@ def settle_cost(pair: Pair, profile: str, cost: CostFinding) -> Settle:
         name = quoted(str(pair.summary.experiment))
         command = f"frostline capacity {quoted(pair.workload)} {quoted(str(pair.service))} --like {name}"
         return Settle(f"{profile}: what a replica of {pair.service} carries, for its cost is only bounded", command)
-    rounds = rounds_to_separate(cost.ratio, pair.rounds) or MOST_ROUNDS
+    has_ends = cost.ratio.low is not None and cost.ratio.high is not None
+    rounds = rounds_to_separate(cost.ratio, pair.rounds) if has_ends else 2 * pair.rounds
+    if rounds is None or rounds > MOST_ROUNDS:
+        sentence = f"{profile}: the costs are too close for rounds to tell: change `ratings`, `expected` or `sizing`"
+        return Settle(sentence, again(pair))
     return Settle(f"{profile}: rounds enough to tell the costs of both sides apart", again(pair, rounds))
 
 
@@ -146,9 +168,9 @@ def settle_tie(pair: Pair, choices: Sequence[Choice], dimensions: Sequence[Dimen
 
 
 def again(pair: Pair, rounds: int | None = None) -> str:
-    """The experiment once more; never fewer rounds than it had, nor more than anybody would wait for."""
+    """The experiment once more; never fewer rounds than it had."""
     command = f"frostline run {quoted(str(pair.summary.experiment))}"
-    return command if rounds is None else f"{command} --rounds {min(MOST_ROUNDS, max(rounds, pair.rounds + 1))}"
+    return command if rounds is None else f"{command} --rounds {max(rounds, pair.rounds + 1)}"
 
 
 def quoted(name: str) -> str:

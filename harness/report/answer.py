@@ -1,16 +1,16 @@
 """What a run answers, in three lines a pair: which side, why, and how sure, or what would settle it."""
 
 from rich.console import Console
+from rich.text import Text
 
 from harness.decision.decision import Scorecard
 from harness.files.text import harmless
-from harness.report.console import say
 
 
 def say_answers(cards: list[Scorecard], console: Console) -> None:
-    """Write the answer of every pair of targets to `console`."""
+    """Write the answer of every pair of targets to `console`, never read as markup nor broken into more lines."""
     for card in cards:
         which, *rest = card.answer
-        say(console, harmless(which), "bold")
+        console.print(Text(harmless(which), style="bold"), soft_wrap=True)
         for line in rest:
-            say(console, harmless(line))
+            console.print(Text(harmless(line)), soft_wrap=True)

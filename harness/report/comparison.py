@@ -23,6 +23,10 @@ from harness.report.export import bullets, escape, no_formula, number_columns
 from harness.report.formats import TableFormat
 
 ON_THE_EDGE = "on the edge"
+OF_TRIALS = (
+    "In ms: the geometric mean of the trials' own percentiles, which is neither the percentile over all requests that "
+    "`frostline show` has nor a forecast's at the expected rate."
+)
 STYLES = {Verdict.SLOWER: "bold red", Verdict.FASTER: "bold green", Verdict.SAME: "bold", Verdict.UNCLEAR: "yellow"}
 
 
@@ -89,6 +93,7 @@ def heading(comparison: Comparison) -> list[str]:
     if comparison.mode == "runs":
         lines = [f"B beside A · {harmless(comparison.experiment or 'unnamed experiment')}", f"A: {a}", f"B: {b}"]
     margin = f"{figure(1 / (1 + comparison.margin))} to {figure(1 + comparison.margin)}"
+    lines.append(OF_TRIALS)
     lines.append(
         f"Ratios are {short_b} / {short_a}, and {short_b} is what is judged: above 1 it is slower. The margin was set "
         f"before the run: an interval wholly within {margin} is SAME."

@@ -60,11 +60,21 @@ def heading(costing: Costing) -> list[str]:
     month = f"{costing.requests_per_month / MILLION:,.3g} million requests a month"
     forecast = bool(costing.sides) and all(side.basis == "forecast" for side in costing.sides)
     whose = "expected" if costing.expected else "forecast, at most" if forecast else "each row's own traffic, at most"
+    at = f"{whose} {month}; " if costing.expected or costing.sides else ""
     return [
         harmless(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
-        harmless(f"{whose} {month}; prices: {costing.prices}; {costing.currency}"),
-        "intervals: of a forecast over n resamples; of the run's own mix over n trials (function) or n steps (service)",
+        harmless(f"{at}prices: {costing.prices}; {costing.currency}"),
+        *([f"n counts {counted(costing.sides)}"] if costing.sides else []),
     ]
+
+
+def counted(sides: list[SideCost]) -> str:
+    """E.g. resamples (docker-lambda, forecast) and trials (docker-service, the run's own mix)."""
+    names: dict[str, dict[str, None]] = {}
+    for side in sides:
+        basis = "forecast" if side.basis == "forecast" else "the run's own mix"
+        names.setdefault(f"{side.counted}s ({{}}; {basis})", {})[side.target] = None
+    return harmless(" and ".join(noun.format(", ".join(targets)) for noun, targets in names.items()))
 
 
 def tables(costing: Costing) -> list[Table]:

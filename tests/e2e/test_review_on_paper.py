@@ -1,5 +1,6 @@
 """A review prints on two pages of A4, one of a large run on two sheets; what has no room is said to stand elsewhere."""
 
+import math
 from datetime import UTC, datetime
 
 import numpy as np
@@ -9,7 +10,7 @@ from harness.record.folder import RunFolder
 from harness.record.forecast import write_forecast
 from harness.review.new import new_review
 from harness.review.runs import Runs
-from tests.forecasts import forecast, row
+from tests.forecasts import figure, forecast, quantities, row
 from tests.paper import count_pages
 from tests.synthetic import CASES, make_run, manifest, samples, target_facts, traffic, trial
 
@@ -34,10 +35,30 @@ def given(run):
 
 
 def common_run(results, run):
-    """One workload on two targets, with a forecast of both profiles."""
+    """One workload on two targets, with a forecast of both sides under both profiles, whose costs cross often."""
     seed = 1 if run == FIRST else 2
     stored = make_run(results, seed, 10, 60, PROFILES, **given(run))
-    keep_forecast(stored, [row(kind, profile=name) for name in PROFILES[1:] for kind in ("function", "service")])
+    keep_forecast(
+        stored,
+        [
+            row(kind, profile=name, curve=curve(kind), warnings=[f"a warning of {kind} that takes a line of the page"])
+            for name in PROFILES[1:]
+            for kind in ("function", "service")
+        ],
+    )
+
+
+def curve(kind):
+    """A replica more for every 8 requests a second, which is about what the function costs."""
+    rates = [1.15**step for step in range(-10, 32)]
+    own = [
+        {"unit_hours": figure(730.0 * math.ceil(rps / 8), 0.01)} if kind == "service" else {"late": figure(rps, 0.01)}
+        for rps in rates
+    ]
+    return [
+        {"rps": rps, "quantities": quantities(kind, rps * 2_628_000, **each), "latency_ms": figure(40.0)}
+        for rps, each in zip(rates, own, strict=True)
+    ]
 
 
 def large_run(results, run):

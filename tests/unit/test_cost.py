@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -421,6 +422,17 @@ def test_what_is_stated_stands_beside_the_cost_and_never_in_it(tmp_path):
     assert (one.rate, one.function_usd_per_month) == (other.rate, other.function_usd_per_month)
     assert one.rate_with_stated is None and other.rate_with_stated is not None
     assert "with what you stated:" in other.words
+
+
+def test_a_heading_names_no_traffic_where_nothing_is_priced_and_says_what_n_counts(tmp_path):
+    costing = costing_of(run := priced_run(tmp_path), summarise(run))
+    assert {side.counted for side in costing.sides} == {"trial"}
+    assert "n counts trials (" in as_markdown(costing) and "step" not in as_markdown(costing).split("\n\n")[2]
+    searched = [replace(side, is_bound=False) for side in costing.sides]
+    assert {side.counted for side in searched} == {"trial", "capacity step"}
+    assert {replace(side, basis="forecast").counted for side in searched} == {"resample"}
+    bare = as_markdown(replace(costing, sides=[], expected=False, requests_per_month=0.0))
+    assert "million requests" not in bare and "n counts" not in bare
 
 
 def test_peoples_hours_are_a_line_of_their_own_and_enter_no_break_even(tmp_path):

@@ -8,9 +8,10 @@ from rich.console import Console
 
 from harness.analysis.notes import Note
 from harness.analysis.table import summarise
+from harness.commands.read import show
 from harness.cost.costing import costing_of
 from harness.decision import recommendation
-from harness.decision.decision import decide, scorecards
+from harness.decision.decision import decide, one_sentence, scorecards
 from harness.decision.money import ratio_of, rounds_to_separate
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
@@ -88,15 +89,57 @@ def test_by_the_forecast_the_cheaper_one_of_two_that_hold_the_objective(card_of)
     assert card.settle is None
     which, why, sure = card.answer
     assert which == "echo, docker-lambda or docker-service: serverless" and "costs less" in why
-    assert sure.startswith("how sure: rests on 10 rounds and 40 resamples of the forecast: under steady docker-lambda")
+    rests = "how sure: rests on 10 rounds and 40 resamples of the forecast; closest call: under steady docker-lambda"
+    assert sure.startswith(rests) and sure.endswith("docker-service does, forecast") and len(sure) <= 200
 
 
-def test_how_close_the_call_is_stands_beside_it(card_of):
+def test_the_closest_call_stands_beside_it_and_no_other(card_of):
     """4.918856 of 36.0401 USD is 0.13648; the ends are 0.9 / 1.1 and 1.1 / 0.9 of it in money, and once more in good
     answers of the month: 0.0914 and 0.2039."""
     sure = card_of().sure
     assert "costs 0.136 (0.091–0.204) times what docker-service does" in sure  # noqa: RUF001
-    assert "p95 of docker-lambda is 40.0 ms (36.0–44.0) against 300 ms" in sure  # noqa: RUF001
+    assert "p95" not in sure
+    near = card_of([row("function", latency_p95_ms=figure(270.0)), row("service")]).sure
+    assert "p95 of docker-lambda is 270 ms (243–297) against 300 ms, forecast" in near  # noqa: RUF001
+    assert "times" not in near
+
+
+def test_where_the_objective_chose_money_is_no_call(card_of):
+    sure = card_of([row("function", latency_p95_ms=figure(900.0)), row("service")]).sure
+    assert "p95 of docker-lambda is 900 ms" in sure and "times" not in sure
+
+
+def test_traffics_that_say_the_same_are_one_sentence(card_of):
+    rows = [row(kind, profile=name) for name in ("steady", "bursty") for kind in ("function", "service")]
+    card = card_of(rows, changes={"traffic": traffic("steady", "bursty")})
+    assert card.why == ["under bursty and steady docker-lambda costs less than docker-service and holds the objective"]
+    assert len(card.answer) == 3 and max(map(len, card.answer)) <= 200
+
+
+def test_a_line_of_an_answer_holds_as_many_reasons_as_it_has_room_for():
+    assert one_sentence(["a" * 90, "b" * 90, "c" * 90]) == f"{'a' * 90}; {'b' * 90}; and 1 more"
+    assert one_sentence(["a" * 300]) == "a" * 300
+
+
+def test_what_rests_on_the_runs_own_mix_says_so_and_what_is_only_bounded_too(run_of):
+    def fast(own):
+        own.latency_p95_ms = Estimate(20, 10, 30, 10)
+
+    card = own_card(run_of(), fast)
+    assert card.recommendation == "serverless"
+    assert "by the run's own mix" in card.why[0] and "docker-service's cost is only bounded" in card.why[0]
+    assert "by the run's own mix" in card.sure and "resample" not in card.sure
+    told = [text for text in card.because if "docker-" in text]
+    assert told and all("the run's own mix" in text for text in told)
+    assert any("only bounded" in text for text in told)
+
+
+def test_another_objective_would_change_only_what_the_objective_decides(card_of):
+    assert not any("objective" in text for text in card_of().would_change)
+    late = [row("function", latency_p95_ms=figure(900.0)), row("service")]
+    assert "another objective, or a cold start that meets it" in card_of(late).would_change
+    late = [row("function"), row("service", latency_p95_ms=figure(900.0))]
+    assert "another objective" in card_of(late).would_change
 
 
 def test_the_objective_comes_before_the_money(card_of):
@@ -171,6 +214,14 @@ def test_an_answer_is_three_lines_and_never_read_as_markup(card_of, capsys):
     assert lines[0].endswith(": serverless") and lines[2].startswith("how sure: rests on 10 rounds")
 
 
+def test_what_show_prints_begins_with_the_answer(run_of, capsys):
+    path = run_of().path
+    show(str(path), "text", path.parent.parent)
+    lines = capsys.readouterr().out.splitlines()
+    answer = [line for card in decide(RunFolder.open(path)).cards for line in card.answer]
+    assert lines[: len(answer)] == answer
+
+
 def test_costs_that_overlap_leave_it_to_the_scorecard_and_then_to_more_rounds(card_of):
     """A service of 4.92 USD: 0.1365 replicas' hours all month."""
     near = row("service", quantities=quantities("service", unit_hours=figure(730 * 0.14)))
@@ -180,7 +231,8 @@ def test_costs_that_overlap_leave_it_to_the_scorecard_and_then_to_more_rounds(ca
     torn = {"ratings": {"custom_infrastructure": 5, "team_ops_capacity": 3}}
     card = card_of([row("function"), near], profiles=STARTS, **torn)
     assert card.recommendation == "cannot decide yet"
-    assert card.settle.command == "frostline run 'my question' --rounds 200"
+    assert card.settle.command == "frostline run 'my question'"
+    assert "too close for rounds to tell" in card.settle.sentence
 
 
 def test_a_score_that_nobody_gave_settles_a_tie(card_of):
@@ -200,7 +252,8 @@ def test_a_latency_on_the_limit_asks_for_as_many_rounds_as_separate_it(card_of):
 
 def test_nobody_is_asked_for_thousands_of_rounds(card_of):
     card = card_of([row("function", latency_p95_ms=figure(299.9)), row("service")])
-    assert card.settle.command.endswith("--rounds 200")
+    assert card.settle.command == "frostline run 'my question'"
+    assert "too close to the objective of 300 ms for rounds to tell: change `objective`" in card.settle.sentence
 
 
 def test_where_neither_side_holds_no_round_helps_but_another_size(card_of):
@@ -289,7 +342,10 @@ def test_what_was_host_bound_is_no_evidence_for_a_side_either(run_of):
         crowd(own)
     costing = costing_of(run, summary)
     assert [side.target for side in costing.sides] == ["docker-service"]
-    assert own_card(run, crowd, costing).recommendation == "cannot decide yet"
+    card = own_card(run, crowd, costing)
+    assert card.recommendation == "cannot decide yet"
+    assert "docker-lambda is host-bound" in card.settle.sentence and "a lower `rate`" in card.settle.sentence
+    assert max(map(len, card.answer)) <= 200
 
 
 def test_a_service_that_is_only_bounded_asks_for_its_capacity(run_of):

@@ -8,13 +8,18 @@ import yaml
 
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment, read_experiment
+from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.forecast import write_forecast
+from harness.record.nouns import FORCED_COLD
+from harness.record.shelf import find_run
 from harness.report.content import content_of
 from harness.report.html import TEMPLATES
 from harness.report.markdown import as_markdown, fence
+from harness.report.material import gather
 from harness.report.page import write_report
 from harness.report.sections.repeat import repeat
+from harness.report.sections.starts import charts_of
 from tests import forecasts
 from tests.synthetic import PHASES, make_run, manifest, requests, samples, target_facts, traffic, trial
 
@@ -118,6 +123,26 @@ def test_headline_numbers_carry_their_n(page):
     assert "n = 40 cold starts, 10 rounds" in page.text
     assert "n = 4,000 requests, 10 rounds" in page.text
     assert "n = 10 trials, 10 rounds" in page.text
+    assert "forecast, n = 40 resamples" in page.text and "capacity step" not in page.text
+
+
+def test_no_column_of_money_is_all_dashes_and_n_says_what_it_counts(results):
+    (money,) = [part for part in content_of(find_run(results, "latest")).parts if part.anchor == "break-even"]
+    tables = [table for table in money.tables if table.about.startswith("per month")]
+    assert tables and all("n counts resamples (docker-" in table.about for table in tables)
+    assert all(not all(cell.empty for cell in column.cells) for table in tables for column in table.columns)
+
+
+def test_forced_starts_have_an_axis_that_starts_under_traffic_do_not_stretch(results):
+    run = find_run(results, "latest")
+    material = gather(run)
+    phases = {"create": 10.0, "boot": 20.0}
+    for row in material.summary.rows:
+        row.cold_phases_ms = phases if row.profile == FORCED_COLD else {name: 100 * ms for name, ms in phases.items()}
+        row.cold_p50_ms = Estimate(None)
+    most = {chart.title: chart.draw.keywords["most_ms"] for chart in charts_of(material)}
+    assert {ms for name, ms in most.items() if "forced" in name} == {30.0}
+    assert {ms for name, ms in most.items() if "forced" not in name} == {3000.0}
 
 
 def test_the_verdict_is_that_of_compare(page):

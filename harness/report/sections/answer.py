@@ -7,7 +7,7 @@ from harness.analysis.pairing import COLD_FIELD
 from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing
 from harness.files.text import harmless
-from harness.record.figures import cell
+from harness.record.figures import cell, plural
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
 from harness.report.cases import words
 from harness.report.comparison import sentence, short_names
@@ -92,7 +92,9 @@ def advice(material: Material, workload: str) -> Iterator[str]:
         month = cell(side.per_month_usd)
         if not month.empty:
             interval = f" ({month.small})" if month.small else ""
-            cost = f"{month.main}{interval} {costing.currency} per month, n = {side.per_month_usd.n}"
+            cost = (
+                f"{month.main}{interval} {costing.currency} per month, n = {plural(side.per_month_usd.n, side.counted)}"
+            )
             at_traffic = f"{side.arrivals:,.0f} requests a month, forecast" if side.basis == "forecast" else at(costing)
             yield f"{side.target} under {profile_name(side.profile)}: {cost}, at {at_traffic}."
     for crossing in (crossing for crossing in costing.break_evens if crossing.workload == workload):

@@ -8,10 +8,10 @@ from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, percent_of
 from harness.record.stated import SECONDS_PER_MONTH
-from harness.report.blocks import Column, Table
+from harness.report.blocks import Column, Table, drop_empty
 from harness.report.charts.break_even import CostCurve, break_even
+from harness.report.cost import counted, where_of
 from harness.report.cost import money as dollars
-from harness.report.cost import where_of
 from harness.report.material import Material, limit_charts, profile_name
 from harness.report.nouns import Chart, KeyEntry, Part
 from harness.report.sections.answer import at, end_sentence
@@ -26,9 +26,9 @@ def money(material: Material) -> Part:
     title = "Costs and break-even"
     if costing is None:
         return Part("break-even", title, absent=list(material.reasons.get("cost", ["not worked out"])))
+    traffic = f"At {at(costing)}. " if costing.expected or costing.sides else ""
     about = [
-        f"At {at(costing)}. Prices: {costing.prices}. What the provider bills; intervals are of what is measured or "
-        "forecast."
+        f"{traffic}Prices: {costing.prices}. What the provider bills; intervals are of what is measured or forecast."
     ]
     about += [harmless(f"{where_of(b)}: {end_sentence(b.words)}") for b in costing.break_evens]
     charts, remarks = limit_charts(list(charts_of(material, costing, "run")))
@@ -83,7 +83,6 @@ def tables_of(costing: Costing) -> Iterator[Table]:
         groups.setdefault((side.workload, side.profile), []).append(side)
     for (workload, profile), sides in groups.items():
         columns = [
-            Column("target", 0, [Cell(harmless(side.target)) for side in sides]),
             *(Column(f"{name} {costing.currency}", 0, [term(side, name) for side in sides]) for name in BILLED),
             Column(f"month {costing.currency}", 0, [cell(side.per_month_usd) for side in sides]),
             Column(f"1,000 good answers {costing.currency}", 0, [cell(side.per_1k_usd) for side in sides]),
@@ -93,7 +92,9 @@ def tables_of(costing: Costing) -> Iterator[Table]:
             *stated_columns(sides, costing.currency),
         ]
         remarks = [harmless(f"{side.target}: {'; '.join((side.source, *side.notes))}") for side in sides]
-        yield Table(harmless(f"{workload} · {profile_name(profile)}"), "per month", columns, remarks)
+        target = Column("target", 0, [Cell(harmless(side.target)) for side in sides])
+        title = harmless(f"{workload} · {profile_name(profile)}")
+        yield Table(title, f"per month; n counts {counted(sides)}", [target, *drop_empty(columns)], remarks)
 
 
 def stated_columns(sides: list[SideCost], currency: str) -> Iterator[Column]:

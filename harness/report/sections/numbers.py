@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from harness.analysis.fitness import unfit
 from harness.analysis.summary import Row
 from harness.files.text import harmless
 from harness.record.estimate import Estimate
@@ -60,6 +61,10 @@ def card(material: Material, title: str, unit: str, blocks: list[list[int]], of:
 def number(label: str, row: Row, estimate: Estimate, noun: str) -> Number:
     """A number with its n written out; without a value or an interval the reason."""
     n = f"n = {plural(estimate.n, noun)}, {plural(row.rounds, 'round')}"
+    if not estimate.n:
+        n = plural(row.rounds, "round")
+    elif noun == "resample":  # of a forecast, which is of no round
+        n = f"forecast, n = {plural(estimate.n, noun)}"
     why = estimate.why or ("" if estimate.low is not None or estimate.value is None else "no interval")
     return Number(label, zero_cell(estimate) or cell(estimate), n, harmless(why or ""))
 
@@ -72,10 +77,9 @@ def zero_cell(estimate: Estimate) -> Cell | None:
 
 
 def rests_on(material: Material, row: Row) -> str:
-    """What n counts: a service's cost rests on a search for its capacity, where there was one."""
+    """What n counts of a cost."""
     side = side_of(material.costing.sides, row) if material.costing else None
-    searched = side is not None and side.kind == "service" and side.per_month_usd.low is not None
-    return "capacity step" if searched else "trial"
+    return side.counted if side is not None else "trial"
 
 
 def cost_of(material: Material, row: Row) -> Estimate:
@@ -84,4 +88,7 @@ def cost_of(material: Material, row: Row) -> Estimate:
         reason = "; ".join(material.reasons.get("cost", ())) or "not worked out"
         return Estimate(None, why=f"no cost: {reason}")
     side = side_of(material.costing.sides, row)
-    return side.per_1k_usd if side else Estimate(None, why="no cost is worked out for this row")
+    if side is not None:
+        return side.per_1k_usd
+    reasons = unfit(row, "cost") or ["no cost is worked out for this row"]
+    return Estimate(None, why=f"no cost: {'; '.join(reasons)}")

@@ -8,7 +8,7 @@ from harness.files.text import harmless
 from harness.record.figures import MISSING, Cell, cell, figure, milliseconds, plural
 from harness.report.blocks import Column, Table
 from harness.report.charts.forest import Ratio, forest
-from harness.report.comparison import RatioTable, figure_name, ratio_tables, short_names
+from harness.report.comparison import OF_TRIALS, RatioTable, figure_name, ratio_tables, short_names
 from harness.report.material import Material, limit_charts, profile_name
 from harness.report.nouns import Chart, KeyEntry, Part
 
@@ -25,7 +25,9 @@ def ratios(material: Material) -> Part:
     absent = list(material.reasons.get("comparison", []))
     if material.pairs and not charts:
         absent.append("no figure can be compared: what could be wrong, below, says why")
-    return Part("ratios", "Function beside service", [ABOUT] if charts else [], charts, tables, [], absent, remarks)
+    return Part(
+        "ratios", "Function beside service", [ABOUT, OF_TRIALS] if charts else [], charts, tables, [], absent, remarks
+    )
 
 
 def charts_of(comparison: Comparison) -> Iterator[Chart]:

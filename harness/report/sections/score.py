@@ -1,4 +1,4 @@
-"""The six dimensions, what each pulls to, how close the call is, and what would change the recommendation."""
+"""The six dimensions, what each pulls to, and what would change the recommendation."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from harness.report.sections.answer import end_sentence
 def score(material: Material) -> Part:
     """The part with a scorecard per pair of targets."""
     absent = [] if material.cards else material.reasons.get("scorecard", ["no scorecard: no trial is stored"])
-    remarks = [line for card in material.cards for line in (*closeness(card), *changes(card))]
+    remarks = [line for card in material.cards for line in changes(card)]
     tables = [table(card) for card in material.cards]
     return Part("scorecard", "Scorecard", tables=tables, absent=absent, remarks=remarks)
 
@@ -30,14 +30,6 @@ def table(card: Scorecard) -> Table:
         Column("reason", 0, [Cell(harmless(row.reason)) for row in rows]),
     ]
     return Table(harmless(f"{card.title} · {card.recommendation}"), "", columns)
-
-
-def closeness(card: Scorecard) -> Iterator[str]:
-    """How close the call is, and the one measurement that would settle what is open."""
-    if card.sure:
-        yield end_sentence(f"{card.title}: {card.sure}")
-    if card.settle is not None:
-        yield end_sentence(f"{card.title}: to settle it: {card.settle}")
 
 
 def changes(card: Scorecard) -> Iterator[str]:

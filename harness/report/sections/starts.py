@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from harness.analysis.stats import floor
+from harness.analysis.summary import Row
 from harness.record.figures import plural
+from harness.record.nouns import FORCED_COLD
 from harness.report.blocks import phase_tables
 from harness.report.charts.waterfall import waterfall
 from harness.report.material import Material, limit_charts, title
@@ -13,7 +15,7 @@ from harness.report.nouns import Chart, Part
 ABOUT = (
     "Each bar is the median of one part over all cold starts that stamped it, and begins where the one before ends. "
     "The medians of the parts do not add up to the median of the whole, which stands below them. The hollow bar is "
-    "what no part accounts for."
+    "what no part accounts for. Forced cold starts have an axis of their own."
 )
 
 
@@ -26,15 +28,16 @@ def starts(material: Material) -> Part:
 
 
 def charts_of(material: Material) -> Iterator[Chart]:
-    """A chart per row; all of a workload on the same axis, so that bars can be compared."""
+    """A chart per row; all of a workload's that were forced on one axis, and those under traffic, which slow each
+    other down, on another."""
     rows = material.summary.rows
-    longest: dict[str, float] = {}
+    longest: dict[tuple[str, bool], float] = {}
     for row in rows:
         whole = max(sum(row.known_phases_ms.values()), row.cold_p50_ms.value or 0.0)
-        longest[row.workload] = max(longest.get(row.workload, 0.0), whole)
+        longest[axis_of(row)] = max(longest.get(axis_of(row), 0.0), whole)
     for block in reversed(material.blocks()):
         for label, row in zip(material.labels(block), (rows[place] for place in block), strict=True):
-            if not row.known_phases_ms or not longest[row.workload]:
+            if not row.known_phases_ms or not longest[axis_of(row)]:
                 continue
             n = plural(row.cold_p50_ms.n, "cold start")
             name = title(material, row, label, f"n = {n}")
@@ -48,6 +51,11 @@ def charts_of(material: Material) -> Iterator[Chart]:
                 parts=parts,
                 whole=row.cold_p50_ms,
                 style=material.style(label),
-                most_ms=longest[row.workload],
+                most_ms=longest[axis_of(row)],
             )
             yield Chart(name, [], draw)
+
+
+def axis_of(row: Row) -> tuple[str, bool]:
+    """The charts that share an axis: its workload's, forced or not."""
+    return row.workload, row.profile == FORCED_COLD
