@@ -13,6 +13,17 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
+def plainly() -> Iterator[None]:
+    """A signal that comes within compiled code surfaces as a SystemError: it is the KeyboardInterrupt that it was."""
+    try:
+        yield
+    except SystemError as error:
+        if not isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            raise
+        raise KeyboardInterrupt from None
+
+
+@contextmanager
 def interruptible() -> Iterator[None]:
     """The first signal ends the block, later ones are ignored, for they would cut the tearing down short.
 
@@ -31,7 +42,8 @@ def interruptible() -> Iterator[None]:
     for number in taken:
         signal.signal(number, interrupt)
     try:
-        yield
+        with plainly():
+            yield
     except KeyboardInterrupt:
         for child in set(psutil.Process().children()) - earlier:
             with suppress(psutil.NoSuchProcess):

@@ -6,6 +6,8 @@ from importlib import import_module
 from types import FunctionType
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from harness.interruption import plainly
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -30,9 +32,10 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """What the plain one returns."""
-        if self._made is None:
-            self._made = _make(self.plain, args)
-        return self._made(*args, **kwargs)
+        with plainly():
+            if self._made is None:
+                self._made = _make(self.plain, args)
+            return self._made(*args, **kwargs)
 
 
 def compiled(function: Callable[P, R]) -> Compiled[P, R]:
@@ -61,7 +64,8 @@ def _make(plain: Any, args: tuple[Any, ...]) -> Any:
     for keep in (True, False):  # where nothing can be written, it is compiled anew in each process
         try:
             made = numba.njit(cache=keep)(_with_parts(numba, plain))
-            made.compile(tuple(map(numba.typeof, args)))
+            with plainly():
+                made.compile(tuple(map(numba.typeof, args)))
         except Exception as error:
             failure = f"numba cannot compile {plain.__name__}: {_first_line(error)}"
         else:

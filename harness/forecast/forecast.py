@@ -14,7 +14,7 @@ from harness.forecast.order import Order
 from harness.forecast.rows import Ruled, row_of, ruled
 from harness.forecast.rules import service_rule
 from harness.forecast.sides import Side, sides_of
-from harness.forecast.spells import DAY_S
+from harness.forecast.spells import DAY_S, few
 from harness.forecast.traffic import Month, chosen_profiles, month_of, month_of_trace
 from harness.forecast.what_ifs import what_ifs
 from harness.record.capacity import Goal
@@ -22,8 +22,10 @@ from harness.record.folder import RunFolder
 from harness.record.forecast import FORECAST_SCHEMA, Forecast, ForecastRow, Traffic, trials_sha256
 from harness.record.stated import economics_of, objective_of
 
-REQUESTS, FEWEST, MOST = 2_500_000, 40, 200
+REQUESTS, FEWEST, MOST = 1_200_000, 40, 200
 """Simulated for a side over all resamples, and how many these are: the more, the less there is in a month."""
+AT_LEAST = 6_000_000.0
+"""Requests that the shortest resamples may come to; of the highest rates there are fewer than `FEWEST`."""
 TICKS, LEAST_REQUESTS = 1_000_000, 1000.0
 """Of a rule that decides anew all the time, over all resamples, and the fewest requests of one."""
 Tell = Callable[[str], None]
@@ -33,6 +35,7 @@ Tell = Callable[[str], None]
 class Made:
     """What has come together so far."""
 
+    tell: Tell
     traffic: list[Traffic] = field(default_factory=list)
     rows: list[ForecastRow] = field(default_factory=list)
     withheld: list[str] = field(default_factory=list)
@@ -46,7 +49,7 @@ def make_forecast(run: RunFolder, summary: Summary, order: Order, made_at: str, 
     `took_s` is 0: whoever has a clock sets it.
     """
     objective = objective_of(run.manifest.experiment)
-    made = Made()
+    made = Made(tell)
     for month in months_of(run, order, made):
         tell(f"forecast: {month.traffic.name} at {month.rps:.3g} requests/s")
         add_month(run, summary, order, month, made)
@@ -102,10 +105,9 @@ def add_month(run: RunFolder, summary: Summary, order: Order, month: Month, made
     if not sides:
         return
     rounds = sorted({number for side in sides for number in side.rounds})
-    draws = Draws.of(month, month.rps, objective, rounds, sizes_of(month, tick_of(order)))
-    simulated_s = sum(spell.seconds for spell in draws.draws[0].spells)
-    made.traffic.append(month.traffic.model_copy(update={"simulated_days": simulated_s / DAY_S}))
-    made.resamples = max(made.resamples, len(draws.draws))
+    draws = Draws(month, month.rps, objective, rounds, *sizes_of(month, tick_of(order)))
+    made.traffic.append(month.traffic.model_copy(update={"simulated_days": draws.seconds[1] / DAY_S}))
+    made.resamples = max(made.resamples, draws.count)
     for _, of_workload in groupby(sides, key=lambda side: side.row.workload):
         add_workload(run, list(of_workload), order, draws, made)
     made.requests += draws.requests
@@ -121,7 +123,10 @@ def sizes_of(month: Month, tick_s: float) -> tuple[int, float]:
     """Resamples, and requests of each: fewer where a rule that decides every `tick_s` would be asked too often."""
     whole = month.rps * DAY_S * month.traffic.days
     count = int(min(MOST, max(FEWEST, REQUESTS / whole)))
-    most = REQUESTS / count if math.isinf(tick_s) else max(LEAST_REQUESTS, month.rps * tick_s * TICKS / count)
+    count = few(count, month.rps, AT_LEAST)
+    most = REQUESTS / count
+    if math.isfinite(tick_s):
+        most = min(most, max(LEAST_REQUESTS, month.rps * tick_s * TICKS / count))
     return count, min(whole, most)
 
 
@@ -137,10 +142,12 @@ def add_workload(run: RunFolder, sides: list[Side], order: Order, draws: Draws, 
             chosen.append(ruled(run.manifest, side, order.settings, draws))
         except RecordError as error:
             made.withheld += [f"{draws.month.traffic.name}: {side.name}: {line}" for line in str(error).split("\n")]
+    made.tell(f"forecast: {draws.month.traffic.name}: {sides[0].row.workload}: a curve over rates")
     grid = Grid(draws.month, draws.objective, draws.rounds, chosen)
     curves = grid.curves()
     made.requests += grid.requests
     for of, curve in zip(chosen, curves, strict=True):
         others = [size for size in sizes if size.row.target == of.side.row.target]
+        made.tell(f"forecast: {draws.month.traffic.name}: {of.side.name}: the month and what if")
         row = row_of(of, draws)
         made.rows.append(row.model_copy(update={"curve": curve, "what_ifs": what_ifs(of, others, draws)}))

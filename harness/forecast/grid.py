@@ -6,28 +6,37 @@ from collections.abc import Iterator, Sequence
 from harness.forecast.month import Draws
 from harness.forecast.rows import Ruled, at_rate, figures_of
 from harness.forecast.rules import FunctionRule
-from harness.forecast.spells import MOST_RPS
+from harness.forecast.spells import MOST_RPS, few
 from harness.forecast.traffic import Month
 from harness.record.forecast import RatePoint
 from harness.record.stated import Objective
 from targets.rules.fixed_replicas import FixedReplicas
 
-LOWEST, HIGHEST, PER_DECADE = 1e-3, 1e3, 5
-"""Requests per second that are looked at whatever the traffic's own rate is, and so many times that rate at least."""
-FURTHER = 100
-RESAMPLES, REQUESTS, REQUESTS_WITH_TICKS = 5, 8000.0, 2000.0
+PER_DECADE, FURTHER = 5, 100
+"""Rates that are looked at: from the traffic's own divided by this to it times this."""
+OF_CAPACITY = 4
+"""And from what one replica could carry divided by this, to it times this: there sides become equally dear."""
+RESAMPLES, REQUESTS, REQUESTS_WITH_TICKS = 5, 5000.0, 2000.0
 """Of each rate; fewer where a rule decides anew all the time."""
+AT_LEAST = 200_000.0
+"""Requests that the shortest resamples of a rate may come to; of the highest rates there are fewer of them."""
+HIGHEST = 1000.0
+"""Requests per second beyond which no rates are looked at but those up to the traffic's own."""
+LEADS = 300_000.0
+"""Requests before those that count, of a side at one rate."""
 SEARCHED = 2
 """Resamples, the first of them, by which a number of replicas is judged."""
 CLOSE = 1.05
 """Rates below and above a change of replicas are at most so far apart."""
-MOST_REPLICAS = 8
-"""Changes from more replicas on are not framed: each is of a tenth or less."""
+MOST_REPLICAS = 4
+"""Changes from more replicas on are not framed: each is of a fifth or less."""
 
 
-def rates_around(rps: float) -> list[float]:
-    """Geometric, the rate itself among them."""
-    low, high = min(LOWEST, rps / FURTHER), min(MOST_RPS, max(HIGHEST, rps * FURTHER))
+def rates_around(rps: float, carried: Sequence[float] = ()) -> list[float]:
+    """Geometric, the rate itself among them; `carried` is what one replica of each service could."""
+    low = min(rate / by for rate, by in ((rps, FURTHER), *((rate, OF_CAPACITY) for rate in carried)))
+    high = max(rate * by for rate, by in ((rps, FURTHER), *((rate, OF_CAPACITY) for rate in carried)))
+    high = min(MOST_RPS, max(rps, min(HIGHEST, high)))
     first, last = (PER_DECADE * math.log10(end / rps) for end in (low, high))
     return [rps * 10.0 ** (step / PER_DECADE) for step in range(math.floor(first), math.floor(last) + 1)]
 
@@ -43,7 +52,8 @@ class Grid:
 
     def curves(self) -> list[list[RatePoint]]:
         """A curve for each side, in the order of rates."""
-        rates = rates_around(self.month.rps)
+        services = [of.side for of in self.sides if not isinstance(of.rule, FunctionRule)]
+        rates = rates_around(self.month.rps, [side.slots / side.held_s for side in services])
         for side in (side for side in self.sides if side.searched):
             rates += self._changes(side, sorted(rates))
         columns = [self._points(rate) for rate in sorted(set(rates))]
@@ -85,7 +95,7 @@ class Grid:
         return points
 
     def _draws(self, rate: float, count: int) -> Draws:
-        return Draws.of(self.month, rate, self.objective, self.rounds, (count, self.budget))
+        return Draws(self.month, rate, self.objective, self.rounds, few(count, rate, AT_LEAST), self.budget, LEADS)
 
 
 def point_of(of: Ruled, draws: Draws) -> RatePoint:

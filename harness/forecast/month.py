@@ -1,10 +1,13 @@
 """One side's month as a row: figures over resamples in which rounds and days are drawn anew, the same for all sides."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from harness.forecast.lead import Lead, PlatformRule, lead_of
 from harness.forecast.outcome import Outcome, outcome_of
 from harness.forecast.resample import draw_rounds, figure_of
 from harness.forecast.rules import FunctionRule
@@ -14,54 +17,79 @@ from harness.forecast.spells import Spell, draw_spells
 from harness.forecast.traffic import Month
 from harness.record.forecast import Figure, Hours, Quantities
 from harness.record.stated import SECONDS_PER_MONTH, Objective
-from targets.rules.contract import Rule
 
-PlatformRule = FunctionRule | Rule
+RARE = ("cold_share", "cold_starts_per_day", "throttled_share", "failed_share", "late_share", "late")
 DAY_OF_HOURS = 24
+LEADS = 12_000_000.0
+"""Requests before those that count, over the resamples of one side under one rule."""
+HELD = 8_000_000
+"""Arrivals of resamples that are kept to be used again: 64 MB."""
 SHARES = ("cold_share", "throttled_share", "failed_share", "late_share")
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What one resample draws, for every side alike."""
+    """What one resample draws, for every side alike but for how long before what counts a side begins."""
 
     place: int
     rounds: list[int]
     spells: list[Spell]
 
+    @property
+    def requests(self) -> int:
+        """Those of the leads included."""
+        return sum(len(spell.arrivals_s) for spell in self.spells)
+
 
 @dataclass
 class Draws:
-    """The resamples of one traffic at one mean rate."""
+    """The resamples of one traffic at one mean rate, drawn one at a time."""
 
     month: Month
     rps: float
     objective: Objective | None
     rounds: Sequence[int]
     """Of all sides."""
-    draws: list[Draw]
+    count: int
+    budget: float
+    """Requests of each resample that count, about."""
+    leads: float = LEADS
+    """Requests of leads that may be simulated for one side under one rule."""
     requests: int = 0
     """Simulated so far."""
+    held: dict[tuple[int, float | None], Draw] = field(default_factory=dict)
+    room: int = HELD
 
-    @classmethod
-    def of(
-        cls, month: Month, rps: float, objective: Objective | None, rounds: Sequence[int], sizes: tuple[int, float]
-    ) -> "Draws":
-        """So many resamples of about so many requests each."""
-        count, budget = sizes
-        draws = []
-        for place in range(count):
-            stream = np.random.default_rng([month.traffic.seed, place])
-            draws.append(Draw(place, draw_rounds(rounds, stream), draw_spells(month.days, rps, budget, stream)))
-        return cls(month, rps, objective, rounds, draws)
-
-    def resized(self, count: int, budget: float) -> "Draws":
+    def resized(self, count: int, budget: float, leads: float = LEADS) -> "Draws":
         """Other resamples of the same traffic at the same rate."""
-        return Draws.of(self.month, self.rps, self.objective, self.rounds, (count, budget))
+        return Draws(self.month, self.rps, self.objective, self.rounds, count, budget, leads)
+
+    def draw(self, place: int, lead_s: float | None = None) -> Draw:
+        """One resample, its spells with the usual lead or with this one."""
+        if (held := self.held.get((place, lead_s))) is not None:
+            return held
+        stream = np.random.default_rng([self.month.traffic.seed, place])
+        rounds = draw_rounds(self.rounds, stream)
+        draw = Draw(place, rounds, draw_spells(self.month.days, self.rps, self.budget, stream, lead_s))
+        if draw.requests <= self.room:
+            self.room -= draw.requests
+            self.held[place, lead_s] = draw
+        return draw
+
+    @cached_property
+    def seconds(self) -> tuple[int, float]:
+        """Of a resample, spells and the time that counts."""
+        spells = self.draw(0).spells
+        return len(spells), sum(spell.seconds for spell in spells)
+
+    def lead(self, side: Side, rule: PlatformRule, most: int | None = None) -> Lead:
+        """How long before what counts a side begins, and in how many resamples, or how many of the first few."""
+        return lead_of(side, rule, min(self.count, most or self.count), self.rps * self.seconds[0], self.leads)
 
     def outcomes(self, side: Side, rule: PlatformRule, most: int | None = None) -> list[Outcome]:
         """What the side comes to in each resample, or in the first few."""
-        return [self._outcome(side, rule, draw) for draw in self.draws[:most]]
+        lead = self.lead(side, rule, most)
+        return [self._outcome(side, rule, self.draw(place, lead.seconds)) for place in range(lead.resamples)]
 
     def _outcome(self, side: Side, rule: PlatformRule, draw: Draw) -> Outcome:
         stream = np.random.default_rng([self.month.traffic.seed, draw.place, 1])
@@ -70,7 +98,7 @@ class Draws:
             served = serve_by_function(side.warm, side.cold, rule.limits, *shared)
         else:
             served = serve_by_service(side.warm, side.cold, rule, side.slots, *shared)
-        self.requests += sum(len(spell.arrivals_s) for spell in draw.spells)
+        self.requests += draw.requests
         return outcome_of(served, self.rps, self.objective)
 
 
@@ -89,7 +117,8 @@ class Figures:
             return Figure(why=self.without[name])
         values = [float(getattr(outcome, name)) for outcome in self.outcomes]
         most = 1.0 if name in SHARES else float("inf")
-        return figure_of(values, self.side.least_rounds, most)
+        found = figure_of(values, self.side.least_rounds, most, name in RARE)
+        return outward(found) if name == "units_peak" else found
 
     def quantities(self) -> Quantities:
         """What can be billed."""
@@ -116,9 +145,16 @@ class Figures:
         hourly = 3600.0 / np.where(known, seconds, 1.0)
         return Hours(
             arrivals=told(arrivals * hourly, known),
-            cold_starts=told(cold * hourly, known),
-            units=told(unit_s * hourly / 3600.0, known),
+            cold_starts=told(cold * hourly, known & ("cold_share" not in self.without)),
+            units=told(unit_s * hourly / 3600.0, known & ("units_mean" not in self.without)),
         )
+
+
+def outward(found: Figure) -> Figure:
+    """A count: its value and upper end rounded up, its lower end down."""
+    up = {name: math.ceil(x) for name in ("value", "high") if (x := getattr(found, name)) is not None}
+    down = {} if found.low is None else {"low": math.floor(found.low)}
+    return found.model_copy(update=up | down)
 
 
 def told(values: Iterable[float], known: Iterable[bool]) -> list[float | None]:

@@ -19,23 +19,24 @@ def draw_rounds(rounds: Sequence[int], stream: np.random.Generator) -> list[int]
     return [rounds[place] for place in stream.integers(len(rounds), size=len(rounds))]
 
 
-def figure_of(values: Iterable[float], rounds: int, most: float = math.inf) -> Figure:
-    """Median over resamples, and the interval of what another run of so many rounds would forecast.
+def figure_of(values: Iterable[float], rounds: int, most: float = math.inf, rare: bool = False) -> Figure:
+    """Median over resamples, or mean of what is `rare`, of which most may have none; and its interval.
 
-    Its ends are percentiles, set further apart by `widening` on the scale of ratios, and at most `most`. NaN is a
-    resample without anything to tell; where the median is infinite, the percentile falls among failures.
+    That is of what another run of so many rounds would forecast: percentiles, set further apart by `widening` on the
+    scale of ratios, and at most `most`. NaN is a resample without anything to tell; where the median is infinite, the
+    percentile falls among failures.
     """
     told = np.sort([float(f"{value:.9g}") for value in values if not math.isnan(value)])
     if not len(told):
         return Figure(value=None, why=NOTHING)
-    value = quantile(told, 0.5)
+    value = float(f"{told.mean():.9g}") if rare else quantile(told, 0.5)
     if math.isinf(value):
         return Figure(value=None, n=len(told), why=AMONG_FAILURES)
     if rounds < 2 or len(told) < 2:
         return Figure(value=value, n=len(told), why=ONE_ROUND)
     factor = widening(rounds, len(told))
     low, high = (further(value, quantile(told, p), factor) for p in (TAIL, 1 - TAIL))
-    high = min(most, high)
+    low, high = max(0.0, low), min(most, high)
     return Figure(
         value=value,
         low=min(value, low),

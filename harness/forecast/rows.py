@@ -1,15 +1,17 @@
 """A row of the forecast: one side under the rule that is set for it, or with as many replicas as it needs."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from harness.analysis.stats import floor
 from harness.errors import RecordError
-from harness.forecast.month import Draws, Figures, PlatformRule, median_of
+from harness.forecast.lead import PlatformRule
+from harness.forecast.month import Draws, Figures, median_of
 from harness.forecast.replicas import bounds_of, busiest_hour, fewest, least_replicas, sentence
 from harness.forecast.rules import FunctionRule, Settings, function_rule, parameters_of, service_rule
 from harness.forecast.sides import Side
-from harness.record.forecast import Figure, ForecastRow
+from harness.record.forecast import ForecastRow
 from harness.record.nouns import Manifest
 from harness.record.stated import Objective
 from targets.rules.contract import Rule
@@ -20,6 +22,10 @@ SEARCHED = 9
 OF_LATENCY = (
     *("latency_p50_ms", "latency_p95_ms", "latency_p99_ms", "latency_at_objective_ms", "late_share", "queue_p95_ms"),
 )
+
+
+OF_UNITS = ("cold_share", "cold_starts_per_day", "units_mean", "units_peak")
+"""What hangs on how many units there were at the begin; of an autoscaled service its latency does so too."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +92,18 @@ def unreachable(side: Side, draws: Draws) -> str:
 def figures_of(of: Ruled, draws: Draws, most: int | None = None) -> Figures:
     """A side's figures over the resamples, or the first few."""
     without = too_few(of.side, draws.objective)
+    without |= unsteady(of, draws, most)
     without |= {name: why for name in OF_LATENCY if (why := overload(of, draws))}
     if draws.objective is None:
         without |= {"late_share": "the experiment states no objective"}
     return Figures(draws.outcomes(of.side, of.rule, most), of.side, of.rule, draws.rps, without)
+
+
+def unsteady(of: Ruled, draws: Draws, most: int | None = None) -> dict[str, str]:
+    """What is not known where no time is there for units to become as many as they would be."""
+    why = draws.lead(of.side, of.rule, most).why
+    names = OF_UNITS if isinstance(of.rule, FunctionRule) else (*OF_UNITS, *OF_LATENCY, "unit_hours")
+    return dict.fromkeys(names, why) if why else {}
 
 
 def too_few(side: Side, objective: Objective | None) -> dict[str, str]:
@@ -142,15 +156,22 @@ def row_of(of: Ruled, draws: Draws) -> ForecastRow:
         units_peak=figures["units_peak"],
         hours=figures.hours(),
         quantities=figures.quantities(),
-        warnings=[*side.warnings, *of.warnings, *warnings_of(of, draws, figures["units_peak"])],
-        notes=list(of.notes),
+        warnings=[*side.warnings, *of.warnings, *warnings_of(of, draws)],
+        notes=[*of.notes, *notes_of(of)],
     )
 
 
-def warnings_of(of: Ruled, draws: Draws, peak: Figure) -> Iterator[str]:
-    """What makes a row doubtful: no latency, more at once in a unit than was measured, few rounds."""
+def notes_of(of: Ruled) -> Iterator[str]:
+    """What is assumed of a rule that lets replicas go."""
+    if not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s):
+        yield "a replica that is to go ends with its last answer: what a platform waits beside that is not in its hours"
+
+
+def warnings_of(of: Ruled, draws: Draws) -> Iterator[str]:
+    """What makes a row doubtful: no latency, no units, more at once in a unit than was measured."""
     if why := overload(of, draws):
         yield why
+    yield from dict.fromkeys(unsteady(of, draws).values())
     side = of.side
     replicas = side.row.case.get("replicas", 1)
     measured = side.row.max_in_flight

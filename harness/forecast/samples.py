@@ -95,7 +95,10 @@ def warm(rows: TrialRows) -> Mask:
 
 
 def warm_columns(record: TrialRecord, rows: TrialRows, use: Mask) -> dict[str, Floats]:
-    """Of the rows in use. A function's unit is held from sent to done; a service's slot while the handler works."""
+    """Of the rows in use. A function's unit is held from sent to done; a service's slot while the handler works.
+
+    Which bad answers lost their unit is not recorded: as many as met a reset, and of these the first, are taken for it.
+    """
     whole_ns = (rows.done_ns - rows.sent_ns)[use]
     queue_ns, handler_ns = np.nan_to_num(rows.queue_ns[use]), rows.handler_ns[use]
     served_ns = np.maximum(1.0, whole_ns - queue_ns)

@@ -25,6 +25,7 @@ from harness.forecast.spans import (
     seconds_by_hour,
     whole_ns,
 )
+from harness.interruption import plainly
 from targets.rules.contract import Rule, Seen
 
 STARTING, READY, GOING = 0, 1, 2
@@ -93,12 +94,13 @@ def run_service(
     told, wanted, span = np.zeros(8), np.zeros(2, np.int64), np.zeros(2, np.int64)
     scaler, spans = rule.scaler(), []
     moments = (starting, slots, rule.first, bool(rule.wakes), tick, drain, end_ns)
-    for is_tick in _serve(arrivals, service, *moments, begun_ns, cold, told, wanted, span):
-        if is_tick:
-            wanted[0] = scaler.decide(_seen(told.tolist()))
-            wanted[1] = scaler.rests
-        else:
-            spans.append(span.tolist())
+    with plainly():
+        for is_tick in _serve(arrivals, service, *moments, begun_ns, cold, told, wanted, span):
+            if is_tick:
+                wanted[0] = scaler.decide(_seen(told.tolist()))
+                wanted[1] = scaler.rests
+            else:
+                spans.append(span.tolist())
     begun, ended = np.array(spans, np.int64).reshape(-1, 2).T
     first, started = int(np.searchsorted(np.asarray(arrivals_s), from_s)), begun[rule.first :]
     return ServiceMonth(

@@ -8,7 +8,8 @@ from harness.forecast.month import Draws
 from harness.forecast.rows import Ruled, at_rate, figures_of
 from harness.forecast.rules import FunctionRule, parameters_of
 from harness.forecast.sides import Side
-from harness.record.forecast import WhatIf
+from harness.forecast.spells import few
+from harness.record.forecast import AS_IT_IS, WhatIf
 from targets import rules
 from targets.rules.fixed_replicas import FixedReplicas
 
@@ -16,14 +17,20 @@ KEEP_ALIVES_S = (60.0, 300.0, 900.0)
 PROVISIONED = (1, 2, 5)
 TO_ZERO = "knative"
 """The rule that shows what going to zero does: requests are held until a replica is there."""
-RESAMPLES = 8
+RESAMPLES, AT_LEAST = 8, 1_000_000.0
+"""Of each, and the requests that the shortest of them may come to; of the highest rates there are fewer."""
+LEADS = 3_000_000.0
+"""Requests before those that count, of one of them."""
 TICKS, LEAST_REQUESTS = 5000, 1000.0
 """Of a rule that decides anew all the time, in each resample: it is asked as it stands, which takes a while."""
 
 
 def what_ifs(of: Ruled, sizes: Sequence[Side], draws: Draws) -> list[WhatIf]:
-    """Each with figures over the first resamples; `sizes` are the same target's other measured sizes."""
-    return [what_if(name, other, draws) for name, other in others(of, sizes, draws)]
+    """As it is and under each other setting, over the same first resamples; `sizes` are the target's other ones."""
+    fewer = draws.resized(few(min(RESAMPLES, draws.count), draws.rps, AT_LEAST), draws.budget, LEADS)
+    found = [what_if(name, other, fewer) for name, other in [(AS_IT_IS, of), *others(of, sizes, fewer)]]
+    draws.requests += fewer.requests
+    return found
 
 
 def others(of: Ruled, sizes: Sequence[Side], draws: Draws) -> Iterator[tuple[str, Ruled]]:
@@ -48,10 +55,13 @@ def others(of: Ruled, sizes: Sequence[Side], draws: Draws) -> Iterator[tuple[str
 
 
 def what_if(name: str, of: Ruled, draws: Draws) -> WhatIf:
-    """One of them."""
+    """One of them; a rule that decides anew all the time has fewer requests."""
+    own = draws
     if not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s):
-        draws = draws.resized(RESAMPLES, max(LEAST_REQUESTS, draws.rps * of.rule.tick_s * TICKS))
-    figures = figures_of(of, draws, RESAMPLES)
+        own = draws.resized(draws.count, ticking(draws.rps * of.rule.tick_s * TICKS, draws.budget), LEADS)
+    figures = figures_of(of, own)
+    if own is not draws:
+        draws.requests += own.requests
     return WhatIf(
         name=name,
         case=of.side.row.case,
@@ -63,3 +73,8 @@ def what_if(name: str, of: Ruled, draws: Draws) -> WhatIf:
         late_share=figures["late_share"] if draws.objective else None,
         quantities=figures.quantities(),
     )
+
+
+def ticking(wanted: float, budget: float) -> float:
+    """Requests of a resample for a number of ticks: no more than without, and not too few to tell anything."""
+    return min(budget, max(LEAST_REQUESTS, wanted))

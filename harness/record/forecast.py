@@ -25,6 +25,8 @@ Rps = Annotated[float, Field(gt=0, le=1e9)]
 Parameters = dict[Text, int | float | Text | None]
 """Of a rule, by name: as they were given."""
 ByHour = Annotated[list[Amount | None], Field(max_length=168)]
+AS_IT_IS = "as it is"
+"""The what-if that is none: what the others are held against, over the same resamples."""
 METHOD = "percentiles over resampled trials and days, widened for the number of trials"
 """Of every interval: a bootstrap of the rounds, which are drawn for all sides alike, and of the days; its half-widths
 times sqrt(k / (k - 1)) t / z for k rounds (Hesterberg, What Teachers Should Know About the Bootstrap, 2015)."""

@@ -13,7 +13,7 @@ from harness.cost.nouns import Costing, SideCost
 from harness.files.text import harmless
 from harness.record.capacity import Goal
 from harness.record.figures import MISSING, Cell, cell, figure
-from harness.record.forecast import Figure, Forecast, ForecastRow, Quantities, Traffic
+from harness.record.forecast import AS_IT_IS, Figure, Forecast, ForecastRow, Quantities, Traffic
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.console import page_wide, say, say_table
 from harness.report.export import bullets, escape, no_formula, table_text
@@ -152,7 +152,8 @@ def with_usd(table: Table, told: Told, rows: list[ForecastRow]) -> Table:
     elif table.title.endswith("what if"):
         usd = []
         for row, side in ((row, told.side(row)) for row in rows):
-            usd.append(cell(side.per_month_usd) if side else Cell(MISSING))
+            if all(what.name != AS_IT_IS for what in row.what_ifs):
+                usd.append(cell(side.per_month_usd) if side else Cell(MISSING))
             keys = [(row.workload, row.target, row.profile, what.name) for what in row.what_ifs]
             usd += [Cell(figure(told.what_ifs_usd.get(key))) for key in keys]
     else:

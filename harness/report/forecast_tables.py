@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, decimals, figure, percent, plural
-from harness.record.forecast import Figure, Forecast, ForecastRow, Traffic, WhatIf
+from harness.record.forecast import AS_IT_IS, Figure, Forecast, ForecastRow, Traffic, WhatIf
 from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.cases import labels
@@ -45,7 +45,7 @@ def tables_of(traffic: Traffic, rows: list[ForecastRow]) -> Iterator[Table]:
         Column("throttled %", 3, [share(row.throttled_share) for row in rows]),
         Column("failed %", 3, [share(row.failed_share) for row in rows]),
         Column("units, mean", 0, [number(row.units_mean) for row in rows]),
-        Column("units, most", 0, [number(row.units_peak) for row in rows]),
+        Column("units, most", 0, [whole(row.units_peak) for row in rows]),
         Column("n resamples", 2, [Cell(f"{row.latency_p95_ms.n:,}") for row in rows]),
     ]
     reasons = [harmless(text) for row in rows for text in withheld(row)]
@@ -67,12 +67,15 @@ def what_ifs(rows: list[ForecastRow]) -> Table:
     """The same month under one setting that is another, below the side as it is."""
     lines: list[tuple[str, str, ForecastRow | WhatIf]] = []
     for name, row in zip(labels(rows), rows, strict=True):
-        lines += [(name, "as it is", row), *((name, harmless(what.name), what) for what in row.what_ifs)]
+        stored = any(what.name == AS_IT_IS for what in row.what_ifs)  # not before, when it was the row itself
+        lines += [] if stored else [(name, AS_IT_IS, row)]
+        lines += [(name, harmless(what.name), what) for what in row.what_ifs]
     columns = [
         Column("target", 0, [Cell(name, what) for name, what, _ in lines]),
         Column("cold %", 0, [share(line.cold_share) for _, _, line in lines]),
         Column("p95 ms", 0, [number(line.latency_p95_ms) for _, _, line in lines]),
         Column("late %", 0, [share(line.late_share) for _, _, line in lines]),
+        Column("n resamples", 0, [Cell(f"{line.quantities.good.n:,}") for _, _, line in lines]),
         Column("billed s", 0, [amount(line.quantities.billed_s) for _, _, line in lines]),
         Column("replica hours", 0, [number(line.quantities.unit_hours) for _, _, line in lines]),
     ]
@@ -82,6 +85,14 @@ def what_ifs(rows: list[ForecastRow]) -> Table:
 def number(value: Figure | None) -> Cell:
     """A figure with its interval; what is the same in every resample has none."""
     return spread(value, cell(value.estimate)) if value else cell(None)
+
+
+def whole(value: Figure) -> Cell:
+    """A count with its interval."""
+    if value.value is None:
+        return number(value)
+    main, *ends = (f"{x:,.0f}" for x in (value.value, value.low, value.high) if x is not None)
+    return spread(value, Cell(main, "–".join(ends)))  # noqa: RUF001
 
 
 def share(value: Figure | None) -> Cell:

@@ -31,7 +31,7 @@ def small(monkeypatch):
     monkeypatch.setattr(forecasts, "LEAST_REQUESTS", 50.0)
     monkeypatch.setattr(grid, "REQUESTS_WITH_TICKS", 50.0)
     monkeypatch.setattr(traffic, "MOST_ARRIVALS", 50_000)
-    monkeypatch.setattr(grid, "rates_around", lambda rps: [0.1 * rps, rps])
+    monkeypatch.setattr(grid, "rates_around", lambda rps, _: [0.1 * rps, rps])
     monkeypatch.setattr(grid, "REQUESTS", 300.0)
     monkeypatch.setattr(grid, "RESAMPLES", 2)
     monkeypatch.setattr(grid, "CLOSE", 100.0)
@@ -281,7 +281,7 @@ def test_a_run_with_expected_traffic_and_forced_starts_gets_its_forecast_at_its_
 
 
 def test_each_change_of_replicas_on_the_curve_is_framed_closely(tmp_path, small, monkeypatch):
-    monkeypatch.setattr(grid, "rates_around", lambda rps: [0.1 * rps, rps, 4 * rps])
+    monkeypatch.setattr(grid, "rates_around", lambda rps, _: [0.1 * rps, rps, 4 * rps])
     monkeypatch.setattr(grid, "CLOSE", 1.2)
     curve = row_of(forecast_of(forecastable(tmp_path, rounds=4, warm_ms=40.0), rps=10.0), "docker-service").curve
     steps = [(a, b) for a, b in pairwise(curve) if a.units_peak != b.units_peak]
