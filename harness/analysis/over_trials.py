@@ -1,15 +1,13 @@
 """Percentiles and shares of all requests with intervals that take the trial as the unit. Pure functions.
 
-A percentile is what all requests of all trials show together. Its interval is that of the share of requests beyond it,
-a ratio over trials, carried back to values (Woodruff, "Confidence Intervals for Medians and Other Position Measures",
-JASA 47, 1952, with a trial where he has a sampled unit): no density, no shape, few requests and unequal trials are all
-right, and a failure lies beyond everything. Student's t has as many degrees of freedom as the trials are worth that
-make the tail: four of ten that hold nearly all of it are four. `python -m tests.benchmarks.coverage` shows how often
-the intervals hold the population's value; where fewer trials make the tail they would not, and the figure is withheld.
+A percentile is what all requests of all trials show together. Its interval holds every value that a t test over trials
+of the share of requests beyond it does not refute (Francisco and Fuller, "Quantile Estimation with a Complex Survey
+Design", Annals of Statistics 19, 1991, with a trial for their cluster): no density, no shape, unequal trials are right,
+and a failure lies beyond everything. `python -m tests.benchmarks.coverage` shows how often it holds the population's.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import scipy
@@ -28,6 +26,8 @@ from harness.analysis.stats import (
 )
 from harness.record.estimate import Estimate
 
+Counts = NDArray[np.integer]
+"""Of each trial."""
 METHOD = "t over trials of the share beyond"
 SHARE_METHOD = "t over trials, logit scale"
 FAR_OUT = 0.99
@@ -39,11 +39,9 @@ INFINITE = 0x7F800000
 LEAST_SPREAD = 0.3
 """Of the variance that independent requests would have; less is chance (below the 2.5 % point of 10 trials)."""
 UNEVEN = "a few of the trials make most of it"
-LEAST_IN_TAIL = 3.5
-"""So many trials' worth must make a tail, or half of the trials where these are few: bursts in one or two do not say
-how often there are any. Found by simulation, as the next one is."""
-LEAST_BY_SIZE = 7
-"""So many trials of equal size must the trials be worth, or 7 tenths of them where these are few."""
+LEAST_WORTH = 6.5
+"""So many trials of equal size must the trials be worth, and the tail that they make, or half of the trials where these
+are few: bursts in some of them do not say how often there are any. Found by simulation."""
 
 
 def need_over_trials(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
@@ -77,12 +75,31 @@ def percentile_over_trials(
     hits = beyond(filled, value)
     if few := too_few(hits, sizes):
         return Estimate(None, n=n, need=few[0], why=f"p{100 * p:g}: {few[1]}", method=METHOD)
-    half = float(half_width(hits, sizes, 1 - p, confidence))
-    # Below the lowest value and above the highest there is nothing, which `floor` requests do not show by chance.
-    low = least_with(filled, min(total - 1, math.floor(round((1 - p + half) * total, 6))))
-    high = least_with(filled, max(0, math.ceil(round((1 - p - half) * total, 6)) - 1))
+    low, high = ends(filled, sizes, p, value, confidence)
     among_failures = None if math.isfinite(high) else f"upper end {AMONG_FAILURES}"
     return Estimate(value, finite(low), finite(high), n, why=among_failures, method=METHOD)
+
+
+def ends(
+    trials: Sequence[TrialValues], sizes: Counts, p: float, value: float, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Both ends of the interval of percentile `p`, which is `value`.
+
+    Nothing lies below the lowest value and above the highest, which `floor` requests do not show by chance.
+    """
+    own, total = beyond(trials, value), int(sizes.sum())
+
+    def refuted(hits: Counts) -> bool:
+        off = abs(hits.sum() / total - (1 - p))
+        return bool(off > half_width(own, sizes, 1 - p, confidence, there=hits) + 1e-9)
+
+    def from_low(x: float) -> bool:
+        return x >= value or ((hits := beyond(trials, x)).sum() < total and not refuted(hits))
+
+    def from_high(x: float) -> bool:
+        return x >= value and ((hits := beyond(trials, x)).sum() == 0 or refuted(hits))
+
+    return least_where(from_low), least_where(from_high)
 
 
 def share_over_trials(
@@ -113,28 +130,34 @@ def share_over_trials(
 
 
 def half_width(
-    hits: NDArray[np.integer], sizes: NDArray[np.integer], share: float | Floats, confidence: float = CONFIDENCE
+    hits: Counts, sizes: Counts, share: float | Floats, confidence: float = CONFIDENCE, there: Counts | None = None
 ) -> Floats:
     """Half the t interval of the hits' share in the sizes; the last axis is of trials. `share` bounds it from below.
 
-    Its degrees of freedom are those that the trials are worth, by their sizes and by their hits, whichever is less.
+    Its degrees of freedom are those that the trials are worth, by their sizes and by their hits, whichever is less. The
+    variance is that of these hits or of those `there`, at another value, whichever is larger.
     """
     n, mean = hits.shape[-1], sizes.mean(axis=-1)
-    ratio = hits.sum(axis=-1) / sizes.sum(axis=-1)
-    variance = ((hits - ratio[..., None] * sizes) ** 2).sum(axis=-1) / (n - 1)
     least = LEAST_SPREAD * share * (1 - share) * mean
+    spread = variance(hits, sizes) if there is None else np.maximum(variance(hits, sizes), variance(there, sizes))
     freedom = np.minimum(worth(sizes), tail_worth(hits, sizes)) - 1
     t = scipy.special.stdtrit(np.maximum(freedom, 0.1), (1 + confidence) / 2)
-    return np.asarray(t * np.sqrt(np.maximum(variance, least) / n) / mean)
+    return np.asarray(t * np.sqrt(np.maximum(spread, least) / n) / mean)
 
 
-def worth(sizes: NDArray[np.integer]) -> Floats:
+def variance(hits: Counts, sizes: Counts) -> Floats:
+    """Of a trial's hits about their share in its size, along the last axis."""
+    ratio = hits.sum(axis=-1) / sizes.sum(axis=-1)
+    return np.asarray(((hits - ratio[..., None] * sizes) ** 2).sum(axis=-1) / (hits.shape[-1] - 1))
+
+
+def worth(sizes: Counts) -> Floats:
     """How many equal trials these are worth (Kish): the sum squared over the sum of squares, along the last axis."""
     x = sizes.astype(float)
     return np.asarray(x.sum(axis=-1) ** 2 / (x**2).sum(axis=-1))
 
 
-def tail_worth(hits: NDArray[np.integer], sizes: NDArray[np.integer]) -> Floats:
+def tail_worth(hits: Counts, sizes: Counts) -> Floats:
     """How many equal trials' worth make the hits, but for what chance alone spreads; the number of trials at most."""
     total = hits.sum(axis=-1)
     chance = total * (1 - total / sizes.sum(axis=-1))
@@ -143,22 +166,17 @@ def tail_worth(hits: NDArray[np.integer], sizes: NDArray[np.integer]) -> Floats:
     return np.where(total > 0, total**2 / np.maximum(squares, 1e-300), float(hits.shape[-1]))
 
 
-def least_by_size(trials: int) -> float:
-    """Below so many trials' worth of requests an interval would not hold what it says."""
-    return min(LEAST_BY_SIZE, 0.7 * trials)
+def least_worth(trials: int) -> float:
+    """Of fewer trials' worth of requests, or of requests beyond, an interval would not hold what it says."""
+    return min(LEAST_WORTH, 0.5 * trials)
 
 
-def least_in_tail(trials: int) -> float:
-    """Below so many trials' worth of requests beyond it would not."""
-    return min(LEAST_IN_TAIL, 0.5 * trials)
-
-
-def too_few(hits: NDArray[np.integer], sizes: NDArray[np.integer]) -> tuple[int, str] | None:
+def too_few(hits: Counts, sizes: Counts) -> tuple[int, str] | None:
     """Why an interval would not hold what it says, and how many trials it would take; None where it would."""
-    n = len(sizes)
-    for what, found, least in (
-        ("the requests lie", float(worth(sizes)), least_by_size(n)),
-        ("those beyond lie", float(tail_worth(hits, sizes)), least_in_tail(n)),
+    n, least = len(sizes), least_worth(len(sizes))
+    for what, found in (
+        ("the requests lie", float(worth(sizes))),
+        ("those beyond lie", float(tail_worth(hits, sizes))),
     ):
         if found < least - 1e-9:
             return math.ceil(least), f"{what} in {found:.1f} of {n} trials, as it were: {UNEVEN}"
@@ -171,14 +189,19 @@ def beyond(trials: Sequence[TrialValues], x: float) -> NDArray[np.int64]:
 
 
 def least_with(trials: Sequence[TrialValues], most: int) -> float:
-    """The smallest value beyond which there are no more than `most` of all trials; infinite among failures.
+    """The smallest value beyond which there are no more than `most` of all trials; infinite among failures."""
+    return least_where(lambda x: bool(beyond(trials, x).sum() <= most))
+
+
+def least_where(is_there: Callable[[float], bool]) -> float:
+    """The smallest number from which on something is so; infinite where it is so of none.
 
     By halving the float32 numbers themselves: 32 looks into each trial, and none is joined with another.
     """
     below, there = -INFINITE - 1, INFINITE
     while there - below > 1:
         middle = (below + there) // 2
-        if beyond(trials, number_at(middle)).sum() <= most:
+        if is_there(number_at(middle)):
             there = middle
         else:
             below = middle

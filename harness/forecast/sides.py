@@ -6,7 +6,7 @@ from typing import Literal
 
 from harness.analysis.fitness import Use, unfit
 from harness.analysis.over_trials import percentile_over_trials
-from harness.analysis.stats import TrialValues, percentile_of_samples
+from harness.analysis.stats import TrialValues
 from harness.analysis.summary import Row, Summary
 from harness.errors import RecordError
 from harness.forecast.samples import Bag, read_cold, read_warm
@@ -64,7 +64,6 @@ class Side:
 
     def unit(self) -> Unit:
         """What is drawn from, in numbers."""
-        warm = [TrialValues.of(values * MS_PER_S) for values in self.warm.per_trial("whole_s")]
         return Unit(
             trials=len(self.warm.rounds),
             warm=len(self.warm),
@@ -72,7 +71,7 @@ class Side:
             cold_trials=len(self.cold.rounds),
             waiting_ms=self._of_starts("waiting_s"),
             starting_ms=self._of_starts("starting_s"),
-            warm_ms=as_figure(percentile_over_trials(warm, 0.5)),
+            warm_ms=median_ms(self.warm, "whole_s", "warm requests"),
             from_profile=self.row.profile,
             payloads=self.payloads,
             memory_peak_mb=self.row.memory_peak_mb,
@@ -81,7 +80,13 @@ class Side:
     def _of_starts(self, name: str) -> Figure:
         if not len(self.cold):
             return Figure(why=self.no_cold)
-        return as_figure(percentile_of_samples(self.cold[name] * MS_PER_S, 0.5, noun="cold starts"))
+        return median_ms(self.cold, name, "cold starts")
+
+
+def median_ms(bag: Bag, name: str, noun: str) -> Figure:
+    """Of a column in seconds, with the trial as the unit."""
+    trials = [TrialValues.of(values * MS_PER_S) for values in bag.per_trial(name)]
+    return as_figure(percentile_over_trials(trials, 0.5, noun=noun))
 
 
 def as_figure(estimate: Estimate) -> Figure:

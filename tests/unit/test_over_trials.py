@@ -96,15 +96,28 @@ def test_a_tail_of_four_trials_has_three_degrees_of_freedom():
     assert half_width(hits, np.full(8, 100), 0.05) == pytest.approx(t * np.std(hits, ddof=1) / math.sqrt(8) / 100)
 
 
-def test_the_ends_are_those_ranks_that_the_share_beyond_allows():
-    """Woodruff: 1 - p of all requests, and half the interval of that share to either side."""
+def test_the_ends_are_the_last_values_that_a_t_test_of_the_share_beyond_does_not_refute():
+    """One after the other, each by its own variance or the percentile's: the first refuted above, the last not below."""
     x = draws(1, 10, 40)
     estimate = percentile_over_trials(x, 0.9)
     ordered = np.sort(np.concatenate([trial.ordered for trial in x]))
-    half = float(half_width(np.array([trial.beyond(estimate.value) for trial in x]), np.full(10, 40), 0.1))
+    hits = {float(value): np.array([trial.beyond(value) for trial in x]) for value in ordered}
+    own, sizes = hits[estimate.value], np.full(10, 40)
+    t = float(scipy_stats.t.ppf(0.975, float(tail_worth(own, sizes)) - 1))
+
+    def refuted(value):
+        spread = max(np.var(own, ddof=1), np.var(hits[value], ddof=1), 0.3 * 0.1 * 0.9 * 40)
+        return abs(hits[value].sum() / 400 - 0.1) > t * math.sqrt(spread / 10) / 40
+
     assert estimate.value == ordered[359]
-    assert estimate.low == ordered[400 - math.floor((0.1 + half) * 400) - 1]
-    assert estimate.high == ordered[400 - math.ceil((0.1 - half) * 400)]
+    assert estimate.low == min(value for value in hits if not refuted(value))
+    assert estimate.high == min(value for value in hits if value >= estimate.value and refuted(value))
+
+
+def test_the_variance_at_an_end_counts_where_it_is_larger():
+    own, there, sizes = np.array([4, 5, 6]), np.array([1, 5, 9]), np.full(3, 10)
+    assert half_width(own, sizes, 0.5, there=there) == pytest.approx(4 * half_width(own, sizes, 0.5))
+    assert half_width(own, sizes, 0.5, there=np.array([5, 5, 5])) == half_width(own, sizes, 0.5)
 
 
 def test_failures_push_the_upper_end_and_then_the_percentile_out():
@@ -137,7 +150,7 @@ def test_a_tail_that_bursts_in_two_trials_make_is_withheld():
     for trial in x[:2]:
         trial[-30:] *= 20
     estimate = percentile_over_trials(trials(*x), 0.95)
-    assert (estimate.value, estimate.need, estimate.n) == (None, 4, 10)
+    assert (estimate.value, estimate.need, estimate.n) == (None, 5, 10)
     assert estimate.why == "p95: those beyond lie in 2.0 of 10 trials, as it were: a few of the trials make most of it"
     assert percentile_over_trials(trials(*x), 0.5).value is not None
 
@@ -146,7 +159,7 @@ def test_a_percentile_of_starts_that_lie_in_two_trials_is_withheld():
     rng = np.random.default_rng(6)
     sizes = [30, 30, 1, 1, 2, 1, 1, 2, 1, 1]
     estimate = percentile_over_trials(trials(*(np.exp(rng.normal(0, 0.3, n)) for n in sizes)), 0.5)
-    assert (estimate.value, estimate.need) == (None, 7)
+    assert (estimate.value, estimate.need) == (None, 5)
     assert "the requests lie in 2.7 of 10 trials" in estimate.why
 
 
@@ -195,7 +208,7 @@ def test_without_a_hit_the_upper_end_is_that_of_trials_with_any(n):
 
 def test_a_share_that_bursts_make_has_a_value_and_no_interval():
     estimate = share_over_trials([30, 30, 0, 1, 0, 2, 0, 0, 1, 0], [100] * 10)
-    assert (estimate.value, estimate.low, estimate.high, estimate.need) == (0.064, None, None, 4)
+    assert (estimate.value, estimate.low, estimate.high, estimate.need) == (0.064, None, None, 5)
     assert estimate.why.startswith("no interval: those beyond lie in 2.")
 
 

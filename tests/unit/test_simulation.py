@@ -37,22 +37,36 @@ def spread_id(spread) -> str:
 @pytest.mark.parametrize("trials", ROUNDS)
 @pytest.mark.parametrize(("shape", "requests"), [("log-normal", 20), ("heavy", 20), ("log-normal", 100)])
 def test_the_interval_of_a_percentile_holds_that_of_the_population(shape, requests, trials, spread, p):
+    """It may be withheld only where trials differ as much as their requests do, so that a few make the tail."""
     found = coverage.percentile_held(SHAPES[shape](*spread), p, trials, requests, EXPERIMENTS)
-    assert found.told > 0.5 and holds_or_is_withheld(found), found
-
-
-@pytest.mark.parametrize(("trials", "p"), [(10, 0.5), (10, 0.95), (20, 0.95)])
-@pytest.mark.parametrize("spread", [SPREADS[0], SPREADS[3]], ids=spread_id)
-def test_bursts_of_slow_starts_are_held_or_withheld(spread, trials, p):
-    found = coverage.percentile_held(bursty(*spread), p, trials, 100, EXPERIMENTS)
     assert holds_or_is_withheld(found), found
-    assert (found.told < 0.5) == (trials == 10 and p == 0.95), "of 10 trials too few have a burst"
+    assert found.told > 0.8 or (spread == (0.2, 0.25) and p == 0.95), found
+
+
+@pytest.mark.parametrize("p", [0.5, 0.95])
+@pytest.mark.parametrize("trials", ROUNDS)
+@pytest.mark.parametrize("requests", [20, 100])
+@pytest.mark.parametrize("spread", [SPREADS[1], SPREADS[2]], ids=spread_id)
+def test_bursts_of_slow_starts_are_held_or_withheld(spread, requests, trials, p):
+    found = coverage.percentile_held(bursty(*spread), p, trials, requests, EXPERIMENTS)
+    assert found.mark == " " or (found.mark == "+" and p == 0.5), found
+    assert (found.told < 0.5) == (p == 0.95), "too few trials have a burst"
+
+
+@pytest.mark.parametrize("p", [0.5, 0.95])
+@pytest.mark.parametrize(("trials", "requests"), [(12, 50), (15, 100)])
+@pytest.mark.parametrize("world", ["gamma trials", "2 % slow", "8 % slow", "bursts of 60"])
+def test_other_worlds_than_those_that_it_was_set_by_are_held_or_withheld(world, trials, requests, p):
+    draw = coverage.OTHER_WORLDS[world](*coverage.OTHER_SPREADS[1])
+    found = coverage.percentile_held(draw, p, trials, requests, EXPERIMENTS)
+    assert found.mark != "!" and found.held < 0.99 or found.told < 0.5, found
 
 
 @pytest.mark.parametrize("spread", SPREADS, ids=spread_id)
 def test_p99_of_twenty_trials_holds_that_of_the_population(spread):
     found = coverage.percentile_held(log_normal(*spread), 0.99, 20, 100, EXPERIMENTS)
-    assert found.told > 0.5 and holds_or_is_withheld(found), found
+    assert holds_or_is_withheld(found), found
+    assert found.told > 0.9 or spread == (0.2, 0.25), found
 
 
 @pytest.mark.parametrize("requests", [20, 400])
@@ -63,9 +77,9 @@ def test_p99_of_ten_trials_is_withheld_however_many_requests_there_are(requests)
 @pytest.mark.parametrize("name", coverage.STARTS)
 @pytest.mark.parametrize("trials", ROUNDS)
 def test_the_interval_of_the_cold_share_holds_that_of_the_population(trials, name):
-    found = coverage.share_held(coverage.STARTS[name], trials, 200, 8 * EXPERIMENTS)
+    found = coverage.share_held(coverage.STARTS[name], trials, 200, 4 * EXPERIMENTS)
     assert found.mark in (" ", "+"), found
-    assert (found.told < 0.5) == (name == "bursts of 30" and trials == 10)
+    assert (found.told < 0.5) == (name == "bursts of 30")
 
 
 @pytest.mark.parametrize("name", ["even, 8 a trial", "uneven, 4 a trial", "bursts of 30"])
