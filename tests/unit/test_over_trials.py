@@ -97,7 +97,7 @@ def test_a_tail_of_four_trials_has_three_degrees_of_freedom():
 
 
 def test_the_ends_are_the_last_values_that_a_t_test_of_the_share_beyond_does_not_refute():
-    """One after the other, each by its own variance or the percentile's: the first refuted above, the last not below."""
+    """Each by its own variance or the percentile's: the first refuted above, the last not so below."""
     x = draws(1, 10, 40)
     estimate = percentile_over_trials(x, 0.9)
     ordered = np.sort(np.concatenate([trial.ordered for trial in x]))

@@ -59,7 +59,7 @@ def test_bursts_of_slow_starts_are_held_or_withheld(spread, requests, trials, p)
 def test_other_worlds_than_those_that_it_was_set_by_are_held_or_withheld(world, trials, requests, p):
     draw = coverage.OTHER_WORLDS[world](*coverage.OTHER_SPREADS[1])
     found = coverage.percentile_held(draw, p, trials, requests, EXPERIMENTS)
-    assert found.mark != "!" and found.held < 0.99 or found.told < 0.5, found
+    assert (found.mark != "!" and found.held < 0.99) or found.told < 0.5, found
 
 
 @pytest.mark.parametrize("spread", SPREADS, ids=spread_id)

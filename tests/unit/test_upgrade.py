@@ -77,6 +77,13 @@ def test_every_count_is_what_it_was_but_for_costs_that_are_withheld(run):
     assert [row.keys() for row in now["rows"]] == [row.keys() for row in then["rows"]]
 
 
+def test_every_estimate_is_what_the_code_of_today_made_of_it(run):
+    """estimates.json holds what is estimated in another way since: whoever changes it on purpose writes it anew."""
+    rows = summary_with_cost(run).to_json()["rows"]
+    now = [{n: v for n, v in row.items() if is_estimated(n, v) and n != "notes"} for row in rows]
+    assert now == printed("estimates.json")
+
+
 def test_shares_and_what_is_pooled_have_the_value_that_they_had(run):
     """Cold starts were always pooled: where both days tell their percentile it is the same, whatever its interval."""
     pairs = list(zip(summary_with_cost(run).to_json()["rows"], printed("show.json")["rows"], strict=True))
