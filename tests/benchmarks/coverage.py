@@ -237,7 +237,7 @@ def words(spread: tuple[float, float]) -> str:
     return f"trials {100 * spread[0]:.0f} %, requests {100 * spread[1]:.0f} %"
 
 
-STARTS = {
+STARTS: dict[str, Callable[..., NDArray[np.int64]]] = {
     "even, 2 a trial": even_sizes(2),
     "even, 8 a trial": even_sizes(8),
     "uneven, 4 a trial": uneven_sizes(4, 2),
@@ -270,7 +270,7 @@ OTHER_WORLDS: dict[str, Callable[[float, float], Draw]] = {
     "bursts of 10": partial(bursty, burst=10),
     "bursts of 60": partial(bursty, burst=60),
 }
-OTHER_STARTS = {
+OTHER_STARTS: dict[str, Callable[..., NDArray[np.int64]]] = {
     "even, 1 a trial": even_sizes(1),
     "even, 4 a trial": even_sizes(4),
     "uneven, 10 a trial": uneven_sizes(10, 4),
