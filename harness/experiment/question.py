@@ -48,8 +48,8 @@ class Experiment(Part):
     traffic of each trial is: not at all where the profile has no time to compress."""
     profiles: list[ProfileChoice] = []
     begin: BeginState = "steady"
-    """What the first request of a profile finds at a function: the sandboxes that an hour of this traffic would have
-    left, or none. Empty shows a start-up transient."""
+    """What the first request of a profile finds at a function: the sandboxes that enough of this traffic would have
+    left, about ten times as long as one is kept, or none. Empty shows a start-up transient."""
     cold_starts: int = Field(2, ge=0, le=100)
     """Forced cold starts per workload, target, regime and round."""
     page_cache: Regimes[Literal["kept", "dropped"]] = ["kept"]

@@ -76,7 +76,7 @@ def package_identity(facts: Mapping[str, Any]) -> str | None:
 
 
 BeginState = Literal["steady", "empty"]
-"""Whether a function's pool is as an hour of the trial's traffic would have left it, or empty."""
+"""Whether a function's pool is as enough of the trial's traffic would have left it, or empty."""
 
 
 class BeginRecord(Record):
