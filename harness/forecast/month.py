@@ -9,12 +9,13 @@ import numpy as np
 
 from harness.forecast.lead import Lead, PlatformRule, lead_of
 from harness.forecast.outcome import Outcome, outcome_of
-from harness.forecast.resample import draw_rounds, figure_of
+from harness.forecast.resample import draw_rounds, figure_of, no_narrower
 from harness.forecast.rules import FunctionRule
 from harness.forecast.sides import Side
 from harness.forecast.simulate import serve_by_function, serve_by_service
 from harness.forecast.spells import Spell, draw_spells
 from harness.forecast.traffic import Month
+from harness.record.estimate import Estimate
 from harness.record.forecast import Figure, Hours, Quantities
 from harness.record.stated import SECONDS_PER_MONTH, Objective
 
@@ -111,6 +112,8 @@ class Figures:
     rule: PlatformRule
     rps: float
     without: dict[str, str] = field(default_factory=dict)
+    own: dict[str, Estimate] = field(default_factory=dict)
+    """By figure the same percentile of the warm requests themselves."""
 
     def __getitem__(self, name: str) -> Figure:
         if name in self.without:
@@ -118,7 +121,7 @@ class Figures:
         values = [float(getattr(outcome, name)) for outcome in self.outcomes]
         most = 1.0 if name in SHARES else float("inf")
         found = figure_of(values, self.side.least_rounds, most, name in RARE)
-        return outward(found) if name == "units_peak" else found
+        return outward(found) if name == "units_peak" else no_narrower(found, self.own.get(name))
 
     def quantities(self) -> Quantities:
         """What can be billed."""

@@ -7,6 +7,7 @@ import numpy as np
 import scipy
 
 from harness.analysis.stats import AMONG_FAILURES, CONFIDENCE
+from harness.record.estimate import Estimate
 from harness.record.forecast import Figure
 
 ONE_ROUND = "one round: nothing tells how much another would differ"
@@ -20,10 +21,9 @@ def draw_rounds(rounds: Sequence[int], stream: np.random.Generator) -> list[int]
 
 
 def figure_of(values: Iterable[float], rounds: int, most: float = math.inf, rare: bool = False) -> Figure:
-    """Median over resamples, or mean of what is `rare`, of which most may have none; and its interval.
+    """Median over resamples, or mean of what is `rare`, of which most may have none; and its interval (CLAIM).
 
-    That is of what another run of so many rounds would forecast: percentiles, set further apart by `widening` on the
-    scale of ratios, and at most `most`. NaN is a resample without anything to tell; where the median is infinite, the
+    Its ends are percentiles, set further apart by `widening` on the scale of ratios, and at most `most`. NaN is a resample without anything to tell; where the median is infinite, the
     percentile falls among failures.
     """
     told = np.sort([float(f"{value:.9g}") for value in values if not math.isnan(value)])
@@ -44,6 +44,20 @@ def figure_of(values: Iterable[float], rounds: int, most: float = math.inf, rare
         n=len(told),
         why=None if math.isfinite(high) else f"upper end {AMONG_FAILURES}",
     )
+
+
+def no_narrower(figure: Figure, own: Estimate | None) -> Figure:
+    """The figure with its interval no narrower, as a ratio, than that of the samples that it is drawn from.
+
+    Resampled rounds cannot show a percentile beyond those of the rounds that there are (Davison and Hinkley, Bootstrap
+    Methods and their Application, 1997, 2.6.2): the samples' own interval does (`percentile_over_trials`).
+    """
+    if own is None or not own.value or own.low is None or figure.value is None or figure.low is None:
+        return figure
+    low = min(figure.low, figure.value * own.low / own.value)
+    if figure.high is None or own.high is None:
+        return figure.model_copy(update={"low": low, "high": None, "why": figure.why or own.why})
+    return figure.model_copy(update={"low": low, "high": max(figure.high, figure.value * own.high / own.value)})
 
 
 def further(value: float, end: float, factor: float) -> float:

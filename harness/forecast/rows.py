@@ -4,13 +4,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from harness.analysis.stats import floor
+from harness.analysis.over_trials import UNEVEN
+from harness.analysis.stats import AMONG_FAILURES
 from harness.errors import RecordError
 from harness.forecast.lead import PlatformRule
 from harness.forecast.month import Draws, Figures, median_of
 from harness.forecast.replicas import bounds_of, busiest_hour, fewest, least_replicas, sentence
 from harness.forecast.rules import FunctionRule, Settings, function_rule, parameters_of, service_rule
 from harness.forecast.sides import Side
+from harness.record.estimate import Estimate
 from harness.record.forecast import ForecastRow
 from harness.record.nouns import Manifest
 from harness.record.stated import Objective
@@ -91,12 +93,13 @@ def unreachable(side: Side, draws: Draws) -> str:
 
 def figures_of(of: Ruled, draws: Draws, most: int | None = None) -> Figures:
     """A side's figures over the resamples, or the first few."""
-    without = too_few(of.side, draws.objective)
+    own = own_percentiles(of.side, draws.objective)
+    without = too_few(own)
     without |= unsteady(of, draws, most)
     without |= {name: why for name in OF_LATENCY if (why := overload(of, draws))}
     if draws.objective is None:
         without |= {"late_share": "the experiment states no objective"}
-    return Figures(draws.outcomes(of.side, of.rule, most), of.side, of.rule, draws.rps, without)
+    return Figures(draws.outcomes(of.side, of.rule, most), of.side, of.rule, draws.rps, without, own)
 
 
 def unsteady(of: Ruled, draws: Draws, most: int | None = None) -> dict[str, str]:
@@ -106,13 +109,26 @@ def unsteady(of: Ruled, draws: Draws, most: int | None = None) -> dict[str, str]
     return dict.fromkeys(names, why) if why else {}
 
 
-def too_few(side: Side, objective: Objective | None) -> dict[str, str]:
-    """Percentiles for which fewer warm requests were measured than bound one on both sides."""
-    at = {"latency_p50_ms": 50.0, "latency_p95_ms": 95.0, "latency_p99_ms": 99.0, "queue_p95_ms": 95.0}
+def own_percentiles(side: Side, objective: Objective | None) -> dict[str, Estimate]:
+    """By figure the same percentile of the warm requests that are drawn, as the run's own table has it."""
+    at = {"latency_p50_ms": 50.0, "latency_p95_ms": 95.0, "latency_p99_ms": 99.0}
     at |= {"latency_at_objective_ms": objective.percentile} if objective else {}
-    needs = {name: floor(p / 100) for name, p in at.items()}
-    n = len(side.warm)
-    return {name: f"needs {need} warm requests, has {n}" for name, need in needs.items() if n < need}
+    return {name: side.warm_percentile(p / 100) for name, p in at.items()}
+
+
+def too_few(own: dict[str, Estimate]) -> dict[str, str]:
+    """Percentiles that the run's own table withholds of these warm requests: too few, or made by a few trials. With
+    them the waiting at the same percentile, and of uneven trials the share that is late, which rests on their tail.
+
+    What falls among failures does so in the month too, and is told there.
+    """
+    short = {name: each.why for name, each in own.items() if each.value is None and each.why != AMONG_FAILURES}
+    short = {name: f"of the warm requests, {why}" for name, why in short.items()}
+    if (why := short.get("latency_p95_ms")) is not None:
+        short["queue_p95_ms"] = why
+    if (why := short.get("latency_at_objective_ms", "")).endswith(UNEVEN):
+        short["late_share"] = why
+    return short
 
 
 def overload(of: Ruled, draws: Draws) -> str:
@@ -157,7 +173,7 @@ def row_of(of: Ruled, draws: Draws) -> ForecastRow:
         hours=figures.hours(),
         quantities=figures.quantities(),
         warnings=[*side.warnings, *of.warnings, *warnings_of(of, draws)],
-        notes=[*of.notes, *notes_of(of)],
+        notes=[*of.notes, *side.notes, *notes_of(of)],
     )
 
 

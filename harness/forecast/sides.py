@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
+
+import numpy as np
 
 from harness.analysis.fitness import Use, unfit
 from harness.analysis.over_trials import percentile_over_trials
@@ -10,14 +13,14 @@ from harness.analysis.stats import TrialValues
 from harness.analysis.summary import Row, Summary
 from harness.errors import RecordError
 from harness.forecast.samples import Bag, read_cold, read_warm
+from harness.forecast.source import Source, size_of, source_of
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
 from harness.record.forecast import Figure, Unit
-from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 
 LEAST_WARM, LEAST_COLD = 20, 6
 """Fewer good requests, or cold starts, tell no distribution; 6 bound a median on both sides."""
-SIZE = ("memory_mb", "cpus", "accelerators")
 MS_PER_S = 1000
 
 
@@ -36,6 +39,7 @@ class Side:
     slots: int
     """Requests that one unit serves at once."""
     warnings: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -61,6 +65,16 @@ class Side:
     def held_s(self) -> float:
         """Mean time that a request takes a slot for."""
         return float(self.warm["held_s"].mean())
+
+    @cached_property
+    def latencies_ms(self) -> list[TrialValues]:
+        """Of warm requests, trial by trial; failures infinite."""
+        pairs = zip(self.warm.per_trial("whole_s"), self.warm.per_trial("good"), strict=True)
+        return [TrialValues.of(np.where(good > 0, whole_s * MS_PER_S, np.inf)) for whole_s, good in pairs]
+
+    def warm_percentile(self, p: float) -> Estimate:
+        """Of their latency, with its interval, or why the run's own table withholds it."""
+        return percentile_over_trials(self.latencies_ms, p)
 
     def unit(self) -> Unit:
         """What is drawn from, in numbers."""
@@ -97,26 +111,29 @@ def as_figure(estimate: Estimate) -> Figure:
 def sides_of(run: RunFolder, summary: Summary, profile: str | None) -> tuple[list[Side], list[str]]:
     """A side for each workload and target, and a line for each that cannot be one.
 
-    Warm requests are those of this profile where its rows are fit; otherwise, and for a trace (None), of another.
+    All sides of a workload draw warm requests of one profile (`source_of`); for a trace, profile is None.
     """
     keys = dict.fromkeys((row.workload, row.target) for row in summary.rows)
+    sources = {
+        workload: source_of([r for r in summary.rows if r.workload == workload], profile) for workload, _ in keys
+    }
     sides, withheld = list[Side](), list[str]()
     for workload, target in keys:
         rows = [row for row in summary.rows if (row.workload, row.target) == (workload, target)]
         try:
-            sides += sides_by_size(run, rows, profile)
+            sides += sides_by_size(run, rows, sources[workload])
         except RecordError as error:
             withheld += [f"{workload}, {target}: {line}" for line in str(error).split("\n")]
     return sides, withheld
 
 
-def sides_by_size(run: RunFolder, rows: list[Row], profile: str | None) -> list[Side]:
+def sides_by_size(run: RunFolder, rows: list[Row], source: Source) -> list[Side]:
     """A side for each size that was measured. RecordError where there is none."""
     sizes = dict.fromkeys(size_of(row) for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT))
     sides, problems = list[Side](), list[str]()
     for size in sizes:
         try:
-            sides.append(side_of(run, [row for row in rows if size_of(row) == size], profile))
+            sides.append(side_of(run, [row for row in rows if size_of(row) == size], source))
         except RecordError as error:
             problems.append(str(error))
     if not sides:
@@ -124,18 +141,13 @@ def sides_by_size(run: RunFolder, rows: list[Row], profile: str | None) -> list[
     return sides
 
 
-def size_of(row: Row) -> tuple[object, ...]:
-    """What a unit of a row has."""
-    return tuple(row.case.get(name) for name in SIZE)
-
-
-def side_of(run: RunFolder, rows: list[Row], profile: str | None) -> Side:
+def side_of(run: RunFolder, rows: list[Row], source: Source) -> Side:
     """The side of one size. RecordError with the reason where too little was measured."""
     facts = run.manifest.target(rows[0].target)
     kind = facts.kind
     if kind not in ("service", "function") or len(facts.parts) > 1:
         raise RecordError(f"it is no service and no function but {kind or 'unknown'}: no rule is known for it")
-    row, warnings = warm_row(rows, profile)
+    row = warm_row(rows, source)
     warm, payloads = read_warm(run, row.entered)
     good = int(warm["good"].sum()) if len(warm) else 0
     if good < LEAST_WARM:
@@ -143,23 +155,31 @@ def side_of(run: RunFolder, rows: list[Row], profile: str | None) -> Side:
     cold, no_cold = cold_bag(run, rows)
     if kind == "function" and no_cold:
         raise RecordError(no_cold)
-    slots = 1 if kind == "function" else max(1, int(float(row.case.get("cpus", 1) or 1)))
-    return Side(row, "function" if kind == "function" else "service", warm, cold, no_cold, payloads, slots, warnings)
+    warnings = [source.why] if source.why else []
+    if kind == "function":
+        return Side(row, "function", warm, cold, no_cold, payloads, 1, warnings)
+    slots = slots_of(row.case)
+    notes = [f"each replica serves {slots} at once: one inference per whole CPU, as the service that was measured does"]
+    return Side(row, "service", warm, cold, no_cold, payloads, slots, warnings, notes)
 
 
-def warm_row(rows: list[Row], profile: str | None) -> tuple[Row, list[str]]:
-    """The row whose warm requests are drawn, and a warning where it is not of the traffic's own profile."""
+def slots_of(case: Case) -> int:
+    """Requests that a replica serves at once: one inference per whole CPU, one at least, as a service's server does."""
+    return max(1, int(float(case.get("cpus", 1) or 1)))
+
+
+def warm_row(rows: list[Row], source: Source) -> Row:
+    """The row whose warm requests are drawn. RecordError where there is none that is fit."""
     traffic = [row for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT)]
     fit = [row for row in traffic if not unfit(row, "warm samples")]
     if not fit:
         raise RecordError(f"no warm requests to draw: {'; '.join(reasons(traffic, 'warm samples'))}")
-    own = [row for row in fit if row.profile == profile]
-    best = max(own or fit, key=lambda row: row.ok or 0)
-    if own or profile is None:
-        return best, []
-    unusable = [row for row in traffic if row.profile == profile]
-    why = f", for its own cannot be: {'; '.join(reasons(unusable, 'warm samples'))}" if unusable else ""
-    return best, [f"warm requests are drawn from {best.profile}{why}"]
+    if source.profile is None:
+        raise RecordError(source.why)
+    own = [row for row in fit if row.profile == source.profile]
+    if not own:
+        raise RecordError(f"no warm requests of {source.profile} to draw, which the other sides draw from")
+    return max(own, key=lambda row: row.ok or 0)
 
 
 def cold_bag(run: RunFolder, rows: list[Row]) -> tuple[Bag, str]:

@@ -27,9 +27,12 @@ Parameters = dict[Text, int | float | Text | None]
 ByHour = Annotated[list[Amount | None], Field(max_length=168)]
 AS_IT_IS = "as it is"
 """The what-if that is none: what the others are held against, over the same resamples."""
+CLAIM = "95 % intervals of the long-run value"
+"""Of every interval of a forecast. What too few trials were measured for to hold it is withheld."""
 METHOD = "percentiles over resampled trials and days, widened for the number of trials"
 """Of every interval: a bootstrap of the rounds, which are drawn for all sides alike, and of the days; its half-widths
-times sqrt(k / (k - 1)) t / z for k rounds (Hesterberg, What Teachers Should Know About the Bootstrap, 2015)."""
+times sqrt(k / (k - 1)) t / z for k rounds (Hesterberg, What Teachers Should Know About the Bootstrap, 2015). That of a
+latency percentile is, as a ratio, no narrower than that of the warm requests which it is drawn from."""
 
 
 class Figure(Record):

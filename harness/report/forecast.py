@@ -13,7 +13,7 @@ from harness.cost.nouns import Costing, SideCost
 from harness.files.text import harmless
 from harness.record.capacity import Goal
 from harness.record.figures import MISSING, Cell, cell, figure
-from harness.record.forecast import AS_IT_IS, Figure, Forecast, ForecastRow, Quantities, Traffic
+from harness.record.forecast import AS_IT_IS, CLAIM, Figure, Forecast, ForecastRow, Quantities, Traffic
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.console import page_wide, say, say_table
 from harness.report.export import bullets, escape, no_formula, table_text
@@ -68,9 +68,17 @@ def answer(told: Told) -> list[str]:
         lines.append(f"{MARK}: {name_of(rows)}: {about_traffic(traffic).removeprefix('forecast of ')}")
         lines += [harmless(verdict(row, told.forecast.objective)) for row in rows]
         lines += [harmless(line) for line in money(told, rows)]
+        lines += [harmless(line) for line in drawn_elsewhere(rows)]
     if not lines:
         lines = [f"{MARK}: no side of this run can be forecast; the reasons are below"]
     return lines
+
+
+def drawn_elsewhere(rows: list[ForecastRow]) -> Iterator[str]:
+    """That the warm answers were not measured under this traffic, which all sides of it then have in common."""
+    others = dict.fromkeys(row.unit.from_profile for row in rows if row.unit.from_profile != row.profile)
+    if others:
+        yield f"doubt: warm answers are those of {', '.join(others)}, not measured under {rows[0].profile}"
 
 
 def verdict(row: ForecastRow, objective: Goal | None) -> str:
@@ -175,7 +183,7 @@ def remarks(told: Told) -> list[str]:
     lines += told.costing.notices if told.costing else []
     lines.append(
         f"{forecast.resamples} resamples of {forecast.run}, {forecast.requests:,} requests simulated, "
-        f"seed {forecast.seed}; intervals hold 95 % of what another run of so many rounds would forecast"
+        f"seed {forecast.seed}; {CLAIM}"
     )
     return [harmless(line) for line in dict.fromkeys(lines)]
 

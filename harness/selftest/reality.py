@@ -14,6 +14,7 @@ from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, TrialRows, read_row
 from harness.forecast.pool_loop import run_pool
 from harness.forecast.samples import Bag, read_cold, read_warm
 from harness.forecast.service_loop import run_service
+from harness.forecast.sides import slots_of
 from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.selftest.check import Check, absent
 from harness.selftest.testimony import Exam
@@ -163,8 +164,9 @@ def draw_service(samples: Samples, record: TrialRecord, rows: TrialRows, stream:
     """As many replicas as there were, all of them ready."""
     own = samples.warm.draw(len(rows), samples.rounds_but(record.round), stream)
     rule = FixedReplicas(int(record.case.get("replicas", 1)))
+    slots = slots_of(record.case)
     month = run_service(
-        np.sort(rows.scheduled_ns) / NS_PER_S, samples.warm["held_s"][own], rule, 1, [], 0.0, record.seconds
+        np.sort(rows.scheduled_ns) / NS_PER_S, samples.warm["held_s"][own], rule, slots, [], 0.0, record.seconds
     )
     good = samples.warm["good"][own] > 0
     latency_ms = np.where(good, month.latency_s + samples.warm["beside_s"][own], np.inf) * MS_PER_S

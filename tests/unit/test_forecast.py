@@ -151,7 +151,9 @@ def test_too_few_samples_withhold_a_side(tmp_path, small, changes, said):
 def test_a_percentile_that_too_few_warm_requests_bound_is_withheld(tmp_path, small):
     row = row_of(forecast_of(forecastable(tmp_path, rounds=4)), "docker-service")
     assert row.latency_p95_ms.value is not None
-    assert row.latency_p99_ms.why == "needs 368 warm requests, has 192"
+    assert row.latency_p99_ms.why == (
+        "of the warm requests, p99 needs 1000 requests over all trials, has 192, and 20 rounds, has 4"
+    )
 
 
 def test_a_throttled_request_is_late_and_not_billed(tmp_path, small):
@@ -320,3 +322,10 @@ def test_an_order_is_as_it_was_given():
     order = order_of(None, "steady", 2.0, 7, ["keep_alive_s=60"], 3)
     assert replace(order, settings={}) == Order(profile="steady", rps=2.0, days=7, seed=3)
     assert order.settings == {"keep_alive_s": "60"}
+
+
+def test_a_service_row_says_how_many_requests_a_replica_serves_at_once(tmp_path, small):
+    forecast = forecast_of(forecastable(tmp_path, rounds=4))
+    (said,) = (note for note in row_of(forecast, "docker-service").notes if "at once" in note)
+    assert said.startswith("each replica serves 1 at once: one inference per whole CPU")
+    assert not any("at once" in note for note in row_of(forecast, "docker-lambda").notes)

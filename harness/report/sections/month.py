@@ -5,7 +5,7 @@ from functools import partial
 
 from harness.files.text import harmless
 from harness.record.figures import cell, figure, plural
-from harness.record.forecast import Forecast, ForecastRow, Hours
+from harness.record.forecast import CLAIM, Forecast, ForecastRow, Hours
 from harness.report.cases import labels
 from harness.report.charts.spans import Span, spans
 from harness.report.charts.week import Side, week
@@ -42,7 +42,7 @@ def month(material: Material) -> Part:
 def made_of(forecast: Forecast) -> str:
     """Where the intervals come from."""
     return (
-        f"Intervals hold 95 % of {plural(forecast.resamples, 'resample')} of the run's trials and of the month's days; "
+        f"{CLAIM}, from {plural(forecast.resamples, 'resample')} of the run's trials and of the month's days; "
         f"{forecast.requests:,} requests were simulated, seed {forecast.seed}."
     )
 
