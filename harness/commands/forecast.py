@@ -33,15 +33,22 @@ def forecast(
         float | None,
         typer.Option(help="mean requests per second; default: what is expected, or the trace's own"),
     ] = None,
-    days: Annotated[int, typer.Option(help="of the month")] = 30,
+    days: Annotated[float, typer.Option(help="of the month, a whole number")] = 30,
     set: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of a platform's rule, e.g. keep_alive_s=900, rule=hpa")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="of all that is drawn; default: the run's")] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="store also what is not the default question; it then decides for the run")
+    ] = False,
     format: AsTable = "text",
     results: Results = RESULTS,
 ) -> None:
-    """A month of traffic from a run's own samples: cold starts, latency, units, cost. Stored with it, but for --set."""
+    """A month of traffic from a run's own samples: cold starts, latency, units, cost.
+
+    Stored with the run, where it decides, is the default question: all profiles of the experiment at its expected
+    traffic, 30 days of it. Another trace, profile, rate or length is stored with --keep only, and a what-if never.
+    """
     from harness.analysis.table import summarise
     from harness.forecast.order import order_of
     from harness.record.forecast import write_forecast
@@ -49,18 +56,16 @@ def forecast(
     from harness.record.shelf import find_run
     from harness.report.forecast import render
 
-    order = order_of(trace, profile, rps, days, set or [], seed)
+    order = order_of(trace, profile, rps, days, set or [], seed, keep)
     folder = find_run(results, run)
     summary = summarise(folder)
     made = timed_forecast(folder, summary, order, _tell)
     render(told_of(folder, summary, made), format, console())
-    if order.settings or folder.stored_as != RUN_SCHEMA:
-        why = "--set asks what would be" if order.settings else f"the run is stored as {folder.stored_as}"
-        _tell(f"forecast: not stored, for {why}")
-    elif made.rows:
-        write_forecast(folder, made)
+    why = order.why_not_kept or ("" if folder.stored_as == RUN_SCHEMA else f"the run is stored as {folder.stored_as}")
     if not made.rows:
+        _tell("forecast: not stored, for it has no side")
         raise typer.Exit(1)
+    _tell(f"forecast: not stored, for {why}" if why else f"forecast: stored as {write_forecast(folder, made)}")
 
 
 def timed_forecast(folder: "RunFolder", summary: "Summary", order: "Order", tell: "Tell") -> "Forecast":

@@ -15,6 +15,9 @@ from loadprofiles.traces.trace import Floats
 
 DAYS_A_WEEK = 7
 """So many days are made of a recording that is shorter than one: it begins again at another hour of each."""
+HOUR_S = 3600.0
+FEW = 100
+"""Arrivals below which a recording says little of how often they come, and next to nothing of their bursts."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ def recorded_days(
     if sha256 is not None and trace.sha256 != sha256:
         raise UsageError([f"trace: {file} has changed since the run replayed it: put that file back, or give --trace"])
     circle = Circle(spread(trace.offsets_s, trace.tick_s, trace.period_s, seed), trace.period_s)
+    if rps is None and trace.period_s < HOUR_S:
+        raise UsageError(
+            [
+                f"trace: {file} lasts {length_words(trace.period_s)}, less than an hour, which is no month's rate: "
+                "give the rate with --rps, or a longer recording"
+            ]
+        )
     count = whole_days(trace.period_s)
     found = [circle.cut(day * DAY_S, DAY_S) for day in range(DAYS_A_WEEK)] if not count else _whole(circle, count)
     mean_rps = sum(map(len, found)) / (len(found) * DAY_S)
@@ -63,6 +73,12 @@ def recorded_days(
     return RecordedDays(traffic, found, mean_rps)
 
 
+def length_words(seconds: float) -> str:
+    """E.g. 10 seconds, 25 minutes, 2.5 hours."""
+    unit_s, unit = next(each for each in ((HOUR_S, "hours"), (60.0, "minutes"), (0.0, "seconds")) if seconds >= each[0])
+    return f"{seconds / (unit_s or 1):.3g} {unit}"
+
+
 def _whole(circle: Circle, count: int) -> list[Floats]:
     """The last day may lack a few minutes, which are silence: it does not go round."""
     edges = np.searchsorted(circle.positions, np.arange(count + 1) * DAY_S)
@@ -72,13 +88,16 @@ def _whole(circle: Circle, count: int) -> list[Floats]:
 def _parameters(trace: Trace, choice: Choice, count: int) -> dict[str, str | int | float]:
     """What the days are of; of the choice only what was chosen."""
     chosen = {name: value for name, value in vars(choice).items() if value is not None}
-    return {"format": trace.format, **chosen, "whole_days": count, "recorded_rps": round(trace.rate, 9)}
+    short = {} if count else {"recorded_s": round(trace.period_s, 3)}
+    return {"format": trace.format, **chosen, "whole_days": count, "recorded_rps": round(trace.rate, 9), **short}
 
 
 def _notes(trace: Trace, count: int, mean_rps: float, days: float) -> Iterator[str]:
+    if (few := len(trace.offsets_s)) < FEW:
+        yield f"it has {few} arrivals in all, too few to tell a month's rate or its bursts: take a longer one"
     yield f"hour 0 is when the recording begins: {trace.file} does not say which day of the week that was"
     if not count:
-        yield f"it lasts {trace.period_s / 3600:.3g} hours, less than a day: it is repeated without a break"
+        yield f"it lasts {length_words(trace.period_s)}, less than a day: it is repeated without a break"
         return
     left = trace.period_s - count * DAY_S
     if left > 0:

@@ -122,8 +122,8 @@ def too_few(own: dict[str, Estimate]) -> dict[str, str]:
 
     What falls among failures does so in the month too, and is told there.
     """
-    short = {name: each.why for name, each in own.items() if each.value is None and each.why != AMONG_FAILURES}
-    short = {name: f"of the warm requests, {why}" for name, why in short.items()}
+    absent = {name: each.why for name, each in own.items() if each.value is None and each.why != AMONG_FAILURES}
+    short = {name: f"of the warm requests, {why}" for name, why in absent.items()}
     if (why := short.get("latency_p95_ms")) is not None:
         short["queue_p95_ms"] = why
     if (why := short.get("latency_at_objective_ms", "")).endswith(UNEVEN):

@@ -64,7 +64,8 @@ def function_rule(manifest: Manifest, target: str, settings: Settings) -> Functi
     own = {name: value for name, value in settings.items() if name in FUNCTION_SETTINGS}
     stated = stated_function(manifest, target)
     if "concurrency_limit" in own and "provisioned" not in own:
-        stated["provisioned"] = min(stated["provisioned"], int(own["concurrency_limit"]))
+        limit = read(FunctionRule, FunctionRule.name, {"concurrency_limit": own["concurrency_limit"]}).concurrency_limit
+        stated["provisioned"] = min(stated["provisioned"], limit)
     try:
         rule: FunctionRule = read(FunctionRule, FunctionRule.name, {**stated, **own})
     except ValueError as error:
@@ -106,7 +107,7 @@ def setting_problems(settings: Settings) -> list[str]:
     name = settings.get(RULE, "fixed-replicas").replace("_", "-")
     if name not in rules.rule_names():
         return [f"--set rule: {quote(name)} is not accepted: {meant(name, rules.rule_names())}"]
-    of_service = [f.name for f in fields(rules.rule(name))]  # type: ignore[arg-type]
+    of_service = parameter_names(name)
     known = [*FUNCTION_SETTINGS, RULE, *of_service]
     problems = [
         f"--set: {quote(given)} is not accepted: {suggestion(given, known, name)}"
@@ -123,8 +124,15 @@ def setting_problems(settings: Settings) -> list[str]:
     return problems
 
 
+def parameter_names(rule: str) -> list[str]:
+    """Of a service rule."""
+    return [f.name for f in fields(rules.rule(rule))]  # type: ignore[arg-type]
+
+
 def suggestion(given: str, known: list[str], rule: str) -> str:
     """The name that was likely meant, or those that there are."""
+    if whose := [other for other in rules.rule_names() if given in parameter_names(other)]:
+        return f"{given} is of {' and '.join(whose)}, and the rule is {rule}: leave it out, or set rule={whose[0]}"
     close = get_close_matches(given, known, n=1)
     if close:
         return f"did you mean {close[0]}?"

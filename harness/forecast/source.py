@@ -34,10 +34,11 @@ def source_of(rows: list[Row], profile: str | None) -> Source:
     """
     traffic = [row for row in rows if row.profile not in (FORCED_COLD, SCALE_OUT)]
     fit = [row for row in traffic if not unfit(row, "warm samples")]
-    by_side = {target: profiles_of(fit, target) for target in sorted({row.target for row in fit})}
-    shared = [
-        name for name in dict.fromkeys(row.profile for row in fit) if all(name in own for own in by_side.values())
-    ]
+    main = {row.target: size_of(row) for row in reversed(fit) if row.kind in ("service", "function")}
+    fit = [row for row in fit if main.get(row.target) == size_of(row)]
+    by_side = {target: profiles_of(fit, target) for target in sorted(main)}
+    names = dict.fromkeys(row.profile for row in fit)
+    shared = [name for name in names if all(name in own for own in by_side.values())]
     if profile in shared or not fit:
         return Source(profile)
     if not shared:

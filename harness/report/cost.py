@@ -9,7 +9,7 @@ from rich.console import Console
 
 from harness.analysis.table import summarise
 from harness.cost.book import read_book
-from harness.cost.costing import costing_of
+from harness.cost.costing import OTHER_TRAFFIC, costing_of
 from harness.cost.nouns import BILLED, STATED, BreakEven, Costing, CostLine, SideCost
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
@@ -60,6 +60,11 @@ def heading(costing: Costing) -> list[str]:
     month = f"{costing.requests_per_month / MILLION:,.3g} million requests a month"
     forecast = bool(costing.sides) and all(side.basis == "forecast" for side in costing.sides)
     whose = "expected" if costing.expected else "forecast, at most" if forecast else "each row's own traffic, at most"
+    others = other_forecasts(costing)
+    if others and forecast:
+        month, whose = others, "forecast of"
+    elif others:
+        month += f"; of these, forecast at {others}"
     at = f"{whose} {month}; " if costing.expected or costing.sides else ""
     return [
         harmless(f"Cost · {costing.experiment or 'unnamed experiment'} · run {costing.run}"),
@@ -75,6 +80,19 @@ def counted(sides: list[SideCost]) -> str:
         basis = "forecast" if side.basis == "forecast" else "the run's own mix"
         names.setdefault(f"{side.counted}s ({{}}; {basis})", {})[side.target] = None
     return harmless(" and ".join(noun.format(", ".join(targets)) for noun, targets in names.items()))
+
+
+def other_forecasts(costing: Costing) -> str:
+    """The traffic of forecasts that are not of what the experiment expects; empty where there are none."""
+    if not costing.expected:
+        return ""
+    least, most = (costing.requests_per_month * factor for factor in (1 - OTHER_TRAFFIC, 1 + OTHER_TRAFFIC))
+    of_forecast = (side.arrivals for side in costing.sides if side.basis == "forecast")
+    others = sorted({arrivals for arrivals in of_forecast if not least <= arrivals <= most})
+    if not others:
+        return ""
+    told = " and ".join(f"{arrivals / MILLION:,.3g}" for arrivals in others)
+    return f"{told} million requests a month, not the expected {costing.requests_per_month / MILLION:,.3g} million"
 
 
 def tables(costing: Costing) -> list[Table]:

@@ -121,9 +121,9 @@ def meets(row: ForecastRow, limit_ms: float) -> str:
     latency = row.latency_at_objective_ms
     if latency is None or latency.value is None:
         return "is not known to hold it"
-    if latency.value > limit_ms:
-        return "misses it" if latency.low is not None and latency.low > limit_ms else "probably misses it"
-    return "holds it" if latency.high is not None and latency.high <= limit_ms else "probably holds it"
+    if latency.low is not None and latency.low > limit_ms:
+        return "misses it"
+    return "holds it" if latency.high is not None and latency.high <= limit_ms else "is not clearly on one side of it"
 
 
 def money(told: Told, rows: list[ForecastRow]) -> Iterator[str]:
@@ -174,13 +174,16 @@ def remarks(told: Told) -> list[str]:
     """What the forecast rests on and what makes it doubtful; already harmless."""
     forecast = told.forecast
     lines = [f"withheld: {line}" for line in forecast.withheld]
+    if not forecast.rows:
+        return [harmless(line) for line in dict.fromkeys([*lines, *forecast.notices])]
     for traffic in forecast.traffic:
         lines += [f"{traffic.name}: {note}" for note in traffic.notes]
     for row in forecast.rows:
         lines += [f"{row.target}, {row.profile}: warning: {text}" for text in row.warnings]
         lines += [f"{row.target}, {row.profile}: {text}" for text in row.notes]
     lines += [*forecast.notices, *(f"no cost: {line}" for line in told.no_money)]
-    lines += told.costing.notices if told.costing else []
+    said = {f"forecast: {line}" for line in (*forecast.withheld, *forecast.notices)}
+    lines += [line for line in told.costing.notices if line not in said] if told.costing else []
     lines.append(
         f"{forecast.resamples} resamples of {forecast.run}, {forecast.requests:,} requests simulated, "
         f"seed {forecast.seed}; {CLAIM}"

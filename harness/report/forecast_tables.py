@@ -28,7 +28,16 @@ def about_traffic(traffic: Traffic) -> str:
     month = traffic.mean_rps * SECONDS_PER_MONTH
     kind = "trace" if traffic.source == "trace" else "profile"
     rate = f"{figure(traffic.mean_rps)} requests/s, {month:,.0f} a month"
-    return f"forecast of {traffic.days:g} days of the {kind} at {rate}"
+    return f"forecast of {traffic.days:g} days of the {kind} at {rate}{short_of(traffic)}"
+
+
+def short_of(traffic: Traffic) -> str:
+    """That a month is made of less than a day, of which everything that is said of it is a repetition."""
+    recorded_s = traffic.parameters.get("recorded_s")
+    if not isinstance(recorded_s, int | float):
+        return ""
+    length = f"{recorded_s / 60:.3g} minutes" if recorded_s >= 60 else f"{recorded_s:.3g} seconds"
+    return f", from {length} of recording, repeated"
 
 
 def tables_of(traffic: Traffic, rows: list[ForecastRow]) -> Iterator[Table]:

@@ -83,7 +83,8 @@ def _of_starts(path: Path, sha256: str, format: Format, choice: Choice, take: Ta
     tick_s = tick_of(starts, format.unit_s)
     span = float(starts[-1] - starts[0])
     if span + tick_s <= 0:
-        raise TraceError(f"{path} has all of its {len(starts):,} arrivals at one moment: a trace has at least two")
+        held = f"all of its {len(starts):,} arrivals at one moment" if len(starts) > 1 else "a single arrival"
+        raise TraceError(f"{path} has {held}: a trace has at least two moments{_left_out(take)}")
     if tick_s:
         notes.append(
             f"its clock ticks every {tick_s:g} s, coarser than some of its gaps: arrivals are spread within each tick"
@@ -128,6 +129,10 @@ def _nothing(path: Path, format: Format, choice: Choice, take: Take) -> str:
         asked = " and ".join(f"{name} {getattr(choice, name)!a}" for name in take.others)
         there = sorted(ascii(name[:80]) for names in take.others.values() for name in names)
         return f"{path} has no arrival of {asked}: there are, among others, {', '.join(there)}"
+    return f"{path} ({format.name}) holds no arrival that can be used{_left_out(take)}"
+
+
+def _left_out(take: Take) -> str:
+    """What was dropped and why, to end a refusal with; empty where nothing was."""
     reasons = "; ".join(f"{count:,} with {reason}" for reason, count in sorted(take.dropped.items()))
-    left_out = f": left out are {reasons}" if reasons else ""
-    return f"{path} ({format.name}) holds no arrival that can be used{left_out}"
+    return f": left out are {reasons}" if reasons else ""

@@ -10,7 +10,7 @@ from harness.analysis.table import summarise
 from harness.cost.costing import costing_of, summary_with_cost
 from harness.cost.from_forecast import is_told
 from harness.record.forecast import Quantities, write_forecast
-from harness.report.cost import as_csv, as_markdown
+from harness.report.cost import as_csv, as_markdown, heading
 from tests.forecasts import figure, forecast, quantities, row
 from tests.synthetic import make_run
 
@@ -236,6 +236,8 @@ def test_a_forecast_of_other_traffic_than_is_expected_says_so(priced):
     told = "forecast: steady is of 1.14 requests per second, and the experiment expects 2.28"
     assert told in costing.notices
     assert costing.requests_per_month == 6_000_000 and side(costing).arrivals == 3e6
+    assert heading(costing)[1].startswith("forecast of 3 million requests a month, not the expected 6 million; prices")
+    assert heading(priced(folder="two")[0])[1].startswith("expected 3 million requests a month; prices")
 
 
 def test_what_the_forecast_withholds_or_warns_of_is_told_with_the_cost(priced):

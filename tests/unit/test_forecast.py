@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from harness.forecast import forecast as forecasts
 from harness.forecast import grid, traffic, what_ifs
 from harness.forecast.forecast import make_forecast
 from harness.forecast.order import Order, order_of
-from harness.record.forecast import FILE, read_forecast
+from harness.record.forecast import FILE, Figure, read_forecast
+from harness.report.forecast import meets
+from harness.report.forecast_tables import about_traffic
 from tests.forecast_runs import EXPERIMENT, forecastable
 
 MADE_AT = "2026-11-26T00:00:00+00:00"
@@ -329,3 +332,133 @@ def test_a_service_row_says_how_many_requests_a_replica_serves_at_once(tmp_path,
     (said,) = (note for note in row_of(forecast, "docker-service").notes if "at once" in note)
     assert said.startswith("each replica serves 1 at once: one inference per whole CPU")
     assert not any("at once" in note for note in row_of(forecast, "docker-lambda").notes)
+
+
+def ask(monkeypatch, results, *more):
+    """The command's exit code."""
+    monkeypatch.setattr("sys.argv", ["frostline", "forecast", "latest", "--results", str(results), *more])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_only_the_default_question_or_one_that_is_kept_on_purpose_is_stored(tmp_path, small, monkeypatch, capsys):
+    run = forecastable(tmp_path, rounds=2)
+    assert ask(monkeypatch, tmp_path) == 0
+    assert f"forecast: stored as {run.path / FILE}" in capsys.readouterr().err
+    default = (run.path / FILE).read_bytes()
+    assert ask(monkeypatch, tmp_path, "--rps", "3") == 0
+    assert "forecast: not stored, for --rps asks for another month: add --keep" in capsys.readouterr().err
+    assert (run.path / FILE).read_bytes() == default
+    assert ask(monkeypatch, tmp_path, "--rps", "3", "--keep") == 0
+    assert read_forecast(run).traffic[0].mean_rps == 3
+
+
+@pytest.mark.parametrize(
+    ("order", "why"),
+    [
+        (Order(), ""),
+        (Order(seed=3), ""),
+        (Order(trace="t.csv"), "--trace asks"),
+        (Order(profile="steady"), "--profile asks"),
+        (Order(days=7), "--days asks"),
+        (Order(rps=3.0, days=7), "--rps and --days ask"),
+        (Order(rps=3.0, days=7, keep=True), ""),
+        (Order(settings={"replicas": "2"}, keep=True), "--set asks what would be"),
+    ],
+    ids=["default", "seed", "trace", "profile", "days", "two", "kept", "what-if"],
+)
+def test_another_question_than_the_experiments_leaves_the_stored_forecast_as_it_is(order, why):
+    assert order.why_not_kept.startswith(why)
+    assert bool(order.why_not_kept) == bool(why)
+
+
+def test_a_forecast_of_nothing_says_each_reason_once_and_nothing_of_money(tmp_path, small, monkeypatch, capsys):
+    run = forecastable(tmp_path, rounds=3, warm=4)
+    assert ask(monkeypatch, tmp_path) == 1
+    told = capsys.readouterr()
+    assert told.out.count("12 good warm requests") == len(forecast_of(run).withheld)
+    assert "USD" not in told.out and "price" not in told.out
+    assert "not stored, for it has no side" in told.err
+
+
+def test_a_reason_is_told_once_beside_rows_and_money(tmp_path, small, monkeypatch, capsys):
+    forecastable(tmp_path, rounds=2, forced=0)
+    assert ask(monkeypatch, tmp_path) == 0
+    assert capsys.readouterr().out.count("no cold starts to draw") == 1
+
+
+@pytest.mark.parametrize("days", ["0.1", "1.5", "0", "32", "nan"])
+def test_days_that_cannot_be_are_refused_in_our_own_words(tmp_path, monkeypatch, capsys, days):
+    forecastable(tmp_path, rounds=1)
+    assert ask(monkeypatch, tmp_path, "--days", days) == 2
+    assert f"--days: {days} is not accepted: a whole number, 1 to 31" in capsys.readouterr().err
+
+
+def test_a_what_if_cannot_be_kept():
+    with pytest.raises(UsageError, match="--keep: is not accepted beside --set"):
+        order_of(None, None, None, 30, ["keep_alive_s=60"], None, True)
+
+
+@pytest.mark.parametrize("limit", ["5.0", "1e2"])
+def test_a_whole_number_may_be_written_as_any_number(tmp_path, small, limit):
+    settings = order_of(None, None, None, 30, [f"concurrency_limit={limit}", "replicas=2.0"], None).settings
+    made = forecast_of(forecastable(tmp_path, rounds=2), settings=settings)
+    assert row_of(made, "docker-lambda").parameters["concurrency_limit"] == float(limit)
+    assert row_of(made, "docker-service").parameters["replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (["rule=hpa", "replicas=3"], "replicas is of fixed-replicas, and the rule is hpa"),
+        (["target_cpu_percent=50"], "give"),
+    ],
+    ids=["replicas", "nobody's"],
+)
+def test_a_parameter_of_another_rule_is_named_with_its_rule(pairs, said):
+    with pytest.raises(UsageError) as refused:
+        order_of(None, None, None, 30, pairs, None)
+    assert said in str(refused.value)
+    assert "did you mean min_replicas" not in str(refused.value)
+
+
+def traced(tmp_path, seconds):
+    trace = tmp_path / "trace.txt"
+    trace.write_text("".join(f"{moment}\n" for moment in seconds))
+    return traffic.month_of_trace(trace, None, 30, 1).traffic
+
+
+def test_a_recording_of_less_than_an_hour_tells_no_rate(tmp_path):
+    with pytest.raises(UsageError, match=r"lasts 2 seconds, less than an hour.*--rps"):
+        traced(tmp_path, [5.0, 6.0])
+    given = traffic.month_of_trace(tmp_path / "trace.txt", 2.0, 30, 1).traffic
+    assert given.mean_rps == 2
+    assert about_traffic(given).endswith("a month, from 2 seconds of recording, repeated")
+
+
+def test_a_recording_of_less_than_a_day_is_named_in_the_answer(tmp_path):
+    recorded = traced(tmp_path, range(0, 5400, 10))
+    assert about_traffic(recorded).endswith("a month, from 90 minutes of recording, repeated")
+    assert not any("too few" in note for note in recorded.notes)
+
+
+def test_a_recording_of_a_few_arrivals_says_that_they_are_few(tmp_path):
+    recorded = traced(tmp_path, [86_400 * day for day in range(4)])
+    assert any(note.startswith("it has 4 arrivals in all, too few") for note in recorded.notes)
+    assert "repeated" not in about_traffic(recorded)
+
+
+@pytest.mark.parametrize(
+    ("low", "value", "high", "said"),
+    [
+        (90, 95, 99, "holds it"),
+        (90, 95, 110, "is not clearly on one side of it"),
+        (90, 105, None, "is not clearly on one side of it"),
+        (101, 105, 110, "misses it"),
+    ],
+    ids=["holds", "open", "without-end", "misses"],
+)
+def test_an_open_answer_has_the_words_of_the_decision(low, value, high, said):
+    row = SimpleNamespace(latency_at_objective_ms=Figure(value=value, low=low, high=high))
+    assert meets(row, 100) == said

@@ -335,11 +335,14 @@ def test_parquet(tmp_path, columns, format, expected):
         (b"PAR1 and no more", "cannot be read as Parquet"),
         (b"when,what\n1,2\n", r"columns of no known format \(when, what\): known are .*azure-llm-2023.*seconds"),
         (b"app,func,end_timestamp,duration,app\na,b,1,1,c\n", "has column 'app' twice: rename one"),
-        (b"1\n", "has all of its 1 arrivals at one moment"),
+        (b"1\n", "has a single arrival: a trace has at least two moments$"),
+        (b"timestamp\n0\n1e12\n", "has a single arrival: .* moments: left out are 1 with "),
+        (b"timestamp\n0\nx\n", "has a single arrival: .* moments: left out are 1 with "),
         (b"5\n5\n5.0\n", None),
     ],
     ids=["empty", "blank", "header-only", "one-column-only", "no-number", "gzip", "zip", "rar", "utf-16", "old-mac",
-         "array", "folded-json", "short-parquet", "unknown", "twice", "one", "one-tick"],
+         "array", "folded-json", "short-parquet", "unknown", "twice", "one", "one-far",
+         "one-no-number", "one-tick"],
 )  # fmt: skip
 def test_what_is_no_trace_has_one_clear_error(read, content, said):
     if said is None:  # three of one second: a tick long
