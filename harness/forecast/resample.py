@@ -23,8 +23,8 @@ def draw_rounds(rounds: Sequence[int], stream: np.random.Generator) -> list[int]
 def figure_of(values: Iterable[float], rounds: int, most: float = math.inf, rare: bool = False) -> Figure:
     """Median over resamples, or mean of what is `rare`, of which most may have none; and its interval (CLAIM).
 
-    Its ends are percentiles, set further apart by `widening` on the scale of ratios, and at most `most`. NaN is a resample without anything to tell; where the median is infinite, the
-    percentile falls among failures.
+    Its ends are percentiles, set further apart by `widening` on the scale of ratios, and at most `most`. NaN is a
+    resample without anything to tell; where the median is infinite, the percentile falls among failures.
     """
     told = np.sort([float(f"{value:.9g}") for value in values if not math.isnan(value)])
     if not len(told):
