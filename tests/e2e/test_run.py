@@ -153,6 +153,7 @@ def test_start_classes_are_told_apart(finished):
 
 def test_a_steady_begin_is_there_before_the_first_request_and_counts_nowhere(finished):
     """Of a bursty profile of two requests a second nothing may be left; of the constant one, one sandbox is."""
+    met = set()
     for record, rows in rows_of(finished[1]):
         if record.profile == "cold":
             assert record.begin is None and "begin" not in record.case
@@ -164,7 +165,9 @@ def test_a_steady_begin_is_there_before_the_first_request_and_counts_nowhere(fin
         if targets.target(record.target).parts[0].kind == "service":
             assert record.begin.sandboxes is None and record.starts == 0
         elif record.begin.sandboxes:
-            assert first["start_class"] == StartClass.WARM and first["unit_request"] > 1
+            if is_surely_idle(record, first["scheduled_ns"] / 1e9):
+                assert first["start_class"] == StartClass.WARM and first["unit_request"] > 1
+                met.add(record.profile)
             older = [unit for unit in record.units if not unit.for_request]
             assert len(older) == record.begin.sandboxes == len(record.begin.idle_s)
             assert max(record.begin.idle_s) < record.case["keep_alive_s"]
@@ -175,6 +178,16 @@ def test_a_steady_begin_is_there_before_the_first_request_and_counts_nowhere(fin
             assert record.case.get("keep_alive_s", 30) == 30, "there is no time in it to compress"
         else:
             assert record.case.get("keep_alive_s", 1.5) == 1.5
+    assert "constant" in met
+
+
+def is_surely_idle(record, at_s, margin_s=0.1):
+    """Whether one of the sandboxes of the begin is there and free at a moment, whatever the clocks leave open."""
+    keep_alive_s = record.case["keep_alive_s"]
+    return any(
+        (idle_s >= 0 or -idle_s < at_s - margin_s) and idle_s + at_s < keep_alive_s - margin_s
+        for idle_s in record.begin.idle_s
+    )
 
 
 def test_the_summary_conserves_requests_and_names_its_schema(finished):
