@@ -64,9 +64,12 @@ class Advice:
 
 def recommend(pair: Pair, dimensions: Sequence[Dimension]) -> Advice:
     """A side, a split or neither; never a side without both measured, 10 rounds and a valid run."""
-    if obstacles := obstacles_of(pair):
+    obstacles = obstacles_of(pair)
+    if obstacles != quick_look_of(pair):
         return Advice("cannot decide yet", obstacles, [], obstacles)
     choices = [choose(pair, profile) for profile in pair.profiles]
+    if obstacles:  # of a quick look it is told which way it points
+        return Advice("cannot decide yet", obstacles, choices, obstacles)
     reasons = [reason for choice in choices for reason in choice.reasons]
     sides = {choice.side for choice in choices}
     if "tie" not in sides or "open" in sides or {"serverless", "container"} <= sides:
@@ -94,9 +97,14 @@ def obstacles_of(pair: Pair) -> list[str]:
     sides = {"function": pair.rows(pair.function), "service": pair.rows(pair.service)}
     missing = [kind for kind, rows in sides.items() if not rows]
     obstacles += [f"no valid {kind} under traffic in this run" for kind in missing]
-    if not missing and pair.rounds < ROUNDS_FOR_VERDICT:
-        obstacles.append(f"quick look: {pair.rounds} rounds, a recommendation needs {ROUNDS_FOR_VERDICT}")
-    return obstacles
+    return obstacles if missing else [*obstacles, *quick_look_of(pair)]
+
+
+def quick_look_of(pair: Pair) -> list[str]:
+    """That there are too few rounds for a recommendation, in words; empty where there are enough."""
+    if pair.rounds >= ROUNDS_FOR_VERDICT:
+        return []
+    return [f"quick look: {pair.rounds} rounds, a recommendation needs {ROUNDS_FOR_VERDICT}"]
 
 
 def choose(pair: Pair, profile: str) -> Choice:

@@ -27,11 +27,29 @@ class Call:
 def why(pair: Pair, advice: Advice) -> list[str]:
     """What settles the traffics, or leaves them open: one sentence for all that say the same."""
     if advice.obstacles:
-        return advice.obstacles
+        return [*advice.obstacles, *leaning(pair, advice.choices)]
     alike: dict[str, list[str]] = {}
     for choice in advice.choices:
         alike.setdefault(why_of(pair, choice, advice), []).append(choice.profile)
     return [f"under {named(profiles)} {sentence}" for sentence, profiles in alike.items()]
+
+
+def leaning(pair: Pair, choices: Sequence[Choice]) -> Iterator[str]:
+    """Which way a quick look points, where all its traffics point the same way; no recommendation."""
+    sides = {choice.cost.cheaper for choice in choices}
+    if len(sides) != 1 or None in sides:
+        return
+    by_side = {"serverless": pair.function, "container": pair.service}
+    (side,) = sides
+    holds = {(choice.function if side == "serverless" else choice.service).fit for choice in choices}
+    if "beyond" in holds:
+        return
+    told = "" if pair.objective is None else " and holds the objective"
+    if pair.objective is not None and holds != {"within"}:
+        told = ", and whether it holds the objective so few do not tell"
+    bases = {choice.cost.basis for choice in choices}
+    basis = basis_words("forecast" in bases) if len(bases) == 1 else "by forecast and own mix"
+    yield f"on these rounds alone {by_side[str(side)]} costs less{told}, {basis}"
 
 
 def named(names: Sequence[str]) -> str:

@@ -266,7 +266,10 @@ def test_where_neither_side_holds_no_round_helps_but_another_size(card_of):
 def test_a_quick_look_asks_for_ten_rounds_even_with_a_forecast(card_of):
     card = card_of(rounds=3)
     assert card.recommendation == "cannot decide yet"
-    assert card.why == ["quick look: 3 rounds, a recommendation needs 10"]
+    look, leaning = card.why
+    assert look == "quick look: 3 rounds, a recommendation needs 10"
+    assert leaning == "on these rounds alone docker-lambda costs less and holds the objective, forecast"
+    assert card.answer[1] == f"{look}; {leaning}" and "--rounds 10" in card.answer[2]
     assert card.answer[-1] == (
         "to settle it: as many rounds as a verdict takes: `frostline run 'my question' --rounds 10`"
     )
@@ -392,3 +395,13 @@ def test_rounds_to_separate_two_costs():
     assert rounds_to_separate(Estimate(0.36787944, 0.1, 1.6487213, 10), 10) == 23
     assert rounds_to_separate(Estimate(1.0, 0.5, 2.0, 10), 10) is None
     assert rounds_to_separate(Estimate(0.5, None, 2.0, 10), 10) is None
+
+
+def test_a_quick_look_points_nowhere_where_the_cheap_side_is_too_late(card_of):
+    late = card_of([row("function", latency_p95_ms=figure(900.0)), row("service")], rounds=3)
+    assert late.why == ["quick look: 3 rounds, a recommendation needs 10"]
+
+
+def test_a_quick_look_says_that_so_few_rounds_do_not_tell_of_the_objective(card_of):
+    card = card_of([row("function", latency_p95_ms=figure(None)), row("service")], rounds=3)
+    assert card.why[1].endswith("costs less, and whether it holds the objective so few do not tell, forecast")
