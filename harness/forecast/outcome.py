@@ -35,6 +35,8 @@ class Served:
     """Of the spells, one after the other."""
     units_peak: int
     spells: Sequence[Spell]
+    busy_peak: int | None = None
+    """Most units of a function that held a request at once."""
 
 
 @dataclass(frozen=True)

@@ -63,17 +63,6 @@ class PoolMonth:
         """Requests that were turned away."""
         return np.greater_equal(self.decision, THROTTLE_CONCURRENCY)
 
-    @property
-    def provisioned_busy_s(self) -> float:
-        """Seconds in which provisioned units held requests; each request in full, also past the end."""
-        return float(self.latency_s[self.counted][self.provisioned[self.counted]].sum())
-
-    @property
-    def on_demand_busy_s(self) -> float:
-        """The same of units on demand, cold starts included."""
-        on_demand = ~(self.provisioned | self.throttled)
-        return float(self.latency_s[self.counted][on_demand[self.counted]].sum())
-
 
 def run_pool(
     arrivals_s: ArrayLike,

@@ -52,17 +52,6 @@ class ServiceMonth:
     replica_s_by_hour: NDArray[np.float64]
     """Seconds that replicas existed, starting and draining included, in each hour since `from_s`."""
 
-    @property
-    def unserved(self) -> NDArray[np.bool_]:
-        """Requests that no slot took within an hour after the end."""
-        return np.isinf(self.latency_s)
-
-    @property
-    def busy_s(self) -> float:
-        """Seconds in which slots served the requests that count; each in full, also past the end."""
-        served = ~self.unserved[self.counted]
-        return float((self.latency_s[self.counted][served] - self.queue_s[self.counted][served]).sum())
-
 
 def run_service(
     arrivals_s: ArrayLike,

@@ -20,17 +20,17 @@ def serve_by_function(
     spells: Sequence[Spell],
     rounds: Sequence[int],
     stream: np.random.Generator,
+    idle_ages_s: Sequence[float] = (),
 ) -> Served:
-    """A function's pool: who meets no idle unit waits for one that starts."""
+    """A function's pool, which begins each spell with units of these ages: who meets none idle waits for a start."""
     n = sum(len(spell.arrivals_s) for spell in spells)
     own, met = warm.draw(n, rounds, stream), cold.draw(n, rounds, stream)
     warm_s, cold_s, died = warm["whole_s"][own], cold["whole_s"][met], warm["died"][own] > 0
     months, first = list[PoolMonth](), 0
     for spell in spells:
         here = slice(first, first + len(spell.arrivals_s))
-        months.append(
-            run_pool(spell.arrivals_s, warm_s[here], cold_s[here], died[here], limits, spell.end_s, from_s=spell.from_s)
-        )
+        requests = (spell.arrivals_s, warm_s[here], cold_s[here], died[here])
+        months.append(run_pool(*requests, limits, spell.end_s, from_s=spell.from_s, idle_ages_s=idle_ages_s))
         first = here.stop
     counted = counted_places(spells)
     own, met = own[counted], met[counted]
@@ -52,6 +52,7 @@ def serve_by_function(
         unit_s_by_hour=np.concatenate([month.unit_s_by_hour for month in months]),
         units_peak=max(month.peak_size for month in months),
         spells=spells,
+        busy_peak=max(month.peak_busy for month in months),
     )
 
 

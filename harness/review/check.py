@@ -15,9 +15,9 @@ from harness.record.figures import plural
 from harness.record.moments import is_ahead
 from harness.record.shelf import list_runs
 from harness.review.change import key_of
+from harness.review.derive import Occasion, derive
 from harness.review.figures import COSTS, figures_of, number
 from harness.review.file import ReviewFile, differences, read_reviews, tell_apart
-from harness.review.new import Occasion, derive
 from harness.review.record import FIRST_FORM, ReviewRecord
 from harness.review.runs import MeasuredRun, Runs
 from harness.review.watch import hold_against

@@ -1,6 +1,6 @@
 """The forecast held against what was measured: each round's own arrivals, by the samples of all other rounds.
 
-What a round's schedule would do is simulated as a month is, by the same loops and samples; then reality is beside it.
+What a round's schedule would do is simulated by the very functions that simulate a month; then reality is beside it.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,12 @@ import numpy as np
 
 from harness.analysis.stats import Floats
 from harness.analysis.summary import Row
-from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, TrialRows, read_rows
-from harness.forecast.pool_loop import run_pool
+from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, read_rows
+from harness.forecast.outcome import Served
 from harness.forecast.samples import Bag, read_cold, read_warm
-from harness.forecast.service_loop import run_service
 from harness.forecast.sides import slots_of
+from harness.forecast.simulate import serve_by_function, serve_by_service
+from harness.forecast.spells import Spell
 from harness.record.nouns import FORCED_COLD, TrialRecord
 from harness.selftest.check import Check, absent
 from harness.selftest.testimony import Exam
@@ -121,53 +122,29 @@ def forecast_round(exam: Exam, samples: Samples, record: TrialRecord) -> Round:
     """One round's arrivals through the rules, many times, by samples that are not of this round."""
     rows = read_rows(exam.run, record, samples=False)
     stream = np.random.default_rng(record.round)
-    draw = draw_function if samples.kind == "function" else draw_service
-    draws = [draw(samples, record, rows, stream) for _ in range(DRAWS)]
-    cold, peak, latency_ms, queue_ms = (np.array(values) for values in zip(*draws, strict=True))
-    in_flight = rows.in_flight[~np.isnan(rows.in_flight)]
+    draws = [serve(samples, record, np.sort(rows.scheduled_ns) / NS_PER_S, stream) for _ in range(DRAWS)]
+    in_flight, is_service = rows.in_flight[~np.isnan(rows.in_flight)], samples.kind == "service"
     return Round(
         record,
-        int(np.sum(rows.met_start)),
-        int(in_flight.max(initial=0)),
-        rows.latency_ms,
-        rows.queue_ns * MS_PER_NS if samples.kind == "service" else np.empty(0),
-        cold,
-        peak,
-        latency_ms,
-        queue_ms,
+        cold=int(np.sum(rows.met_start)),
+        peak=int(in_flight.max(initial=0)),
+        latency_ms=rows.latency_ms,
+        queue_ms=rows.queue_ns * MS_PER_NS if is_service else np.empty(0),
+        drawn_cold=np.array([draw.cold.sum() for draw in draws], float),
+        drawn_peak=np.array([draw.busy_peak or 0 for draw in draws], float),
+        drawn_latency_ms=np.array([draw.latency_s for draw in draws]) * MS_PER_S,
+        drawn_queue_ms=np.array([draw.queue_s for draw in draws]) * MS_PER_S if is_service else np.empty(0),
     )
 
 
-Draw = tuple[float, float, Floats, Floats]
-"""Cold starts, most at once, latency and waiting in ms."""
-
-
-def draw_function(samples: Samples, record: TrialRecord, rows: TrialRows, stream: np.random.Generator) -> Draw:
-    """The pool begins with the sandboxes that the trial began with."""
-    n, others = len(rows), samples.rounds_but(record.round)
-    own, met = samples.warm.draw(n, others, stream), samples.cold.draw(n, others, stream)
-    limits = PoolLimits(keep_alive_ns=round(float(record.case["keep_alive_s"]) * NS_PER_S))
-    month = run_pool(
-        np.sort(rows.scheduled_ns) / NS_PER_S,
-        samples.warm["whole_s"][own],
-        samples.cold["whole_s"][met],
-        samples.warm["died"][own] > 0,
-        limits,
-        record.seconds,
-        idle_ages_s=record.begin.idle_s if record.begin else [],
-    )
-    latency_ms = np.where(samples.warm["good"][own] > 0, month.latency_s, np.inf) * MS_PER_S
-    return float(month.cold.sum()), float(month.peak_busy), latency_ms, np.empty(0)
-
-
-def draw_service(samples: Samples, record: TrialRecord, rows: TrialRows, stream: np.random.Generator) -> Draw:
-    """As many replicas as there were, all of them ready."""
-    own = samples.warm.draw(len(rows), samples.rounds_but(record.round), stream)
-    rule = FixedReplicas(int(record.case.get("replicas", 1)))
-    slots = slots_of(record.case)
-    month = run_service(
-        np.sort(rows.scheduled_ns) / NS_PER_S, samples.warm["held_s"][own], rule, slots, [], 0.0, record.seconds
-    )
-    good = samples.warm["good"][own] > 0
-    latency_ms = np.where(good, month.latency_s + samples.warm["beside_s"][own], np.inf) * MS_PER_S
-    return 0.0, float(month.peak), latency_ms, month.queue_s * MS_PER_S
+def serve(samples: Samples, record: TrialRecord, arrivals_s: Floats, stream: np.random.Generator) -> Served:
+    """As the month is, but for a pool that begins with the sandboxes that the trial began with, and for as many
+    replicas as there were, all of them ready."""
+    spells, case = [Spell(arrivals_s, 0.0, record.seconds, (0,))], record.case
+    drawn = (spells, samples.rounds_but(record.round), stream)
+    if samples.kind == "service":
+        rule = FixedReplicas(int(case.get("replicas", 1)))
+        return serve_by_service(samples.warm, samples.cold, rule, slots_of(case), *drawn)
+    limits = PoolLimits(round(float(case["keep_alive_s"]) * NS_PER_S), int(case["concurrency"]))
+    ages_s = record.begin.idle_s if record.begin else []
+    return serve_by_function(samples.warm, samples.cold, limits, *drawn, ages_s)

@@ -91,7 +91,6 @@ def test_throttled_requests_have_no_latency_and_say_by_what():
     assert month.latency_s.tolist() == [3.0, math.inf, 1.0, math.inf]
     assert month.unit.tolist() == [0, -1, 0, -1]
     assert month.throttled.tolist() == [False, True, False, True]
-    assert month.on_demand_busy_s == 4.0
     month = pool([0.0, 1.0, 10.0, 10.0], limits={"starts_per_10_s": 1, "keep_alive_ns": 0})
     assert month.decision.tolist() == [START, TOO_MANY_STARTS, START, TOO_MANY_STARTS]
     assert pool([0.0], limits={"concurrency_limit": 0}).decision.tolist() == [THROTTLED]
@@ -102,7 +101,7 @@ def test_provisioned_units_go_first_last_for_ever_and_are_summed_apart():
     month = pool([0.0, 0.5, 5.0, 90.0], limits={"provisioned": 1})
     assert month.decision.tolist() == [REUSE, START, REUSE, REUSE]
     assert month.provisioned.tolist() == [True, False, True, True]
-    assert (month.provisioned_busy_s, month.on_demand_busy_s) == (3.0, 3.0)
+    assert month.latency_s.tolist() == [1.0, 3.0, 1.0, 1.0]
     assert month.unit_s_by_hour.tolist() == [100.0 + 13.0]
     assert (month.peak_busy, month.peak_size) == (2, 2)
 
@@ -132,7 +131,6 @@ def test_only_what_comes_from_the_moment_on_counts():
     assert month.latency_s[month.counted].tolist() == [3.0, 1.0]
     assert (month.peak_busy, month.peak_size) == (1, 1)
     assert month.unit_s_by_hour.tolist() == [1005.0, 0.0]
-    assert month.on_demand_busy_s == 4.0
 
 
 def test_which_requests_count_goes_by_the_seconds_that_were_given():
@@ -166,7 +164,6 @@ def test_requests_wait_in_the_order_of_arrival_for_any_slot():
     month = service([0.0, 0.0, 1.0, 1.5], FixedReplicas(2), serve=[4.0, 2.0, 1.0, 1.0])
     assert month.queue_s.tolist() == [0.0, 0.0, 1.0, 1.5]
     assert month.latency_s.tolist() == [4.0, 2.0, 2.0, 2.5]
-    assert month.busy_s == 8.0
     assert not month.cold.any()
 
 
@@ -244,8 +241,6 @@ def test_who_waits_for_a_start_that_was_woken_is_not_left_alone():
 def test_what_nobody_serves_within_an_hour_after_the_end_is_infinitely_late():
     month = service([3.0], Script([0]))
     assert month.latency_s.tolist() == month.queue_s.tolist() == [math.inf]
-    assert month.unserved.tolist() == [True]
-    assert month.busy_s == 0.0
     late = service([99.0, 99.5], Script([0] * 11 + [1]), start=[4.0])
     assert late.queue_s.tolist() == [25.0, 25.5], "the rule goes on past the end, until nobody waits"
     assert late.replica_s_by_hour.tolist() == [0.0]

@@ -48,7 +48,7 @@ def a_run(tmp_path, target, serve):
     """`serve` says what became of a round's requests."""
     rng = np.random.default_rng(5)
     run = RunFolder.create(tmp_path, synthetic.manifest(rounds=ROUNDS, trials=2 * ROUNDS))
-    case = {**synthetic.CASES[target], "keep_alive_s": KEEP_ALIVE_S, "begin": "steady"}
+    case = {**synthetic.CASES[target], "keep_alive_s": KEEP_ALIVE_S, "concurrency": 1000, "begin": "steady"}
     for number in range(1, ROUNDS + 1):
         _, _, forced = world(rng)
         starts = a_table(np.arange(4.0) * 3, forced[:4], np.ones(4, bool))
