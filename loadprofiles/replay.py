@@ -137,6 +137,8 @@ class Replay(LoadProfile):
         inside = round(self._scaling.window)
         notes = [f"{self.trace.file} ({self.trace.format}), {inside:,} of its {len(self.trace.offsets_s):,} arrivals"]
         notes += [*self.trace.notes, *self._scaling.notes()]
+        if self.trace.sizes:
+            notes.append(f"its {' and '.join(self.trace.sizes)} reach no request: payloads are sent in turn, as ever")
         if self.time_compression > 1:
             notes.append(
                 f"played {self.time_compression:g} times as fast as recorded: cold starts are not as frequent as then"

@@ -11,6 +11,7 @@ from harness.decision.latency import NEAR, LatencyFinding
 from harness.decision.money import CostFinding, rounds_to_separate
 from harness.decision.pair import Pair
 from harness.decision.recommendation import Advice, Choice
+from harness.experiment.question import experiment_names
 from harness.record.estimate import Estimate
 from harness.record.figures import figure
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
@@ -146,8 +147,8 @@ def settle_cost(pair: Pair, profile: str, cost: CostFinding) -> Settle:
         sentence = f"{profile}: the cost of both sides, which `frostline cost` says why it cannot be told"
         return Settle(sentence, f"frostline cost {quoted(pair.summary.run)}")
     if cost.is_bound:
-        name = quoted(str(pair.summary.experiment))
-        command = f"frostline capacity {quoted(pair.workload)} {quoted(str(pair.service))} --like {name}"
+        like = source(pair)
+        command = f"frostline capacity {quoted(pair.workload)} {quoted(str(pair.service))} --like {like}"
         return Settle(f"{profile}: what a replica of {pair.service} carries, for its cost is only bounded", command)
     has_ends = cost.ratio.low is not None and cost.ratio.high is not None
     rounds = rounds_to_separate(cost.ratio, pair.rounds) if has_ends else 2 * pair.rounds
@@ -169,8 +170,14 @@ def settle_tie(pair: Pair, choices: Sequence[Choice], dimensions: Sequence[Dimen
 
 def again(pair: Pair, rounds: int | None = None) -> str:
     """The experiment once more; never fewer rounds than it had."""
-    command = f"frostline run {quoted(str(pair.summary.experiment))}"
+    command = f"frostline run {source(pair)}"
     return command if rounds is None else f"{command} --rounds {max(rounds, pair.rounds + 1)}"
+
+
+def source(pair: Pair) -> str:
+    """What `frostline run` takes for it: a shipped experiment's name, otherwise the file that bears its name."""
+    name = str(pair.summary.experiment)
+    return quoted(name if name in experiment_names() else f"{name}.yaml")
 
 
 def quoted(name: str) -> str:

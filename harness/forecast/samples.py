@@ -73,7 +73,7 @@ def read_warm(run: RunFolder, records: Iterable[TrialRecord]) -> tuple[Bag, dict
     """Warm requests under traffic, and how many of them had which payload. RecordError where a trial is not readable.
 
     Columns: `held_s`, how long a slot was taken; `beside_s`, the rest of the way there and back; `billed_s`; `good`, 1
-    or 0; `died`, 1 where the unit was lost.
+    or 0; `died`, 1 where the unit is taken to have been lost, as `warm_columns` says.
     """
     trials, payloads = [], dict[str, int]()
     for record in records:

@@ -28,15 +28,15 @@ def as_markdown(content: Content) -> str:
 
 
 def answer_texts(answer: Answer) -> Iterator[str]:
-    """Paragraphs of an answer: verdicts, recommendations, costs."""
+    """Paragraphs of an answer: recommendations, costs, verdicts."""
     yield f"## {escape(answer.workload)}"
-    lines = [f"- **{escape(h.chip)}** {escape(h.about)}: {escape(h.sentence)}" for h in answer.headlines]
-    yield "\n".join(lines) or "No comparison: what could be wrong, below, says why."
     for each in answer.recommendations:
         about = f" ({escape(each.pair)})" if each.pair else ""
         yield f"**Recommendation{about}: {escape(each.recommendation)}**"
         yield "\n".join(f"- {escape(text)}" for text in each.because)
     yield "\n".join(f"- {escape(text)}" for text in answer.advice)
+    lines = [f"- **{escape(h.chip)}** {escape(h.about)}: {escape(h.sentence)}" for h in answer.headlines]
+    yield "\n".join(lines) or "No comparison: what could be wrong, below, says why."
 
 
 def number_texts(numbers: FourNumbers) -> Iterator[str]:

@@ -231,7 +231,7 @@ def test_costs_that_overlap_leave_it_to_the_scorecard_and_then_to_more_rounds(ca
     torn = {"ratings": {"custom_infrastructure": 5, "team_ops_capacity": 3}}
     card = card_of([row("function"), near], profiles=STARTS, **torn)
     assert card.recommendation == "cannot decide yet"
-    assert card.settle.command == "frostline run 'my question'"
+    assert card.settle.command == "frostline run 'my question.yaml'"
     assert "too close for rounds to tell" in card.settle.sentence
 
 
@@ -239,21 +239,27 @@ def test_a_score_that_nobody_gave_settles_a_tie(card_of):
     near = row("service", quantities=quantities("service", unit_hours=figure(730 * 0.14)))
     card = card_of([row("function"), near], profiles=STARTS, ratings={"custom_infrastructure": 5})
     assert card.recommendation == "cannot decide yet"
-    assert "ratings.team_ops_capacity" in card.settle.sentence and card.settle.command == "frostline run 'my question'"
+    assert "ratings.team_ops_capacity" in card.settle.sentence
+    assert card.settle.command == "frostline run 'my question.yaml'"
 
 
 def test_a_latency_on_the_limit_asks_for_as_many_rounds_as_separate_it(card_of):
     """280 ms (252-308) against 300: the upper half is 28, the distance 20: 10 x (28 / 20)^2 = 19.6 rounds."""
     card = card_of([row("function", latency_p95_ms=figure(280.0)), row("service")])
     assert card.recommendation == "cannot decide yet"
-    assert card.settle.command == "frostline run 'my question' --rounds 20"
+    assert card.settle.command == "frostline run 'my question.yaml' --rounds 20"
     assert "tell its latency from the objective of 300 ms" in card.settle.sentence
 
 
 def test_nobody_is_asked_for_thousands_of_rounds(card_of):
     card = card_of([row("function", latency_p95_ms=figure(299.9)), row("service")])
-    assert card.settle.command == "frostline run 'my question'"
+    assert card.settle.command == "frostline run 'my question.yaml'"
     assert "too close to the objective of 300 ms for rounds to tell: change `objective`" in card.settle.sentence
+
+
+def test_a_shipped_experiment_is_run_again_by_its_name(card_of):
+    card = card_of(rounds=3, name="document-classifier")
+    assert card.settle.command == "frostline run document-classifier --rounds 10"
 
 
 def test_where_neither_side_holds_no_round_helps_but_another_size(card_of):
@@ -271,7 +277,7 @@ def test_a_quick_look_asks_for_ten_rounds_even_with_a_forecast(card_of):
     assert leaning == "on these rounds alone docker-lambda costs less and holds the objective, forecast"
     assert card.answer[1] == f"{look}; {leaning}" and "--rounds 10" in card.answer[2]
     assert card.answer[-1] == (
-        "to settle it: as many rounds as a verdict takes: `frostline run 'my question' --rounds 10`"
+        "to settle it: as many rounds as a verdict takes: `frostline run 'my question.yaml' --rounds 10`"
     )
 
 
@@ -299,8 +305,8 @@ def make_transient(own):
     ("fields", "profiles", "command"),
     [
         ({}, STARTS, "frostline forecast 2026-11-03T10-12-05Z_quickstart_7f3a"),
-        ({"expected": None}, STARTS, "frostline run 'my question'"),
-        ({}, ("steady",), "frostline run 'my question'"),
+        ({"expected": None}, STARTS, "frostline run 'my question.yaml'"),
+        ({}, ("steady",), "frostline run 'my question.yaml'"),
     ],
     ids=["forecast", "expected", "cold"],
 )
@@ -366,7 +372,7 @@ def test_a_service_that_is_only_bounded_asks_for_its_capacity(run_of):
     ]
     card = own_card(run, fast, replace(costing, sides=near))
     assert card.recommendation == "cannot decide yet"
-    assert card.settle.command == "frostline capacity echo docker-service --like 'my question'"
+    assert card.settle.command == "frostline capacity echo docker-service --like 'my question.yaml'"
 
 
 def test_a_bounded_service_that_is_dearer_at_its_least_needs_no_capacity(run_of):

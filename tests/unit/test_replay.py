@@ -129,6 +129,15 @@ def test_twice_as_fast_is_half_as_long_and_counts_as_compressed(write):
     assert refused(file=load.file, speed=2, compression=3)[0][1].endswith("disagree: leave compression out")
 
 
+def test_sizes_that_no_request_takes_are_told(write, tmp_path):
+    sized = tmp_path / "sized.jsonl"
+    rows = [f'{{"timestamp": {moment}, "input_length": 7, "output_length": 9}}\n' for moment in range(0, 900_000, 3000)]
+    sized.write_text("".join(rows))
+    told = [note for note in Replay(file=sized).notes if "reach no request" in note]
+    assert told == ["its tokens_in and tokens_out reach no request: payloads are sent in turn, as ever"]
+    assert not any("reach no request" in note for note in Replay(file=write(uneven(300))).notes)
+
+
 def test_before_the_window_is_what_the_trace_has_there_and_before_its_begin_its_end(write):
     moments = [0, 10, 20, 30, 42]  # lasts 52.5 s
     load = Replay(file=write(moments), from_s=15, seconds=10)

@@ -176,6 +176,14 @@ def test_absent_money_has_its_reason_and_a_term_that_is_not_stated_is_no_zero(tm
     assert "cost_per_1k_usd" not in {e.field for e in review.figures}
 
 
+def test_where_no_row_may_be_priced_there_are_no_requests_of_nothing(tmp_path, stated):
+    measured(tmp_path, rounds=1)
+    stated.costing = replace(costing(), sides=[], requests_per_month=0.0, notices=["docker-lambda: host-bound"])
+    text = stated.write(tmp_path)[1]
+    assert "No cost: no row may be priced" in text and "- docker-lambda: host-bound" in text
+    assert " 0 requests" not in text
+
+
 @pytest.mark.parametrize(
     ("said", "primary"),
     [

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from functools import partial
 
+from harness.cost.from_forecast import what_ifs_usd
 from harness.files.text import harmless
 from harness.record.figures import cell, figure, plural
 from harness.record.forecast import CLAIM, Forecast, ForecastRow, Hours
 from harness.report.cases import labels
 from harness.report.charts.spans import Span, spans
 from harness.report.charts.week import Side, week
+from harness.report.forecast import Told, with_usd
 from harness.report.forecast_tables import citations, groups_of, name_of, sources, tables_of
 from harness.report.material import Material, limit_charts
 from harness.report.nouns import Chart, KeyEntry, Part
@@ -32,11 +34,13 @@ def month(material: Material) -> Part:
     drawn = [chart for _, rows in groups for chart in charts_of(material, forecast, rows)]
     priced = costs(material, material.costing, "forecast") if material.costing else []
     charts, remarks = limit_charts([*drawn, *priced])
-    tables = [table for traffic, rows in groups for table in tables_of(traffic, rows)]
+    usd = what_ifs_usd(material.run, forecast) if material.costing else {}
+    told = Told(forecast, material.costing, [], usd)
+    tables = [with_usd(table, told, rows) for traffic, rows in groups for table in tables_of(traffic, rows)]
     about = [ABOUT, made_of(forecast)] if groups else []
     absent = list(map(harmless, forecast.withheld)) or ([] if groups else ["no side could be forecast"])
-    told = [*remarks, *map(harmless, remarks_of(forecast))]
-    return Part("month", TITLE, about, charts, tables, [sources(forecast), citations(forecast)], absent, told)
+    remarks += map(harmless, remarks_of(forecast))
+    return Part("month", TITLE, about, charts, tables, [sources(forecast), citations(forecast)], absent, remarks)
 
 
 def made_of(forecast: Forecast) -> str:
