@@ -11,7 +11,7 @@ from harness.decision.latency import NEAR, LatencyFinding
 from harness.decision.money import CostFinding, rounds_to_separate
 from harness.decision.pair import Pair
 from harness.decision.recommendation import Advice, Choice
-from harness.experiment.question import experiment_names
+from harness.record.definition import name_or_file
 from harness.record.estimate import Estimate
 from harness.record.figures import figure
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
@@ -175,9 +175,8 @@ def again(pair: Pair, rounds: int | None = None) -> str:
 
 
 def source(pair: Pair) -> str:
-    """What `frostline run` takes for it: a shipped experiment's name, otherwise the file that bears its name."""
-    name = str(pair.summary.experiment)
-    return quoted(name if name in experiment_names() else f"{name}.yaml")
+    """The experiment, as a word of a command."""
+    return quoted(name_or_file(str(pair.summary.experiment)))
 
 
 def quoted(name: str) -> str:

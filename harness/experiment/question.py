@@ -24,14 +24,12 @@ from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
 from harness.files.whole import one_line
-from harness.record.definition import definition_sha256
+from harness.record.definition import SHIPPED, definition_sha256
 from harness.record.nouns import BeginState
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
 from targets.contract import Target
 from targets.settings import Settings
-
-SHIPPED = Path(__file__).parent / "shipped"
 
 
 class Experiment(Part):

@@ -6,10 +6,13 @@ The question is a part of it: another question begins another history, even wher
 import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from harness.record.stated import FIELDS as ECONOMICS
 
+SHIPPED = Path(__file__).parents[1] / "experiment" / "shipped"
+"""The experiments that come with Frostline."""
 FORM = 1
 """Of the canonical form. Raise it when a default below changes what is measured: then every definition is another."""
 DEFAULTS: Mapping[str, Any] = {
@@ -58,6 +61,11 @@ PROFILE_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
     "steady": {},
 }
 """Of the load profiles' parameters. Not of `compression`: a profile that leaves it out takes the experiment's."""
+
+
+def name_or_file(name: str) -> str:
+    """What `frostline run` takes for an experiment: a shipped one's name, otherwise the file that bears its name."""
+    return name if (SHIPPED / f"{name}.yaml").is_file() else f"{name}.yaml"
 
 
 def definition_sha256(experiment: Mapping[str, Any]) -> str:

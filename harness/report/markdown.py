@@ -34,7 +34,11 @@ def answer_texts(answer: Answer) -> Iterator[str]:
         about = f" ({escape(each.pair)})" if each.pair else ""
         yield f"**Recommendation{about}: {escape(each.recommendation)}**"
         yield "\n".join(f"- {escape(text)}" for text in each.because)
+    if answer.advice:
+        yield "Money:"
     yield "\n".join(f"- {escape(text)}" for text in answer.advice)
+    if answer.headlines:
+        yield "Function beside service:"
     lines = [f"- **{escape(h.chip)}** {escape(h.about)}: {escape(h.sentence)}" for h in answer.headlines]
     yield "\n".join(lines) or "No comparison: what could be wrong, below, says why."
 

@@ -119,6 +119,23 @@ def test_every_part_is_there_and_every_reference_leads_somewhere(page):
     assert patterns
 
 
+def test_the_recommendation_stands_before_money_and_verdicts(results, text):
+    chips = re.findall(r'class="chip ([a-z]+)"', text)
+    assert chips[0] == "recommendation" and len(set(chips)) > 1
+    written = as_markdown(content_of(find_run(results, "latest")))
+    places = [written.index(words) for words in ("**Recommendation: ", "Money:", "Function beside service:")]
+    assert places == sorted(places)
+
+
+def test_other_settings_have_their_price_beside_them(results):
+    (month,) = [part for part in content_of(find_run(results, "latest")).parts if part.anchor == "month"]
+    others = [table for table in month.tables if table.title.endswith("what if")]
+    assert others
+    for table in others:
+        (usd,) = [column for column in table.columns if column.head == "USD a month"]
+        assert not all(cell.empty for cell in usd.cells)
+
+
 def test_headline_numbers_carry_their_n(page):
     assert "n = 40 cold starts, 10 rounds" in page.text
     assert "n = 4,000 requests, 10 rounds" in page.text

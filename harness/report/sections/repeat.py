@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from harness.errors import RecordError
 from harness.files.strict_yaml import write_mapping
 from harness.files.text import harmless
 from harness.files.whole import NAME, inside, sha256
+from harness.record.definition import name_or_file
 from harness.record.figures import MISSING, Cell, figure
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest, TrialRecord, package_identity
@@ -16,7 +16,6 @@ from harness.report.blocks import Column, Table
 from harness.report.nouns import Repeat
 
 COMMIT = re.compile(r"[0-9a-f]{7,64}")
-EXPERIMENTS = Path(__file__).parents[2] / "experiment" / "shipped"
 MOST_YAML = 60_000
 """Characters; an experiment has a few thousand."""
 
@@ -43,7 +42,7 @@ def commands(manifest: Manifest) -> Iterator[str]:
         yield f"git checkout {commit}"
     name = manifest.experiment.get("name")
     safe = name if isinstance(name, str) and NAME.fullmatch(name) else "experiment"
-    if (EXPERIMENTS / f"{safe}.yaml").is_file():
+    if name_or_file(safe) == safe:
         yield f"frostline run {safe} --rounds {manifest.rounds}"
         yield f"# where {safe} has changed since: save the experiment below as {safe}-then.yaml"
         yield f"frostline run {safe}-then.yaml"
