@@ -4,10 +4,10 @@ import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from targets.serving.model_files import model_folder
 from targets.serving.onnx_session import check_batch, cpu_session, integer_type
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
 
@@ -118,19 +118,6 @@ def final_label(label: str, score: float, data: bytes, config: ModelConfig) -> s
     return config.overwrite.get(label, label)
 
 
-def model_folder(model_dir: Path | None, files: tuple[str, ...]) -> Path:
-    """`model_dir`, else the folder in the installed package. FileNotFoundError names all that is missing."""
-    if model_dir is None:
-        spec = find_spec("magika")
-        if spec is None or not spec.submodule_search_locations:
-            raise FileNotFoundError("package magika is not installed: pip install --no-deps magika==1.0.3")
-        model_dir = Path(spec.submodule_search_locations[0]) / "models" / "standard_v3_3"
-    missing = [name for name in files if not (model_dir / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"{model_dir} has no {', '.join(missing)}: put {', '.join(files)} there")
-    return model_dir
-
-
 def file_bytes(request: dict[str, Any]) -> bytes:
     """The file that a request carries. ValueError when "data" is not base64."""
     data = request.get("data")
@@ -180,7 +167,7 @@ class FileType:
             import onnxruntime
 
         with phase("weights"):
-            folder = model_folder(model_dir, self.model_files)
+            folder = model_folder(self.models[0], "magika/models/standard_v3_3", self.model_files, model_dir)
             config = ModelConfig.read(folder / CONFIG_FILE)
             session = cpu_session(onnxruntime, folder / "model.onnx", threads)
             (entry,) = session.get_inputs()

@@ -5,7 +5,7 @@ import re
 import struct
 from pathlib import Path
 
-from targets.workloads.embed_onnx import texts
+from targets.workloads.tasks.embedding import texts
 
 INT32, INT64, FLOAT, FLOAT16 = 6, 7, 1, 10
 VOCABULARY = sorted({word for text in texts().values() for word in re.findall(r"\w+|[^\w\s]+", text.lower())})

