@@ -89,6 +89,33 @@ def capacity(
     raise typer.Exit(measure_capacity(order, format, results, shown, wait=wait))
 
 
+@measure_app.command("try")
+def try_(
+    workload: Annotated[str, typer.Argument(help="a workload from `frostline list`, or one of your own")],
+    target: Annotated[
+        str, typer.Option("--in", metavar="TARGET", help="where it is started; docker-service shows its image")
+    ] = "process-service",
+    model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
+    set: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a setting of the workload; again for more")
+    ] = None,
+    memory_mb: Annotated[int | None, typer.Option(help="of the unit; default: as an experiment has it")] = None,
+    cpus: Annotated[float | None, typer.Option(help="of a service's unit; a function's follow its memory")] = None,
+    timeout_s: Annotated[float, typer.Option(help="of each request")] = 90,
+    save: Annotated[Path | None, typer.Option(help="write the first experiment into this file")] = None,
+    wait: Wait = False,
+) -> None:
+    """Start a workload once, send each payload twice, and say what came back and what to measure first.
+
+    Of so few requests nothing is concluded: they only show that it works, and where an experiment begins.
+    """
+    from harness.commands.tryout.order import TryOrder
+    from harness.commands.tryout.running import run_try
+
+    order = TryOrder(workload, target, model_dir, set or [], memory_mb, cpus, timeout_s)
+    raise typer.Exit(run_try(order, save, console(), wait))
+
+
 @measure_app.command()
 def selftest(
     target: Annotated[list[str] | None, typer.Option(help="examine this target only; may be given again")] = None,

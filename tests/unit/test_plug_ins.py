@@ -73,6 +73,16 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def test_a_plug_in_alone_on_the_path_does_not_hide_our_own_tree(tmp_path):
+    write(tmp_path / "mine" / "targets" / "bareland" / "bare.py", TARGET)
+    put(tmp_path / "mine", "toy_device.py", "device.py")
+    environment = {**os.environ, "PYTHONPATH": "mine"}  # relative, and without ours, which is installed
+    command = [sys.executable, "-P", "-c", "from harness.cli import main; main()", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False)
+    assert listed.returncode == 0, listed.stderr
+    assert {"bare", "toy-device", "echo", "docker-lambda"} <= set(listed.stdout.split())
+
+
 def test_what_lies_on_the_path_is_listed(tmp_path):
     write(tmp_path / "targets" / "bareland" / "bare.py", TARGET)
     write(tmp_path / "targets" / "local" / "bare_neighbour.py", TARGET.replace('"bare"', '"bare-neighbour"'))
