@@ -69,7 +69,7 @@ def record_trial(
     update = {
         "starts": sum(unit.for_request for unit in units),
         "units": units,
-        "deployment": account.facts,
+        "deployment": account.facts | ({"gpus": judged.gpus} if judged.gpus else {}),
         "init_timeout_s": as_seconds(account.facts.get("init_timeout_s")),
         **begin_fields(visit, beforehand),
         "problems": [*result.record.problems, *([beforehand.failure[:2000]] if beforehand.failure else [])],

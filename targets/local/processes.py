@@ -14,6 +14,7 @@ from targets.ownership import Owner, variables
 from targets.packaging.code_folder import build_code
 from targets.packaging.model_folder import model_dir_problems, model_sha256, without_links
 from targets.packaging.site import build_site, installed_packages
+from targets.serving.accelerator import COUNT_VARIABLE, LOADING_VARIABLE
 from targets.workloads.contract import Workload
 
 CODE = Path(__file__).parents[2]
@@ -61,9 +62,18 @@ def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str
         "FROSTLINE_WORKLOAD": workload,
         "FROSTLINE_CPUS": str(cpus),
         **dict.fromkeys(THREAD_VARIABLES, threads),
+        **_gpu_variables(order.sizing.accelerators),
         **NO_TELEMETRY,
         **order.environment,
     }
+
+
+def _gpu_variables(accelerators: int) -> dict[str, str]:
+    """That a unit has so many GPUs, and how it is to load their kernels where the user has said so; none without."""
+    if not accelerators:
+        return {}
+    loading = {LOADING_VARIABLE: os.environ[LOADING_VARIABLE]} if LOADING_VARIABLE in os.environ else {}
+    return {COUNT_VARIABLE: str(accelerators), **loading}
 
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +67,7 @@ class Core:
         if context is not None:
             evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:
-            evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns}
+            evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns, **_gpu()}
         return evidence
 
 
@@ -79,6 +80,12 @@ def load_core(threads: int) -> Core:
         from targets.serving.failure import LoadFailed  # here, because a sandbox that starts pays for every import
 
         raise LoadFailed.of(error, timeline.failed_in) from error
+
+
+def _gpu() -> dict[str, dict[str, str]]:
+    """What the unit's GPU is, where its workload has opened one: looked up, for a start pays for every import."""
+    module = sys.modules.get("targets.serving.accelerator")
+    return {"gpu": module.FACTS} if module and module.FACTS else {}
 
 
 def _told(context: object, invocation: int) -> dict[str, Any]:

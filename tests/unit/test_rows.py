@@ -242,3 +242,14 @@ def test_a_check_that_returns_neither_none_nor_a_sentence_passes_nothing(verdict
 def test_a_verdict_that_cannot_be_spoken_costs_its_row_and_not_the_run():
     (row,) = table_of(Sent.of(BEGIN_NS, [arrival(0, body=envelope(0))]), Returning(Unspeakable())).to_pylist()
     assert (row["outcome"], row["error"]) == ("wrong", f"{CHECK_RAISED} RuntimeError: no words")
+
+
+def test_the_gpus_that_started_units_tell_of_are_kept_once_each():
+    def told(index, **gpu):
+        return arrival(index, body=envelope(index, invocation=1, init=COLD_START | gpu), head=COLD_HEADER)
+
+    frost, none = {"device": "Frost 100", "cuda": "13.0"}, {"device": ["no", "text"]}
+    sent = Sent.of(BEGIN_NS, [told(0, gpu=frost), told(1), told(2, gpu=frost), told(3, gpu=none)])
+    judged = Judge(WORKLOAD, False, LOCAL, UnitLog(LOG)).judge(sent)
+    assert judged.gpus == [frost]
+    assert judged.requests["invocation"].to_pylist() == [1, 1, 1, None], "an envelope with another form is none"

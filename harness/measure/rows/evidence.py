@@ -27,6 +27,8 @@ class Init(TypedDict):
 
     entered_ns: Moment
     phases_ns: dict[str, Moment]
+    gpu: NotRequired[Annotated[dict[Name, Name], Field(max_length=20)] | None]
+    """What its GPU is and by what it is driven, where it has one."""
 
 
 class Inside(TypedDict):

@@ -59,6 +59,8 @@ class Judged:
     unit_memory: dict[str, int] = field(default_factory=dict)
     """By unit: the most memory that the platform told of the whole unit, in bytes."""
     warnings: list[str] = field(default_factory=list)
+    gpus: list[dict[str, str]] = field(default_factory=list)
+    """Each kind of GPU, with what drives it, that a unit which started told of."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class _Rows:
         self._strangers: dict[str, int] = {}
         """By the id of a request that is on no row, or on several: the time that it is billed."""
         self._unit_memory: dict[str, int] = {}
+        self._gpus: list[dict[str, str]] = []
         for fate, outcome in OUTCOMES.items():
             names["outcome"].put_where(sent.records["fate"] == fate, outcome)
         for row, text in enumerate(sent.errors):
@@ -164,6 +167,8 @@ class _Rows:
             for name in ("invocation", "gpu_ns", "tokens_in", "tokens_out", "memory_used_bytes"):
                 cells.put_number(row, name, told.get(name))
             cells.texts["request_id"].put_first(row, cut_id(inside.get("request_id") or "") or None)
+        if (init := evidence.init) and (gpu := init.get("gpu")) and gpu not in self._gpus:
+            self._gpus.append(gpu)
         self._starts.add(row, evidence, ended_ns)
 
     def take_witnesses(self, witnesses: Iterable[Witnessed]) -> None:
@@ -201,7 +206,7 @@ class _Rows:
         phases = order_phases(seen)
         table = self._cells.table(requests_schema(phases), generator_columns(self._sent, payloads))
         open_rows, warnings = self._starts.open_rows, list(self._warnings())
-        return Judged(table, phases, self._witnesses(), open_rows, self._unit_memory, warnings)
+        return Judged(table, phases, self._witnesses(), open_rows, self._unit_memory, warnings, self._gpus)
 
     def _witnesses(self) -> Witnesses | None:
         """How far the platform's word came; None where it gives none of single requests."""
