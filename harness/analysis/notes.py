@@ -106,6 +106,16 @@ def notes_of_starts(profile: str, good: int, cold: Estimate) -> Iterator[Note]:
         yield Note("unproven_cold", f"{good - cold.n} forced cold starts are not proven cold: not counted as such")
 
 
+def notes_of_streams(estimates: Mapping[str, Estimate]) -> Iterator[Note]:
+    """Chunks that the unit made and that reached the client as one answer."""
+    made = estimates.get("unit_first_chunk_p50_ms")
+    if made is not None and made.n and "first_chunk_p50_ms" not in estimates:
+        text = (
+            "not streamed: the first token reaches the client with the last one; the unit alone saw when it made them"
+        )
+        yield Note("not_streamed", text, ("unit_first_chunk_p50_ms",))
+
+
 def notes_of_phases(phases_ms: Mapping[str, Floats]) -> Iterator[Note]:
     """That much of the cold starts is in no part of theirs, given each part's values over all starts."""
     whole = sum(float(values.sum()) for values in phases_ms.values())

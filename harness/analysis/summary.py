@@ -10,10 +10,14 @@ from harness.record.nouns import Case, Outcome, Reason, StartClass, TrialRecord
 
 SUMMARY_SCHEMA = "frostline/summary/1"
 ABSENT = (
-    *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunks_p50", "tokens_out_p50"),
+    *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunk_gap_p50_ms", "chunk_gap_p95_ms", "chunks_p50"),
+    *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
+    *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
     *("cost_per_1k_usd", "reasons"),
 )
 """Fields that are left out where nothing of them was measured."""
+PLAIN = frozenset({"reasons", "throughput_tokens_per_s"})
+"""Those of them that are no number with uncertainty."""
 NO_TRIAL = Estimate(None, why="no valid trial")
 
 
@@ -69,8 +73,17 @@ class Row:
     gpu_p50_ms: Estimate | None = None
     first_chunk_p50_ms: Estimate | None = None
     first_chunk_p95_ms: Estimate | None = None
+    chunk_gap_p50_ms: Estimate | None = None
+    chunk_gap_p95_ms: Estimate | None = None
     chunks_p50: Estimate | None = None
+    unit_first_chunk_p50_ms: Estimate | None = None
+    unit_first_chunk_p95_ms: Estimate | None = None
+    unit_chunk_gap_p50_ms: Estimate | None = None
+    unit_chunk_gap_p95_ms: Estimate | None = None
+    tokens_in_p50: Estimate | None = None
     tokens_out_p50: Estimate | None = None
+    tokens_per_s_p50: Estimate | None = None
+    throughput_tokens_per_s: float | None = None
     lag_p50_ms: float | None = None
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None

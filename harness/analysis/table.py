@@ -14,6 +14,7 @@ from harness.analysis.notes import (
     notes_of_phases,
     notes_of_rounds,
     notes_of_starts,
+    notes_of_streams,
     notes_of_target,
     notes_of_trials,
     notes_of_usage,
@@ -134,6 +135,8 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
     row.max_sandboxes = most([figure.max_sandboxes for figure in figures])
     if row.profile != FORCED_COLD and row.seconds:
         row.throughput_rps = (row.ok or 0) / row.seconds
+        if made := [figure.tokens_made for figure in figures if figure.tokens_made is not None]:
+            row.throughput_tokens_per_s = sum(made) / row.seconds
 
 
 def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: TargetFacts) -> None:
@@ -157,6 +160,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_case(row.case),
         *notes_of_begin(row.kind, row.profile, row.case),
         *notes_of_trials(records, [figure.busy for figure in figures]),
+        *notes_of_streams(estimates),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_phases(phases_ms),
         *notes_of_usage(usage),

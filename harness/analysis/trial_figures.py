@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.analysis.stats import Floats, TrialPercentile, TrialValues
-from harness.analysis.trial_rows import MS_PER_NS, Mask, TrialRows, place_of, present, read_rows, tally
+from harness.analysis.trial_rows import MS_PER_NS, NS_PER_S, Mask, TrialRows, place_of, present, read_rows, tally
 from harness.errors import RecordError
 from harness.record.folder import RunFolder
 from harness.record.nouns import FORCED_COLD, StartClass, TrialRecord
@@ -21,13 +21,22 @@ PERCENTILES = {
     "cold": (0.5, 0.9),
     "gpu": (0.5,),
     "first_chunk": (0.5, 0.95),
+    "chunk_gap_p50": (0.5,),
+    "chunk_gap_p95": (0.5,),
     "chunks": (0.5,),
+    "unit_first_chunk": (0.5, 0.95),
+    "unit_chunk_gap_p50": (0.5,),
+    "unit_chunk_gap_p95": (0.5,),
+    "tokens_in": (0.5,),
     "tokens_out": (0.5,),
+    "tokens_per_s": (0.5,),
 }
-SELDOM = ("gpu", "first_chunk", "chunks", "tokens_out")
-"""Those of them that most runs do not have: absent where no row has a value."""
-COUNTED = ("chunks", "tokens_out")
+GAPS = ("chunk_gap_p50", "chunk_gap_p95", "unit_chunk_gap_p50", "unit_chunk_gap_p95")
+"""Those of them that are a percentile of each request's own: told is the median over requests."""
+COUNTED = ("chunks", "tokens_in", "tokens_out", "tokens_per_s")
 """Those of them that are no time."""
+SELDOM = ("gpu", "first_chunk", "unit_first_chunk", *GAPS, *COUNTED)
+"""Those of them that most runs do not have: absent where no row has a value."""
 MOST_DAMAGE = 5
 """So many damaged files are named."""
 
@@ -44,6 +53,8 @@ class TrialFigures:
     values: dict[str, TrialValues] = field(default_factory=dict)
     """By what PERCENTILES names, each over the requests that it is about."""
     phases_ms: dict[str, Floats] = field(default_factory=dict)
+    tokens_made: int | None = None
+    """By good answers; None where no token was counted."""
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
@@ -103,6 +114,8 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
     }
     figures.values = {name: TrialValues.of(values[name]) for name in PERCENTILES}
     figures.sent = int(np.sum(~np.isnan(rows.sent_ns)))
+    if (made := rows.seldom.get("tokens_out")) is not None and len(told := present(made[good])):
+        figures.tokens_made = int(told.sum())
     figures.lag_ms = rows.lag_ms.astype(np.float32)
     in_flight = present(rows.in_flight)
     figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None
@@ -115,21 +128,35 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
 
 def seldom_values(rows: TrialRows) -> dict[str, Floats]:
     """Values by percentile of what few trials have; none where a trial does not have it."""
-    gpu, first, chunks, tokens = (
-        rows.seldom.get(name) for name in ("gpu_ns", "first_chunk_ns", "chunks", "tokens_out")
-    )
-    none, good = np.empty(0), rows.good
-    if first is not None and np.isnan(first[good]).all():
-        first = None  # what failed before its answer was whole is no stream's first chunk
+    none, good = np.full(len(rows), np.nan), rows.good
+
+    def of_good(column: str) -> Floats:
+        return present(rows.seldom.get(column, none)[good])
+
+    durations = ("gpu", "unit_first_chunk", *GAPS)
     return {
-        "gpu": none if gpu is None else present(gpu[good]) * MS_PER_NS,
-        # As latency: from the scheduled moment over all requests; a good answer that came whole has no first chunk.
-        "first_chunk": none
-        if first is None
-        else present(np.where(good, (first - rows.scheduled_ns) * MS_PER_NS, np.inf)),
-        "chunks": none if chunks is None else present(chunks[good]),
-        "tokens_out": none if tokens is None else present(tokens[good]),
+        "first_chunk": first_chunks_ms(rows),
+        "tokens_per_s": tokens_per_s(rows),
+        **{name: of_good(f"{name}_ns") * MS_PER_NS for name in durations},
+        **{name: of_good(name) for name in ("chunks", "tokens_in", "tokens_out")},
     }
+
+
+def first_chunks_ms(rows: TrialRows) -> Floats:
+    """As latency: from the scheduled moment over all requests; a good answer that came whole has no first chunk."""
+    first = rows.seldom.get("first_chunk_ns")
+    if first is None or np.isnan(first[rows.good]).all():
+        return np.empty(0)  # what failed before its answer was whole is no stream's first chunk
+    return present(np.where(rows.good, (first - rows.scheduled_ns) * MS_PER_NS, np.inf))
+
+
+def tokens_per_s(rows: TrialRows) -> Floats:
+    """Tokens that each good answer made over its time in the handler, in which its prompt was read, too."""
+    made = rows.seldom.get("tokens_out")
+    if made is None:
+        return np.empty(0)
+    timed = rows.good & (rows.handler_ns > 0)
+    return present(made[timed] / rows.handler_ns[timed] * NS_PER_S)
 
 
 def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
@@ -149,5 +176,5 @@ def add_phases(figures: TrialFigures, rows: TrialRows, cold: Mask) -> None:
 
 
 def percentile_field(name: str, p: float) -> str:
-    """The summary's field of a percentile, e.g. latency_p95_ms or chunks_p50."""
-    return f"{name}_p{p * 100:g}" + ("" if name in COUNTED else "_ms")
+    """The summary's field of a percentile, e.g. latency_p95_ms, chunk_gap_p95_ms or chunks_p50."""
+    return name + ("" if name in GAPS else f"_p{p * 100:g}") + ("" if name in COUNTED else "_ms")

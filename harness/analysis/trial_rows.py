@@ -24,9 +24,12 @@ MS_PER_NS = 1e-6
 MET_START = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET, StartClass.RESTORED)
 """Requests that waited for a start; `proactive` and `warm` did not."""
 INSTANTS = ("scheduled_ns", "started_ns", "sent_ns", "done_ns", "queue_ns", "handler_ns")
-SELDOM = ("gpu_ns", "billed_ns", "first_chunk_ns", "chunks", "tokens_out")
+SELDOM = (
+    *("gpu_ns", "billed_ns", "first_chunk_ns", "chunks", "chunk_gap_p50_ns", "chunk_gap_p95_ns"),
+    *("unit_first_chunk_ns", "unit_chunk_gap_p50_ns", "unit_chunk_gap_p95_ns", "tokens_in", "tokens_out"),
+)
 """Columns that most trials leave empty: read one at a time, and kept where any row has a value."""
-AMOUNTS = ("gpu_ns", "billed_ns", "chunks", "tokens_out")
+AMOUNTS = tuple(name for name in SELDOM if name != "first_chunk_ns")
 """Those of them that are no moment."""
 MOST_STRANGE = 5
 """So many of each kind of problem are named; a file can hold millions."""

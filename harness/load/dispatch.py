@@ -25,7 +25,7 @@ from targets.names import FAULTS
 BATCH = 64
 """Most arrivals started in one turn of the loop when late, so that replies are still read between."""
 
-UNREACHED = (0,) * 17
+UNREACHED = (0,) * 19
 """All fields of a record after its index and its moment."""
 
 OnEnd = Callable[[int, Exchange, BaseException | None], None]
@@ -194,6 +194,7 @@ class Dispatcher:
             exchange.first_byte_ns,
             exchange.first_chunk_ns,
             exchange.last_chunk_ns,
+            *exchange.take_gaps_ns(),
             exchange.done_ns,
             exchange.size,
             exchange.body_bytes,

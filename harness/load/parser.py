@@ -6,6 +6,8 @@ from harness.load.events import EventCounter
 from harness.load.failed import CLOSED_BEFORE, CLOSED_IN_HEAD, CLOSED_WITHIN, RequestFailed, TooLong
 from harness.load.heads import Malformed, mend, not_http
 from harness.load.replies import Body
+from harness.load.wire import UNKNOWN_GAP
+from targets.pace import Pace
 
 EVENT_STREAM = b"text/event-stream"
 MOST_KEPT = 64_000_000
@@ -52,6 +54,8 @@ class Exchange:
     first_chunk_ns = 0
     last_chunk_ns = 0
     chunks = 0
+    pace: Pace | None = None
+    """Of the chunks, where there were any."""
     done_ns = 0
     """When the last byte had come."""
     status = 0
@@ -77,6 +81,15 @@ class Exchange:
         """The body so far. It is held no longer: a connection keeps its latest exchange for as long as it is idle."""
         body, self.body = self.body or Body(), None
         return body
+
+    def take_gaps_ns(self) -> tuple[int, int]:
+        """Median and 95th percentile of the gaps between chunks, UNKNOWN_GAP where there is none to be told. What they
+        are made of is held no longer."""
+        if self.pace is None:
+            return UNKNOWN_GAP, UNKNOWN_GAP
+        p50, p95 = (UNKNOWN_GAP if gap is None else gap for gap in self.pace.gaps_ns(0.5, 0.95))
+        self.pace = None
+        return p50, p95
 
 
 class ReplyParser:
@@ -232,6 +245,9 @@ class ReplyParser:
 
     def _count_chunks(self, count: int) -> None:
         if count:
-            self._exchange.chunks += count
-            self._exchange.first_chunk_ns = self._exchange.first_chunk_ns or self._arrived_ns
-            self._exchange.last_chunk_ns = self._arrived_ns
+            exchange = self._exchange
+            exchange.chunks += count
+            exchange.first_chunk_ns = exchange.first_chunk_ns or self._arrived_ns
+            exchange.last_chunk_ns = self._arrived_ns
+            exchange.pace = exchange.pace or Pace()
+            exchange.pace.stamp(self._arrived_ns, count)

@@ -25,7 +25,7 @@ from harness.load.patience import READY_S, STUCK, Patience, of_all
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
 from harness.load.stripes import RECORD_TYPE, Records, begin_of, complete, disown_answers, read_stripe, reserve
-from harness.load.wire import Fate, LoadPlan, WorkerReport, unheard
+from harness.load.wire import UNKNOWN_GAP, Fate, LoadPlan, WorkerReport, unheard
 from loadprofiles.contract import fingerprint
 from targets.descriptors import most_descriptors
 from targets.local import own_children
@@ -58,6 +58,8 @@ class Arrival:
     tls_ns: int = 0
     first_chunk_ns: int = 0
     last_chunk_ns: int = 0
+    chunk_gap_p50_ns: int = UNKNOWN_GAP
+    chunk_gap_p95_ns: int = UNKNOWN_GAP
     chunks: int = 0
     reply_bytes: int = 0
     body_bytes: int = 0

@@ -107,6 +107,7 @@ def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text
     """Of a reply that did not come whole only who answered is kept, as in the open loop."""
     body = exchange.take_body() if fate == Fate.ANSWERED else Body()
     _, head, tail = body.split()
+    gap_p50_ns, gap_p95_ns = exchange.take_gaps_ns()
     reply = Reply(exchange.header_value, exchange.request_id.decode("latin-1"), tail, 0, exchange.streamed)
     return Arrival(
         index,
@@ -117,6 +118,8 @@ def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text
         error=text,
         reply=reply if fate == Fate.ANSWERED or reply.header or reply.request_id else None,
         head=b"".join(head),
+        chunk_gap_p50_ns=gap_p50_ns,
+        chunk_gap_p95_ns=gap_p95_ns,
         reply_bytes=exchange.size,
         **{name: getattr(exchange, name) for name in SAME},
     )

@@ -33,6 +33,8 @@ FIELDS = (
     ("first_byte_ns", "<i8"),
     ("first_chunk_ns", "<i8"),
     ("last_chunk_ns", "<i8"),
+    ("chunk_gap_p50_ns", "<i8"),
+    ("chunk_gap_p95_ns", "<i8"),
     ("done_ns", "<i8"),
     ("reply_bytes", "<i8"),
     ("body_bytes", "<i8"),
@@ -46,8 +48,10 @@ FIELDS = (
 """A record as NumPy reads it. Stamps are moments in ns, and 0 is what did not happen; `connect_ns` and `tls_ns` say
 how long opening a connection for this request took, first_chunk_ns to chunks what came of a reply in chunks."""
 
-RECORD = struct.Struct("<3q2i9q2H3Bx")
+RECORD = struct.Struct("<3q2i11q2H3Bx")
 """The same as it is written."""
+UNKNOWN_GAP = -1
+"""In place of a gap between chunks: chunks that came at once are 0 apart."""
 
 BEGUN = struct.Struct("<qi")
 BEGUN_AT = 16

@@ -12,6 +12,7 @@ from harness.record.nouns import GeneratorRecord
 
 STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
 DURATIONS = ("connect_ns", "tls_ns")
+GAPS = ("chunk_gap_p50_ns", "chunk_gap_p95_ns")
 MOMENT_NS = 1_000
 """Arrivals no further apart than this are one burst. Among random ones at 100,000 per second a tenth are so close: they
 are pairs, of which the second one is allowed one turn."""
@@ -142,6 +143,10 @@ def generator_columns(sent: Sent, payloads: list[str]) -> dict[str, pa.Array]:
     happened["scheduled_ns"] = np.ones(len(records), bool)
     happened["done_ns"] &= np.isin(records["fate"], ENDED)
     columns = {name: pa.array(records[name] - sent.begin_ns, mask=~happened[name]) for name in STAMPS}
+    for name in GAPS:
+        columns[name] = pa.array(
+            np.ascontiguousarray(records[name]), mask=(records["chunks"] < 2) | (records[name] < 0)
+        )
     for name in (*DURATIONS, "chunks"):
         columns[name] = pa.array(np.ascontiguousarray(records[name]), mask=~happened[name])
     has_reply, was_sent = records["status"] != 0, happened["sent_ns"]

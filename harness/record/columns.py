@@ -53,6 +53,11 @@ FIXED = (
     pa.field("bytes_in", pa.int64()),
     pa.field("reply_bytes", pa.int64()),
     pa.field("chunks", pa.int32()),
+    pa.field("chunk_gap_p50_ns", pa.int64()),
+    pa.field("chunk_gap_p95_ns", pa.int64()),
+    pa.field("unit_first_chunk_ns", pa.int64()),
+    pa.field("unit_chunk_gap_p50_ns", pa.int64()),
+    pa.field("unit_chunk_gap_p95_ns", pa.int64()),
     pa.field("tokens_in", pa.int32()),
     pa.field("tokens_out", pa.int32()),
 )

@@ -16,7 +16,11 @@ OLD_PHASES = (
     *("first_inference", "unaccounted"),
 )
 """The list was closed, and a file had all of their columns; those of its first days lack `image`."""
-ADDED_LATER = {OLD_SCHEMA: frozenset({phase_column("image")}), RUN_SCHEMA: frozenset({"resent"})}
+PACE = (
+    *("chunk_gap_p50_ns", "chunk_gap_p95_ns"),
+    *("unit_first_chunk_ns", "unit_chunk_gap_p50_ns", "unit_chunk_gap_p95_ns"),
+)
+ADDED_LATER = {OLD_SCHEMA: frozenset({phase_column("image")}), RUN_SCHEMA: frozenset({"resent", *PACE})}
 """Columns that files of the first days of a version lack."""
 OLD_COLUMNS = frozenset(
     {

@@ -1,17 +1,18 @@
 """The tables that terminal and Markdown show: one per workload and profile, and where its cold starts spend time."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.analysis.stats import floor
 from harness.analysis.summary import Row, Summary
 from harness.files.text import harmless
-from harness.record.figures import MISSING, Cell, cell, count, figure, milliseconds, percent, plural
+from harness.record.figures import Cell, cell, count, milliseconds, plural
 from harness.record.nouns import FORCED_COLD
 from harness.record.phases import order_phases
 from harness.report.cases import labels, sizes, traffic
 from harness.report.frame import Footnotes, footnotes
+from harness.report.measures import BESIDE, STREAMS, measures, shown_fields
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ class Table:
     """No column is left out where room is short: they go on below."""
 
 
+ABOUT_STREAMS = (
+    "first: an answer's first chunk, as latency from the scheduled moment; gap: a request's own p50 or p95 between two "
+    "chunks, of the median request; unit: the same by the unit's clock, from the begin of the handler"
+)
+
+
 class Label(NamedTuple):
     """What a row is called in its table, with the target that it is of."""
 
@@ -61,84 +68,10 @@ class RunTables:
     notes: Footnotes
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A column to be: the summary's field that it shows, and how."""
-
-    field: str
-    head: str
-    rank: int
-    cell_of: Callable[[Row], Cell]
-    seldom: bool = False
-    """Nobody misses it where it has no value."""
-    matters: Callable[[Row], bool] | None = None
-    """The column is there where this holds of any row; None: always."""
-
-    def is_of(self, rows: Sequence[Row]) -> bool:
-        """Whether a table of these rows can have it."""
-        if self.matters is not None and not any(self.matters(row) for row in rows):
-            return False
-        return not self.seldom or any(not self.cell_of(row).empty for row in rows)
-
-
-MOST_QUEUE = 0.1
-"""A queue longer than this part of the median latency explains which side wins."""
-
-
-def waits(row: Row) -> bool:
-    """Whether one of twenty requests waits inside the target for more than a tenth of the median latency."""
-    queue, median = row.queue_p95_ms.value, row.latency_p50_ms.value
-    return queue is not None and median is not None and queue > MOST_QUEUE * median
-
-
-def not_ok(row: Row) -> Cell:
-    """Arrivals without a good answer, and their part of all."""
-    if row.scheduled is None or row.ok is None:
-        return Cell(MISSING)
-    bad = row.scheduled - row.ok
-    return Cell(f"{bad:,}", f"{figure(100 * bad / row.scheduled)} %" if bad else "")
-
-
-TRAFFIC = [
-    Measure("scheduled", "requests", 0, lambda row: count(row.scheduled)),
-    Measure("ok", "not\nok", 0, not_ok),
-    Measure("cold_share", "cold\n%", 1, lambda row: percent(row.cold_share)),
-    Measure("latency_p50_ms", "p50\nms", 0, lambda row: cell(row.latency_p50_ms)),
-    Measure("latency_p95_ms", "p95\nms", 0, lambda row: cell(row.latency_p95_ms)),
-    Measure("latency_p99_ms", "p99\nms", 4, lambda row: cell(row.latency_p99_ms)),
-    Measure("queue_p95_ms", "queue\np95 ms", 1, lambda row: cell(row.queue_p95_ms), matters=waits),
-    Measure("warm_p50_ms", "warm\np50 ms", 3, lambda row: cell(row.warm_p50_ms)),
-    Measure("warm_p95_ms", "warm\np95 ms", 6, lambda row: cell(row.warm_p95_ms)),
-    Measure("cold_p50_ms", "cold\np50 ms", 2, lambda row: cell(row.cold_p50_ms)),
-    Measure("cost_per_1k_usd", "USD per\n1,000 ok", 3, lambda row: cell(row.cost_per_1k_usd)),
-    Measure("memory_peak_mb", "peak\nMB", 5, lambda row: Cell(figure(row.memory_peak_mb))),
-    Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
-    Measure("first_chunk_p50_ms", "first chunk\np50 ms", 2, lambda row: cell(row.first_chunk_p50_ms), seldom=True),
-    Measure("first_chunk_p95_ms", "first chunk\np95 ms", 4, lambda row: cell(row.first_chunk_p95_ms), seldom=True),
-    Measure("chunks_p50", "chunks\np50", 6, lambda row: cell(row.chunks_p50), seldom=True),
-    Measure("tokens_out_p50", "tokens\nout p50", 6, lambda row: cell(row.tokens_out_p50), seldom=True),
-    Measure("gpu_p50_ms", "GPU\np50 ms", 4, lambda row: cell(row.gpu_p50_ms), seldom=True),
-    Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),
-]
-FORCED = [
-    Measure("cold_starts", "cold\nstarts", 0, lambda row: count(row.cold_starts)),
-    Measure("ok", "not\nok", 0, not_ok),
-    Measure("cold_p50_ms", "cold\np50 ms", 0, lambda row: cell(row.cold_p50_ms)),
-    Measure("cold_p90_ms", "cold\np90 ms", 0, lambda row: cell(row.cold_p90_ms)),
-    Measure("memory_peak_mb", "peak\nMB", 1, lambda row: Cell(figure(row.memory_peak_mb))),
-    Measure("memory_own_peak_mb", "own peak\nMB", 2, lambda row: Cell(figure(row.memory_own_peak_mb))),
-]
-
-
-def measures(profile: str) -> list[Measure]:
-    """What a table of this profile can show."""
-    return FORCED if profile == FORCED_COLD else TRAFFIC
-
-
 def run_tables(summary: Summary) -> RunTables:
     """Tables workload by workload, forced cold starts after the traffic, then the parts of the cold starts."""
     rows = sorted(summary.rows, key=lambda row: (row.workload, row.profile == FORCED_COLD, row.profile))
-    fields = {row.profile: frozenset(measure.field for measure in measures(row.profile)) for row in rows}
+    fields = {row.profile: shown_fields(row.profile) for row in rows}
     notes = footnotes(rows, fields)
     blocks: dict[tuple[str, str], list[int]] = {}
     for place, row in enumerate(rows):
@@ -149,8 +82,11 @@ def run_tables(summary: Summary) -> RunTables:
             sizes_of.setdefault(name, {})[size] = None
     same = {name: next(iter(sizes)) for name, sizes in sizes_of.items() if len(sizes) == 1}
     tables = [
-        rows_table([rows[i] for i in places], [notes.marks.get(i, []) for i in places], same)
+        table
         for places in blocks.values()
+        for block in [[rows[place] for place in places]]
+        for table in (rows_table(block, [notes.marks.get(place, []) for place in places], same), streams_table(block))
+        if table is not None
     ]
     return RunTables(sizing_lines(same), [*tables, *phase_tables(rows)], notes)
 
@@ -192,6 +128,18 @@ def rows_table(rows: Sequence[Row], marks: Sequence[list[int]], elsewhere: Colle
     if empty:
         remarks.append(f"no value in any row: {', '.join(empty)}")
     return Table(harmless(f"{first.workload} · {name}"), traffic(rows), columns, remarks)
+
+
+def streams_table(rows: Sequence[Row]) -> Table | None:
+    """Streams and tokens of one workload under one profile, beside the latency; None where there are none."""
+    first = rows[0]
+    shown = [] if first.profile == FORCED_COLD else [measure for measure in STREAMS if measure.is_of(rows)]
+    if not shown:
+        return None
+    targets = Column("target", 0, [Cell(label) for label in labels(rows)])
+    columns = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in (*BESIDE, *shown)]
+    title = harmless(f"{first.workload} · {first.profile} · streams and tokens")
+    return Table(title, ABOUT_STREAMS, [targets, *columns], whole=True)
 
 
 def drop_empty(columns: Sequence[Column]) -> list[Column]:

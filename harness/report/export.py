@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import Any
 
-from harness.analysis.summary import ABSENT, NO_TRIAL, ROW_FIELDS, Row, Summary
+from harness.analysis.summary import ABSENT, NO_TRIAL, PLAIN, ROW_FIELDS, Row, Summary
 from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
@@ -54,7 +54,7 @@ def flatten(row: Row, phases: Sequence[str], absent: Collection[str]) -> dict[st
         value = getattr(row, f.name)
         if f.name == "reasons":
             line["reasons"] = no_formula("; ".join(map(str, value or [])))
-        elif f.default is NO_TRIAL or f.name in ABSENT:
+        elif f.default is NO_TRIAL or (f.name in ABSENT and f.name not in PLAIN):
             line |= number_columns(f.name, value)
         elif f.name == "start_classes":
             line |= {f"start_class_{start}": value.get(start, 0) if row.valid else None for start in StartClass}

@@ -128,6 +128,7 @@ def bodies(count):
 
 SAME_AS_RECORD = (
     *("connect_ns", "tls_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns"),
+    *("chunk_gap_p50_ns", "chunk_gap_p95_ns"),
     *("reply_bytes", "body_bytes", "chunks", "in_flight", "status"),
 )
 
@@ -230,7 +231,7 @@ def left(folder, *stripes):
     """Files as two workers leave them; returns the plan and the message that names the workers."""
     for rank, indexes in enumerate(stripes):
         (folder / f"records.{rank}").write_bytes(
-            b"".join(RECORD.pack(index, *range(13), 200, index % 2, Fate.ANSWERED, 0, 0) for index in indexes)
+            b"".join(RECORD.pack(index, *range(15), 200, index % 2, Fate.ANSWERED, 0, 0) for index in indexes)
         )
         (folder / f"errors.{rank}").write_text(json.dumps(f"error of {rank}") + "\n")
         spool = Spool.create(folder / f"replies.{rank}", folder / f"heads.{rank}")

@@ -20,7 +20,21 @@ from harness.report.export import as_csv, as_markdown
 from tests.synthetic import CASES, MS, manifest, requests, samples, target_facts, trial, unit, with_phases
 
 DISAGREE = "at 3 of 2,000 requests the platform's own word contradicts the unit's about the start"
-STREAM_FIELDS = ("first_chunk_p50_ms", "first_chunk_p95_ms", "chunks_p50", "tokens_out_p50")
+STREAM_FIELDS = {
+    "first_chunk_p50_ms": 20,
+    "first_chunk_p95_ms": 20,
+    "chunk_gap_p50_ms": 2,
+    "chunk_gap_p95_ms": 4,
+    "chunks_p50": 5,
+    "unit_first_chunk_p50_ms": 18,
+    "unit_first_chunk_p95_ms": 18,
+    "unit_chunk_gap_p50_ms": 1,
+    "unit_chunk_gap_p95_ms": 3,
+    "tokens_in_p50": 7,
+    "tokens_out_p50": 5,
+    "tokens_per_s_p50": 50,
+    "throughput_tokens_per_s": 200,
+}
 
 
 def one_trial(tmp_path, table, facts=None, experiment=None, **changes):
@@ -33,10 +47,13 @@ def one_trial(tmp_path, table, facts=None, experiment=None, **changes):
 
 
 def streamed(n=80, **columns):
-    """Answers of 100 ms, the first of 5 chunks after 20 ms and one token each."""
+    """Answers of 100 ms, the first of 5 chunks after 20 ms and one token each, of a prompt of 7; in 2 s."""
     first = np.arange(n) * MS + 20 * MS
-    usual = {"first_chunk_ns": first, "last_chunk_ns": first + MS, "chunks": [5] * n, "tokens_out": [5] * n}
-    return requests([100.0] * n, **usual | columns)
+    usual = {"first_chunk_ns": first, "last_chunk_ns": first + MS, "chunks": [5] * n, "handler_ns": [100 * MS] * n}
+    told = {"tokens_in": 7, "tokens_out": 5, "unit_first_chunk_ns": 18 * MS}
+    gaps = {"chunk_gap_p50_ns": 2, "chunk_gap_p95_ns": 4, "unit_chunk_gap_p50_ns": 1, "unit_chunk_gap_p95_ns": 3}
+    told |= {name: gap * MS for name, gap in gaps.items()}
+    return requests([100.0] * n, **usual | {name: [value] * n for name, value in told.items()} | columns)
 
 
 def notes(run):
@@ -44,28 +61,65 @@ def notes(run):
     return {note.code: note.text for note in row.notes}
 
 
-def test_streams_have_their_first_chunk_and_how_many_there_were(tmp_path):
+def test_streams_have_their_pace_and_their_tokens(tmp_path):
     (row,) = summarise(one_trial(tmp_path, streamed())).rows
-    assert [getattr(row, name).value for name in STREAM_FIELDS] == pytest.approx([20, 20, 5, 5])
+    told = row.to_json()
+    assert told["throughput_tokens_per_s"] == 200
+    assert [told[name]["value"] for name in list(STREAM_FIELDS)[:-1]] == list(STREAM_FIELDS.values())[:-1]
     assert row.latency_p50_ms.value == pytest.approx(100)
+    assert "not_streamed" not in {note.code for note in row.notes}
+
+
+def test_a_stream_that_came_whole_has_the_pace_of_its_unit_alone_and_says_so(tmp_path):
+    seen = {name: [None] * 80 for name in ("first_chunk_ns", "last_chunk_ns", "chunks")}
+    seen |= {name: [None] * 80 for name in ("chunk_gap_p50_ns", "chunk_gap_p95_ns")}
+    run = one_trial(tmp_path, streamed(**seen))
+    (row,) = summarise(run).rows
+    absent = {"first_chunk_p50_ms", "first_chunk_p95_ms", "chunk_gap_p50_ms", "chunk_gap_p95_ms", "chunks_p50"}
+    assert STREAM_FIELDS.keys() - row.to_json().keys() == absent
+    assert notes(run)["not_streamed"].startswith("not streamed: the first token reaches the client with the last one")
+
+
+def test_failed_answers_have_no_pace_and_their_tokens_do_not_count(tmp_path):
+    slow = {"chunk_gap_p50_ns": [2 * MS] * 72 + [900 * MS] * 8, "tokens_out": [5] * 72 + [None] * 4 + [1000] * 4}
+    (row,) = summarise(one_trial(tmp_path, streamed(outcome=["ok"] * 72 + ["failed"] * 8, **slow))).rows
+    assert row.chunk_gap_p50_ms.value == pytest.approx(2)
+    assert row.throughput_tokens_per_s == 180
 
 
 def test_what_did_not_stream_has_none_of_it_anywhere(tmp_path):
     summary = summarise(one_trial(tmp_path, requests([5.0] * 80)))
     (row,) = summary.rows
-    assert not set(STREAM_FIELDS) & set(row.to_json())
+    assert not STREAM_FIELDS.keys() & row.to_json().keys()
     written = json.dumps(summary.to_json()) + as_csv(summary) + as_markdown(summary)
-    assert not [word for word in ("chunk", "tokens", "gpu", "GPU") if word in written]
+    assert not [word for word in ("chunk", "tokens", "gpu", "GPU", "gap") if word in written]
 
 
 def test_streams_and_gpu_time_are_shown_where_there_are_any(tmp_path):
     summary = summarise(one_trial(tmp_path, streamed(gpu_ns=[3 * MS] * 80)))
-    heads = [column.name for column in run_tables(summary).tables[0].columns]
-    assert [head for head in heads if "chunk" in head or "tokens" in head or "GPU" in head] == [
-        *("first chunk p50 ms", "first chunk p95 ms", "chunks p50", "tokens out p50", "GPU p50 ms"),
-    ]
+    traffic, streams = run_tables(summary).tables
+    assert "GPU p50 ms" in [column.name for column in traffic.columns]
+    assert streams.title == "echo · steady · streams and tokens"
+    assert {column.name: column.cells[0].main for column in streams.columns[1:]} == {
+        "p50 ms": "100",
+        "p95 ms": "100",
+        "first p50 ms": "20.0",
+        "first p95 ms": "20.0",
+        "gap p50 ms": "2.00",
+        "gap p95 ms": "4.00",
+        "chunks p50": "5.00",
+        "unit first p50 ms": "18.0",
+        "unit first p95 ms": "18.0",
+        "unit gap p50 ms": "1.00",
+        "unit gap p95 ms": "3.00",
+        "tokens in p50": "7.00",
+        "tokens out p50": "5.00",
+        "tokens/s p50": "50.0",
+        "tokens/s of all": "200",
+    }
     (line,) = csv.DictReader(io.StringIO(as_csv(summary)))
-    assert [float(line[name]) for name in (*STREAM_FIELDS, "gpu_p50_ms")] == [20, 20, 5, 5, 3]
+    assert {name: float(line[name]) for name in STREAM_FIELDS} == STREAM_FIELDS
+    assert float(line["gpu_p50_ms"]) == 3
 
 
 def test_a_failed_request_has_an_infinitely_late_first_chunk(tmp_path):

@@ -49,6 +49,9 @@ class Inside(TypedDict):
     gpu_ns: NotRequired[Amount | None]
     tokens_in: NotRequired[Tokens | None]
     tokens_out: NotRequired[Tokens | None]
+    unit_first_chunk_ns: NotRequired[Amount | None]
+    unit_chunk_gap_p50_ns: NotRequired[Amount | None]
+    unit_chunk_gap_p95_ns: NotRequired[Amount | None]
     memory_used_bytes: NotRequired[Amount | None]
     part: NotRequired[Name | None]
 

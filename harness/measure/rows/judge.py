@@ -34,6 +34,11 @@ OUTCOMES = {
     Fate.SHED: Outcome.SHED,
     Fate.EXHAUSTED: Outcome.SHED,
 }
+TOLD = (
+    *("gpu_ns", "tokens_in", "tokens_out", "memory_used_bytes"),
+    *("unit_first_chunk_ns", "unit_chunk_gap_p50_ns", "unit_chunk_gap_p95_ns"),
+)
+"""What an envelope says of the work itself, under the column's name."""
 ACCEPTED_STATUS = 202
 MS = 1_000_000
 LONGEST_ERROR = 200
@@ -164,7 +169,7 @@ class _Rows:
             told = cast(Mapping[str, Any], inside)
             for name in ("generation", "part"):
                 cells.names[name].put(row, told.get(name))
-            for name in ("invocation", "gpu_ns", "tokens_in", "tokens_out", "memory_used_bytes"):
+            for name in ("invocation", *TOLD):
                 cells.put_number(row, name, told.get(name))
             cells.texts["request_id"].put_first(row, cut_id(inside.get("request_id") or "") or None)
         if (init := evidence.init) and (gpu := init.get("gpu")) and gpu not in self._gpus:
