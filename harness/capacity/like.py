@@ -10,7 +10,7 @@ from harness.capacity.order import CapacityOrder, unknown
 from harness.errors import UsageError
 from harness.experiment.pieces import WorkloadChoice
 from harness.experiment.question import Experiment, experiment_names, read_experiment
-from harness.files.problems import quote
+from harness.files.problems import not_one_of, quote
 from harness.measure.fitting import fit_to_machine
 from harness.record.capacity import KeptCapacity, kept_capacity
 from harness.record.nouns import Manifest
@@ -137,4 +137,4 @@ def _workload_of(experiment: Experiment, name: str) -> tuple[WorkloadChoice | No
     if len(fitting) == 1:
         return fitting[0], []
     keys = [choice.key for choice in choices]
-    return None, [f"--like: {experiment.name}: WORKLOAD: {quote(name)} is not one of: {', '.join(keys)}"]
+    return None, [f"--like: {experiment.name}: WORKLOAD: {not_one_of(name, keys)}"]

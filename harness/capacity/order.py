@@ -11,7 +11,7 @@ from harness.analysis.stats import need_of_each_trial
 from harness.errors import UsageError
 from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import FunctionChoice, LoadChoice, SizingChoice, WorkloadChoice
-from harness.files.problems import quote
+from harness.files.problems import not_one_of, quote
 from targets.contract import Kind
 
 MOST_STEP_S = 600.0
@@ -114,4 +114,4 @@ def check(order: CapacityOrder) -> None:
 
 def unknown(name: str, value: str, known: list[str]) -> list[str]:
     """The problem of a value that is not among those that there are."""
-    return [] if value in known else [f"{name}: {quote(value)} is not one of: {', '.join(known)}"]
+    return [] if value in known else [f"{name}: {not_one_of(value, known)}"]

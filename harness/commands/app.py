@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import typer
 
+from harness.commands.explain import explain_app
 from harness.commands.forecast import forecast_app
 from harness.commands.machine import machine_app
 from harness.commands.measure import measure_app
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for commands in (machine_app, measure_app, read_app, forecast_app, remeasure_app):
     app.add_typer(commands)
+app.add_typer(explain_app, name="explain")
 app.add_typer(prices_app, name="prices")
 app.add_typer(review_app, name="review")
 app.add_typer(schedule_app, name="schedule")

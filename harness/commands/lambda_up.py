@@ -14,6 +14,7 @@ from harness.commands.proxies import exception_line, proxy_variable
 from harness.errors import MissingError, UsageError
 from harness.experiment.payloads import payload_problems, payload_size_problems
 from harness.experiment.pieces import WorkloadChoice
+from harness.files.problems import not_one_of
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
@@ -46,11 +47,11 @@ class LambdaOrder:
         functions, unusable = _invoked_targets()
         found = []
         if self.workload not in targets.workload_names():
-            found.append(f"workload: {self.workload!a} is not one of: {', '.join(targets.workload_names())}")
+            found.append(f"workload: {not_one_of(self.workload, targets.workload_names())}")
         if self.target in unusable:
             found.append(f"--target: {self.target}: {unusable[self.target]}")
         elif self.target and self.target not in functions:
-            found.append(f"--target: {self.target!a} is not one of: {', '.join(functions)}")
+            found.append(f"--target: {not_one_of(self.target, functions)}")
         if not 0 <= self.port <= HIGHEST_PORT:
             found.append(f"--port: {self.port} is not accepted: a port is 0 to {HIGHEST_PORT}")
         if not LEAST_MEMORY_MB <= self.memory_mb <= MOST_MEMORY_MB:

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from harness.errors import UsageError
+from harness.files.problems import near
 from harness.report.formats import HistoryFormat, PageFormat, ProgressFormat, TableFormat
 
 Results = Annotated[Path, typer.Option("--results", help="folder that holds runs/")]
@@ -23,7 +24,7 @@ def one_of(formats: Any) -> Any:
 
     def parse(given: str) -> str:
         if given not in names:
-            raise UsageError([f"format {given!a} does not exist: choose one of {', '.join(names)}"])
+            raise UsageError([f"format {given!a} does not exist: choose one of {', '.join(names)}{near(given, names)}"])
         return given
 
     words = f"{', '.join(names[:-1])} or {names[-1]}"

@@ -28,9 +28,13 @@ class WorkloadChoice(Part):
     """A workload, with a model of the user's own or settings of its own; `label` tells two of one name apart."""
 
     name: str
+    """One from `frostline list`, or of a plug-in."""
     label: Name | None = None
+    """What its rows are called, where one workload is measured in several ways."""
     model_dir: Annotated[Path, AfterValidator(Path.absolute)] | None = None
+    """A folder with a model of your own, in the place of the packaged one."""
     settings: dict[str, Any] = {}
+    """The workload's own, where it has any."""
 
     @model_validator(mode="before")
     @classmethod
@@ -58,7 +62,9 @@ class ProfileChoice(Part):
     """One load profile with its parameters: {bursty: {rate: 5, seconds: 8}}."""
 
     name: str
+    """One from `frostline list`: it is the key, and its parameters are below it."""
     parameters: dict[str, Any]
+    """Those of the profile, as below."""
 
     @model_validator(mode="before")
     @classmethod
@@ -73,8 +79,11 @@ class SizingChoice(Part):
     """Memory and vCPU per unit, in sizes that can be bought: a function's vCPU follows its memory."""
 
     function_memory_mb: int = Field(1769, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
+    """Of one sandbox, which has memory / 1,769 vCPU, as on Lambda."""
     service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
+    """Of one replica."""
     service_cpus: float = Field(1.0, ge=0.25, le=16)
+    """Of one replica, which serves as many requests at once, and the others in turn."""
     accelerators: int = Field(0, ge=0, le=16)
     """GPUs of each unit, on either side, for itself: replicas and concurrency_limit may be no more than they do for."""
 
@@ -90,25 +99,38 @@ class FunctionChoice(Part):
     of a trial's own profile; `tmp_mb` is the largest file that a container may write, all together are not limited."""
 
     keep_alive_s: Seconds = 300
+    """So long an idle sandbox is kept, in modelled seconds. Our assumption: AWS publishes none."""
     timeout_s: Annotated[float, Field(gt=0, le=900)] = 60
+    """A request that takes longer is ended, and its sandbox with it."""
     init_timeout_s: Annotated[float, Field(gt=0, le=900)] = 10
+    """An initialisation that takes longer is cut off, and done again within the request."""
     concurrency_limit: int = Field(1000, ge=1, le=10_000)
+    """Most sandboxes at once; a request beyond them is turned away (429)."""
     starts_per_10_s: int = Field(1000, ge=1, le=10_000)
+    """Most sandboxes that are started in 10 seconds; a request beyond them is turned away (429)."""
     tmp_mb: int = Field(512, ge=LEAST_TMP_MB, le=MOST_TMP_MB)
+    """The largest file that a container may write, in /tmp or elsewhere."""
 
 
 class LoadChoice(Part):
     """How the generator works."""
 
     workers: int = Field(1, ge=1, le=16)
+    """Processes that send."""
     prewarm: int = Field(8, ge=0, le=1000)
+    """Connections that are open before the first request leaves."""
     cap: int = Field(20_000, ge=1, le=60_000)
+    """Most requests in flight; one beyond them is shed, and the trial INVALID."""
     timeout_s: Annotated[float, Field(gt=0, le=960)] = 90
+    """A request without an answer after so long has timed out."""
 
 
 class ScaleOutChoice(Part):
     """A service gets `starts` more replicas, one after the other, while steady traffic goes on at the first ones."""
 
     starts: int = Field(2, ge=1, le=20)
+    """How many replicas are added."""
     rate: float = Field(gt=0, le=10_000)
+    """Of the steady traffic meanwhile."""
     seconds: Seconds
+    """How long that lasts."""

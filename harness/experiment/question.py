@@ -20,7 +20,7 @@ from harness.experiment.pieces import (
 )
 from harness.experiment.profiles import profile, profile_names
 from harness.experiment.settings import MOST_REPLICAS, settings_of, settings_problems
-from harness.files.problems import problems_in, quote
+from harness.files.problems import near, not_one_of, problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
 from harness.files.whole import one_line
@@ -36,15 +36,20 @@ class Experiment(Part):
     """Workloads x targets x profiles, over interleaved rounds."""
 
     name: Name
+    """What runs of it are called: a-z, 0-9 and -."""
     question: str = Field(max_length=500)
+    """The question in a sentence, as the report begins with it."""
     workloads: Annotated[list[WorkloadChoice], Field(min_length=1)]
+    """What is measured: names from `frostline list`, or mappings where there is more to say of one."""
     targets: Annotated[list[str], Field(min_length=1)]
+    """Where it is measured: names from `frostline list`, of both sides of the question."""
     without_engine: list[str] = []
     """Targets instead, where no Docker engine answers."""
     compression: float = Field(1, ge=1, le=86_400)
     """How many modelled seconds pass in one second, for profiles that do not say. Keep-alive is compressed as the
     traffic of each trial is: not at all where the profile has no time to compress."""
     profiles: list[ProfileChoice] = []
+    """The traffic, each as {NAME: {parameter: value}}; without any, only cold starts are forced."""
     begin: BeginState = "steady"
     """What the first request of a profile finds at a function: the sandboxes that enough of this traffic would have
     left, about ten times as long as one is kept, or none. Empty shows a start-up transient."""
@@ -55,23 +60,35 @@ class Experiment(Part):
     images: Regimes[Literal["present", "absent"]] = ["present"]
     """Absent: the image is removed before every forced cold start, and loading it again is a part of the start."""
     scale_out: ScaleOutChoice | None = None
+    """More replicas under load, where a target can start them."""
     rounds: int = Field(10, ge=1, le=1000)
+    """How often every trial is repeated, in an order drawn anew: no verdict comes from fewer than 10."""
     attempts: int = Field(3, ge=1, le=3)
     """Most attempts at a trial that turns out INVALID; every one is kept, the last one counts."""
     seed: int = Field(1, ge=0, le=2**63 - 1)
+    """Of everything that is drawn: the same seed gives the same order and the same arrivals."""
     replicas: int = Field(1, ge=1, le=MOST_REPLICAS)
+    """Units of a service, all the time."""
     sizing: SizingChoice = SizingChoice()
+    """What one unit may use."""
     function: FunctionChoice = FunctionChoice()
+    """How a function behaves."""
     settings: dict[str, dict[str, Any]] = {}
     """By target: settings of its own, which count before `function` and `replicas`."""
     load: LoadChoice = LoadChoice()
+    """How requests are sent."""
     objective: Objective | None = None
+    """What users still find good; without one, nothing is said of it, and nothing is guessed."""
     margin: float = Field(0.10, gt=0, lt=1)
     """Ratios from 1 / (1 + margin) to 1 + margin count as the same; set before the run."""
     expected: Expected | None = None
+    """The traffic of a month, which forecast and cost are for; it changes no measurement."""
     priced_as: PricedAs = PricedAs()
+    """What the two sides are bought as; it changes no measurement."""
     stakes: Stakes = Stakes()
+    """What people and bad answers cost; it changes no measurement."""
     ratings: Ratings = Ratings()
+    """What nobody can measure, as you judge it; it changes no measurement."""
 
     # Checks are per field, so that a problem of one field does not hide those of another.
 
@@ -157,14 +174,15 @@ def parse_experiment(fields: dict[str, Any], source: str) -> Experiment:
     try:
         return Experiment.model_validate(fields)
     except ValidationError as error:
-        raise UsageError([f"{source}: {line}" for line in problems_in(error)]) from None
+        raise UsageError([f"{source}: {line}" for line in problems_in(error, Experiment)]) from None
 
 
 def _mapping(name: str) -> dict[str, Any]:
     path = SHIPPED / f"{name}.yaml" if name in experiment_names() else Path(name)
     if not is_file(path):
-        known = ", ".join(experiment_names())
-        raise UsageError([f"experiment: {quote(name)} is neither a file nor one of: {known}"])
+        known = experiment_names()
+        told = f"{quote(name)} is neither a file nor one of: {', '.join(known)}{near(name, known)}"
+        raise UsageError([f"experiment: {told}"])
     return _with_model(read_mapping(path), path)
 
 
@@ -174,7 +192,7 @@ def _with_model(fields: dict[str, Any], path: Path) -> dict[str, Any]:
         return fields
     like = fields.pop("like")
     if like not in experiment_names():
-        raise UsageError([f"{path}: like: {quote(like)} is not one of: {', '.join(experiment_names())}"])
+        raise UsageError([f"{path}: like: {not_one_of(like, experiment_names())}"])
     return {**_mapping(str(like)), **fields}
 
 
@@ -200,7 +218,7 @@ def _repeated(field: str, names: list[str]) -> list[str]:
 
 
 def _unknown(field: str, names: list[str], known: list[str]) -> list[str]:
-    return [f"{field}: {quote(name)} is not one of: {', '.join(known)}" for name in names if name not in known]
+    return [f"{field}: {not_one_of(name, known)}" for name in names if name not in known]
 
 
 def _profile(choice: ProfileChoice, compression: float) -> LoadProfile:
@@ -218,7 +236,7 @@ def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> 
     try:
         _profile(choice, compression)
     except ValidationError as error:
-        return [f"{place}.{line}" for line in problems_in(error)]
+        return [f"{place}.{line}" for line in problems_in(error, profile(choice.name))]
     return []
 
 

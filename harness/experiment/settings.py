@@ -32,7 +32,7 @@ def settings_problems(target: Target, own: Mapping[str, Any]) -> list[str]:
     try:
         settings_of(target, {}, own, 1)
     except ValidationError as error:
-        return list(problems_in(error))
+        return problems_in(error, type(target.settings()))
     except ValueError as error:  # of the target's own class
         return str(error).split("\n")
     return []

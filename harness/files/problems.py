@@ -1,16 +1,19 @@
 """What is wrong with what somebody wrote: a line per problem, with the field, the value and what is accepted."""
 
+import dataclasses
 import reprlib
-from collections.abc import Mapping
-from typing import Any
+import typing
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeGuard
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 LONGEST_QUOTE = 80
 
 
-def problems_in(error: ValidationError) -> list[str]:
-    """One line per problem: field, value and what would be accepted."""
+def problems_in(error: ValidationError, form: type | None = None) -> list[str]:
+    """One line per problem: field, value and what would be accepted; of `form`, which field was likely meant."""
     lines: list[str] = []
     for problem in error.errors(include_url=False):
         where = ascii(".".join(str(part)[:LONGEST_QUOTE] for part in problem["loc"]))[1:-1]
@@ -20,10 +23,44 @@ def problems_in(error: ValidationError) -> list[str]:
         elif problem["type"] == "missing":
             lines.append(f"{where}: is missing: add it")
         elif problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: {quote(problem['input'])} is not accepted: there is no such field")
+            *place, name = problem["loc"]
+            meant = near(name, fields_at(form, place))
+            lines.append(f"{where}: {quote(problem['input'])} is not accepted: there is no such field{meant}")
         else:
             lines.append(f"{where}: {quote(problem['input'])} is not accepted: {problem['msg']}")
     return lines
+
+
+def not_one_of(value: Any, known: Collection[str]) -> str:
+    """What is said of a name that is none of those that there are."""
+    return f"{quote(value)} is not one of: {', '.join(known)}{near(value, known)}"
+
+
+def near(name: Any, known: Collection[str]) -> str:
+    """The one of these names that was likely meant, as the end of a sentence; empty where none is like it."""
+    close = get_close_matches(str(name)[:LONGEST_QUOTE], known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def fields_at(form: Any, place: Sequence[Any]) -> list[str]:
+    """Names of the fields of a form, or of the one that lies at this place in it; none where there is no form."""
+    for part in (part for part in place if isinstance(part, str)):
+        field = form.model_fields.get(part) if _is_form(form) else None
+        form = next(_forms_in(field.annotation), None) if field else None
+    if dataclasses.is_dataclass(form):
+        return [field.name for field in dataclasses.fields(form)]
+    return list(form.model_fields) if _is_form(form) else []
+
+
+def _is_form(kind: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _forms_in(kind: Any) -> Iterator[type[BaseModel]]:
+    if _is_form(kind):
+        yield kind
+    for inner in typing.get_args(kind):
+        yield from _forms_in(inner)
 
 
 def quote(value: Any) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Part(BaseModel):
     """A piece of an experiment: unknown fields are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -29,7 +29,9 @@ class Objective(Part):
     """This percentile of latency, counted from the schedule, is at most this long."""
 
     percentile: float = Field(95, ge=50, le=99.9)
+    """Which percentile of latency is held against it."""
     latency_ms: float = Field(gt=0)
+    """What it may be at most."""
 
 
 def objective_of(experiment: dict[str, Any]) -> Objective | None:
@@ -59,6 +61,7 @@ class Expected(Part):
     """The traffic that is decided about."""
 
     requests_per_month: float = Field(gt=0, le=1e13)
+    """In a month of 730 hours."""
     peak_to_mean: float | None = Field(None, ge=1, le=1000)
     """How much busier the busiest minutes are than the mean: replicas are bought for those. None where not stated."""
 
@@ -77,9 +80,13 @@ class PricedAs(Part):
     """What the two sides are bought as."""
 
     provider: Annotated[str, Field(max_length=40)] = PROVIDER
+    """The only one with prices here."""
     region: Annotated[str, Field(max_length=40)] = "us-east-1"
+    """One that has a price book: `frostline prices`."""
     architecture: Literal["x86", "arm"] = "x86"
+    """Of the units' processors: arm has prices of its own."""
     load_balancer: Literal["alb", "none"] = "alb"
+    """What stands before a service's replicas."""
     public_ipv4: int = Field(2, ge=0, le=100)
     """Addresses of the service; a load balancer has two at least."""
     provisioned_concurrency: int = Field(0, ge=0, le=10_000)
@@ -99,7 +106,9 @@ class Sides(Part):
     """One figure for each side."""
 
     service: float = Field(ge=0, le=1e9)
+    """Of a service."""
     function: float = Field(ge=0, le=1e9)
+    """Of a function."""
 
     def of(self, kind: str) -> float | None:
         """The figure of the side that targets of this kind are on; None where they are on neither."""
@@ -117,7 +126,9 @@ class Stakes(Part):
     platform_usd_per_month: Sides | None = None
     """Beyond load balancer, addresses and registry: monitoring, a cluster, licences."""
     engineering_hours_per_month: Sides | None = None
+    """What people spend on running it; it needs their rate."""
     engineering_usd_per_hour: Usd | None = None
+    """What such an hour costs."""
 
     @model_validator(mode="after")
     def _hours_with_their_rate(self) -> "Stakes":

@@ -14,7 +14,7 @@ import targets
 from harness.analysis.table import summarise
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
-from harness.files.problems import quote
+from harness.files.problems import not_one_of
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.measure.alone import alone
@@ -37,8 +37,7 @@ TRIES = 3
 def choose_targets(names: list[str], say: Say) -> list[str]:
     """Targets to examine: those asked for, else all that run here and bill nothing. MissingError when one cannot."""
     if unknown := [name for name in names if name not in targets.target_names()]:
-        known = ", ".join(targets.target_names())
-        raise UsageError([f"target: {quote(name)} is not one of: {known}" for name in unknown])
+        raise UsageError([f"target: {not_one_of(name, targets.target_names())}" for name in unknown])
     chosen = []
     for name in names or [name for name in targets.target_names() if not _bills(name)]:
         problems = targets.target_problems(name)
@@ -95,7 +94,7 @@ def _scenarios_of(name: str, only: list[str], trace: Path | None) -> list[Scenar
     available = scenarios(targets.target(name), trace)
     known = [scenario.name for scenario in available]
     if unknown := [label for label in only if label not in known]:
-        raise UsageError([f"scenario: {quote(label)} is not one of: {', '.join(known)} ({name})" for label in unknown])
+        raise UsageError([f"scenario: {not_one_of(label, known)} ({name})" for label in unknown])
     return [scenario for scenario in available if scenario.name in only or not (only or scenario.by_name)]
 
 

@@ -12,7 +12,7 @@ from harness.commands.load.headers import AUTHORIZATION, read_headers, take_cred
 from harness.commands.load.secrets import secrets_of
 from harness.errors import UsageError
 from harness.experiment.profiles import draw, profile, profile_names
-from harness.files.problems import problems_in, quote
+from harness.files.problems import not_one_of, problems_in, quote
 from harness.load.failures import lack_of
 from harness.load.limits import MOST_BODIES_BYTES, arrivals_problem, bodies_problem
 from harness.load.route import addresses_of
@@ -156,7 +156,7 @@ class LoadOrder:
     def _load_profile(self) -> LoadProfile:
         """UsageError when there is none of this name, or when it does not take what was asked for."""
         if self.profile not in profile_names():
-            raise UsageError([f"--profile: {self.profile!a} is not one of: {', '.join(profile_names())}"])
+            raise UsageError([f"--profile: {not_one_of(self.profile, profile_names())}"])
         if profile(self.profile).reads_file:
             raise UsageError(
                 [f"--profile: {self.profile} reads a file, and this command takes none: write an experiment with it"]

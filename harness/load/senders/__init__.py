@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from harness.errors import TrialError
+from harness.files.problems import not_one_of
 from harness.load.senders.contract import Sender, as_shown
 from targets.contract import Endpoint
 from targets.names import FAULTS, NameTaken, Unreadable, files_by_name, passed_over, read
@@ -40,7 +41,7 @@ def no_senders() -> list[str]:
 def sender(name: str) -> Sender:
     """The sender of this name. SenderFailed when there is none, or when it cannot be had."""
     if name not in _files():
-        raise SenderFailed(f"sender: {name!a} is not one of: {', '.join(sender_names())}")
+        raise SenderFailed(f"sender: {not_one_of(name, sender_names())}")
     try:
         found: Sender = read("sender", name, "SENDER", __name__, _files()[name])
     except Unreadable as error:
