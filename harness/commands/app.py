@@ -13,6 +13,7 @@ from harness.commands.explain import explain_app
 from harness.commands.forecast import forecast_app
 from harness.commands.machine import machine_app
 from harness.commands.measure import measure_app
+from harness.commands.new.app import new_app
 from harness.commands.prices import prices_app
 from harness.commands.read import read_app
 from harness.commands.review import review_app
@@ -30,6 +31,7 @@ app = typer.Typer(
 for commands in (machine_app, measure_app, read_app, forecast_app, remeasure_app):
     app.add_typer(commands)
 app.add_typer(explain_app, name="explain")
+app.add_typer(new_app, name="new")
 app.add_typer(prices_app, name="prices")
 app.add_typer(review_app, name="review")
 app.add_typer(schedule_app, name="schedule")
