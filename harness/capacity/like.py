@@ -80,7 +80,7 @@ def like_experiment(order: CapacityOrder, experiment: Experiment) -> CapacityOrd
     return replace(
         order,
         workload=workload.name,
-        model_dir=workload.model_dir,
+        model_dir=workload.own_model,
         settings=workload.settings,
         sizing=experiment.sizing,
         function=experiment.function,

@@ -96,6 +96,10 @@ def try_(
         str, typer.Option("--in", metavar="TARGET", help="where it is started; docker-service shows its image")
     ] = "process-service",
     model_dir: Annotated[Path | None, typer.Option(help="your own model")] = None,
+    model_archive: Annotated[
+        Path | None, typer.Option(help="your own model, as a .tar.gz or .zip; with --sha256")
+    ] = None,
+    sha256: Annotated[str | None, typer.Option(help="of that archive, as sha256sum prints it")] = None,
     set: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="a setting of the workload; again for more")
     ] = None,
@@ -112,7 +116,7 @@ def try_(
     from harness.commands.tryout.order import TryOrder
     from harness.commands.tryout.running import run_try
 
-    order = TryOrder(workload, target, model_dir, set or [], memory_mb, cpus, timeout_s)
+    order = TryOrder(workload, target, model_dir, model_archive, sha256, set or [], memory_mb, cpus, timeout_s)
     raise typer.Exit(run_try(order, save, console(), wait))
 
 

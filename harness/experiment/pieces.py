@@ -24,6 +24,15 @@ Regime = TypeVar("Regime", bound=str)
 Regimes = Annotated[list[Regime], Field(min_length=1), AfterValidator(lambda regimes: list(dict.fromkeys(regimes)))]
 
 
+class ArchiveChoice(Part):
+    """A model of the user's own in one file."""
+
+    file: Annotated[Path, AfterValidator(Path.absolute)]
+    """A .tar, .tar.gz or .zip of plain files; a folder alone at its top is left out."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Of the file; another one is refused. What was unpacked once is kept under it."""
+
+
 class WorkloadChoice(Part):
     """A workload, with a model of the user's own or settings of its own; `label` tells two of one name apart."""
 
@@ -33,6 +42,8 @@ class WorkloadChoice(Part):
     """What its rows are called, where one workload is measured in several ways."""
     model_dir: Annotated[Path, AfterValidator(Path.absolute)] | None = None
     """A folder with a model of your own, in the place of the packaged one."""
+    model_archive: ArchiveChoice | None = None
+    """The same in one file, known by its sha256."""
     settings: dict[str, Any] = {}
     """The workload's own, where it has any."""
 
@@ -47,6 +58,26 @@ class WorkloadChoice(Part):
         if has_more_values(value, MOST_SETTINGS):
             raise ValueError(f"{quote(value)} is not accepted: it holds more than {MOST_SETTINGS} values")
         return value
+
+    @model_validator(mode="after")
+    def _one_model(self) -> "WorkloadChoice":
+        if self.model_dir is not None and self.model_archive is not None:
+            raise ValueError("model_dir and model_archive are both given: leave one out")
+        return self
+
+    @property
+    def has_own_model(self) -> bool:
+        """Whether a model of the user's own takes the packaged one's place."""
+        return self.model_dir is not None or self.model_archive is not None
+
+    @property
+    def own_model(self) -> Path | None:
+        """The folder that holds it. DeploymentError where it is in an archive that cannot be unpacked."""
+        if self.model_archive is None:
+            return self.model_dir
+        from targets.packaging.model_archive import unpacked
+
+        return unpacked(self.model_archive.file, self.model_archive.sha256)
 
     @property
     def key(self) -> str:

@@ -28,7 +28,7 @@ from harness.record.definition import SHIPPED, definition_sha256
 from harness.record.nouns import BeginState
 from harness.record.stated import Expected, Objective, Part, PricedAs, Ratings, Stakes
 from loadprofiles import LoadProfile
-from targets.contract import Target
+from targets.contract import DeploymentError, Target
 from targets.settings import Settings
 
 
@@ -242,7 +242,11 @@ def _profile_problems(place: str, choice: ProfileChoice, compression: float) -> 
 
 def _model_problems(choices: list[WorkloadChoice]) -> list[str]:
     known = [choice for choice in choices if choice.name in targets.workload_names()]
-    return [f"workloads.{choice.name}.model_dir: {line}" for choice in known for line in _model_dir_problems(choice)]
+    return [
+        f"workloads.{choice.name}.{'model_archive' if choice.model_archive else 'model_dir'}: {line}"
+        for choice in known
+        for line in _model_dir_problems(choice)
+    ]
 
 
 def _settings_problems(choices: list[WorkloadChoice]) -> list[str]:
@@ -261,6 +265,8 @@ def _model_dir_problems(choice: WorkloadChoice) -> list[str]:
     from targets.packaging.model_folder import model_dir_problems
 
     try:
-        return model_dir_problems(targets.workload(choice.name), choice.model_dir)
+        return model_dir_problems(targets.workload(choice.name), choice.own_model)
+    except DeploymentError as error:
+        return str(error).split("\n")
     except (OSError, ValueError) as error:
         return [f"{quote(choice.model_dir)} cannot be read: {quote(error)}"]

@@ -49,7 +49,7 @@ def prepare_anchor(earlier: Manifest, runnable: RunnableExperiment, say: Callabl
                 try:
                     facts = _image_facts(earlier, workload, name)
                     packages[workload.key, name] = anchor_package(
-                        client, workload.resolve(), workload.model_dir, facts=facts, say=say
+                        client, workload.resolve(), workload.own_model, facts=facts, say=say
                     )
                 except DeploymentError as error:
                     problems.append(f"{workload.key} on {name}: {error}")

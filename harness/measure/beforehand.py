@@ -212,7 +212,7 @@ class Preparation:
         self.request_ids |= {arrival.reply.request_id for arrival in asked if arrival.reply}
         self.asked += len(asked)
         visit = self.visit
-        own_model = visit.trial.workload.model_dir is not None
+        own_model = visit.trial.workload.has_own_model
         sent = Sent.of(self.begun_ns, asked)
         try:
             can = visit.target.capabilities

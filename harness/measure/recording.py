@@ -154,7 +154,7 @@ def record_arrivals(
 
 def judge_rows(visit: Visit, sent: Sent, account: Account, log: UnitLog | None) -> Judged:
     """The rows, after which nothing of replies and completions is needed any more."""
-    own_model = visit.trial.workload.model_dir is not None
+    own_model = visit.trial.workload.has_own_model
     can = visit.target.capabilities
     try:
         return Judge(visit.workload, own_model, can, log, account.witnesses, account.completions).judge(sent)
@@ -173,7 +173,7 @@ def counts_of(requests: pa.Table) -> dict[Outcome, int]:
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
     """Lines that say what makes the trial's rows doubtful."""
     warnings = []
-    if visit.trial.workload.model_dir is not None:
+    if visit.trial.workload.has_own_model:
         warnings.append("answers are unchecked but for their form: the model is the user's own")
     warnings += [
         f"replica {event['unit']} ended in the trial and nothing restarts it: {event['why']}"[:2000]

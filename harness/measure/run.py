@@ -206,7 +206,7 @@ def _package_workloads(runnable: RunnableExperiment, watcher: Watcher) -> dict[t
     for workload in runnable.experiment.workloads:
         for name in runnable.targets:
             try:
-                package = targets.target(name).package(workload.resolve(), workload.model_dir, say_once)
+                package = targets.target(name).package(workload.resolve(), workload.own_model, say_once)
             except DeploymentError as error:
                 raise MissingError(f"{workload.key} could not be packaged for {name}: {error}") from error
             packages[workload.key, name] = package
@@ -218,7 +218,7 @@ def _try_models(runnable: RunnableExperiment, say: Callable[[str], None]) -> Non
     problems = [
         f"workloads.{choice.key}.model_dir: {one_line(harmless(line), 1000)}"
         for choice in runnable.experiment.workloads
-        for line in model_problems(choice.resolve(), choice.model_dir, choice.settings, say)
+        for line in model_problems(choice.resolve(), choice.own_model, choice.settings, say)
     ]
     if problems:
         raise UsageError(problems)

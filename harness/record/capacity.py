@@ -234,13 +234,14 @@ def subject_of(manifest: Manifest, workload: str, target: str, memory_mb: float,
     settings = chosen.get("settings") or {}
     facts = manifest.packages.get(f"{workload}/{target}", {})
     machine, software = manifest.facts.get("machine"), manifest.facts.get("software", {})
+    own_model = bool(chosen.get("model_dir") or chosen.get("model_archive"))
     model, is_image = text_of(facts.get("model_sha256")), bool(facts.get("image_id"))
     readable = isinstance(workloads, list) and isinstance(settings, dict)
     return Subject(
         workload=str(chosen.get("name", workload)),
         settings=dict(settings) if readable else {},
         model=model,
-        has_unknown_model=model is None and bool(chosen.get("model_dir")) and not is_image,
+        has_unknown_model=model is None and own_model and not is_image,
         target=target,
         package=package_identity(facts) if readable else None,
         is_image=is_image,

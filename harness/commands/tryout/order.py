@@ -27,6 +27,9 @@ class TryOrder:
     workload: str
     target: str
     model_dir: Path | None = None
+    model_archive: Path | None = None
+    sha256: str | None = None
+    """Of the archive."""
     settings: Sequence[str] = ()
     """NAME=VALUE of the workload's own, each value as YAML has it."""
     memory_mb: int | None = None
@@ -46,7 +49,10 @@ class TryOrder:
     def choice(self) -> dict[str, Any]:
         """The workload as an experiment names it. UsageError when a setting is none."""
         own: dict[str, Any] = {"name": self.workload}
-        own |= {"model_dir": str(self.model_dir)} if self.model_dir else {}
+        own |= {"model_dir": str(self.model_dir.absolute())} if self.model_dir else {}
+        if self.model_archive or self.sha256:
+            given = {"file": self.model_archive and str(self.model_archive.absolute()), "sha256": self.sha256}
+            own["model_archive"] = {name: value for name, value in given.items() if value}
         return own | ({"settings": settings} if (settings := read_settings(self.settings)) else {})
 
     def _fields(self) -> dict[str, Any]:

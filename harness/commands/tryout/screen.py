@@ -128,7 +128,7 @@ def _fix(tried: Tried, reasons: list[str]) -> str:
         had = visit.order().sizing.memory_mb
         return f"give a unit more memory, e.g. --memory-mb {2 * had}, or take a smaller model"
     if tried.failure or any(IN_LOAD in reason for reason in reasons):
-        model = " or the files in the model folder" if visit.trial.workload.model_dir else ""
+        model = " or the files in the model folder" if visit.trial.workload.has_own_model else ""
         return f"correct load() in {place}{model}, and try again"
     outcomes = {request.row["outcome"] for request in tried.requests if not request.good}
     if outcomes == {Outcome.TIMED_OUT}:

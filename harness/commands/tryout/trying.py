@@ -92,7 +92,7 @@ def carry_out(experiment: Experiment, trial: Trial, say: Say) -> Tried:
     run_id = f"try-{secrets.token_hex(3)}"
     visit = Visit(experiment, trial, Package(trial.workload.name, ""), run_id)
     try:
-        package = visit.target.package(visit.workload, trial.workload.model_dir, say)
+        package = visit.target.package(visit.workload, trial.workload.own_model, say)
         say(f"starting {visit.workload.name} on {visit.target.name}…")
         return _ask(Visit(experiment, trial, package, run_id))
     except DeploymentError as error:
@@ -142,7 +142,7 @@ def _read(
     log = None if events is None else UnitLog(events)
     sent = Sent.of(arrivals[0].scheduled_ns, arrivals)
     try:
-        own_model = visit.trial.workload.model_dir is not None
+        own_model = visit.trial.workload.has_own_model
         judged = Judge(workload, own_model, can, log, witnesses).judge(sent)
     finally:
         sent.replies.close()
