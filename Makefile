@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test check benchmark selftest engine chromium clean
+.PHONY: help install install-dev bench test test-models check benchmark selftest engine chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
+	@echo "make test-models every workload with a model on both packagings, outside of the gate (WORKLOAD=name takes one)"
 	@echo "make check      ruff, mypy, import-linter"
 	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops"
 	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
@@ -35,9 +36,12 @@ bench: install
 	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 test: install-dev
-	$(BIN)/python -m pytest --ignore=tests/e2e -n $$(($$(nproc) * 2)) # many wait more than they work
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $$(($$(nproc) * 2)) # many wait more than they work
 	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) * 2)) --dist loadfile --no-loadscope-reorder
 	$(BIN)/python -m pytest tests/e2e -m alone
+
+test-models: install-dev
+	$(BIN)/python -m pytest tests/models $(if $(WORKLOAD),-k $(WORKLOAD))
 
 check: install-dev
 	$(BIN)/ruff check .
