@@ -57,6 +57,9 @@ HOSTILE: list[Any] = [
     {"vector": [float("inf"), *[0.0] * 383], "dimensions": 384},
     {"vector": [1.0, *[0.0] * 383], "dimensions": "384"},
     {"vector": [], "dimensions": 0},
+    *({"top": top} for top in (None, "", [], {}, [{}] * 5, [None], DEEP)),
+    *({"top": [{"class": number, "probability": 0.9}]} for number in (None, True, "0", -1, 10**400, 0.5, DEEP)),
+    *({"top": [{"class": 1, "probability": share}]} for share in (None, True, "1", -0.1, 1.1, 10**400, float("nan"))),
     {"vector": {"0": 1.0}, "dimensions": 1},
 ]
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from targets.serving.model_files import model_folder
-from targets.workloads import echo, embed_onnx, embed_torch, filetype
+from targets.workloads import classify_image_torch, echo, embed_onnx, embed_torch, filetype
 from targets.workloads.contract import Payload
 from targets.workloads.tasks import embedding
 
@@ -284,3 +284,20 @@ def test_own_model_folder_replaces_the_packaged_one(model: Any, folder: str, tmp
             shutil.copy(path, tmp_path / path.name)
     assert set(model.model_files) <= {path.name for path in tmp_path.iterdir()}
     assert loaded(model.name, str(tmp_path))["answers"] == loaded(model.name)["answers"]
+
+
+def test_a_classified_picture_is_held_against_its_reference() -> None:
+    model = classify_image_torch.WORKLOAD
+    tops = {
+        name: [{"class": number, "probability": share} for number, share in top]
+        for name, top in classify_image_torch.references().items()
+    }
+    for payload in model.payloads():
+        for name, top in tops.items():
+            assert (model.check(payload, {"top": top}, False) is None) == (name == payload.name), (payload.name, name)
+            assert model.check(payload, {"top": top}, True) is None
+            assert model.check(payload, {"top": top[:-1]}, False) and model.check(payload, {"top": top[::-1]}, True)
+        first, *rest = tops[payload.name]
+        for shift, right in ((0.001, True), (0.003, False)):
+            moved = [{**first, "probability": first["probability"] + shift}, *rest]
+            assert (model.check(payload, {"top": moved}, False) is None) == right
