@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, runtime_checkable
 
 from targets.events import Event
 from targets.settings import Settings
-from targets.workloads.contract import Workload
+from targets.workloads.contract import OwnImage, Workload
 
 Kind = Literal["service", "function"]
 """The two sides of the question: who keeps units running, and who starts them for requests."""
@@ -55,6 +55,8 @@ class Package:
     model_dir: Path | None = None
     code: str = ""
     """The folder of our code and the workload's, for a unit that is a process; an image holds it."""
+    own_image: OwnImage | None = None
+    """An image of the user's, which knows nothing of us."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,11 @@ from harness.load.single import Lone
 from harness.load.wire import Fate
 from harness.measure import page_cache
 from harness.measure.rows import starts
+from harness.measure.rows.bare import met_by_log
 from harness.measure.rows.bodies import read_reply
 from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.starts import Wait
+from harness.record.nouns import PROVEN_COLD
 from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, StartFailed
 from targets.workloads.contract import Payload
 
@@ -27,6 +29,8 @@ class Asker:
 
     payloads: list[Payload]
     timeout_s: float
+    enveloped: bool = True
+    """Whether answers carry evidence of their own; else only the deployment's log tells what they met."""
 
     def make_ready(self, endpoints: Sequence[Endpoint]) -> Lone | None:
         """The way to the first of them, where it is known: nothing of it then falls into what is measured.
@@ -65,7 +69,7 @@ def force_cold_starts(
         except (DeploymentError, SenderFailed) as error:
             problem = f"no further cold start could be forced after {len(arrivals)}: {error}"
             return Sent.of(begin_ns, arrivals, [problem])
-        proven += is_proven_cold(arrivals[-1], deployment, can)
+        proven += (is_proven_cold if asker.enveloped else is_logged_cold)(arrivals[-1], deployment, can)
         progress(proven)
     return Sent.of(begin_ns, arrivals)
 
@@ -104,6 +108,15 @@ def is_proven_cold(arrival: Arrival, deployment: Deployment, can: Capabilities) 
     generation = deployment.generation if can.cold == "renewed" else None
     wait = Wait(arrival.scheduled_ns, arrival.done_ns)
     return starts.is_proven_cold(evidence, wait, generation, _log_of(deployment, evidence.unit) if can.events else None)
+
+
+def is_logged_cold(arrival: Arrival, deployment: Deployment, can: Capabilities) -> bool:
+    """The same of an answer without an envelope: by the deployment's log alone."""
+    if arrival.fate != Fate.ANSWERED or not can.events:
+        return False
+    evidence = Evidence.of(None, arrival.reply.header if arrival.reply else b"")
+    wait = Wait(arrival.scheduled_ns, arrival.done_ns)
+    return met_by_log(UnitLog(deployment.events()), evidence, wait).kind in PROVEN_COLD
 
 
 def _log_of(deployment: Deployment, unit: str | None) -> UnitLog:

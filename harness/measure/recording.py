@@ -28,6 +28,7 @@ from harness.record.reasons import reasons_of
 from loadprofiles.contract import fingerprint
 from targets.contract import StartFailed
 from targets.events import Event
+from targets.workloads.contract import carries_envelope
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
@@ -170,11 +171,20 @@ def counts_of(requests: pa.Table) -> dict[Outcome, int]:
     return {outcome: counts.get(outcome.value, 0) for outcome in Outcome}
 
 
+NO_ENVELOPE = (
+    "nothing of ours runs in the user's image, so its answers carry no envelope: phases within a start, time in the "
+    "handler, GPU time and tokens are absent; what a request met is told by the deployment's log alone, and of several "
+    "replicas nobody knows which one answered"
+)
+
+
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
     """Lines that say what makes the trial's rows doubtful."""
     warnings = []
     if visit.trial.workload.has_own_model:
         warnings.append("answers are unchecked but for their form: the model is the user's own")
+    if not carries_envelope(visit.workload):
+        warnings.append(NO_ENVELOPE)
     warnings += [
         f"replica {event['unit']} ended in the trial and nothing restarts it: {event['why']}"[:2000]
         for event in events

@@ -17,6 +17,7 @@ from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult
 from targets.contract import TIMELINE_HEADER, Capabilities, Deployment, DeploymentError, StartFailed
+from targets.workloads.contract import carries_envelope
 
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
@@ -62,7 +63,8 @@ def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:
 
 
 def _asker(visit: Visit) -> Asker:
-    return Asker(list(visit.workload.payloads()), visit.experiment.load.timeout_s)
+    workload = visit.workload
+    return Asker(list(workload.payloads()), visit.experiment.load.timeout_s, carries_envelope(workload))
 
 
 def _take_account(deployment: Deployment, can: Capabilities) -> tuple[Account, list[str]]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,10 @@ class SandboxOrder:
     ledger: str | None = None
     archive: str | None = None
     """The image may be absent: it is then loaded from this file first."""
+    command: list[str] | None = field(default_factory=lambda: FUNCTION_COMMAND)
+    """None: the image's own."""
+    listens: int = containers.PORT
+    """The port of the emulator in it."""
 
 
 class DockerSandboxes:
@@ -108,7 +112,7 @@ class DockerSandbox(Sandbox):
             containers.create,
             self.sandboxes.client,
             image=order.image,
-            command=FUNCTION_COMMAND,
+            command=order.command,
             name=f"{order.prefix}-{self.name}",
             sizing=order.sizing,
             environment=environment,
@@ -118,6 +122,7 @@ class DockerSandbox(Sandbox):
             gpu_ids=gpu_ids,
             tmp_mb=order.settings.tmp_mb,
             shared_memory=False,  # Lambda has none
+            port=order.listens,
         )
         self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)
@@ -130,7 +135,7 @@ class DockerSandbox(Sandbox):
         self._marks.follow(self.hear)
         await self._engine(self.container.start)
         started_ns = now_ns()
-        port = await self._engine(containers.published_port, self.container)
+        port = await self._engine(containers.published_port, self.container, self.sandboxes.order.listens)
         self._cgroup = Cgroup.find(self.container.attrs["State"]["Pid"])
         self.log_step("start", begun_ns)
         self.spans_ns["start"] = (begun_ns, started_ns)

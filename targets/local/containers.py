@@ -17,12 +17,12 @@ from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.local import gpus
 from targets.local.last_words import tell_end
-from targets.local.processes import model_environment
+from targets.local.processes import THREAD_VARIABLES, model_environment
 from targets.ownership import start_time
 from targets.packaging.engine import ENGINE_ERRORS
 from targets.serving.marks import FILE_VARIABLE
 
-PORT = "8080/tcp"
+PORT = 8080
 MB = 1024 * 1024
 USER = "65534:65534"
 PORT_LIMIT_S = 10.0
@@ -74,7 +74,7 @@ def has_gpu_runtime(info: Mapping[str, Any]) -> bool:
 def create(
     client: docker.DockerClient,
     image: str,
-    command: list[str],
+    command: list[str] | None,
     name: str,
     sizing: Sizing,
     environment: dict[str, str],
@@ -84,11 +84,13 @@ def create(
     gpu_ids: Sequence[str] = (),
     tmp_mb: int | None = None,
     shared_memory: bool = True,
+    port: int = PORT,
 ) -> Container:
     """Create, not start. Root is read-only, /tmp is disk, swap is off, so the memory limit is the limit.
 
-    `marks` is a file of this machine to which the container may append, `ledger` a folder that it may write into,
-    `gpu_ids` are the GPUs it sees. No file may be larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
+    `command` None is the image's own, `port` is where it listens. `marks` is a file of this machine to which the
+    container may append, `ledger` a folder that it may write into, `gpu_ids` are the GPUs it sees. No file may be
+    larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
     """
     memory_bytes = sizing.memory_mb * MB
     if marks is not None:
@@ -99,7 +101,7 @@ def create(
         name=name,
         environment=environment,
         labels=labels,
-        ports={PORT: ("127.0.0.1", None)},
+        ports={f"{port}/tcp": ("127.0.0.1", None)},
         mem_limit=memory_bytes,
         memswap_limit=memory_bytes,
         nano_cpus=int(sizing.cpus * 1e9),
@@ -129,12 +131,12 @@ def gpu_requests(ids: Sequence[str]) -> list[docker.types.DeviceRequest] | None:
     return [docker.types.DeviceRequest(device_ids=list(ids), capabilities=[["gpu"]])] if ids else None
 
 
-def published_port(container: Container) -> int:
+def published_port(container: Container, port: int = PORT) -> int:
     """The loopback port of a started container, awaited while it runs. StartFailed when it ends first or has none."""
     deadline = now_ns() + int(PORT_LIMIT_S * 1e9)
     while True:
         container.reload()
-        if bindings := container.ports.get(PORT):
+        if bindings := container.ports.get(f"{port}/tcp"):
             return int(bindings[0]["HostPort"])
         if container.status not in ("created", "running"):
             raise StartFailed(tell_end(f"container {container.name} ended as it started", last_lines(container)))
@@ -214,5 +216,7 @@ def engine_process() -> str | None:
 
 def serving_environment(package: Package, order: Order) -> dict[str, str]:
     """What the serving code reads in a container; paths and model folder are the image's own."""
+    if package.own_image is not None:  # it knows nothing of us: only its thread pools may follow the limit, as ours do
+        return dict.fromkeys(THREAD_VARIABLES, str(max(1, int(order.sizing.cpus))))
     ledger = {"FROSTLINE_LEDGER": LEDGER_DIR} if order.ledger else {}
     return model_environment(package.workload, order.sizing.cpus, order) | ledger

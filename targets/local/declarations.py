@@ -20,9 +20,10 @@ from targets.local import containers, gpus, processes
 from targets.local.allowance import available_cpus, available_memory_bytes
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
+from targets.packaging.own_image import own_image_package
 from targets.serving.http_app import MOST_BODY_BYTES
 from targets.settings import FunctionSettings, ServiceSettings
-from targets.workloads.contract import Workload
+from targets.workloads.contract import Imaged, Workload
 
 PROCESSES = Capabilities(
     clock="shared",
@@ -114,6 +115,8 @@ class InContainers:
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Build the workload's image, unless an identical one is there."""
         with closing(containers.engine()) as client:
+            if isinstance(workload, Imaged):
+                return own_image_package(client, workload, workload.own_image)
             return build_image(client, workload, model_dir, say)
 
     def present(self) -> Sizing:
@@ -132,6 +135,11 @@ class AsProcesses:
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
         """Install the workload's packages into a folder, unless an identical one is there."""
+        if isinstance(workload, Imaged):
+            raise DeploymentError(
+                f"workload {workload.name} is an image of yours, and a process has none: measure it on docker-service "
+                "and docker-lambda, with a Docker engine"
+            )
         return processes.package(workload, model_dir, say)
 
     def present(self) -> Sizing:

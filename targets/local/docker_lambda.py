@@ -12,6 +12,8 @@ from targets.local.resources import Cgroup, Usage
 from targets.ownership import Owner, labels
 from targets.packaging.archive import ImageArchive, archive_image
 from targets.packaging.engine import engine_errors
+from targets.packaging.image import FUNCTION_COMMAND
+from targets.packaging.own_image import own_image_refusal
 from targets.settings import FunctionSettings
 
 
@@ -23,7 +25,7 @@ class DockerLambda(InContainers, Function):
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
-        refuse(self.refusal(order, more=0))
+        refuse(self.refusal(order, more=0) or own_image_refusal(package, order))
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
             archive = archive_image(client, package.reference) if order.images_absent else None
@@ -41,6 +43,7 @@ def _front_settings(package: Package, order: Order, archive: ImageArchive | None
         "kind": "docker",
         "name": package.workload,
         "image": package.reference,
+        **_own(package),
         "prefix": f"frostline-{order.run_id}-fn",
         "sizing": vars(order.sizing),
         "function": vars(order.settings_of(FunctionSettings)),
@@ -49,6 +52,13 @@ def _front_settings(package: Package, order: Order, archive: ImageArchive | None
         "ledger": str(order.ledger) if order.ledger else None,
         "archive": str(archive.path) if archive else None,
     }
+
+
+def _own(package: Package) -> dict[str, Any]:
+    """What is run of the image, and where its emulator listens."""
+    if (image := package.own_image) is None:
+        return {"command": FUNCTION_COMMAND, "listens": containers.PORT}
+    return {"command": list(image.command) or None, "listens": image.port}
 
 
 def _facts(order: Order) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_image
 from targets.packaging.engine import engine_errors, engine_words
 from targets.packaging.image import SERVICE_COMMAND
+from targets.packaging.own_image import own_image_refusal
 
 
 class DockerService(InContainers, Service):
@@ -30,7 +31,7 @@ class DockerService(InContainers, Service):
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
-        refuse(self.refusal(order, more=0))
+        refuse(self.refusal(order, more=0) or own_image_refusal(package, order))
         own = Gpus(order.sizing.accelerators)
         with ExitStack() as stack:
             client = stack.enter_context(closing(containers.engine()))
@@ -50,6 +51,10 @@ class DockerReplica(Replica):
         self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order, own: Gpus
     ) -> None:
         super().__init__(name, log)
+        if image := package.own_image:
+            self.path, self.ready_path = image.path, image.ready_path
+        self._port = image.port if image else containers.PORT
+        self._command = (list(image.command) or None) if image else SERVICE_COMMAND
         self.gpus = own
         self.client = client
         self.package = package
@@ -62,11 +67,12 @@ class DockerReplica(Replica):
     def start(self) -> int:
         """Create the container, follow its marks, start it; returns its port."""
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
+        environment |= {"PORT": str(self._port)} if self.package.own_image else {}
         try:
             container = containers.create(
                 self.client,
                 image=self.package.reference,
-                command=SERVICE_COMMAND,
+                command=self._command,
                 name=f"frostline-{self.order.run_id}-svc-{self.name}",
                 sizing=self.order.sizing,
                 environment=environment,
@@ -74,6 +80,7 @@ class DockerReplica(Replica):
                 marks=self._marks.path,
                 ledger=str(self.order.ledger) if self.order.ledger else None,
                 gpu_ids=self.gpus.take(self.name),
+                port=self._port,
             )
             self.container = container
             self.log.write("created", self.name, container=container.id)
@@ -81,7 +88,7 @@ class DockerReplica(Replica):
             self._marks.follow(self.hear)
             container.start()
             started_ns = now_ns()
-            port = containers.published_port(container)
+            port = containers.published_port(container, self._port)
             pid = container.attrs["State"]["Pid"]
             self._cgroup = Cgroup.find(pid)
         except (docker.errors.DockerException, OSError) as error:

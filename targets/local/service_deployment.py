@@ -29,6 +29,9 @@ PATH = "/invoke"
 class Replica(ABC):
     """One copy of the service, from create to remove."""
 
+    path, ready_path = PATH, "/"
+    """Where requests are sent, and what answers a GET with 200 as soon as they can come."""
+
     def __init__(self, name: str, log: EventLog) -> None:
         self.name = name
         self.log = log
@@ -74,7 +77,7 @@ class Replica(ABC):
     def wait_until_ready(self, port: int) -> None:
         """Ask until it answers. StartFailed when it ends first or takes too long."""
         deadline = now_ns() + int(READY_LIMIT_S * 1e9)
-        while not _is_answering(port, READY_LIMIT_S):
+        while not _is_answering(port, self.ready_path, READY_LIMIT_S):
             if why := self.end_reason():
                 raise StartFailed(tell_end(f"replica {self.name} ended before it answered: {why}", self.last_words()))
             if now_ns() > deadline:
@@ -204,7 +207,7 @@ class ServiceDeployment(Logged):
         self._replicas.append(replica)
         port = replica.start()
         replica.wait_until_ready(port)
-        self.endpoints += (Endpoint(f"http://127.0.0.1:{port}{PATH}"),)
+        self.endpoints += (Endpoint(f"http://127.0.0.1:{port}{replica.path}"),)
 
     def _remove(self, replica: Replica) -> None:
         if why := replica.end_reason():
@@ -214,10 +217,10 @@ class ServiceDeployment(Logged):
         self._log.write("removed", replica.name, **vars(usage))
 
 
-def _is_answering(port: int, timeout_s: float) -> bool:
+def _is_answering(port: int, path: str, timeout_s: float) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
     try:
-        connection.request("GET", "/")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

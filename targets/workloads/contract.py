@@ -100,6 +100,37 @@ def why_wrong(verdict: object) -> str | None:
     return f"check returned {verdict!r:.80}: return None where the answer is right, else why it is not"
 
 
+@dataclass(frozen=True)
+class OwnImage:
+    """An image that the user brings. Nothing of ours runs inside, so that its answers carry no envelope."""
+
+    reference: str
+    """Its tag or id in the engine."""
+    command: tuple[str, ...] = ()
+    """What follows its entry point; empty: its own."""
+    port: int = 8080
+    """Where it listens, of a service for HTTP, of a function for the Runtime Interface Emulator."""
+    path: str = "/"
+    """Of a service: where requests are sent, by POST."""
+    ready_path: str = "/"
+    """Of a service: what answers a GET with 200 as soon as requests can come."""
+
+
+@runtime_checkable
+class Imaged(Protocol):
+    """A workload that is an image of the user's. `check` is given the reply's JSON, or its text where it is none."""
+
+    own_image: OwnImage | None
+    """None as long as no settings name one."""
+    good_status: int
+    """Of a service: the HTTP status of a good answer."""
+
+
+def carries_envelope(workload: Workload) -> bool:
+    """Whether its units answer with evidence of their own, because our serving code runs in them."""
+    return not isinstance(workload, Imaged)
+
+
 @runtime_checkable
 class Configurable(Protocol):
     """A workload that takes settings of its own from the experiment."""

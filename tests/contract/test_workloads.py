@@ -18,13 +18,13 @@ import targets
 from targets import roots, workload, workload_names
 from targets.serving.call import Call
 from targets.serving.timeline import Timeline
-from targets.workloads.contract import Workload
+from targets.workloads.contract import Workload, carries_envelope
 from tests.fakes.plug_ins import put, python_path
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"numpy", "onnxruntime", "tokenizers", "torch", "transformers", "PIL", "cv2", "ctranslate2", "xllamacpp"}
 NAMES = workload_names()
-LIGHT = [name for name in NAMES if not workload(name).requirements]
+LIGHT = [name for name in NAMES if not workload(name).requirements and carries_envelope(workload(name))]
 """Those that need nothing but Python: they are loaded and asked here, the models in tests of their own."""
 
 DEEP: Any = []

@@ -131,7 +131,7 @@ class Engine:
     def create(self, *_, device_requests, **__):
         self.asked.append(device_requests[0]["DeviceIDs"])
         attrs = {"State": {"Pid": None}}
-        none, ports = lambda **_: None, {containers.PORT: [{"HostPort": "1"}]}
+        none, ports = lambda **_: None, {f"{containers.PORT}/tcp": [{"HostPort": "1"}]}
         return SimpleNamespace(
             id="c",
             name="c",

@@ -11,6 +11,7 @@ from harness.files.whole import one_line
 from harness.record.figures import MISSING, figure, milliseconds, plural
 from harness.record.nouns import Outcome
 from harness.record.reasons import OWN
+from targets.workloads.contract import carries_envelope
 
 LONGEST_ANSWER = 60
 SHOWN_WRONG = 5
@@ -130,6 +131,8 @@ def _fix(tried: Tried, reasons: list[str]) -> str:
     if tried.failure or any(IN_LOAD in reason for reason in reasons):
         model = " or the files in the model folder" if visit.trial.workload.has_own_model else ""
         return f"correct load() in {place}{model}, and try again"
+    if not carries_envelope(visit.workload):
+        return "correct what the settings say of payloads and check, or the image, and try again"
     outcomes = {request.row["outcome"] for request in tried.requests if not request.good}
     if outcomes == {Outcome.TIMED_OUT}:
         return "give it more time with --timeout-s, or more to compute with in a larger unit"

@@ -17,7 +17,7 @@ from harness.load.senders import SenderFailed
 from harness.measure.clean import sweep
 from harness.measure.forced import Asker
 from harness.measure.leases import SETTLE_S
-from harness.measure.rows.bodies import read_reply
+from harness.measure.rows.bodies import read_bare, read_reply
 from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.judge import Judge
 from harness.measure.rows.units import logged_lives, seen_lives, unit_records
@@ -26,6 +26,7 @@ from harness.measure.visit import Visit
 from harness.record.nouns import Outcome, UnitRecord
 from targets.contract import Deployment, DeploymentError, Package, StartFailed, Witnessed
 from targets.events import Event
+from targets.workloads.contract import carries_envelope
 
 TIMES = 2
 MOST_S = 600.0
@@ -147,15 +148,19 @@ def _read(
     finally:
         sent.replies.close()
     lives = logged_lives(log) if log else seen_lives(judged.requests)
-    requests = [_request(arrival, row) for arrival, row in zip(arrivals, judged.requests.to_pylist(), strict=True)]
+    requests = [
+        _request(arrival, row, carries_envelope(workload))
+        for arrival, row in zip(arrivals, judged.requests.to_pylist(), strict=True)
+    ]
     units = unit_records(lives, samples, judged.unit_memory)
     return requests, start_of(_evidence(arrivals[0]), log, can.clock), units
 
 
-def _request(arrival: Arrival, row: dict[str, Any]) -> Request:
+def _request(arrival: Arrival, row: dict[str, Any], enveloped: bool) -> Request:
     tail, streamed = (arrival.reply.tail, arrival.reply.streamed) if arrival.reply else (b"", False)
     took_ms = (arrival.done_ns - arrival.sent_ns) / 1e6 if arrival.sent_ns else 0.0
-    return Request(str(row["payload"]), took_ms, row, read_reply(arrival.head, tail, streamed).answer)
+    answer = read_reply(arrival.head, tail, streamed).answer if enveloped else read_bare(arrival.head + tail)
+    return Request(str(row["payload"]), took_ms, row, answer)
 
 
 def _evidence(arrival: Arrival) -> Evidence:

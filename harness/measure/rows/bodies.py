@@ -68,6 +68,14 @@ def read_body(body: bytes, streamed: bool = False) -> Content:
     return _read_events(body) if streamed else _content(parse_object(body) or {})
 
 
+def read_bare(body: bytes) -> Any:
+    """The answer that a whole body is where nothing of ours made it: its JSON, else its text."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace")
+
+
 def _content(members: dict[str, Any]) -> Content:
     error = {name: members[name] for name in ERROR_MEMBERS if name in members}
     return Content(members.get("answer"), members.get(ENVELOPE), error or None)

@@ -24,7 +24,7 @@ from harness.record.columns import FIXED, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import MOST_OWN, order_phases
 from targets.contract import Capabilities, Completion, Witnessed
-from targets.workloads.contract import Workload
+from targets.workloads.contract import Workload, carries_envelope
 
 OUTCOMES = {
     Fate.UNFINISHED: Outcome.UNFINISHED,
@@ -97,6 +97,7 @@ class _Rows:
         self._cells = Cells(FIXED, len(sent.records))
         names = self._cells.names
         self._starts = TrialStarts(judge.can, judge.log, sent, names["start_class"], names["start_type"])
+        self._enveloped = carries_envelope(judge.workload)
         self._answers = Answers(judge.workload, judge.own_model, sent.replies)
         self._accepted: dict[str, int] = {}
         """By request id: rows of which only the acceptance is known."""
@@ -174,7 +175,10 @@ class _Rows:
             cells.texts["request_id"].put_first(row, cut_id(inside.get("request_id") or "") or None)
         if (init := evidence.init) and (gpu := init.get("gpu")) and gpu not in self._gpus:
             self._gpus.append(gpu)
-        self._starts.add(row, evidence, ended_ns)
+        if self._enveloped:
+            self._starts.add(row, evidence, ended_ns)
+        elif unit := self._starts.add_bare(row, evidence):
+            cells.names["unit"].put(row, unit)
 
     def take_witnesses(self, witnesses: Iterable[Witnessed]) -> None:
         """Take in what the platform tells of requests, where the id is that of one row, and of units."""

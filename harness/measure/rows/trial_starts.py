@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from harness.load.process import Sent
+from harness.measure.rows.bare import bare_parts, met_by_log
 from harness.measure.rows.cells import Names
 from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.phases import OwnPhases, Parts, logged_phases, split_start
@@ -29,6 +30,8 @@ class TrialStarts:
         self._lives, self._own = Lives(), OwnPhases()
         self._firsts: dict[int, tuple[Evidence, int]] = {}
         """By row: the evidence of what may have met a start, and when it ended."""
+        self._bare: dict[int, Parts] = {}
+        """By row: the parts of a start of which only the log tells."""
         self._platform_ns: dict[int, Mapping[str, int]] = {}
         self._told: set[int] = set()
         """Rows of which the platform told something that has to be held against the evidence."""
@@ -54,6 +57,17 @@ class TrialStarts:
         elif kind in STARTED or (kind is None and evidence.inside):
             self._firsts[row] = (evidence, ended_ns)
 
+    def add_bare(self, row: int, evidence: Evidence) -> str | None:
+        """What a reply without an envelope proves, by the deployment's log alone; who answered, where that is known."""
+        if self._log is None:
+            return None
+        wait = self._wait(row, int(self._records["done_ns"][row]))
+        meeting = met_by_log(self._log, evidence, wait)
+        self._kinds.put(row, meeting.kind)
+        if meeting.kind in STARTED and meeting.unit:
+            self._bare[row] = bare_parts(self._log, evidence, meeting.unit, wait)
+        return meeting.unit
+
     def add_word(self, row: int, witness: Witnessed, unit_is_known: bool) -> None:
         """What the platform tells of a row."""
         if witness.phases_ns:
@@ -65,6 +79,7 @@ class TrialStarts:
 
     def judge(self) -> Iterator[tuple[int, Parts]]:
         """Tell the class of each row that is not told yet; yields the parts of each start, in the order of rows."""
+        yield from sorted(self._bare.items())
         for row in sorted({*self._firsts, *self._told} - self.older):
             finding, word = self._finding(row), self._words.get(row)
             kind, disagrees = reconcile(finding, word)
