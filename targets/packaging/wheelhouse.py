@@ -2,15 +2,20 @@
 
 import hashlib
 import json
+import os
 import platform
+import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from targets.contract import DeploymentError
+from targets.packaging import gpu_builds
 from targets.packaging.cache import assemble, cache_root
 from targets.packaging.pip_failures import NETWORK_FIX, download_failure
 from targets.workloads.contract import Workload
@@ -25,6 +30,7 @@ NEWEST_GLIBC_MINOR = 36
 OLDEST_GLIBC_MINOR = 17
 LEGACY_PLATFORMS = {"x86_64": ("manylinux2014", "manylinux2010", "manylinux1"), "aarch64": ("manylinux2014",)}
 PIP_TIMEOUT_S = 1800
+INTERRUPT_S = 10
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,8 @@ class Wheelhouse:
     def key(self) -> str:
         """sha256 (hex) of everything that decides which wheels are chosen."""
         parts = [sorted(self.requirements), self.pinned, repr(self.interpreter)]
+        if gpu_builds.are_wanted():
+            parts.append(gpu_builds.GPU_VARIABLE)
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
@@ -117,14 +125,46 @@ def wheelhouses(
 
 
 def download(folder: Path, name: str, arguments: Sequence[str], requirements: Sequence[str]) -> None:
-    """Run `pip download` of wheels only into `folder`. Raises DeploymentError with the end of what pip said."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--progress-bar=off", "--no-input"]
+    """Run `pip download` of wheels only into `folder`. Raises DeploymentError with the end of what pip said.
+
+    Pip reads its own settings: PIP_FIND_LINKS, PIP_INDEX_URL, its files. It is ended where it turns to builds for a GPU
+    that nobody asked for: what it collects it names before it fetches it.
+    """
+    command = [sys.executable, "-m", "pip", "download", "--progress-bar=off", "--no-input"]
     command += ["--disable-pip-version-check", "--only-binary=:all:", "--dest", str(folder), *arguments]
-    try:
-        process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=PIP_TIMEOUT_S)
-    except subprocess.TimeoutExpired as error:
-        raise DeploymentError(
-            f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; {NETWORK_FIX}"
-        ) from error
+    lines: list[str] = []
+    with _running(command) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if found := gpu_builds.unasked_in(line):
+                raise DeploymentError(gpu_builds.refusal(name, found))
+    if process.returncode == -signal.SIGKILL:
+        raise DeploymentError(f"fetching the wheels of {name} took more than {PIP_TIMEOUT_S} s; {NETWORK_FIX}")
     if process.returncode:
-        raise DeploymentError(download_failure(name, requirements, process.stderr + process.stdout))
+        raise DeploymentError(download_failure(name, requirements, "".join(lines)))
+
+
+@contextmanager
+def _running(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
+    """A process whose words can be read as they come; killed after PIP_TIMEOUT_S, interrupted where the block fails."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    ) as process:
+        patience = threading.Timer(PIP_TIMEOUT_S, process.kill)
+        patience.start()
+        try:
+            yield process
+            process.wait()
+        except BaseException:
+            process.send_signal(signal.SIGINT)  # so that it takes away what it had begun to fetch
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(INTERRUPT_S)
+            process.kill()
+            raise
+        finally:
+            patience.cancel()
