@@ -37,6 +37,11 @@ class Sizing:
     accelerators: int = 0
     """GPUs that it has for itself."""
 
+    @property
+    def threads(self) -> int:
+        """Whole vCPUs, at least one: the model's thread pools and a service's inferences at once follow it."""
+        return max(1, int(self.cpus))
+
     @classmethod
     def of_function(cls, memory_mb: int) -> "Sizing":
         """The size of a function of so much memory: CPU follows memory, as on Lambda."""

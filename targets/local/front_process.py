@@ -194,7 +194,8 @@ class FunctionDeployment(Logged):
     def describe(self) -> dict[str, Any]:
         """The front's settings in force, and what its sandboxes have and have not."""
         front = {"priority": self.front.priority, **vars(self.function)}
-        return {"init_timeout_s": self.function.init_timeout_s, "front": front, **self._facts}
+        threads = f"{self.order.sizing.threads} an inference, one at once in a sandbox"
+        return {"init_timeout_s": self.function.init_timeout_s, "front": front, "threads": threads, **self._facts}
 
     def wait(self) -> str:
         """Wait until the front ends without being told to by us; how it did, in words."""

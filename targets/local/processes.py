@@ -13,13 +13,14 @@ from targets.contract import DeploymentError, Order, Package
 from targets.ownership import Owner, variables
 from targets.packaging.code_folder import build_code
 from targets.packaging.model_folder import model_dir_problems, model_sha256, without_links
-from targets.packaging.site import build_site, installed_packages
+from targets.packaging.site import build_site, folder_bytes, installed_packages
 from targets.serving.accelerator import COUNT_VARIABLE, LOADING_VARIABLE
 from targets.workloads.contract import Workload
 
 CODE = Path(__file__).parents[2]
 INHERITED = ("PATH", "LANG", "LC_ALL", "TMPDIR", "HOME", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+"""The last is of tokenizers, which would take every CPU of the machine for a batch of texts."""
 
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 """ONNX Runtime reports to its makers unless told otherwise: threads, files and traffic inside what is measured."""
@@ -57,7 +58,7 @@ def interpreter() -> str:
 
 def model_environment(workload: str, cpus: float, order: Order) -> dict[str, str]:
     """What the serving core reads, the same in a container and in a process; thread pools follow the CPU limit."""
-    threads = str(max(1, int(cpus)))
+    threads = str(order.sizing.threads)
     return {
         "FROSTLINE_WORKLOAD": workload,
         "FROSTLINE_CPUS": str(cpus),
@@ -102,6 +103,7 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     code, site = build_code(workload), build_site(workload, say)
     facts: dict[str, Any] = {
         "site": site.name,
+        "site_bytes": folder_bytes(site),
         "code": code.name,
         "interpreter": platform.python_version(),
         "packages": installed_packages(site),

@@ -176,7 +176,13 @@ class ServiceDeployment(Logged):
 
     def describe(self) -> dict[str, Any]:
         """Replicas, and how requests are spread over them."""
-        return {"replicas": self.replicas, "spread": "in turn, by the load generator", **self._facts}
+        threads = f"1 an inference, {self.order.sizing.threads} at once in a replica"
+        return {
+            "replicas": self.replicas,
+            "spread": "in turn, by the load generator",
+            "threads": threads,
+            **self._facts,
+        }
 
     def destroy(self) -> None:
         """Remove everything. Safe to call twice."""

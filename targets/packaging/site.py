@@ -42,6 +42,11 @@ def installed_packages(site: Path) -> list[str]:
     )
 
 
+def folder_bytes(folder: Path) -> int:
+    """What its files hold; what they take of the disk may be more."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
 def _install(wheels: list[Path], folder: Path, name: str) -> None:
     # Isolated, and with no configuration file: a find-links of the user's may not replace what was fetched.
     command = [sys.executable, "-m", "pip", "--isolated", "install", "--quiet", "--no-index", "--no-deps", "--compile"]

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from harness.clock import now_ns
@@ -179,7 +178,5 @@ def packaged_bytes(package: Package) -> tuple[str, int | None]:
     """What the workload was packaged as, and its size: an image by its engine's word, a folder by its files."""
     if isinstance(size := package.facts.get("size_bytes"), int):
         return "image", size
-    folder = Path(package.reference)
-    if not folder.is_dir():
-        return "package", None
-    return "packages", sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size = package.facts.get("site_bytes")
+    return ("packages", size) if isinstance(size, int) else ("package", None)

@@ -90,14 +90,16 @@ def two_columns(title: str, about: str, facts: dict[str, Any]) -> Table:
 def packages(manifest: Manifest) -> Table:
     """A table of the packages: digest, size and base of each."""
     stored = sorted(manifest.packages.items())
-    sizes = [package.get("size_bytes") for _, package in stored]
+    sizes = [package.get("size_bytes", package.get("site_bytes")) for _, package in stored]
     columns = [
         Column("package", 0, [Cell(harmless(key)) for key, _ in stored]),
         Column("digest", 0, [Cell(text_or_dash(package_identity(package))) for _, package in stored]),
         Column("MB", 0, [Cell(figure(s / 2**20 if isinstance(s, int) and s >= 0 else None)) for s in sizes]),
         Column("base", 0, [Cell(text_or_dash(package.get("base"))) for _, package in stored]),
     ]
-    return Table("Packages", "image id, or content hash of the folder", columns)
+    return Table(
+        "Packages", "image id, or content hash of the folder; MB of the image, or of the installed packages", columns
+    )
 
 
 def text_or_dash(value: Any) -> str:
@@ -106,11 +108,11 @@ def text_or_dash(value: Any) -> str:
 
 
 def limits(trials: Sequence[TrialRecord]) -> Table:
-    """What units had of disk and of shared memory, by target, as it was deployed last."""
+    """What units had of threads, of disk and of shared memory, by target, as it was deployed last."""
     told: dict[str, Any] = {}
     for trial in trials:
         unlike = trial.deployment.get("unlike_lambda")
-        facts = {name: trial.deployment.get(name) for name in ("tmp", "shared_memory")}
+        facts = {name: trial.deployment.get(name) for name in ("threads", "tmp", "shared_memory")}
         facts["unlike_lambda"] = "; ".join(map(str, unlike)) if isinstance(unlike, list) else None
         told |= {f"{trial.target}: {name.replace('_', ' ')}": of for name, of in facts.items() if isinstance(of, str)}
     return two_columns("Limits", "what a unit had, as its target says", dict(sorted(told.items())))
