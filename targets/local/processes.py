@@ -12,7 +12,8 @@ from typing import Any
 from targets.contract import DeploymentError, Order, Package
 from targets.ownership import Owner, variables
 from targets.packaging.code_folder import build_code
-from targets.packaging.model_folder import model_dir_problems, model_sha256, without_links
+from targets.packaging.made_model import made_model
+from targets.packaging.model_folder import model_dir_problems, model_facts, model_paths, model_sha256, without_links
 from targets.packaging.site import build_site, folder_bytes, installed_packages
 from targets.serving.accelerator import COUNT_VARIABLE, LOADING_VARIABLE
 from targets.workloads.contract import Workload
@@ -108,7 +109,10 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
         "interpreter": platform.python_version(),
         "packages": installed_packages(site),
     }
-    if model_dir is not None:
+    if made := made_model(workload, say):
+        facts["model_recipe"], model_dir = made.sha256, made.folder
+    elif model_dir is not None:
         facts["model_sha256"] = model_sha256(model_dir)
         model_dir = without_links(model_dir, facts["model_sha256"], say)
+    facts |= model_facts(model_paths(model_dir).values()) if model_dir else {}
     return Package(workload.name, str(site), facts, model_dir, str(code))

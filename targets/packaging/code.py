@@ -25,6 +25,13 @@ def code_files(workload: Workload) -> dict[str, Path]:
     return {f"code/{name}": path for name, path in _closure(workload.name, [*serving, _own_file(workload)]).items()}
 
 
+def own_code(workload: Workload) -> dict[str, Path]:
+    """Those of them that are the workload's alone: its file, or all of its package."""
+    stem = _own_file(workload).removesuffix("/__init__.py").removesuffix(".py")
+    own = (f"code/{stem}.py", f"code/{stem}/")
+    return {name: path for name, path in code_files(workload).items() if name.startswith(own)}
+
+
 def _own_file(workload: Workload) -> str:
     stem = f"targets/workloads/{workload.name.replace('-', '_')}"
     return module_file(stem) or f"{stem}.py"

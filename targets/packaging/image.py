@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from targets.packaging.code import code_files
 from targets.packaging.context import write_context
 from targets.packaging.emulator import EMULATOR_SHA256, fetch_emulator
 from targets.packaging.engine import engine_errors, find_image
-from targets.packaging.model_folder import model_dir_problems, model_paths
+from targets.packaging.made_model import made_model
+from targets.packaging.model_folder import model_dir_problems, model_facts, model_paths
 from targets.packaging.pip_failures import last_lines
 from targets.packaging.wheelhouse import (
     FUNCTION_REQUIREMENTS,
@@ -41,7 +42,7 @@ FUNCTION_COMMAND = [
     "targets.serving.function.handler",
 ]
 IMAGE_MODEL_DIR = "/opt/frostline/model"
-"""Where a user's own model lies in the image; FROSTLINE_MODEL_DIR says so there, and is empty without one."""
+"""Where a model folder lies in the image; FROSTLINE_MODEL_DIR says so there, and is empty without one."""
 FACTS_LABEL = "frostline.facts"
 CHUNK_BYTES = 1 << 20
 
@@ -56,12 +57,15 @@ class Recipe:
     models: Wheelhouse
     files: dict[str, Path]
     """Files of the build context, by their name in it."""
-    own_model: bool
+    has_model: bool
+    """A folder with a model, the user's own or one that was made."""
+    told: dict[str, str] = field(default_factory=dict)
+    """What stands for the content of files that need not be read for it, by name."""
 
     @property
     def tag(self) -> str:
         """frostline/<workload>:<hash of the content, 12 hex digits>."""
-        pins = [self.workload, self.base.image_id, self.runtime.key, self.models.key, self.own_model]
+        pins = [self.workload, self.base.image_id, self.runtime.key, self.models.key, self.has_model]
         digest = hashlib.sha256(json.dumps([*pins, EMULATOR_SHA256[self.base.interpreter.machine]]).encode())
         for name, content in self.digests.items():
             digest.update(f"\n{name}\n{content}".encode())
@@ -69,8 +73,8 @@ class Recipe:
 
     @cached_property
     def digests(self) -> dict[str, str]:
-        """sha256 (hex) of each file, by name."""
-        return {name: _sha256(self.files[name]) for name in sorted(self.files)}
+        """sha256 (hex) of each file, by name; of a model that was made, of how it is made."""
+        return {name: self.told.get(name) or _sha256(self.files[name]) for name in sorted(self.files)}
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -92,19 +96,20 @@ def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Ca
     base = choose_base(client, say)
     servers = [*SERVER_REQUIREMENTS, *FUNCTION_REQUIREMENTS]
     files = code_files(workload) | {"Dockerfile": DOCKERFILE}
-    files |= {f"model/{name}": path for name, path in model_paths(model_dir).items()} if model_dir else {}
-    recipe = Recipe(
-        workload.name, base, *wheelhouses(workload, servers, base.interpreter), files, model_dir is not None
-    )
+    made = made_model(workload, say)
+    folder = made.folder if made else model_dir
+    model = {f"model/{name}": path for name, path in model_paths(folder).items()} if folder else {}
+    told = dict.fromkeys(model, made.sha256) if made else {}
+    wheels = wheelhouses(workload, servers, base.interpreter)
+    recipe = Recipe(workload.name, base, *wheels, files | model, folder is not None, told)
     tag = recipe.tag
     build_facts: dict[str, Any] = {"cached": True}
     image = find_image(client, tag)
     if image is None:
         image, build_s = _build(client, recipe, tag, say)
         build_facts = {"cached": False, "build_s": round(build_s, 3)}
-    return Package(
-        workload.name, tag, image_facts(image) | base.facts | build_facts | {"recipe": recipe.facts}, model_dir
-    )
+    facts = image_facts(image) | base.facts | build_facts | model_facts(model.values()) | {"recipe": recipe.facts}
+    return Package(workload.name, tag, facts, model_dir)
 
 
 def _build(client: Any, recipe: Recipe, tag: str, say: Callable[[str], None]) -> tuple[Any, float]:
@@ -140,7 +145,7 @@ def _run_build(client: Any, recipe: Recipe, tag: str, context: Any) -> list[dict
     arguments = {
         "BASE": recipe.base.image_id,
         "WORKLOAD": recipe.workload,
-        "MODEL_DIR": IMAGE_MODEL_DIR if recipe.own_model else "",
+        "MODEL_DIR": IMAGE_MODEL_DIR if recipe.has_model else "",
     }
     stream = client.api.build(
         fileobj=context,

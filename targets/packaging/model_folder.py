@@ -5,7 +5,7 @@ import mmap
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from targets.packaging.cache import assemble, cache_root
@@ -53,6 +53,12 @@ def model_sha256(model_dir: Path) -> str:
         with path.open("rb") as file:
             digest.update(name.encode() + b"\0" + hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
+
+
+def model_facts(files: Iterable[Path]) -> dict[str, int]:
+    """What a package tells of its model's files: their size; nothing where its wheels carry the model."""
+    sizes = [path.stat().st_size for path in files]
+    return {"model_bytes": sum(sizes)} if sizes else {}
 
 
 def without_links(model_dir: Path, sha256: str, say: Callable[[str], None]) -> Path:

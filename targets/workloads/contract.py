@@ -137,3 +137,15 @@ class Configurable(Protocol):
 
     def configure(self, settings: Mapping[str, Any]) -> Workload:
         """The workload with these settings. ValueError with every problem, one a line."""
+
+
+@runtime_checkable
+class Made(Protocol):
+    """A workload whose model is made on the host when it is packaged. load() finds its files in `model_dir`."""
+
+    @property
+    def recipe(self) -> str:
+        """What the files depend on beside the workload's own code, in words: other words make another model."""
+
+    def write_model(self, folder: Path) -> None:
+        """Make the files: the same recipe always gives the same bytes. Of the standard library only."""

@@ -321,7 +321,7 @@ def test_only_what_runs_inside_is_copied(tree):
 @pytest.mark.parametrize("name", targets.workload_names())
 def test_whatever_of_ours_a_workload_imports_is_shipped_with_it(name):
     files = code_files(targets.workload(name))
-    tree = ast.parse(files[f"code/targets/workloads/{name.replace('-', '_')}.py"].read_text())
+    tree = ast.parse(targets.workload_file(name).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     ours = {module for module in modules if module.startswith("targets.")}
     assert {f"code/{module.replace('.', '/')}.py" for module in ours} <= files.keys()
