@@ -104,6 +104,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         invalid_trials=len(records) - len(valid),
         valid=bool(valid),
         seconds=sum(record.seconds for record in valid),
+        model_bytes=model_bytes_of(run, first),
         kind=run.manifest.target(first.target).kind,
         entered=valid,
     )
@@ -111,6 +112,12 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         fill_counts(row, valid, [figures for _, figures in usable])
         fill_figures(row, valid, [figures for _, figures in usable], run.manifest.target(first.target))
     return row
+
+
+def model_bytes_of(run: RunFolder, record: TrialRecord) -> int | None:
+    """How large the packaged model is, as the manifest says it."""
+    size = run.manifest.packages.get(f"{record.workload}/{record.target}", {}).get("model_bytes")
+    return size if type(size) is int and size > 0 else None
 
 
 def with_reasons(run: RunFolder, record: TrialRecord, figures: TrialFigures) -> TrialRecord:

@@ -14,6 +14,7 @@ from harness.measure.beforehand import NOTHING, Beforehand
 from harness.measure.forced import first_line
 from harness.measure.generator import connection_warnings, generator_record, validity_problems
 from harness.measure.machine import HostTimes, usable_cpus
+from harness.measure.rows.deaths import with_death
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge, Judged
 from harness.measure.rows.refusals import refusal_problems, refusal_warnings
@@ -62,6 +63,8 @@ def record_trial(
     """The record of a trial in which requests were sent; what was `beforehand` is told, and counts nowhere."""
     log = UnitLog(account.events) if visit.target.capabilities.events else None
     judged = judge_rows(visit, sent, account, log)
+    if visit.trial.regime is None:
+        judged = replace(judged, requests=with_death(judged.requests, account.events))
     result = record_arrivals(visit, outset, sent, account, judged, (end_ns - sent.begin_ns) / 1e9)
     lives = logged_lives(log, sent.begin_ns if beforehand.record else 0) if log else seen_lives(result.requests)
     units = unit_records(lives, samples, judged.unit_memory)

@@ -17,6 +17,7 @@ from harness.report.sections.order import order
 from harness.report.sections.ratios import ratios
 from harness.report.sections.repeat import repeat
 from harness.report.sections.score import score
+from harness.report.sections.sizes import sizes
 from harness.report.sections.starts import starts
 from harness.report.sections.traffic import cold_mix, units
 
@@ -37,6 +38,7 @@ def content_of(run: RunFolder) -> Content:
             ratios(material),
             latencies(material),
             starts(material),
+            *sizes(material),
             cold_mix(material),
             units(material),
             memory_part(material),

@@ -14,13 +14,13 @@ from docker.models.containers import Container
 from targets.clock import now_ns
 from targets.contract import GENERATION_VARIABLE, DeploymentError, Sizing, StartFailed
 from targets.events import EventFacts, EventLog
-from targets.lambda_front.emulator_words import is_whole, own_error, own_print
+from targets.lambda_front.emulator_words import KILLED, exit_error, is_whole, own_error, own_print, with_reason
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied, SandboxRefused, take_gpus
 from targets.lambda_front.upstream import HungUp, Upstream
 from targets.local import containers
 from targets.local.gpus import Gpus
 from targets.local.mark_file import MarkFile
-from targets.local.resources import Cgroup, Usage
+from targets.local.resources import Cgroup, Usage, out_of_memory
 from targets.packaging.archive import ImageArchive
 from targets.packaging.engine import engine_words
 from targets.packaging.image import FUNCTION_COMMAND
@@ -149,9 +149,12 @@ class DockerSandbox(Sandbox):
             status, reply = await self.upstream.ask("POST", INVOKE_PATH, body)
         except HungUp as error:
             self.running = False
-            raise SandboxDied(
-                f"sandbox {self.name} ended in a request ({error}): {await self._last_words()}"
-            ) from error
+            raise SandboxDied(f"sandbox {self.name} ended in a request ({error}): {await self._why_ended()}") from error
+        if status != 200 and not reply:  # the runtime ended as it initialised, of which the emulator says nothing
+            why = self._out_of_memory() if self.usage().oom_killed else await self._last_words()
+            reply = exit_error(request_id, why)
+        if KILLED in reply and self.usage().oom_killed:
+            reply = with_reason(reply, self._out_of_memory())
         is_error = status != 200 or reply.startswith((b'{"errorMessage"', b'{"errorType"', b"Task timed out"))
         return Reply(own_error(reply, request_id), "Unhandled") if is_error else Reply(reply)
 
@@ -232,6 +235,18 @@ class DockerSandbox(Sandbox):
         await self._engine(self.container.reload)
         if self.container.status != "running":
             raise SandboxDied(f"sandbox {self.name} ended as it started: {await self._last_words()}")
+
+    def _out_of_memory(self) -> str:
+        return out_of_memory(self.sandboxes.order.sizing.memory_mb, self.own_peak_bytes)
+
+    async def _why_ended(self) -> str:
+        """That its memory ran out, by the engine's word; else what it printed last."""
+        assert self.container is not None
+        try:
+            await self._engine(self.container.reload)
+        except SandboxDied:
+            return "its container is gone"
+        return self._out_of_memory() if self.container.attrs["State"].get("OOMKilled") else await self._last_words()
 
     async def _last_words(self) -> str:
         """What the container printed last. Its output is not followed: the emulator prints three lines for each

@@ -1,7 +1,10 @@
 """What AWS's emulator says around a function's own words: it has ids of its own, and tells of its own faults."""
 
+import json
 import re
 
+KILLED = b"signal: killed"
+"""In the emulator's own error: somebody killed the runtime, as the kernel does when memory runs out."""
 ID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 START = re.compile(rb"START RequestId: (" + ID + rb")[^\n]*\n")
 ENDED = re.compile(rb'\{"errorType":"[^"]*","errorMessage":"RequestId: (' + ID + rb") Error: ")
@@ -19,6 +22,17 @@ def own_error(reply: bytes, request_id: str) -> bytes:
     """An error with the id by which its request is known in place of the emulator's."""
     found = ENDED.match(reply) or RAISED.match(reply)
     return reply.replace(found[1], request_id.encode()) if found else reply
+
+
+def exit_error(request_id: str, why: str) -> bytes:
+    """An error of its form where it gives none itself: the runtime ended before it could take the request."""
+    words = f"RequestId: {request_id} Error: Runtime exited as it initialised: {why}"
+    return json.dumps({"errorType": "Runtime.ExitError", "errorMessage": words}).encode()
+
+
+def with_reason(reply: bytes, why: str) -> bytes:
+    """The emulator's own error for a runtime that was killed, with why that was."""
+    return reply.replace(KILLED, KILLED + f" ({why})".encode(), 1) if ENDED.match(reply) else reply
 
 
 def is_whole(output: bytes) -> bool:

@@ -6,8 +6,27 @@ from contextlib import contextmanager
 
 from targets.lambda_front.sandbox import Sandbox
 
+GLANCE_S = 0.05
 LOOK_S = 0.01
 """The kernel keeps no peak without the files that were written or read: it is looked at so often."""
+
+
+@contextmanager
+def glanced_at(sandbox: Sandbox) -> Iterator[None]:
+    """Look seldom, and never during a request that is soon over: so that the peak is known if memory runs out."""
+    loop = asyncio.get_running_loop()
+
+    timers: list[asyncio.TimerHandle] = []
+
+    def look() -> None:
+        sandbox.see_memory()
+        timers[:] = [loop.call_later(GLANCE_S, look)]
+
+    timers.append(loop.call_later(GLANCE_S, look))
+    try:
+        yield
+    finally:
+        timers[0].cancel()
 
 
 @contextmanager

@@ -3,12 +3,11 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from contextlib import nullcontext
 
 from targets.clock import now_ns
 from targets.events import EventLog
 from targets.lambda_front.log_tail import Report
-from targets.lambda_front.memory import watched
+from targets.lambda_front.memory import glanced_at, watched
 from targets.lambda_front.passage import Passage
 from targets.lambda_front.sandbox import Reply, Sandbox, SandboxDied
 from targets.settings import FunctionSettings
@@ -44,7 +43,7 @@ class Turns:
         printed = await sandbox.printed_count() if passage.wants_log else 0
         asked_ns = now_ns()
         passage.facts.update(unit=sandbox.name, unit_request=sandbox.requests, asked_ns=asked_ns)
-        with watched(sandbox) if passage.wants_log else nullcontext():
+        with watched(sandbox) if passage.wants_log else glanced_at(sandbox):
             if initializes:
                 reply, begun_ns = await self._invoke_first(sandbox, body, passage)
             else:  # what a runtime that starts again takes counts towards this request's limit, as on Lambda

@@ -14,7 +14,7 @@ from targets.local import containers
 from targets.local.declarations import CONTAINERS, InContainers, Service, as_service, refuse
 from targets.local.gpus import Gpus
 from targets.local.mark_file import MarkFile
-from targets.local.resources import Cgroup, Usage
+from targets.local.resources import Cgroup, Usage, out_of_memory
 from targets.local.service_deployment import Replica, ServiceDeployment
 from targets.ownership import Owner, labels
 from targets.packaging.archive import archive_image
@@ -63,6 +63,7 @@ class DockerReplica(Replica):
         self._marks = MarkFile(log.folder, name)
         self._cgroup: Cgroup | None = None
         self._oom_killed = False
+        self._own_peak_bytes: int | None = None
 
     def start(self) -> int:
         """Create the container, follow its marks, start it; returns its port."""
@@ -109,7 +110,15 @@ class DockerReplica(Replica):
                 self._oom_killed = state["OOMKilled"]
             except docker.errors.NotFound:
                 return "its container is gone: something else removed it"
-        return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}"
+        return (
+            out_of_memory(self.order.sizing.memory_mb, self._own_peak_bytes)
+            if self._oom_killed
+            else f"exit code {state['ExitCode']}"
+        )
+
+    def look(self) -> None:
+        """See how much memory it has: whether that ran out is told later."""
+        self.usage()
 
     def last_words(self) -> str:
         """The last lines that the container printed."""
@@ -122,6 +131,7 @@ class DockerReplica(Replica):
     def usage(self) -> Usage:
         """What its control group counts, which goes with the container; that memory ran out the engine still knows."""
         usage = self._cgroup.usage() if self._cgroup is not None else Usage()
+        self._own_peak_bytes = max(filter(None, (self._own_peak_bytes, usage.own_memory_bytes)), default=None)
         return replace(usage, oom_killed=usage.oom_killed or self._oom_killed)
 
     def remove(self) -> None:

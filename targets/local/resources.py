@@ -6,6 +6,7 @@ from pathlib import Path
 
 from targets.local.allowance import group_paths
 
+MB = 2**20
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
@@ -30,6 +31,13 @@ class Usage:
             throttled_ns=_combine_known(sum, earlier.throttled_ns, self.throttled_ns),
             oom_killed=earlier.oom_killed or self.oom_killed,
         )
+
+
+def out_of_memory(limit_mb: int, own_peak_bytes: int | None) -> str:
+    """What a row says of a unit that was killed for it. The peak is of the unit's own memory: the kernel takes page
+    cache back before it kills."""
+    peak = "unseen" if own_peak_bytes is None else f"{own_peak_bytes / MB:.0f} MB of its own"
+    return f"out of memory at {limit_mb} MB, peak {peak}"
 
 
 class Cgroup:

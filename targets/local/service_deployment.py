@@ -23,6 +23,8 @@ from targets.settings import ServiceSettings
 
 READY_LIMIT_S = 120.0
 POLL_S = 0.002
+LOOK_S = 0.05
+"""How often a replica that starts is looked at: seldom, for looking takes time from its start."""
 PATH = "/invoke"
 
 
@@ -56,6 +58,9 @@ class Replica(ABC):
     def usage(self) -> Usage:
         """What the kernel counts for it now."""
 
+    def look(self) -> None:  # noqa: B027 - most have nothing of that kind
+        """See now what can only be seen while it runs and is told when it has ended; nothing where there is none."""
+
     @abstractmethod
     def remove(self) -> None:
         """End and delete it."""
@@ -76,10 +81,14 @@ class Replica(ABC):
 
     def wait_until_ready(self, port: int) -> None:
         """Ask until it answers. StartFailed when it ends first or takes too long."""
-        deadline = now_ns() + int(READY_LIMIT_S * 1e9)
+        look_ns = now_ns()
+        deadline = look_ns + int(READY_LIMIT_S * 1e9)
         while not _is_answering(port, self.ready_path, READY_LIMIT_S):
             if why := self.end_reason():
                 raise StartFailed(tell_end(f"replica {self.name} ended before it answered: {why}", self.last_words()))
+            if now_ns() - look_ns > LOOK_S * 1e9:
+                look_ns = now_ns()
+                self.look()
             if now_ns() > deadline:
                 raise StartFailed(f"replica {self.name} did not answer within {READY_LIMIT_S:.0f} s{self._place()}")
             sleep(POLL_S)
