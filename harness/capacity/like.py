@@ -82,7 +82,7 @@ def like_experiment(order: CapacityOrder, experiment: Experiment) -> CapacityOrd
         workload=workload.name,
         model_dir=workload.own_model,
         settings=workload.settings,
-        sizing=experiment.sizing,
+        sizing=workload.sized(experiment.sizing),
         function=experiment.function,
         own={name: value for name, value in own.items() if name not in OF_UNITS},
         load=experiment.load,

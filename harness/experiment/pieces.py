@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
@@ -16,6 +16,7 @@ from targets.workloads.contract import Workload
 
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240
+MOST_SERVICE_MEMORY_MB = 122_880
 MOST_SETTINGS = 10_000
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
@@ -33,6 +34,17 @@ class ArchiveChoice(Part):
     """Of the file; another one is refused. What was unpacked once is kept under it."""
 
 
+class OwnSizing(Part):
+    """Of one workload, instead of what the experiment says; what is left out is the experiment's."""
+
+    function_memory_mb: int | None = Field(None, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
+    """Of one sandbox."""
+    service_memory_mb: int | None = Field(None, ge=LEAST_MEMORY_MB, le=MOST_SERVICE_MEMORY_MB)
+    """Of one replica."""
+    service_cpus: float | None = Field(None, ge=0.25, le=16)
+    """Of one replica."""
+
+
 class WorkloadChoice(Part):
     """A workload, with a model of the user's own or settings of its own; `label` tells two of one name apart."""
 
@@ -46,6 +58,10 @@ class WorkloadChoice(Part):
     """The same in one file, known by its sha256."""
     settings: dict[str, Any] = {}
     """The workload's own, where it has any."""
+    load: Literal["init", "first_request"] = "init"
+    """When its model is loaded: as a unit starts, or within the first request that the unit answers."""
+    sizing: OwnSizing | None = None
+    """Sizes of its own, where one workload is measured at several."""
 
     @model_validator(mode="before")
     @classmethod
@@ -84,6 +100,11 @@ class WorkloadChoice(Part):
         """What its rows are called."""
         return self.label or self.name
 
+    def sized(self, sizing: "SizingChoice") -> "SizingChoice":
+        """The experiment's sizing with what is this workload's own."""
+        own = self.sizing.model_dump(exclude_none=True) if self.sizing else {}
+        return sizing.model_copy(update=own)
+
     def resolve(self) -> Workload:
         """The workload itself, with its settings."""
         return targets.workload(self.name, self.settings)
@@ -111,7 +132,7 @@ class SizingChoice(Part):
 
     function_memory_mb: int = Field(1769, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
     """Of one sandbox, which has memory / 1,769 vCPU, as on Lambda."""
-    service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=122_880)
+    service_memory_mb: int = Field(2048, ge=LEAST_MEMORY_MB, le=MOST_SERVICE_MEMORY_MB)
     """Of one replica."""
     service_cpus: float = Field(1.0, ge=0.25, le=16)
     """Of one replica, which serves as many requests at once, and the others in turn."""

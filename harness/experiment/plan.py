@@ -168,22 +168,32 @@ def _trial(
         arrival_seed=arrival_seed(experiment.seed, number, workload.name, cell.label),
         settings=settings,
         begin=begin,
-        case=_case(experiment, target, cell, settings, begin),
+        case=_case(experiment, workload, target, cell, settings, begin),
     )
 
 
-def _case(experiment: Experiment, target: str, cell: Cell, settings: Settings, begin: BeginState | None) -> Case:
+def _case(
+    experiment: Experiment,
+    workload: WorkloadChoice,
+    target: str,
+    cell: Cell,
+    settings: Settings,
+    begin: BeginState | None,
+) -> Case:
     """What else identifies a row: sizing per unit, load, and how the platform was set."""
     platform = targets.target(target)
-    sizing = experiment.sizing.of(platform.parts[0])
+    choice = workload.sized(experiment.sizing)
+    sizing = choice.of(platform.parts[0])
     case: Case = {"memory_mb": sizing.memory_mb, "cpus": sizing.cpus}
     if sizing.accelerators:
         case["accelerators"] = sizing.accelerators
     for part in platform.parts[1:]:
-        more = experiment.sizing.of(part)
+        more = choice.of(part)
         sizes = {f"{part.name}_memory_mb": more.memory_mb, f"{part.name}_cpus": more.cpus}
         case.update(sizes)  # type: ignore[typeddict-item]
     case.update(settings.case())  # type: ignore[typeddict-item]
+    if workload.load != "init":
+        case["load"] = workload.load
     if cell.regime is not None:
         regime = cell.regime
         return {**case, "cold_starts": experiment.cold_starts, "page_cache": regime.page_cache, "images": regime.images}

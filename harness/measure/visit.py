@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 import targets
+from harness.experiment.pieces import WorkloadChoice
 from harness.experiment.plan import Trial
 from harness.experiment.profiles import draw
 from harness.experiment.question import Experiment
@@ -57,14 +58,14 @@ class Visit:
 
     def order(self) -> Order:
         """The order with which the trial's target deploys the package."""
-        experiment = self.experiment
+        sizing = self.trial.workload.sized(self.experiment.sizing)
         first, *others = self.target.parts
         return Order(
             run_id=self.run_id,
-            sizing=experiment.sizing.of(first),
+            sizing=sizing.of(first),
             settings=self.trial.settings,
-            sizings={part.name: experiment.sizing.of(part) for part in others},
-            environment=settings_variable(self.trial.workload.settings),
+            sizings={part.name: sizing.of(part) for part in others},
+            environment=unit_variables(self.trial.workload),
             ledger=self.witness,
             images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",
         )
@@ -89,6 +90,7 @@ class VisitResult:
     samples: pa.Table
 
 
-def settings_variable(settings: dict[str, Any]) -> dict[str, str]:
-    """How a workload's settings reach the serving code."""
-    return {"FROSTLINE_SETTINGS": json.dumps(settings)} if settings else {}
+def unit_variables(workload: WorkloadChoice) -> dict[str, str]:
+    """How a workload's settings, and where its model is loaded, reach the serving code."""
+    settings = {"FROSTLINE_SETTINGS": json.dumps(workload.settings)} if workload.settings else {}
+    return settings | ({} if workload.load == "init" else {"FROSTLINE_LOAD": workload.load})

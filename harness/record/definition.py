@@ -44,7 +44,14 @@ DEFAULTS: Mapping[str, Any] = {
 }
 """A field that is left out means this. A new optional field gets a line here, and no history changes for it."""
 INNER_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "workloads": {"label": None, "model_dir": None, "model_archive": None, "settings": {}},
+    "workloads": {
+        "label": None,
+        "model_dir": None,
+        "model_archive": None,
+        "settings": {},
+        "load": "init",
+        "sizing": None,
+    },
     "profiles": {},
     "scale_out": {"starts": 2},
     "objective": {"percentile": 95},

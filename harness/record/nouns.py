@@ -148,6 +148,8 @@ class Case(TypedDict, total=False):
     cpus: Number
     accelerators: Number
     """GPUs."""
+    load: Text
+    """Where the model is loaded, where that is not as a unit starts: within its first request."""
     keep_alive_s: Number
     """Of a function's idle sandbox, in real seconds: already divided by the compression."""
     concurrency: Number

@@ -8,6 +8,7 @@ from harness.report.material import Material, gather
 from harness.report.nouns import Content, Part
 from harness.report.sections.answer import answers
 from harness.report.sections.doubts import doubts
+from harness.report.sections.ladder import ladder
 from harness.report.sections.latencies import latencies
 from harness.report.sections.memory import memory_part
 from harness.report.sections.money import money
@@ -39,6 +40,7 @@ def content_of(run: RunFolder) -> Content:
             latencies(material),
             starts(material),
             *sizes(material),
+            *ladder(material),
             cold_mix(material),
             units(material),
             memory_part(material),

@@ -1,5 +1,6 @@
 """The loaded model, its counters and the envelope of its answers: the same for a service and for a function."""
 
+import _thread  # threading would be one more import of a sandbox that starts cold
 import itertools
 import json
 import os
@@ -26,7 +27,9 @@ class Core:
         self._marks = Channel()
         self._marks.tell("init_begin", self.unit, self.timeline.entered_ns)
         self._invocations = itertools.count(1)
-        self._infer = self._load(threads)
+        self._threads = threads
+        self._loading = _thread.allocate_lock()
+        self._infer: Any = None if os.environ.get("FROSTLINE_LOAD") == "first_request" else self._load(threads)
         self._facts.update(start_facts())
 
     def _load(self, threads: int) -> Any:
@@ -56,7 +59,24 @@ class Core:
 
     def call(self, event: dict[str, Any], evidence: dict[str, Any]) -> "Call":
         """The same, where the evidence is needed even if the model refuses at once."""
+        if self._infer is None:
+            self._load_late(evidence)
         return self._new_call(self._infer, event, evidence)
+
+    def _load_late(self, evidence: dict[str, Any]) -> None:
+        """Within the first request; those that come meanwhile wait. LoadFailed where it cannot be: the next one tries
+        again."""
+        with self._loading:
+            if self._infer is not None:
+                return
+            begun_ns = now_ns()
+            try:
+                with self.timeline.within_request():
+                    self._infer = self._load(self._threads)
+            except BaseException as error:
+                raise load_failed(error, self.timeline) from error
+            if "init" in evidence:
+                evidence["init"]["late_ns"] = now_ns() - begun_ns
 
     def evidence(self, received_ns: int | None = None, context: object = None) -> dict[str, Any]:
         """What is known of one inference as it begins; a queue in this unit took it in at `received_ns`."""
@@ -77,9 +97,14 @@ def load_core(threads: int) -> Core:
     try:
         return Core(threads, timeline)
     except BaseException as error:  # sys.exit() in a model is its failure too
-        from targets.serving.failure import LoadFailed  # here, because a sandbox that starts pays for every import
+        raise load_failed(error, timeline) from error
 
-        raise LoadFailed.of(error, timeline.failed_in) from error
+
+def load_failed(error: BaseException, timeline: Timeline) -> Exception:
+    """What ended a load, with the phase that it ended in."""
+    from targets.serving.failure import LoadFailed  # here, because a sandbox that starts pays for every import
+
+    return LoadFailed.of(error, timeline.failed_in)
 
 
 def _gpu() -> dict[str, dict[str, str]]:

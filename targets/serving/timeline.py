@@ -70,6 +70,16 @@ class Timeline:
             self.phases_ns[self._open[-1]] += now - self._since_ns
         self._since_ns = now
 
+    @contextmanager
+    def within_request(self) -> Iterator[None]:
+        """The part of a start that is done in a request: what is stamped meanwhile are its phases as well."""
+        ended_ns, self.ended_ns = self.ended_ns, None
+        try:
+            yield
+        finally:
+            self.end()
+            self.ended_ns = ended_ns
+
     def end(self) -> int:
         """The start is over, what comes now is an invocation; returns the stamp."""
         with self._lock:

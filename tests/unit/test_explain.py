@@ -43,7 +43,8 @@ def test_every_key_that_an_experiment_stores_is_told():
 
 
 def test_one_key_comes_with_what_lies_below_it():
-    assert [key.path for key in below("service_cpus", KNOWN)] == ["sizing.service_cpus"]
+    both = ["workloads.sizing.service_cpus", "sizing.service_cpus"]
+    assert [key.path for key in below("service_cpus", KNOWN)] == both
     assert {key.path for key in below("objective", KNOWN)} == {
         "objective",
         "objective.percentile",

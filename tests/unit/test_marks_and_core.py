@@ -286,3 +286,34 @@ def test_an_error_that_cannot_be_told_is_told_by_its_type_in_a_start_and_in_an_a
 
     assert error_body(Mute()) == {"errorMessage": "its message cannot be told: TypeError", "errorType": "Mute"}
     assert str(LoadFailed.of(Mute(), None)) == "Mute: its message cannot be told: TypeError (in load())"
+
+
+def test_a_model_is_loaded_within_the_first_request_where_that_is_asked_for(core_of, unit):
+    unit.setenv("FROSTLINE_LOAD", "first_request")
+    core = core_of(lambda request: 7, phases=("weights",))
+    core.ready()
+    assert core.timeline.phases_ns == {}
+    ended_ns, first, second = core.timeline.ended_ns, core.answer({}), core.answer({})
+    evidence = first["frostline"]
+    assert first["answer"] == second["answer"] == 7
+    assert list(evidence["init"]["phases_ns"]) == ["imports", "weights"]
+    spent_ns = sum(evidence["init"]["phases_ns"].values())
+    assert spent_ns <= evidence["init"]["late_ns"] <= evidence["ended_ns"] - evidence["begun_ns"]
+    assert evidence["init_ended_ns"] == ended_ns == core.timeline.ended_ns <= evidence["begun_ns"]
+    assert "init" not in second["frostline"]
+
+
+def test_a_late_load_that_fails_is_told_as_one_and_tried_again(core_of, unit):
+    unit.setenv("FROSTLINE_LOAD", "first_request")
+    core = core_of(lambda request: 7)
+
+    def broken(phase, model_dir, threads):
+        with phase("weights"):
+            raise ValueError("cut off: fetch it again")
+
+    working = targets.workload
+    unit.setattr(targets, "workload", lambda name, settings: SimpleNamespace(load=broken))
+    with pytest.raises(LoadFailed, match=r"cut off: fetch it again \(in load\(\), phase weights\)"):
+        core.answer({})
+    unit.setattr(targets, "workload", working)
+    assert core.answer({})["answer"] == 7

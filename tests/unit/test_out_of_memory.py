@@ -103,19 +103,20 @@ def test_a_container_that_ended_in_a_request_tells_why(log):
         answered(log, Usage(oom_killed=True), 0, HungUp("closed"))
 
 
-def test_a_sandbox_is_glanced_at_while_a_long_request_runs(monkeypatch):
-    monkeypatch.setattr("targets.lambda_front.memory.GLANCE_S", 0.001)
-
-    async def running(seconds):
+def test_a_sandbox_is_glanced_at_while_a_long_request_runs_and_not_in_a_short_one(monkeypatch):
+    async def running(every_s, wanted):
+        monkeypatch.setattr("targets.lambda_front.memory.GLANCE_S", every_s)
         looks = []
         with glanced_at(SimpleNamespace(see_memory=lambda: looks.append(1))):
-            await asyncio.sleep(seconds)
+            async with asyncio.timeout(10):
+                while len(looks) < wanted:
+                    await asyncio.sleep(0.001)
         seen = len(looks)
         await asyncio.sleep(0.01)
         assert len(looks) == seen
         return seen
 
-    assert asyncio.run(running(0.2)) >= 2 and asyncio.run(running(0)) == 0
+    assert asyncio.run(running(0.001, wanted=2)) >= 2 and asyncio.run(running(60, wanted=0)) == 0
 
 
 ROWS = {"outcome": ["ok", "failed", "failed", "timed_out"], "status": [200, None, 500, None]}

@@ -27,6 +27,8 @@ class Init(TypedDict):
 
     entered_ns: Moment
     phases_ns: dict[str, Moment]
+    late_ns: NotRequired[Amount | None]
+    """How long of the request it took to load the model, where that was not done before."""
     gpu: NotRequired[Annotated[dict[Name, Name], Field(max_length=20)] | None]
     """What its GPU is and by what it is driven, where it has one."""
 

@@ -46,6 +46,8 @@ def split_start(
 ) -> Parts:
     """The parts of a start, ns by name, in order; they add up to the whole wait of `wall_ns`, and none is negative.
 
+    A model that was loaded within the request is no part of its inference.
+
     `platform_ns` is what happened before our code ran. `drift` says how much faster than ours the unit's clock may run:
     so much more than the whole wait its parts may add up to, and then all of them are shortened in proportion, for they
     were told in seconds that are too short. Parts that add up to more contradict the wait: those of the platform's are
@@ -55,7 +57,8 @@ def split_start(
     if inside is None or init is None:
         return {}
     before = {name: platform_ns[name] for name in BEFORE if name in platform_ns}
-    parts = own.pick(init["phases_ns"]) | {FIRST_INFERENCE: inside["ended_ns"] - inside["begun_ns"]}
+    inference_ns = inside["ended_ns"] - inside["begun_ns"] - (init.get("late_ns") or 0)
+    parts = own.pick(init["phases_ns"]) | {FIRST_INFERENCE: inference_ns}
     for candidate in (before | parts, parts):
         if min(candidate.values()) >= 0 and sum(candidate.values()) <= wall_ns * (1 + drift):
             fitting = _shorten(candidate, wall_ns)
