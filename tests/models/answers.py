@@ -1,12 +1,13 @@
 """What a workload answers on a target, asked once for all tests: a start of a heavy model takes long."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import targets
-from tests.contract.subject import deploy, post
+from targets.settings import FunctionSettings, Settings
+from tests.contract.subject import PATIENCE_S, deploy, post
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Answers:
 def answers(workload: str, target: str) -> Answers:
     """Deployed for this, and removed again."""
     payloads = targets.workload(workload).payloads()
-    with deploy(targets.target(target), workload) as subject:
+    with deploy(targets.target(target), workload, settings=unhurried(target)) as subject:
         rounds = []
         for _ in range(2):
             replies = {payload.name: post(subject.endpoint, payload.body) for payload in payloads}
@@ -32,6 +33,14 @@ def answers(workload: str, target: str) -> Answers:
         started = next(iter(rounds[0].values())).evidence
     first, second = ({name: reply.body["answer"] for name, reply in replies.items()} for replies in rounds)
     return Answers(first, second, started["init"]["phases_ns"])
+
+
+def unhurried(target: str) -> Settings:
+    """The target's own settings, but for limits of time: nothing is timed here, and the machine may be busy."""
+    settings = targets.target(target).settings()
+    if isinstance(settings, FunctionSettings):
+        return replace(settings, init_timeout_s=PATIENCE_S, timeout_s=PATIENCE_S)
+    return settings
 
 
 def as_bytes(answer: Any) -> bytes:
