@@ -18,6 +18,7 @@ class Call:
 
     def __init__(self, infer: Infer, event: dict[str, Any], evidence: dict[str, Any]) -> None:
         self._evidence = evidence
+        evidence.setdefault("begun_ns", now_ns())  # a rehearsal stamps nothing
         self._pace: Pace | None = None
         self._result = infer(event)
         self.streams = type(self._result) is GeneratorType
