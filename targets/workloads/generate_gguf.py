@@ -17,6 +17,10 @@ from targets.workloads.tasks.generation import CONTEXT, MODEL, MODEL_FILE, MODEL
 SEED = 1
 """Of a sampler that draws nothing: the likeliest token is taken."""
 OWN_FILE = "model.gguf"
+NEEDS = (
+    "llama.cpp runs on OpenMP, which no wheel brings along: name a base image with Debian's libgomp1 in "
+    "FROSTLINE_BASE_IMAGE, or measure on process targets, whose machine has it"
+)
 
 
 class GenerateGguf(Generation):
@@ -34,7 +38,10 @@ class GenerateGguf(Generation):
             # Read as the library is loaded. A thread that spins until another has done its part takes CPU time that
             # a unit is billed for, or throttled by, and on a busy machine the other's.
             os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-            import xllamacpp
+            try:
+                import xllamacpp
+            except ImportError as error:
+                raise ImportError(f"{error}: {NEEDS}" if "libgomp" in str(error) else str(error)) from error
 
         with phase("weights"):
             file = MODEL_FILE if model_dir is None else OWN_FILE
