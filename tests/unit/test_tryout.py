@@ -85,9 +85,10 @@ def test_rate_length_and_sizes_follow_from_what_was_seen(tried):
 
 
 def test_the_first_experiment_is_one(tried, tmp_path):
-    text = experiment_text(tried, First.of(tried), {"name": "echo"})
+    text = experiment_text(tried, First.of(tried), {"name": "echo"}, "first")
     (tmp_path / "first.yaml").write_text(text)
     experiment = parse_experiment(read_mapping(tmp_path / "first.yaml"), "first.yaml")
+    assert experiment.name == "first", "reports name its file by it"
     assert experiment.objective is None, "nobody has stated one"
     assert [choice.name for choice in experiment.workloads] == ["echo"]
     assert set(experiment.targets) == {"docker-service", "docker-lambda"}

@@ -1,6 +1,7 @@
 """From a few requests to an experiment to begin with: a rate, a length and sizes, each with the formula it came by."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ LEAST_S, MOST_S = 10, 600
 HEADROOM = 1.3
 """Times the peak that was seen: more requests, and larger ones, will come."""
 STEP_MB = 64
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+"""What an experiment may be called."""
 MODEL = "quickstart"
 """The experiment whose targets, and stand-ins without an engine, are taken."""
 
@@ -102,19 +105,19 @@ class First:
             yield f"a function cannot have the {self.needed_mb:,.0f} MB that this asks for: {MOST_MEMORY_MB:,} at most"
 
 
-def experiment_text(tried: Tried, first: First, choice: dict[str, Any]) -> str:
-    """The experiment as YAML, which an experiment's reader has accepted."""
-    fields = _fields(tried, first, choice)
+def experiment_text(tried: Tried, first: First, choice: dict[str, Any], stem: str) -> str:
+    """The experiment as YAML, which an experiment's reader has accepted; called as its file is, where that can be."""
+    fields = _fields(tried, first, choice, stem)
     parse_experiment(fields, "first experiment")
     ours = write_mapping(fields, default_flow_style=None, width=110, allow_unicode=True)
     return ours + "# objective: {percentile: 95, latency_ms: 300}     # yours to state: what a user still finds good\n"
 
 
-def _fields(tried: Tried, first: First, choice: dict[str, Any]) -> dict[str, Any]:
+def _fields(tried: Tried, first: First, choice: dict[str, Any], stem: str) -> dict[str, Any]:
     workload = tried.visit.workload.name
-    name = f"{workload}-first"[:63]
+    usable = NAME.fullmatch(stem) and stem not in experiment_names()
     return {
-        "name": f"{name}-own" if name in experiment_names() else name,
+        "name": stem if usable else f"{workload}-first"[:63],
         "question": f"A first look at {workload}. Container service or Lambda-style function?",
         "workloads": [choice if len(choice) > 1 else choice["name"]],
         **_targets(tried),

@@ -42,8 +42,8 @@ def _offer(order: TryOrder, tried: Tried, save: Path | None, say: Say) -> None:
     say("To begin with:")
     for line in first.formulas():
         say(f"  {line}")
-    text = experiment_text(tried, first, order.choice())
     place = save or Path(f"{tried.visit.workload.name}.yaml")
+    text = experiment_text(tried, first, order.choice(), place.stem)
     if save is None:
         say(f"as an experiment (--save {place} writes it), then `frostline run {place}`:")
         for line in text.splitlines():
