@@ -11,6 +11,7 @@ from harness.record.stated import Objective
 from harness.report.charts.palette import style
 from harness.report.charts.sizes import SizeCurve
 from harness.report.charts.sizes import sizes as draw
+from harness.report.sections.sizes import sizes
 
 OBJECTIVE = Objective(percentile=95, latency_ms=1000)
 SIZES = (10, 100, 1000)
@@ -91,3 +92,16 @@ def test_the_chart_has_a_point_an_interval_and_every_limit():
     svg = draw("sizes", [curve], [(1000, "objective"), (10_000, "initialisation is cut off at 10 s")])
     assert svg.count("translate(") == 2 and "objective" in svg and "cut off at 10 s" in svg
     assert svg.count("stem muted broken") == 2
+
+
+def test_the_report_has_the_chart_the_table_and_the_sentence_and_none_of_them_without_sizes():
+    rows = [row(size, 200 * size**0.5, 1.1) for size in SIZES]
+    rows += [row(size, None, target="docker-service", kind="service") for size in SIZES]
+    material = SimpleNamespace(run=SimpleNamespace(manifest=manifest()), summary=SimpleNamespace(rows=rows))
+    (part,) = sizes(material)
+    (chart,) = part.charts
+    assert [key.label for key in chart.keys] == ["docker-lambda"] and "docker-service" not in chart.draw()
+    assert "632 ms at 10.0 MB" in chart.draw() and "objective, 1000 ms" in chart.draw()
+    assert len(part.tables[0].columns[0].cells) == 6 and any("break" in line or "on," in line for line in part.about)
+    material.summary.rows = rows[:1]
+    assert sizes(material) == []

@@ -35,12 +35,14 @@ def sizes(material: Material) -> list[Part]:
 
 def chart_of(material: Material, found: list[SizeSeries]) -> Chart | None:
     """One curve for each target and regime, and the limits."""
-    curves, keys = [], []
+    curves, keys, words = [], [], []
     for place, series in enumerate(found):
         told = [((row.model_bytes or 0) / MB, row.cold_p50_ms) for row in series.rows if row.cold_p50_ms.value]
         if told:
             curves.append(SizeCurve(style(place), told))
             keys.append(KeyEntry(harmless(series.label), place))
+            points = ", ".join(f"{figure(ms.value)} ms at {figure(mb)} MB" for mb, ms in told)
+            words.append(f"{series.label} {points}")
     if not curves:
         return None
     limits = []
@@ -48,10 +50,7 @@ def chart_of(material: Material, found: list[SizeSeries]) -> Chart | None:
         limits.append((objective.latency_ms, f"objective, {figure(objective.latency_ms)} ms"))
     for seconds in sorted({series.init_timeout_s for series in found if series.init_timeout_s}):
         limits.append((1000 * seconds, f"initialisation is cut off at {seconds:g} s"))
-    description = "median cold start over the size of the model: " + "; ".join(
-        f"{series.label} " + ", ".join(f"{figure(ms.value)} ms at {figure(mb)} MB" for mb, ms in curve.points)
-        for series, curve in zip(found, curves, strict=False)
-    )
+    description = f"median cold start over the size of the model: {'; '.join(words)}"
     return Chart("Cold start by size", keys, partial(draw_sizes, label=description, curves=curves, limits=limits))
 
 
