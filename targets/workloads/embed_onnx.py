@@ -1,16 +1,13 @@
 """A sentence's meaning as 384 numbers: all-MiniLM-L6-v2 (90 MB, ONNX), the usual small model of semantic search."""
 
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from targets.serving.onnx_session import check_batch, cpu_session, integer_type
+from targets.serving.onnx_session import cpu_session
+from targets.serving.onnx_text import first_output, fixed_length, input_types
 from targets.workloads.contract import Infer, Phase, Wheel
-from targets.workloads.tasks.embedding import MAX_TOKENS, TOO_LONG, Embedding, answer_of, text_of, told_lengths
-
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-"""What the tokenizer gives; a model may do without the last two."""
+from targets.workloads.tasks.embedding import MAX_TOKENS, Embedding, answer_of, text_of, told_lengths
 
 
 def model_paths(model_dir: Path | None) -> dict[str, Path]:
@@ -27,24 +24,6 @@ def model_paths(model_dir: Path | None) -> dict[str, Path]:
     if missing:
         raise FileNotFoundError(f"no {', '.join(missing)}: a model folder needs {', '.join(EmbedOnnx.model_files)}")
     return paths
-
-
-def input_types(entries: Sequence[Any]) -> dict[str, str]:
-    """The type of each of the model's inputs, by name. ValueError when one is not what the tokenizer gives."""
-    names = [entry.name for entry in entries]
-    if "input_ids" not in names or not set(names) <= set(INPUTS):
-        raise ValueError(
-            f"its inputs are {', '.join(names)}: export it with input_ids, and of {', '.join(INPUTS[1:])} what it needs"
-        )
-    for entry in entries:
-        check_batch(entry)
-    return {entry.name: integer_type(entry) for entry in entries}
-
-
-def fixed_length(entries: Sequence[Any]) -> int | None:
-    """To how many tokens each text is filled up, where the model takes no other number; None where it takes any."""
-    lengths = {entry.shape[1] for entry in entries if len(entry.shape) == 2 and isinstance(entry.shape[1], int)}
-    return min(lengths, default=None)
 
 
 def pooled(first: Any, mask: Any) -> Any:
@@ -104,12 +83,7 @@ class EmbedOnnx(Embedding):
 
         def infer(request: dict[str, Any]) -> dict[str, Any]:
             encoded = tokenizer.encode(text_of(request))
-            parts = dict(zip(INPUTS, (encoded.ids, encoded.attention_mask, encoded.type_ids), strict=True))
-            inputs = {name: np.array([parts[name]], dtype=kind) for name, kind in types.items()}
-            try:
-                first = session.run(None, inputs)[0]
-            except Exception as error:
-                raise ValueError(f"a text of {len(encoded.ids)} tokens: {TOO_LONG} ({error})") from error
+            first = first_output(np, session, types, encoded)
             mask = np.array(encoded.attention_mask, dtype=np.float32)
             vector = pooled(first, mask)
             unit = vector / np.linalg.norm(vector)

@@ -76,7 +76,7 @@ def model(request: pytest.FixtureRequest) -> Workload:
 
 
 def test_there_are_workloads() -> None:
-    assert {"echo", "embed-onnx", "embed-torch", "filetype"} <= set(NAMES)
+    assert {"echo", "embed-onnx", "embed-torch", "filetype", "rerank-onnx"} <= set(NAMES)
 
 
 def test_fields(model: Workload) -> None:

@@ -11,7 +11,7 @@ from targets.packaging import folder
 from targets.packaging.context import write_context
 from targets.packaging.model_folder import model_dir_problems, model_paths, model_sha256, without_links
 from targets.serving.onnx_session import check_batch, integer_type
-from targets.workloads.embed_onnx import fixed_length, input_types
+from targets.serving.onnx_text import fixed_length, input_types
 from targets.workloads.tasks.embedding import told_lengths
 from tests.fakes.onnx_models import model_folder
 

@@ -25,7 +25,6 @@ LENGTHS = (
 """Where a user's own model may say how many tokens it takes."""
 OFFSET_MODELS = ("roberta", "xlm-roberta", "camembert", "mpnet")
 """Their first positions, up to the padding token's, are none of the text's."""
-TOO_LONG = "if the model takes fewer, say how many in config.json, as max_position_embeddings"
 MIN_COSINE = 0.999
 """To the reference, which PyTorch computed from the same weights: tests/golden/make_embed_reference.py."""
 NORM_TOLERANCE = 1e-3

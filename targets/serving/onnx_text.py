@@ -1,0 +1,38 @@
+"""A transformer of texts in ONNX Runtime and what its tokenizer gives: the same for each workload that has one."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from targets.serving.onnx_session import check_batch, integer_type
+
+INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids"}
+"""What the tokenizer gives, and what it calls it; a model may do without the last two."""
+TOO_LONG = "if the model takes fewer, say how many in config.json, as max_position_embeddings"
+
+
+def input_types(entries: Sequence[Any]) -> dict[str, str]:
+    """The type of each of the model's inputs, by name. ValueError when one is not what the tokenizer gives."""
+    names = [entry.name for entry in entries]
+    if "input_ids" not in names or not set(names) <= set(INPUTS):
+        raise ValueError(
+            f"its inputs are {', '.join(names)}: export it with input_ids, "
+            f"and of {', '.join(list(INPUTS)[1:])} what it needs"
+        )
+    for entry in entries:
+        check_batch(entry)
+    return {entry.name: integer_type(entry) for entry in entries}
+
+
+def fixed_length(entries: Sequence[Any]) -> int | None:
+    """To how many tokens each text is filled up, where the model takes no other number; None where it takes any."""
+    lengths = {entry.shape[1] for entry in entries if len(entry.shape) == 2 and isinstance(entry.shape[1], int)}
+    return min(lengths, default=None)
+
+
+def first_output(numpy: Any, session: Any, types: Mapping[str, str], encoded: Any) -> Any:
+    """What the model makes first of a text, as the tokenizer gave it. ValueError when the text is too long for it."""
+    inputs = {name: numpy.array([getattr(encoded, INPUTS[name])], dtype=kind) for name, kind in types.items()}
+    try:
+        return session.run(None, inputs)[0]
+    except Exception as error:
+        raise ValueError(f"a text of {len(encoded.ids)} tokens: {TOO_LONG} ({error})") from error
