@@ -1,6 +1,5 @@
 """What kind of file is this? Magika's neural network (3 MB, ONNX) on the first and last kilobyte of real files."""
 
-import base64
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 from targets.serving.model_files import model_folder
 from targets.serving.onnx_session import check_batch, cpu_session, integer_type
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
+from targets.workloads.tasks.files import body, file_bytes
 
 SAMPLES = Path(__file__).parent / "samples" / "filetype"
 
@@ -116,22 +116,6 @@ def final_label(label: str, score: float, data: bytes, config: ModelConfig) -> s
     if score < config.thresholds.get(label, config.threshold):
         return generic_label(data)
     return config.overwrite.get(label, label)
-
-
-def file_bytes(request: dict[str, Any]) -> bytes:
-    """The file that a request carries. ValueError when "data" is not base64."""
-    data = request.get("data")
-    if not isinstance(data, str):
-        raise ValueError(f'"data" is {type(data).__name__}: send {{"name": "...", "data": "<base64>"}}')
-    try:
-        return base64.b64decode(data, validate=True)
-    except ValueError as error:
-        raise ValueError(f'"data" is not base64 ({error}): encode the file\'s bytes with base64') from error
-
-
-def body(path: Path) -> bytes:
-    """A request that carries the file at `path`."""
-    return json.dumps({"name": path.name, "data": base64.b64encode(path.read_bytes()).decode()}).encode()
 
 
 class FileType:

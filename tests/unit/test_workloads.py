@@ -17,7 +17,7 @@ import pytest
 from targets.serving.model_files import model_folder
 from targets.workloads import classify_image_torch, echo, embed_onnx, embed_torch, filetype
 from targets.workloads.contract import Payload
-from targets.workloads.tasks import embedding
+from targets.workloads.tasks import embedding, files
 
 ROOT = Path(__file__).parents[2]
 
@@ -121,9 +121,9 @@ def test_missing_model_files_are_named_at_once(tmp_path: Path) -> None:
 
 def test_requests_without_content_are_refused() -> None:
     with pytest.raises(ValueError, match="NoneType"):
-        filetype.file_bytes({})
+        files.file_bytes({})
     with pytest.raises(ValueError, match="not base64"):
-        filetype.file_bytes({"data": "***"})
+        files.file_bytes({"data": "***"})
     with pytest.raises(ValueError, match='"text" is int'):
         embedding.text_of({"text": 7})
 
