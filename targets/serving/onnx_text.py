@@ -36,3 +36,19 @@ def first_output(numpy: Any, session: Any, types: Mapping[str, str], encoded: An
         return session.run(None, inputs)[0]
     except Exception as error:
         raise ValueError(f"a text of {len(encoded.ids)} tokens: {TOO_LONG} ({error})") from error
+
+
+def pooled(first: Any, mask: Any) -> Any:
+    """One vector of the model's first output: the mean over the tokens, or what the model has pooled itself.
+
+    ValueError when it is neither.
+    """
+    shape = tuple(first.shape)
+    if first.dtype.kind == "f" and first.ndim == 3 and shape[:2] == (1, len(mask)):
+        return mask @ first[0] / mask.sum()
+    if first.dtype.kind == "f" and first.ndim == 2 and shape[0] == 1:
+        return first[0].astype(mask.dtype)
+    raise ValueError(
+        f"its first output is {first.dtype} of shape {shape}: export it so that the tokens' vectors (1, {len(mask)}, "
+        "dimensions) or the text's own (1, dimensions) come first"
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.serving.onnx_session import cpu_session
-from targets.serving.onnx_text import first_output, fixed_length, input_types
+from targets.serving.onnx_text import first_output, fixed_length, input_types, pooled
 from targets.workloads.contract import Infer, Phase, Wheel
 from targets.workloads.tasks.embedding import MAX_TOKENS, Embedding, answer_of, text_of, told_lengths
 
@@ -24,22 +24,6 @@ def model_paths(model_dir: Path | None) -> dict[str, Path]:
     if missing:
         raise FileNotFoundError(f"no {', '.join(missing)}: a model folder needs {', '.join(EmbedOnnx.model_files)}")
     return paths
-
-
-def pooled(first: Any, mask: Any) -> Any:
-    """One vector of the model's first output: the mean over the tokens, or what the model has pooled itself.
-
-    ValueError when it is neither.
-    """
-    shape = tuple(first.shape)
-    if first.dtype.kind == "f" and first.ndim == 3 and shape[:2] == (1, len(mask)):
-        return mask @ first[0] / mask.sum()
-    if first.dtype.kind == "f" and first.ndim == 2 and shape[0] == 1:
-        return first[0].astype(mask.dtype)
-    raise ValueError(
-        f"its first output is {first.dtype} of shape {shape}: export it so that the tokens' vectors (1, {len(mask)}, "
-        "dimensions) or the text's own (1, dimensions) come first"
-    )
 
 
 class EmbedOnnx(Embedding):
@@ -84,8 +68,7 @@ class EmbedOnnx(Embedding):
         def infer(request: dict[str, Any]) -> dict[str, Any]:
             encoded = tokenizer.encode(text_of(request))
             first = first_output(np, session, types, encoded)
-            mask = np.array(encoded.attention_mask, dtype=np.float32)
-            vector = pooled(first, mask)
+            vector = pooled(first, np.array(encoded.attention_mask, dtype=np.float32))
             unit = vector / np.linalg.norm(vector)
             return answer_of(unit.tolist())
 

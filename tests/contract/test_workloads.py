@@ -49,7 +49,7 @@ HOSTILE: list[Any] = [
     [None] * 384,
     DEEP,
     {"": ""},
-    *({key: value} for key in ("text", "label", "vector") for value in NO_CONTENT),
+    *({key: value} for key in ("text", "label", "vector", "lines", "scores") for value in NO_CONTENT),
     {"text": None, "more": None},
     *({"label": label, "score": 0.9} for label in NO_STRINGS),
     *({"label": "png", "score": score} for score in (None, "0.9", True, -0.1, 1.1, 10**400, float("nan"), DEEP)),
@@ -76,7 +76,16 @@ def model(request: pytest.FixtureRequest) -> Workload:
 
 
 def test_there_are_workloads() -> None:
-    assert {"echo", "embed-onnx", "embed-torch", "filetype", "rerank-onnx"} <= set(NAMES)
+    assert {
+        "classify-text",
+        "echo",
+        "embed-onnx",
+        "embed-torch",
+        "filetype",
+        "ocr",
+        "rerank-onnx",
+        "transcribe",
+    } <= set(NAMES)
 
 
 def test_fields(model: Workload) -> None:
