@@ -13,10 +13,10 @@ ABSENT = (
     *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunk_gap_p50_ms", "chunk_gap_p95_ms", "chunks_p50"),
     *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
     *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
-    *("cost_per_1k_usd", "reasons", "model_bytes"),
+    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb"),
 )
 """Fields that are left out where nothing of them was measured."""
-PLAIN = frozenset({"model_bytes", "reasons", "throughput_tokens_per_s"})
+PLAIN = frozenset({"image_mb", "model_bytes", "reasons", "throughput_tokens_per_s"})
 """Those of them that are no number with uncertainty."""
 NO_TRIAL = Estimate(None, why="no valid trial")
 
@@ -69,6 +69,8 @@ class Row:
     memory_gb_seconds: float | None = None
     model_bytes: int | None = None
     """Of the model's files; None where the package does not tell them apart, as where wheels carry the model."""
+    image_mb: float | None = None
+    """Unpacked, base and all; None where there is no image."""
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
     throughput_rps: float | None = None

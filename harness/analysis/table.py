@@ -25,7 +25,7 @@ from harness.analysis.stats import Floats, percentile, percentile_of_samples
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
 from harness.analysis.trial_rows import MET_START
-from harness.analysis.usage import POLLED, usage_of
+from harness.analysis.usage import POLLED, most_mb, usage_of
 from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, PROVEN_COLD, Case, Outcome, StartClass, TrialRecord
@@ -104,7 +104,8 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         invalid_trials=len(records) - len(valid),
         valid=bool(valid),
         seconds=sum(record.seconds for record in valid),
-        model_bytes=model_bytes_of(run, first),
+        model_bytes=packaged_bytes(run, first, "model_bytes"),
+        image_mb=most_mb([packaged_bytes(run, first, "size_bytes")]),
         kind=run.manifest.target(first.target).kind,
         entered=valid,
     )
@@ -114,9 +115,9 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
     return row
 
 
-def model_bytes_of(run: RunFolder, record: TrialRecord) -> int | None:
-    """How large the packaged model is, as the manifest says it."""
-    size = run.manifest.packages.get(f"{record.workload}/{record.target}", {}).get("model_bytes")
+def packaged_bytes(run: RunFolder, record: TrialRecord, fact: str) -> int | None:
+    """How large the packaged model or image is, as the manifest says it."""
+    size = run.manifest.packages.get(f"{record.workload}/{record.target}", {}).get(fact)
     return size if type(size) is int and size > 0 else None
 
 

@@ -59,6 +59,7 @@ TRAFFIC = [
     Measure("cold_p50_ms", "cold\np50 ms", 2, lambda row: cell(row.cold_p50_ms)),
     Measure("cost_per_1k_usd", "USD per\n1,000 ok", 3, lambda row: cell(row.cost_per_1k_usd)),
     Measure("memory_peak_mb", "peak\nMB", 5, lambda row: Cell(figure(row.memory_peak_mb))),
+    Measure("image_mb", "image\nMB", 9, lambda row: Cell(figure(row.image_mb)), seldom=True),
     Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
     Measure("gpu_p50_ms", "GPU\np50 ms", 4, lambda row: cell(row.gpu_p50_ms), seldom=True),
     Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),

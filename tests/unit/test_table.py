@@ -153,6 +153,18 @@ def test_usage_sums_over_units_and_peaks_over_them(tmp_path):
     assert (row.cpu_seconds, row.memory_gb_seconds) == (2.0, 80.0)
 
 
+@pytest.mark.parametrize(("facts", "size_mb"), [({"size_bytes": 333 * 2**20}, 333.0), ({}, None), (None, None)])
+def test_the_image_is_as_large_as_the_manifest_says_and_absent_where_there_is_none(tmp_path, facts, size_mb):
+    table = requests([10.0])
+    record = trial(table)
+    packages = {f"{record.workload}/{record.target}": facts} if facts is not None else {}
+    summary = summarise(stored(tmp_path, (record, table, samples()), packages=packages))
+    assert summary.rows[0].image_mb == size_mb
+    assert ("image_mb" in summary.rows[0].to_json()) == (size_mb is not None)
+    for form in ("text", "md"):
+        assert ("333" in print_summary(summary, form, width=200)) == (size_mb is not None)
+
+
 def test_what_was_not_read_is_none_and_told(tmp_path):
     units = [unit("u0"), unit("u1", cpu_ns=None, memory_peak_bytes=None)]
     row = one(tmp_path, requests([10.0]), units=units, case={})
