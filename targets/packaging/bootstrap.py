@@ -1,9 +1,10 @@
-"""A Debian base image made on this machine from Debian's own packages, for where no registry can be reached."""
+"""Images made on this machine from Debian's own packages, for where no registry can be reached."""
 
 import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,30 @@ from targets.packaging.cache import assemble, cache_root
 from targets.packaging.engine import engine_errors, find_image
 from targets.packaging.pip_failures import last_lines
 
-SUITE = "bookworm"
-STAND_IN = f"frostline-base:{SUITE}"
-"""The tag of the bootstrapped image."""
 BASE_LABEL = "frostline.base"
-PACKAGES = ("python3", "python3-venv", "ca-certificates")
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 BOOTSTRAP_TIMEOUT_S = 1800
 UNREAD = ("doc", "man", "locale", "info")
 """Folders of /usr/share that nothing in a container reads; python:slim leaves them out too."""
+
+
+@dataclass(frozen=True)
+class Debian:
+    """A minimal Debian with some of its packages, as an image."""
+
+    name: str
+    suite: str
+    packages: tuple[str, ...]
+
+    @property
+    def tag(self) -> str:
+        """E.g. frostline-base:bookworm."""
+        return f"frostline-{self.name}:{self.suite}"
+
+
+BASE = Debian("base", "bookworm", ("python3", "python3-venv", "ca-certificates"))
+"""Debian 12 with Python 3.11: what workloads' images start from where nothing else can be had."""
+STAND_IN = BASE.tag
 
 
 def bootstrap_missing() -> str | None:
@@ -30,38 +46,39 @@ def bootstrap_missing() -> str | None:
     return None if os.geteuid() == 0 else "mmdebstrap needs root"
 
 
-def bootstrap(client: Any, machine: str, say: Callable[[str], None]) -> Any:
-    """Make a minimal Debian 12 with Python 3.11 from Debian's own packages and import it, tagged STAND_IN.
+def bootstrap(client: Any, debian: Debian, machine: str, say: Callable[[str], None]) -> Any:
+    """Make it from Debian's own packages and import it under its tag.
 
     `machine` is "x86_64" or "aarch64". The archive is kept in the cache. Raises DeploymentError.
     """
-    entry = cache_root() / "bases" / f"{SUITE}-{machine}"
+    entry = cache_root() / "bases" / f"{debian.name}-{debian.suite}-{machine}"
+    archive = entry / "image.tar"
     if not entry.is_dir():
-        say("bootstrapping a Debian 12 base with mmdebstrap (about a minute)…")
+        say(f"bootstrapping {debian.tag} with mmdebstrap (about a minute)…")
         with assemble(entry) as draft:
-            _run_mmdebstrap(draft / "base.tar", ARCHITECTURES[machine])
-    say(f"importing {STAND_IN}…")
-    with engine_errors(f"importing {entry / 'base.tar'}"):
-        changes = [f"LABEL {BASE_LABEL}={SUITE}", "ENV LANG=C.UTF-8"]
-        output = client.api.import_image_from_file(str(entry / "base.tar"), *STAND_IN.split(":"), changes=changes)
-        image = find_image(client, STAND_IN)
+            _run_mmdebstrap(draft / archive.name, debian, ARCHITECTURES[machine])
+    say(f"importing {debian.tag}…")
+    with engine_errors(f"importing {archive}"):
+        changes = [f"LABEL {BASE_LABEL}={debian.suite}", "ENV LANG=C.UTF-8"]
+        output = client.api.import_image_from_file(str(archive), *debian.tag.split(":"), changes=changes)
+        image = find_image(client, debian.tag)
     if image is None:
         raise DeploymentError(
-            f"the engine did not import {entry / 'base.tar'}; remove {entry} and try again\n{last_lines(output)}"
+            f"the engine did not import {archive}; remove {entry} and try again\n{last_lines(output)}"
         )
     return image
 
 
-def _run_mmdebstrap(archive: Path, architecture: str) -> None:
+def _run_mmdebstrap(archive: Path, debian: Debian, architecture: str) -> None:
     command = ["mmdebstrap", "--quiet", "--variant=minbase", f"--architectures={architecture}"]
     command += [f"--dpkgopt=path-exclude=/usr/share/{folder}/*" for folder in UNREAD]
-    command += [f"--include={','.join(PACKAGES)}", SUITE, str(archive)]
+    command += [f"--include={','.join(debian.packages)}", debian.suite, str(archive)]
     try:
         process = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=BOOTSTRAP_TIMEOUT_S)
     except subprocess.TimeoutExpired as error:
         raise DeploymentError(f"mmdebstrap took more than {BOOTSTRAP_TIMEOUT_S} s; check the Debian mirror") from error
     if process.returncode:
         raise DeploymentError(
-            "mmdebstrap could not make a Debian base; check the network and the Debian mirror\n"
+            f"mmdebstrap could not make {debian.tag}; check the network and the Debian mirror\n"
             f"{last_lines(process.stderr)}"
         )
