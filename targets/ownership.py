@@ -14,6 +14,8 @@ RUN_LABEL = "frostline.run"
 OWNER_LABEL = "frostline.owner"
 EXPIRES_LABEL = "frostline.expires"
 IMAGE_LABEL = "frostline.image"
+BACKING_LABEL = "frostline.backing"
+"""Of what is no unit, but a server that units need (targets.backing): its name."""
 RUN_VARIABLE = "FROSTLINE_RUN"
 OWNER_VARIABLE = "FROSTLINE_OWNER"
 LIFETIME_S = 24 * 3600

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from targets.rules.keda import Keda
 from targets.rules.lambda_pool import PoolLimits
 
 
@@ -70,3 +71,57 @@ class ServiceSettings:
     def case(self) -> Mapping[str, float | str]:
         """The number of replicas."""
         return {"replicas": self.replicas}
+
+
+@dataclass(frozen=True)
+class QueueSettings:
+    """How workers behind a queue come and go: KEDA's rule for a queue, with its own defaults but for `max_workers`."""
+
+    polling_interval_s: int = 30
+    """Between two looks at the queue; from one worker on the HPA decides, every 15 s."""
+    cooldown_s: float = 300.0
+    """After the last look that found a request: then all workers end."""
+    target_queue_length: float = 5.0
+    """Waiting and running requests, for each worker."""
+    activation_queue_length: float = 0.0
+    """More than so many wake the first worker."""
+    min_workers: int = 0
+    max_workers: int = 4
+    """This is one machine: KEDA's default is 100."""
+    visibility_s: float = 60.0
+    """A request that its worker has not ended by then is given to another one: longer than any inference takes."""
+    most_deliveries: int = 3
+    """A request that was given out so often without an end has failed."""
+    pace: float = 1.0
+    """Modelled seconds that pass in one: those of the rule's times, not of real work."""
+
+    def __post_init__(self) -> None:
+        if self.most_deliveries < 1 or self.visibility_s <= 0 or self.pace <= 0:
+            raise ValueError("most_deliveries, visibility_s, pace: give more than 0")
+        _ = self.rule
+
+    def compress(self, factor: float) -> "QueueSettings":
+        """The rule's seconds pass faster; a request's visibility is a time of real work."""
+        return replace(self, pace=self.pace * factor)
+
+    def case(self) -> Mapping[str, float | str]:
+        """Times of the rule in real seconds, and the most workers at once."""
+        return {
+            "polling_s": self.polling_interval_s / self.pace,
+            "cooldown_s": self.cooldown_s / self.pace,
+            "queue_target": self.target_queue_length,
+            "workers": self.max_workers,
+        }
+
+    @property
+    def rule(self) -> Keda:
+        """What decides how many workers there are. ValueError with a line for each parameter that is wrong."""
+        return Keda(
+            trigger="queue",
+            polling_interval_s=self.polling_interval_s,
+            cooldown_s=self.cooldown_s,
+            target_queue_length=self.target_queue_length,
+            activation_queue_length=self.activation_queue_length,
+            min_replicas=self.min_workers,
+            max_replicas=self.max_workers,
+        )

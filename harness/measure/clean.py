@@ -4,7 +4,7 @@ platforms far away by their targets' own word."""
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -79,6 +79,7 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
     else:
         with closing(client):
             _remove_until_gone(lambda: remove_doomed(_containers(client)), cut_off=killed > 0)
+            remove_doomed(_networks(client))
             cleaning.notices.extend(bring_back(client))
             all_images = list(_images(client)) if images else []
             cleaning.anchors.extend(item for item in all_images if not anchors and is_anchor(item.handle))
@@ -109,6 +110,8 @@ def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None 
             _remove_until_gone(
                 lambda: sum(_remove(item) for item in _containers(client) if item.run == run_id), cut_off
             )
+            for item in (item for item in _networks(client) if item.run == run_id):
+                _remove(item)
     for item in (item for item in _folders() if item.owner == run_owner):
         _remove(item)
 
@@ -128,11 +131,24 @@ def _containers(client: Any) -> Iterator[Remains]:
         yield Remains("container", container.name, container.labels[RUN_LABEL], alive, container, owner)
 
 
+def _networks(client: Any) -> Iterator[Remains]:
+    """Of backing services; one that containers are still on is in use, whoever made it."""
+    for network in client.networks.list(filters={"label": RUN_LABEL}):
+        labels = network.attrs.get("Labels") or {}
+        owner = Owner.parse(labels.get(OWNER_LABEL, ""))
+        network.reload()
+        alive = bool(network.containers) or (owner is not None and (owner.alive or _is_fresh(owner, labels)))
+        yield Remains("network", network.name, labels[RUN_LABEL], alive, network, owner)
+
+
 def _is_of_other_machine(owner: Owner, container: Any) -> bool:
     """Whether it is of another machine that uses this engine and cannot be seen from here: trusted until it expires."""
-    expires = container.labels.get(EXPIRES_LABEL, "")
-    fresh = expires.isdigit() and wall_time() < int(expires)
-    return owner.boot != clock_id() and container.status == "running" and fresh
+    return container.status == "running" and _is_fresh(owner, container.labels)
+
+
+def _is_fresh(owner: Owner, labels: Mapping[str, str]) -> bool:
+    expires = labels.get(EXPIRES_LABEL, "")
+    return owner.boot != clock_id() and expires.isdigit() and wall_time() < int(expires)
 
 
 def _images(client: Any) -> Iterator[Remains]:
@@ -202,6 +218,8 @@ def _remove(item: Remains) -> bool:
     """False when it was gone before."""
     if item.kind == "container":
         containers.remove(item.handle)
+    elif item.kind == "network":
+        containers.remove_network(item.handle)
     elif item.kind == "image":
         try:
             item.handle.remove(force=True)

@@ -1,6 +1,6 @@
 """One trial: deploy, send the schedule or force cold starts, watch, remove, and put it all on record."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from harness.clock import now_ns
@@ -16,9 +16,11 @@ from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Capabilities, Deployment, DeploymentError, StartFailed
+from targets.contract import TIMELINE_HEADER, Capabilities, Completion, Deployment, DeploymentError, StartFailed
 from targets.workloads.contract import carries_envelope
 
+DRAIN_LIMIT_S = 3600.0
+"""How long accepted requests may take to their ends, all of them together."""
 Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
 
@@ -74,12 +76,24 @@ def _take_account(deployment: Deployment, can: Capabilities) -> tuple[Account, l
     try:
         account = replace(account, facts=deployment.describe())
         if can.asynchronous:
-            account = replace(account, completions=KeptCompletions(deployment.completions(SETTLE_S)))
+            account = replace(account, completions=KeptCompletions(_all_ends(deployment)))
+            account = replace(account, facts=deployment.describe())  # again, for what the last ends have brought about
         deployment.settle(SETTLE_S)
         account = replace(account, witnesses=list(deployment.witnesses()))
     except Exception as error:  # a service far away fails in ways of its own
         return account, [f"the platform's own word could not be had: {type(error).__name__}: {error}"]
     return account, []
+
+
+def _all_ends(deployment: Deployment) -> Iterator[Completion]:
+    """Ends of accepted requests, as long as one comes every SETTLE_S: a batch is worked off after the last reply."""
+    deadline_ns = now_ns() + int(DRAIN_LIMIT_S * 1e9)
+    came = True
+    while came and now_ns() < deadline_ns:
+        came = False
+        for end in deployment.completions(SETTLE_S):
+            came = True
+            yield end
 
 
 def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:

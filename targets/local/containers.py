@@ -4,14 +4,16 @@ import os
 import socket
 import struct
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import docker
+import docker.constants
 import docker.errors
 import psutil
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
@@ -84,13 +86,16 @@ def create(
     gpu_ids: Sequence[str] = (),
     tmp_mb: int | None = None,
     shared_memory: bool = True,
-    port: int = PORT,
+    port: int | None = PORT,
+    network: str | None = None,
+    alias: str = "",
 ) -> Container:
     """Create, not start. Root is read-only, /tmp is disk, swap is off, so the memory limit is the limit.
 
-    `command` None is the image's own, `port` is where it listens. `marks` is a file of this machine to which the
-    container may append, `ledger` a folder that it may write into, `gpu_ids` are the GPUs it sees. No file may be
-    larger than `tmp_mb`. Without `shared_memory` there is no /dev/shm.
+    `command` None is the image's own, `port` is where it listens, None for one that does not. On a `network` of ours
+    the others there reach it as `alias`. `marks` is a file of this machine to which the container may append, `ledger`
+    a folder that it may write into, `gpu_ids` are the GPUs it sees. No file may be larger than `tmp_mb`. Without
+    `shared_memory` there is no /dev/shm.
     """
     memory_bytes = sizing.memory_mb * MB
     if marks is not None:
@@ -101,7 +106,8 @@ def create(
         name=name,
         environment=environment,
         labels=labels,
-        ports={f"{port}/tcp": ("127.0.0.1", None)},
+        ports={f"{port}/tcp": ("127.0.0.1", None)} if port else {},
+        **_place(network, alias),
         mem_limit=memory_bytes,
         memswap_limit=memory_bytes,
         nano_cpus=int(sizing.cpus * 1e9),
@@ -117,6 +123,14 @@ def create(
         device_requests=gpu_requests(gpu_ids),
         log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
     )
+
+
+def _place(network: str | None, alias: str) -> dict[str, Any]:
+    """Where in a network of ours it is; nothing for the engine's own."""
+    if network is None:
+        return {}
+    endpoint = docker.types.EndpointConfig(docker.constants.DEFAULT_DOCKER_API_VERSION, aliases=[alias])
+    return {"network": network, "networking_config": {network: endpoint} if alias else None}
 
 
 def _mounts(marks: Path | None) -> list[docker.types.Mount]:
@@ -154,6 +168,26 @@ def last_lines(container: Container) -> str:
     return output.decode(errors="replace")
 
 
+def end_reason(container: Container) -> str | None:
+    """Its exit code when it has ended; None while it runs."""
+    try:
+        container.reload()
+    except docker.errors.NotFound:
+        return "its container is gone: something else removed it"
+    if container.status in ("running", "created"):
+        return None
+    state = container.attrs["State"]
+    return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}"
+
+
+def ask_to_end(container: Container) -> None:
+    """SIGTERM, where it still runs."""
+    with suppress(docker.errors.NotFound):
+        container.reload()
+        if container.status == "running":
+            container.kill("SIGTERM")
+
+
 def is_gone(client: docker.DockerClient, container: str) -> bool:
     """Whether the engine has no container of this id."""
     try:
@@ -178,6 +212,12 @@ def remove(container: Container) -> bool:
             raise
         return gone
     return True
+
+
+def remove_network(network: Network) -> None:
+    """Delete a network of ours, on which nothing is left; one that is gone is fine."""
+    with suppress(docker.errors.NotFound):
+        network.remove()
 
 
 def _is_known_gone(container: Container) -> bool:

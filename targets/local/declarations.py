@@ -18,11 +18,12 @@ from targets.contract import (
 )
 from targets.local import containers, gpus, processes
 from targets.local.allowance import available_cpus, available_memory_bytes
+from targets.local.queue_intake import MOST_BODY_BYTES as QUEUE_REQUEST_BYTES
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 from targets.packaging.own_image import own_image_package
 from targets.serving.http_app import MOST_BODY_BYTES
-from targets.settings import FunctionSettings, ServiceSettings
+from targets.settings import FunctionSettings, QueueSettings, ServiceSettings
 from targets.workloads.contract import Imaged, Workload
 
 PROCESSES = Capabilities(
@@ -51,6 +52,11 @@ def as_function(capabilities: Capabilities) -> Capabilities:
     return replace(capabilities, emulated=True, invoke_api=True, deploy_s=1.5, most_request_bytes=LAMBDA_REQUEST_BYTES)
 
 
+def as_queue(capabilities: Capabilities) -> Capabilities:
+    """Of workers behind a queue of their own."""
+    return replace(capabilities, asynchronous=True, deploy_s=2.0, most_request_bytes=QUEUE_REQUEST_BYTES)
+
+
 class Service(ABC):
     """A fixed number of replicas."""
 
@@ -66,6 +72,30 @@ class Service(ABC):
     def shortages(self, order: Order, more: int) -> list[Shortage]:
         """What one replica is to have and this machine has not; where it is held to it, also memory of all at once."""
         units = order.settings_of(ServiceSettings).replicas + more if self.capabilities.isolated else 1
+        return shortages(order.sizing, self.present(), units)
+
+    @abstractmethod
+    def present(self) -> Sizing:
+        """All that units can have here. DeploymentError when nobody says."""
+
+
+class BehindQueue(ABC):
+    """Workers that come and go with what waits in a queue. They are bought while they live, from none on."""
+
+    parts = (Part("worker", "service", bought_as="fargate_tasks"),)
+    settings = QueueSettings
+    capabilities: Capabilities
+
+    def refusal(self, order: Order, more: int) -> str | None:
+        """Why its image cannot be absent, or there are fewer GPUs than the most workers at once are to have."""
+        if order.images_absent:
+            return "a worker's image cannot be absent, for the rule starts it and no request: leave images absent out"
+        units = order.settings_of(QueueSettings).max_workers + more
+        return gpus.refusal(order.sizing.accelerators, units, "max_workers")
+
+    def shortages(self, order: Order, more: int) -> list[Shortage]:
+        """What one worker is to have and this machine has not; where it is held to it, memory of the most at once."""
+        units = order.settings_of(QueueSettings).max_workers + more if self.capabilities.isolated else 1
         return shortages(order.sizing, self.present(), units)
 
     @abstractmethod

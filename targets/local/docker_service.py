@@ -67,21 +67,27 @@ class DockerReplica(Replica):
 
     def start(self) -> int:
         """Create the container, follow its marks, start it; returns its port."""
+        return self.run(self._command, "svc", self._port)
+
+    def run(self, command: list[str] | None, kind: str, port: int | None, network: str | None = None) -> int:
+        """Start a container of serving code; returns the port that is published, 0 where none is."""
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
         environment |= {"PORT": str(self._port)} if self.package.own_image else {}
+        published = 0
         try:
             container = containers.create(
                 self.client,
                 image=self.package.reference,
-                command=self._command,
-                name=f"frostline-{self.order.run_id}-svc-{self.name}",
+                command=command,
+                name=f"frostline-{self.order.run_id}-{kind}-{self.name}",
                 sizing=self.order.sizing,
                 environment=environment,
                 labels=labels(self.order.run_id, Owner.current()),
                 marks=self._marks.path,
                 ledger=str(self.order.ledger) if self.order.ledger else None,
                 gpu_ids=self.gpus.take(self.name),
-                port=self._port,
+                port=port,
+                network=network,
             )
             self.container = container
             self.log.write("created", self.name, container=container.id)
@@ -89,13 +95,16 @@ class DockerReplica(Replica):
             self._marks.follow(self.hear)
             container.start()
             started_ns = now_ns()
-            port = containers.published_port(container, self._port)
+            if port:
+                published = containers.published_port(container, port)
+            else:
+                container.reload()
             pid = container.attrs["State"]["Pid"]
             self._cgroup = Cgroup.find(pid)
         except (docker.errors.DockerException, OSError) as error:
             raise DeploymentError(f"replica {self.name}: the engine refused: {engine_words(error)}") from error
         self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
-        return port
+        return published
 
     def end_reason(self) -> str | None:
         """Its exit code when the container has ended; None while it runs."""

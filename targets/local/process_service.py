@@ -41,39 +41,43 @@ class ProcessReplica(Replica):
         self.gpus = own
         self.environment = processes.serving_environment(package, order) | {"FROSTLINE_UNIT": name}
         self._tmp = processes.OwnTmp(log.folder)
-        self._process: ServingProcess | None = None
+        self.process: ServingProcess | None = None
 
     def start(self) -> int:
         """Open the socket and start the process on it, with GPUs of its own; returns its port."""
-        environment = self.environment | gpus.variables(self.gpus.take(self.name)) | self._tmp.make()
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
+        self.run(SERVER, listener)
+        return port
+
+    def run(self, module: str, listener: socket.socket | None) -> None:
+        """Start a process of serving code, on a socket where it has one."""
+        environment = self.environment | gpus.variables(self.gpus.take(self.name)) | self._tmp.make()
         self.begun_ns = self.log.write("start", self.name)
         try:
-            self._process = ServingProcess(SERVER, environment, listener, self.hear)
+            self.process = ServingProcess(module, environment, listener, self.hear)
         except OSError as error:
             raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
-        self.log.write("started", self.name, pid=self._process.pid)
-        return port
+        self.log.write("started", self.name, pid=self.process.pid)
 
     def end_reason(self) -> str | None:
         """Its exit status in words when the process has ended; None while it runs."""
-        status = self._process.status if self._process else None
+        status = self.process.status if self.process else None
         return None if status is None else exit_words(status)
 
     def last_words(self) -> str:
         """The end of what it has printed."""
-        return self._process.last_words.text() if self._process else ""
+        return self.process.last_words.text() if self.process else ""
 
     def usage(self) -> Usage:
         """What /proc says of the process and of all that it has started."""
-        return self._process.usage() if self._process else Usage()
+        return self.process.usage() if self.process else Usage()
 
     def remove(self) -> None:
         """Kill and reap the process and all that it has started."""
-        if self._process is not None:
+        if self.process is not None:
             try:
-                self._process.kill()
+                self.process.kill()
             except TimeoutError as error:
                 raise DeploymentError(f"replica {self.name} cannot be removed: {error}") from error
         self._tmp.remove()
@@ -81,7 +85,7 @@ class ProcessReplica(Replica):
 
     def is_gone(self) -> bool:
         """Whether nothing of it lives, by the kernel's word."""
-        return self._process is None or self._process.is_gone()
+        return self.process is None or self.process.is_gone()
 
 
 TARGET = ProcessService()

@@ -79,6 +79,11 @@ class Replica(ABC):
             self.log.write(mark[0], self.name, mark[1])
         return mark is not None and mark[0] == "init_end"
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its model is loaded, by its own mark."""
+        return "init_end" in self._heard
+
     def wait_until_ready(self, port: int) -> None:
         """Ask until it answers. StartFailed when it ends first or takes too long."""
         look_ns = now_ns()
@@ -96,7 +101,7 @@ class Replica(ABC):
 
     def _place(self) -> str:
         """Where a start is that takes too long, as far as its marks tell; empty once the model is loaded."""
-        if "init_end" in self._heard:
+        if self.is_ready:
             return ""
         return ": it is still in load()" if self._heard else ": its code has not begun"
 

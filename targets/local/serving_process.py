@@ -6,6 +6,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from io import BufferedReader, FileIO
 
 import psutil
@@ -25,7 +26,8 @@ END_S = 1.0
 
 
 class ServingProcess:
-    """Starts `python -m module` and closes the caller's copy of `connection`. OSError when it cannot be started.
+    """Starts `python -m module` and closes the caller's copy of `connection`, where it is to have one. OSError when it
+    cannot be started.
 
     When that process ends, whatever it has started ends with it: nothing else holds its socket or its output. `hear` is
     given the lines of the channel of its marks; what it prints is another stream, of which the end is kept: one for
@@ -33,7 +35,11 @@ class ServingProcess:
     """
 
     def __init__(
-        self, module: str, environment: dict[str, str], connection: socket.socket, hear: Callable[[bytes], object]
+        self,
+        module: str,
+        environment: dict[str, str],
+        connection: socket.socket | None,
+        hear: Callable[[bytes], object],
     ) -> None:
         raise_descriptor_limit()  # inherited: a front has raised its own already, a run that starts replicas has not
         self.mark = secrets.token_hex(8)
@@ -43,8 +49,9 @@ class ServingProcess:
         self._leash = FileIO(leash, "w")
         heard, told = os.pipe()
         marks = FileIO(heard)  # likewise: until somebody reads it
+        sockets = () if connection is None else (connection.fileno(),)
         own = {
-            "FROSTLINE_SOCKET_FD": str(connection.fileno()),
+            "FROSTLINE_SOCKET_FD": "".join(map(str, sockets)),
             "FROSTLINE_LEASH_FD": str(inherited_end),
             DESCRIPTOR_VARIABLE: str(told),
             process_tree.MARK_VARIABLE: self.mark,
@@ -56,7 +63,7 @@ class ServingProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                pass_fds=(connection.fileno(), inherited_end, told),
+                pass_fds=(*sockets, inherited_end, told),
             )
             assert self._process.stdout is not None
             self.last_words = LastWords(self._process.stdout)
@@ -71,7 +78,8 @@ class ServingProcess:
             self._leash.close()
             raise
         finally:
-            connection.close()
+            if connection is not None:
+                connection.close()
             os.close(inherited_end)
             os.close(told)  # from here on the marks end with the process: whoever reads them waits for that
 
@@ -93,6 +101,11 @@ class ServingProcess:
     def usage(self) -> Usage:
         """What all its processes use now, together."""
         return self._meter.usage()
+
+    def ask_to_end(self) -> None:
+        """Tell its main process to end (SIGTERM); what it is about it may finish. Nothing where it has ended."""
+        with suppress(psutil.Error):
+            self._main.terminate()
 
     def kill(self) -> None:
         """Kill and reap all its processes. Safe to call twice, and from two threads. TimeoutError when one stays."""

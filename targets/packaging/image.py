@@ -23,6 +23,7 @@ from targets.packaging.model_folder import model_dir_problems, model_facts, mode
 from targets.packaging.pip_failures import last_lines
 from targets.packaging.wheelhouse import (
     FUNCTION_REQUIREMENTS,
+    QUEUE_REQUIREMENTS,
     SERVER_REQUIREMENTS,
     Wheelhouse,
     wheelhouses,
@@ -32,6 +33,7 @@ from targets.workloads.contract import Workload
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 PYTHON = "/opt/frostline/venv/bin/python"
 SERVICE_COMMAND = [PYTHON, "-m", "targets.serving.http_app"]
+QUEUE_COMMAND = [PYTHON, "-m", "targets.serving.queue_loop"]
 FUNCTION_COMMAND = [
     "/opt/frostline/aws-lambda-rie",
     "--log-level",
@@ -94,7 +96,7 @@ def build_image(client: Any, workload: Workload, model_dir: Path | None, say: Ca
     if problems := model_dir_problems(workload, model_dir):
         raise DeploymentError("\n".join(problems))
     base = choose_base(client, say)
-    servers = [*SERVER_REQUIREMENTS, *FUNCTION_REQUIREMENTS]
+    servers = [*SERVER_REQUIREMENTS, *QUEUE_REQUIREMENTS, *FUNCTION_REQUIREMENTS]
     files = code_files(workload) | {"Dockerfile": DOCKERFILE}
     made = made_model(workload, say)
     folder = made.folder if made else model_dir

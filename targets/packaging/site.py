@@ -12,16 +12,16 @@ from pathlib import Path
 from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
 from targets.packaging.pip_failures import last_lines
-from targets.packaging.wheelhouse import SERVER_REQUIREMENTS, HostInterpreter, wheelhouses
+from targets.packaging.wheelhouse import QUEUE_REQUIREMENTS, SERVER_REQUIREMENTS, HostInterpreter, wheelhouses
 from targets.workloads.contract import Workload
 
 
 def build_site(workload: Workload, say: Callable[[str], None]) -> Path:
-    """The folder to put on PYTHONPATH: requirements, model packages and the HTTP server, compiled to .pyc.
+    """The folder to put on PYTHONPATH: requirements, model packages, the HTTP server, the queue's client, all compiled.
 
     Built for the interpreter that runs this code, cached by content. Raises DeploymentError.
     """
-    sets = wheelhouses(workload, SERVER_REQUIREMENTS, HostInterpreter())
+    sets = wheelhouses(workload, [*SERVER_REQUIREMENTS, *QUEUE_REQUIREMENTS], HostInterpreter())
     site = cache_root() / "sites" / hashlib.sha256("".join(wheels.key for wheels in sets).encode()).hexdigest()
     if site.is_dir():
         return site

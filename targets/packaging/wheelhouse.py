@@ -22,6 +22,10 @@ from targets.workloads.contract import Workload
 
 SERVER_REQUIREMENTS = ("httptools==0.9.0", "uvicorn==0.54.0")
 """What serves HTTP inside a unit."""
+QUEUE_REQUIREMENTS = ("redis==8.1.0", "async-timeout==5.0.1")
+"""What takes requests from a queue inside a unit: the client that people use there, with what its import costs.
+
+It needs the second one on a Python before 3.11.3, such as Debian 12's, of which this machine's pip knows nothing."""
 FUNCTION_REQUIREMENTS = ("awslambdaric==4.2.2",)
 """AWS's runtime interface client, which every function image needs."""
 

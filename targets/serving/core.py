@@ -137,3 +137,9 @@ def error_body(error: BaseException) -> dict[str, Any]:
     from targets.serving.failure import words_of  # here, because a sandbox that starts pays for every import
 
     return {"errorMessage": words_of(error)[:2000], "errorType": type(error).__name__}
+
+
+def failed_reply(error: BaseException, evidence: dict[str, Any]) -> bytes:
+    """The reply to an inference that failed: its unit did answer, and which start that was is as well known as for an
+    answer."""
+    return json.dumps({**error_body(error), "frostline": {**evidence, "ended_ns": now_ns()}}).encode()

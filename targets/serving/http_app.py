@@ -9,7 +9,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from targets.clock import now_ns
-from targets.serving.core import Core, cpu_limit, error_body, load_core, to_json
+from targets.serving.core import Core, cpu_limit, error_body, failed_reply, load_core, to_json
 from targets.serving.event_stream import EventStream, Receive, Send
 
 if TYPE_CHECKING:
@@ -55,18 +55,12 @@ class Service:
             if not call.streams:
                 return 200, to_json(call.whole())
         except BaseException as error:  # a model's error is an answer, sys.exit() too, and the service goes on
-            return _failure(error, evidence)
+            return 500, failed_reply(error, evidence)
         stream.begin()
         try:
             return _stream(call, stream, evidence)
         finally:
             stream.end()
-
-
-def _failure(error: BaseException, evidence: dict[str, Any]) -> tuple[int, bytes]:
-    """Status and body of an error: its unit did answer, and which start that was is as well known as for an answer."""
-    body = {**error_body(error), "frostline": {**evidence, "ended_ns": now_ns()}}
-    return 500, json.dumps(body).encode()
 
 
 def _stream(call: "Call", stream: EventStream, evidence: dict[str, Any]) -> tuple[int, bytes] | None:
@@ -80,7 +74,7 @@ def _stream(call: "Call", stream: EventStream, evidence: dict[str, Any]) -> tupl
         stream.push({"frostline": call.evidence()}, "frostline")
     except BaseException as error:
         if not stream.pushed:
-            return _failure(error, evidence)
+            return 500, failed_reply(error, evidence)
         stream.push(error_body(error), "error")
     return None
 

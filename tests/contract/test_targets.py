@@ -92,7 +92,7 @@ def new_ledger(folder: Path) -> Path:
 
 
 def test_there_are_targets() -> None:
-    local = {"docker-lambda", "docker-service", "process-lambda", "process-service"}
+    local = {f"{units}-{kind}" for units in ("docker", "process") for kind in ("lambda", "service", "queue")}
     assert local | {"far-function", "far-queue", "far-service"} <= set(TARGETS)
 
 
@@ -354,7 +354,7 @@ def test_engine(subject: Subject, say: Say) -> None:
     subject.ask()
     started = [event for event in subject.deployment.events() if event["kind"] == "started"]
     assert all(("container" in event) is subject.can.engine for event in started)
-    known = {container["Id"] for container in subject.containers()}
+    known = {container["Id"] for container in subject.units()}
     if not subject.can.engine:
         assert known == set()
         say("not applicable")
@@ -373,7 +373,7 @@ def test_isolated(name: str, say: Say) -> None:
         return
     with deploy(target, sizing=SMALL) as subject:
         subject.ask()
-        for container in subject.containers():
+        for container in subject.units():
             host = container["HostConfig"]
             assert host["Memory"] == host["MemorySwap"] == SMALL.memory_mb * 2**20
             assert host["NanoCpus"] == SMALL.cpus * 10**9
@@ -389,7 +389,7 @@ def await_end_of_one(subject: Subject) -> None:
     """Until the engine has noticed that a container ended: the kernel ends it before the engine knows. Where only the
     runtime within it was killed, no container ends, and the wait does."""
     deadline_ns = now_ns() + NOTICE_NS
-    while now_ns() < deadline_ns and all(container["State"]["Running"] for container in subject.containers()):
+    while now_ns() < deadline_ns and all(container["State"]["Running"] for container in subject.units()):
         sleep(0.1)
 
 

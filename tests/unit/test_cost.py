@@ -541,7 +541,9 @@ def test_a_target_that_is_bought_in_no_known_way_is_named_and_the_others_are_pri
     costing = costing_of(run, summarise(run))
     assert [side.target for side in costing.sides] == ["docker-service"]
     (told,) = [text for text in costing.notices if "is not priced" in text]
-    assert "is no way of buying that is known here: aws_lambda, fargate are" in told and "\x1b" not in told
+    assert (
+        "is no way of buying that is known here: aws_lambda, fargate, fargate_tasks are" in told and "\x1b" not in told
+    )
 
 
 def test_hostile_names_are_shown_and_never_rendered(one_trial):

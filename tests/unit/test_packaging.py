@@ -18,8 +18,8 @@ import pytest
 
 import targets
 from targets.contract import DeploymentError
-from targets.packaging import base as base_module
 from targets.packaging import cache, emulator, image
+from targets.packaging import obtain as obtain_module
 from targets.packaging.base import Base, choose_base, parse_version
 from targets.packaging.bootstrap import STAND_IN
 from targets.packaging.code import code_files
@@ -28,6 +28,7 @@ from targets.packaging.engine import engine_errors, engine_machine
 from targets.packaging.model_folder import model_dir_problems, model_paths
 from targets.packaging.site import build_site, installed_packages
 from targets.packaging.wheelhouse import (
+    QUEUE_REQUIREMENTS,
     SERVER_REQUIREMENTS,
     HostInterpreter,
     Interpreter,
@@ -80,6 +81,8 @@ def index(tmp_path, monkeypatch):
     make_wheel(folder, "uvicorn", "0.54.0", ("h11",), script=True)
     make_wheel(folder, "h11", "0.16.0")
     make_wheel(folder, "httptools", "0.9.0")
+    make_wheel(folder, "redis", "8.1.0")
+    make_wheel(folder, "async_timeout", "5.0.1")
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
@@ -199,7 +202,9 @@ def test_an_empty_set_is_fetched_without_pip_and_without_a_word(monkeypatch):
 def test_a_site_holds_compiled_packages_and_no_scripts(index):
     said: list[str] = []
     site = build_site(Probe(), said.append)
-    assert installed_packages(site) == ["h11==0.16.0", "httptools==0.9.0", "uvicorn==0.54.0"]
+    assert installed_packages(site) == [
+        *("async_timeout==5.0.1", "h11==0.16.0", "httptools==0.9.0", "redis==8.1.0", "uvicorn==0.54.0")
+    ]
     assert not (site / "bin").exists() and list((site / "uvicorn" / "__pycache__").glob("*.pyc"))
     command = [sys.executable, "-S", "-c", "import uvicorn; print(uvicorn.__file__)"]
     found = subprocess.run(command, env={"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True)
@@ -208,7 +213,7 @@ def test_a_site_holds_compiled_packages_and_no_scripts(index):
 
 
 def test_a_broken_wheel_leaves_no_site(index, own_cache):
-    runtime, _ = wheelhouses(Probe(), SERVER_REQUIREMENTS, HostInterpreter())
+    runtime, _ = wheelhouses(Probe(), [*SERVER_REQUIREMENTS, *QUEUE_REQUIREMENTS], HostInterpreter())
     runtime.fetch("probe", lambda line: None)
     runtime.wheels()[0].write_bytes(b"no wheel")
     with pytest.raises(DeploymentError, match=f"remove {runtime.folder}"):
@@ -496,7 +501,7 @@ def test_a_base_that_is_not_local_is_pulled(said, monkeypatch):
     engine = Engine((), ("mirror:5000/python:latest",))
     engine.get = lambda reference, get=engine.get: get(f"{reference}:latest")
     assert choose_base(engine, said.append).facts["base"] == "mirror:5000/python"
-    assert said == ["pulling base image mirror:5000/python…"] and engine.api.timeout == 60
+    assert said == ["pulling image mirror:5000/python…"] and engine.api.timeout == 60
 
 
 def test_a_stand_in_is_said_aloud_and_the_registry_is_asked_once_a_day(said, own_cache):
@@ -515,7 +520,7 @@ def test_a_stand_in_is_said_aloud_and_the_registry_is_asked_once_a_day(said, own
 
 
 def test_no_base_at_all_names_every_way_out(said, monkeypatch):
-    monkeypatch.setattr(base_module, "bootstrap_missing", lambda: "mmdebstrap is not on the PATH")
+    monkeypatch.setattr(obtain_module, "bootstrap_missing", lambda: "mmdebstrap is not on the PATH")
     with pytest.raises(DeploymentError, match="FROSTLINE_BASE_IMAGE") as raised:
         choose_base(Engine(()), said.append)
     assert "mmdebstrap is not on the PATH" in str(raised.value) and "python:3.12-slim" in str(raised.value)

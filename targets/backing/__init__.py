@@ -1,0 +1,1 @@
+"""Servers that a deployment needs beside its units: real ones, started and removed with it."""
