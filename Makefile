@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test test-models check benchmark selftest engine chromium clean
+.PHONY: help install install-dev bench test test-models check benchmark selftest engine servers chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -14,6 +14,7 @@ help:
 	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops"
 	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
+	@echo "make servers    install the servers that process- targets start, such as Redis (Debian or Ubuntu, as root)"
 	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"
 	@echo "make clean      remove what runs left behind"
 
@@ -57,6 +58,9 @@ selftest: install
 
 engine:
 	./.ci/engine
+
+servers:
+	command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
 
 chromium:
 	./.ci/chromium

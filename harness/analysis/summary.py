@@ -13,10 +13,10 @@ ABSENT = (
     *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunk_gap_p50_ms", "chunk_gap_p95_ms", "chunks_p50"),
     *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
     *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
-    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb"),
+    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "repeats"),
 )
 """Fields that are left out where nothing of them was measured."""
-PLAIN = frozenset({"image_mb", "model_bytes", "reasons", "throughput_tokens_per_s"})
+PLAIN = frozenset({"image_mb", "model_bytes", "reasons", "repeats", "throughput_tokens_per_s"})
 """Those of them that are no number with uncertainty."""
 NO_TRIAL = Estimate(None, why="no valid trial")
 
@@ -74,6 +74,12 @@ class Row:
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
     throughput_rps: float | None = None
+    makespan_s: Estimate = NO_TRIAL
+    """From the first scheduled moment to the end of the last good answer, over trials."""
+    completions_rps: float | None = None
+    """Good answers a second of that time."""
+    repeats: int | None = None
+    """How often a queue gave a request out once more; None where there is no queue."""
     gpu_p50_ms: Estimate | None = None
     first_chunk_p50_ms: Estimate | None = None
     first_chunk_p95_ms: Estimate | None = None

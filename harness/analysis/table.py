@@ -21,7 +21,7 @@ from harness.analysis.notes import (
     notes_of_witnesses,
 )
 from harness.analysis.over_trials import need_over_trials, percentile_over_trials, share_over_trials
-from harness.analysis.stats import Floats, percentile, percentile_of_samples
+from harness.analysis.stats import CONFIDENCE, Floats, centre_over_trials, percentile, percentile_of_samples
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
 from harness.analysis.trial_rows import MET_START
@@ -143,8 +143,19 @@ def fill_counts(row: Row, records: list[TrialRecord], figures: list[TrialFigures
     row.max_sandboxes = most([figure.max_sandboxes for figure in figures])
     if row.profile != FORCED_COLD and row.seconds:
         row.throughput_rps = (row.ok or 0) / row.seconds
+        fill_makespan(row, records, figures)
         if made := [figure.tokens_made for figure in figures if figure.tokens_made is not None]:
             row.throughput_tokens_per_s = sum(made) / row.seconds
+
+
+def fill_makespan(row: Row, records: list[TrialRecord], figures: list[TrialFigures]) -> None:
+    """How long all of a trial's requests took together, and what a queue had to give out again."""
+    spans_s = [figure.makespan_s for figure in figures if figure.makespan_s is not None]
+    if spans_s:
+        row.makespan_s = centre_over_trials(spans_s, CONFIDENCE, "log", "t over trials, log scale")
+        row.completions_rps = (row.ok or 0) / sum(spans_s)
+    repeats = [told for record in records if isinstance(told := record.deployment.get("repeats"), int)]
+    row.repeats = sum(repeats) if repeats else None
 
 
 def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigures], target: TargetFacts) -> None:

@@ -56,6 +56,8 @@ class TrialFigures:
     tokens_made: int | None = None
     """By good answers; None where no token was counted."""
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
+    makespan_s: float | None = None
+    """From the first scheduled moment to the end of the last good answer; None without one."""
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
     busy: Counts = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -116,6 +118,8 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
     figures.sent = int(np.sum(~np.isnan(rows.sent_ns)))
     if (made := rows.seldom.get("tokens_out")) is not None and len(told := present(made[good])):
         figures.tokens_made = int(told.sum())
+    if good.any():
+        figures.makespan_s = float(np.max(rows.done_ns[good]) - np.min(rows.scheduled_ns)) / NS_PER_S
     figures.lag_ms = rows.lag_ms.astype(np.float32)
     in_flight = present(rows.in_flight)
     figures.max_in_flight = int(in_flight.max()) if len(in_flight) else None

@@ -110,8 +110,11 @@ def _is_answered(kept: KeptCapacity | None) -> bool:
 
 
 def _pairs(experiment: Experiment, chosen: list[str]) -> list[tuple[str, str]]:
-    """Every workload, by its key, on every service."""
-    services = [name for name in chosen if targets.target(name).parts[0].kind == "service"]
+    """Every workload, by its key, on every service that answers at once: a queue takes whatever comes."""
+    of = {name: targets.target(name) for name in chosen}
+    services = [
+        name for name in chosen if of[name].parts[0].kind == "service" and not of[name].capabilities.asynchronous
+    ]
     return [(workload.key, name) for workload in experiment.workloads for name in services]
 
 

@@ -38,6 +38,11 @@ def waits(row: Row) -> bool:
     return queue is not None and median is not None and queue > MOST_QUEUE * median
 
 
+def is_queued(row: Row) -> bool:
+    """Whether requests went through a queue: then how long all of them took matters, beside it on other targets too."""
+    return row.repeats is not None
+
+
 def not_ok(row: Row) -> Cell:
     """Arrivals without a good answer, and their part of all."""
     if row.scheduled is None or row.ok is None:
@@ -53,6 +58,9 @@ TRAFFIC = [
     Measure("latency_p50_ms", "p50\nms", 0, lambda row: cell(row.latency_p50_ms)),
     Measure("latency_p95_ms", "p95\nms", 0, lambda row: cell(row.latency_p95_ms)),
     Measure("latency_p99_ms", "p99\nms", 4, lambda row: cell(row.latency_p99_ms)),
+    Measure("makespan_s", "makespan\ns", 1, lambda row: cell(row.makespan_s), matters=is_queued),
+    Measure("completions_rps", "ends\na second", 2, lambda row: Cell(figure(row.completions_rps)), matters=is_queued),
+    Measure("repeats", "repeats", 3, lambda row: count(row.repeats), matters=is_queued),
     Measure("queue_p95_ms", "queue\np95 ms", 1, lambda row: cell(row.queue_p95_ms), matters=waits),
     Measure("warm_p50_ms", "warm\np50 ms", 3, lambda row: cell(row.warm_p50_ms)),
     Measure("warm_p95_ms", "warm\np95 ms", 6, lambda row: cell(row.warm_p95_ms)),
