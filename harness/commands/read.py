@@ -19,10 +19,8 @@ def show(
     """Print a run's answer and its table."""
     from harness.cost.costing import summary_with_cost
     from harness.decision.decision import decide
-    from harness.decision.ladder import ladder_lines
-    from harness.decision.model_sizes import size_lines
     from harness.record.shelf import find_run
-    from harness.report.answer import say_answers, say_lines
+    from harness.report.answer import say_answers, say_sizes
     from harness.report.console import render
 
     folder = find_run(results, run)
@@ -30,8 +28,7 @@ def show(
         say_answers(decide(folder).cards, console())
     summary = summary_with_cost(folder)
     if format == "text":
-        say_lines(size_lines(folder.manifest, summary.rows), console())
-        say_lines(ladder_lines(folder.manifest, summary.rows), console())
+        say_sizes(folder.manifest, summary.rows, console())
     render(summary, format, console())
     if not summary.valid:
         raise typer.Exit(1)

@@ -22,7 +22,7 @@ from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.shelf import find_run
-from harness.report.answer import say_answers
+from harness.report.answer import say_answers, say_sizes
 from harness.report.console import render
 
 
@@ -76,7 +76,9 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
     forecast_at_end(folder, plainly(console))
     console.print()
     say_answers(decide(folder).cards, console)
-    render(summary_with_cost(folder), "text", console)
+    summary = summary_with_cost(folder)
+    say_sizes(folder.manifest, summary.rows, console)
+    render(summary, "text", console)
     records = latest_attempts(folder.trials())
     bad = [record for record in records if not record.valid or record.fruitless]
     if bad:

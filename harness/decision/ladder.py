@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.summary import Row
+from harness.decision.model_sizes import stated_objective
 from harness.record.estimate import Estimate
 from harness.record.figures import figure
 from harness.record.nouns import FORCED_COLD, SCALE_OUT, Manifest
-from harness.record.stated import Objective, objective_of
+from harness.record.stated import Objective
 
 FUNCTION = "function"
 
@@ -47,7 +48,7 @@ def ladders(manifest: Manifest, rows: Sequence[Row]) -> list[Ladder]:
 
 def ladder_lines(manifest: Manifest, rows: Sequence[Row]) -> list[str]:
     """A sentence for each; nothing where sizes do not vary."""
-    objective = objective_of(manifest.experiment)
+    objective = stated_objective(manifest)
     found = ladders(manifest, rows)
     if found and objective is None:
         return ["no size is the cheapest within no objective: state one, e.g. objective: {latency_ms: 300}"]

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from harness.analysis.summary import Row
+from harness.errors import FrostlineError
 from harness.record.figures import figure
 from harness.record.nouns import FORCED_COLD, Manifest
 from harness.record.stated import Objective, objective_of
@@ -59,11 +60,19 @@ def size_series(manifest: Manifest, rows: Sequence[Row]) -> list[SizeSeries]:
 
 def size_lines(manifest: Manifest, rows: Sequence[Row]) -> list[str]:
     """For each function the size from which its cold starts break the objective; nothing where sizes do not vary."""
-    objective = objective_of(manifest.experiment)
+    objective = stated_objective(manifest)
     found = [series for series in size_series(manifest, rows) if series.kind == "function"]
     if found and objective is None:
         return ["no size is too large for no objective: state one, e.g. objective: {percentile: 95, latency_ms: 1000}"]
     return [size_line(series, objective) for series in found if objective is not None]
+
+
+def stated_objective(manifest: Manifest) -> Objective | None:
+    """None where there is none, and where it is malformed, which the scorecard's reasons tell."""
+    try:
+        return objective_of(manifest.experiment)
+    except FrostlineError:
+        return None
 
 
 def size_line(series: SizeSeries, objective: Objective) -> str:

@@ -1,12 +1,16 @@
 """What a run answers, in three lines a pair: which side, why, and how sure, or what would settle it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+from harness.analysis.summary import Row
 from harness.decision.decision import Scorecard
+from harness.decision.ladder import ladder_lines
+from harness.decision.model_sizes import size_lines
 from harness.files.text import harmless
+from harness.record.nouns import Manifest
 
 
 def say_answers(cards: list[Scorecard], console: Console) -> None:
@@ -15,6 +19,12 @@ def say_answers(cards: list[Scorecard], console: Console) -> None:
         which, *rest = card.answer
         console.print(Text(harmless(which), style="bold"), soft_wrap=True)
         say_lines(rest, console)
+
+
+def say_sizes(manifest: Manifest, rows: Sequence[Row], console: Console) -> None:
+    """Write from which size of a model on cold starts break the objective, and which size of a function is the
+    cheapest; nothing where neither varies."""
+    say_lines([*size_lines(manifest, rows), *ladder_lines(manifest, rows)], console)
 
 
 def say_lines(lines: Iterable[str], console: Console) -> None:

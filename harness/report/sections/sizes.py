@@ -3,11 +3,10 @@
 from functools import partial
 
 from harness.analysis.summary import Row
-from harness.decision.model_sizes import MB, SizeSeries, size_lines, size_series
+from harness.decision.model_sizes import MB, SizeSeries, size_lines, size_series, stated_objective
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, milliseconds
 from harness.record.nouns import FORCED_COLD, StartClass
-from harness.record.stated import objective_of
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.charts.palette import style
 from harness.report.charts.sizes import SizeCurve
@@ -46,7 +45,7 @@ def chart_of(material: Material, found: list[SizeSeries]) -> Chart | None:
     if not curves:
         return None
     limits = []
-    if objective := objective_of(material.run.manifest.experiment):
+    if objective := stated_objective(material.run.manifest):
         limits.append((objective.latency_ms, f"objective, {figure(objective.latency_ms)} ms"))
     for seconds in sorted({series.init_timeout_s for series in found if series.init_timeout_s}):
         limits.append((1000 * seconds, f"initialisation is cut off at {seconds:g} s"))
