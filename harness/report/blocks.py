@@ -139,7 +139,7 @@ def streams_table(rows: Sequence[Row]) -> Table | None:
     targets = Column("target", 0, [Cell(label) for label in labels(rows)])
     columns = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in (*BESIDE, *shown)]
     title = harmless(f"{first.workload} · {first.profile} · streams and tokens")
-    return Table(title, ABOUT_STREAMS, [targets, *columns], whole=True)
+    return Table(title, ABOUT_STREAMS, [targets, *drop_empty(columns)], whole=True)
 
 
 def drop_empty(columns: Sequence[Column]) -> list[Column]:
