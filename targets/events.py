@@ -29,7 +29,14 @@ EventKind = Literal[
 """What a deployment logs of itself. All but open, throttled and close name their unit."""
 
 
-class EventFacts(TypedDict, total=False):
+class OwnGpus(TypedDict, total=False):
+    """What `started` tells of a unit with GPUs."""
+
+    gpus: list[str]
+    """Those that it has for itself, by the driver's numbers."""
+
+
+class EventFacts(OwnGpus, total=False):
     """What an event tells besides its moment, kind and unit."""
 
     for_request: bool

@@ -13,10 +13,14 @@ ABSENT = (
     *("gpu_p50_ms", "first_chunk_p50_ms", "first_chunk_p95_ms", "chunk_gap_p50_ms", "chunk_gap_p95_ms", "chunks_p50"),
     *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
     *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
+    *("gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"),
     *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "repeats"),
 )
 """Fields that are left out where nothing of them was measured."""
-PLAIN = frozenset({"image_mb", "model_bytes", "reasons", "repeats", "throughput_tokens_per_s"})
+PLAIN = frozenset(
+    {"image_mb", "model_bytes", "reasons", "repeats", "throughput_tokens_per_s"}
+    | {"gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"}
+)
 """Those of them that are no number with uncertainty."""
 NO_TRIAL = Estimate(None, why="no valid trial")
 
@@ -81,6 +85,9 @@ class Row:
     repeats: int | None = None
     """How often a queue gave a request out once more; None where there is no queue."""
     gpu_p50_ms: Estimate | None = None
+    gpu_memory_peak_mb: float | None = None
+    gpu_power_mean_w: float | None = None
+    gpu_energy_per_1k_j: float | None = None
     first_chunk_p50_ms: Estimate | None = None
     first_chunk_p95_ms: Estimate | None = None
     chunk_gap_p50_ms: Estimate | None = None

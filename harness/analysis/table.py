@@ -6,6 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
+from harness.analysis.gpus import energy_of, mean_power_w
 from harness.analysis.notes import (
     NOT_TRAFFIC,
     notes_of_begin,
@@ -169,6 +170,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
     for f in fields(usage):
         if f.name not in ("unread", "oom_killed"):
             setattr(row, f.name, getattr(usage, f.name))
+    fill_gpus(row, records)
     lag_ms = np.concatenate([figure.lag_ms for figure in figures])
     # Forced cold starts have no schedule that the generator could lag behind.
     if len(lag_ms) and row.profile != FORCED_COLD:
@@ -186,6 +188,14 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_witnesses(records),
         *notes_of_estimates(estimates, needs_by_field()),
     ]
+
+
+def fill_gpus(row: Row, records: list[TrialRecord]) -> None:
+    """Set what the GPUs of all units used together; energy belongs to requests that came by a schedule."""
+    row.gpu_memory_peak_mb = most_mb(gpu.memory_peak_bytes for record in records for gpu in record.gpus)
+    row.gpu_power_mean_w = mean_power_w(records)
+    if row.profile != FORCED_COLD and row.ok and (energy_j := energy_of(records)) is not None:
+        row.gpu_energy_per_1k_j = 1000 * energy_j / row.ok
 
 
 def estimates_of(row: Row, figures: list[TrialFigures]) -> dict[str, Estimate]:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.listing import unusable
+from harness.measure.gpus.nvml import gpu_facts, unreadable
 from harness.measure.machine import HostTimes, machine_facts, usable_cpus
 from targets.contract import DeploymentError
-from targets.local import containers
+from targets.local import containers, gpus
 from targets.local.allowance import group_without_real_time
 from targets.packaging.cache import cache_root
 from targets.priority import REAL_TIME, be_punctual
@@ -31,7 +32,20 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Every finding, the most important first."""
-    return [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal(), *_own_files()]
+    machine = [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal()]
+    return [*machine, *_gpus(), *_own_files()]
+
+
+def _gpus() -> list[Finding]:
+    """The GPUs, and whether units can have them; nothing of a machine without one."""
+    count = gpus.count()
+    if not count:
+        return []
+    facts, why = gpu_facts(), unreadable()
+    names = ", ".join(dict.fromkeys(str(gpu["name"]) for gpu in facts.get("gpus", [])))
+    told = why or f"{count} x {names}, driver {facts.get('driver')}, CUDA {facts.get('cuda')} at most"
+    kept = containers.missing(1)
+    return [Finding("GPUs", why is None, told), Finding("GPUs in containers", kept is None, kept or "the engine can")]
 
 
 def _python() -> Finding:

@@ -10,7 +10,9 @@ from harness.experiment.question import Experiment
 from harness.load.limits import arrivals_problem, load_problems
 from harness.measure import page_cache
 from harness.measure.alone import UNLOCKABLE, can_lock
+from harness.measure.gpus.nvml import unreadable
 from harness.measure.sizes import shortage_problems
+from harness.measure.visit import has_gpus
 from harness.record.nouns import ROUNDS_FOR_VERDICT
 from targets.contract import Bounded, Kind, Order, Target
 from targets.descriptors import most_descriptors
@@ -168,6 +170,8 @@ def _why_missing(target: Target, experiment: Experiment) -> str | None:
     why = target.missing(accelerators)
     if why is None and isinstance(target, Bounded):
         why = _why_too_many(target, experiment)
+    if why is None and has_gpus(target, experiment.sizing.of(target.parts[0])):
+        why = unreadable()
     return why
 
 

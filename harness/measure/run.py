@@ -22,6 +22,7 @@ from harness.measure.anchor import Anchor, prepare_same_anchor
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts, software_facts
 from harness.measure.fitting import RunnableExperiment
+from harness.measure.gpus.nvml import gpu_facts
 from harness.measure.machine import machine_facts
 from harness.measure.walk import Watcher, walk_plan
 from harness.record.capacity import keep_capacities
@@ -121,7 +122,7 @@ def _manifest(
         targets={name: _target_facts(name) for name in runnable.targets},
         packages=_facts_of(packages),
         facts={
-            "machine": machine_facts(),
+            "machine": machine_facts() | (gpu_facts() if runnable.experiment.sizing.accelerators else {}),
             "software": software_facts(),
             "lasting": lasting_facts(runnable.engine),
             "validity": validity.in_force.facts(),

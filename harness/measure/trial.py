@@ -10,6 +10,8 @@ from harness.load.wire import LoadPlan
 from harness.measure.beforehand import NOTHING, Beforehand, Preparation
 from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
+from harness.measure.gpus.records import add_gpus, gpus_of_units
+from harness.measure.gpus.sampler import GpuSampler
 from harness.measure.leases import SETTLE_S, Leases
 from harness.measure.recording import Outset, record_refusal, record_trial, record_unsent
 from harness.measure.rows.completions import KeptCompletions
@@ -45,7 +47,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     deployment, can = lease.deployment, visit.target.capabilities
     try:
         beforehand = _prepare(visit, deployment)
-        with Sampler(deployment, can.usage == "polled") as sampler:
+        with Sampler(deployment, can.usage == "polled") as sampler, GpuSampler(visit.has_gpus) as gpus:
             sent = _send(visit, deployment, load, progress)
         end_ns = now_ns()
         account, unheard = _take_account(deployment, can)
@@ -54,7 +56,9 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     account = replace(account, witnesses=lease.new_words(account.witnesses, beforehand.request_ids))
     account = replace(account, events=lease.events())  # after the removal, which is one of them
     result = record_trial(visit, outset, account, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
-    return _add_problems(result, [*beforehand.problems, *sampler.problems, *unheard, *problems])
+    if visit.has_gpus:
+        result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(account.events)))
+    return _add_problems(result, [*beforehand.problems, *sampler.problems, *gpus.problems, *unheard, *problems])
 
 
 def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:

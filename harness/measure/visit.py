@@ -17,7 +17,7 @@ from harness.experiment.question import Experiment
 from harness.measure.rows.completions import KeptCompletions
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Order, Package, Target, Witnessed
+from targets.contract import Order, Package, Sizing, Target, Witnessed
 from targets.events import Event
 from targets.workloads.contract import Workload
 
@@ -56,6 +56,11 @@ class Visit:
         """Whether an engine of this machine runs its units."""
         return self.target.capabilities.engine
 
+    @property
+    def has_gpus(self) -> bool:
+        """Whether its units have GPUs of this machine."""
+        return has_gpus(self.target, self.experiment.sizing.of(self.target.parts[0]))
+
     def order(self) -> Order:
         """The order with which the trial's target deploys the package."""
         sizing = self.trial.workload.sized(self.experiment.sizing)
@@ -83,11 +88,18 @@ class Account:
 
 @dataclass(frozen=True)
 class VisitResult:
-    """What a trial leaves: its record and its two tables."""
+    """What a trial leaves: its record and its tables."""
 
     record: TrialRecord
     requests: pa.Table
     samples: pa.Table
+    gpus: pa.Table | None = None
+    """None where no unit had a GPU of this machine."""
+
+
+def has_gpus(target: Target, sizing: Sizing) -> bool:
+    """Whether units of this size have GPUs of this machine."""
+    return sizing.accelerators > 0 and target.capabilities.clock == "shared"
 
 
 def unit_variables(workload: WorkloadChoice) -> dict[str, str]:

@@ -93,7 +93,7 @@ def walk_plan(
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
                 result = visit_target(visit, leases, load, watcher.advance)
-                record = folder.save_trial(result.record, result.requests, result.samples)
+                record = folder.save_trial(result.record, result.requests, result.samples, result.gpus)
                 attempts.add(record)
                 watcher.end(trial, record)
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")

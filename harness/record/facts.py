@@ -24,6 +24,12 @@ class MachineFacts(TypedDict, total=False):
     """Names the kernel's monotonic clock; None where unknown."""
     page_size: Fact
     load_average: Fact
+    driver: Fact
+    """Of the GPUs, as all the following: there where units were to have some."""
+    cuda: Fact
+    """The newest that the driver runs."""
+    gpus: list[dict[str, Fact]]
+    """Name, memory, MIG and persistence mode, clocks, power limit; None where untold."""
 
 
 @with_config(LATER)

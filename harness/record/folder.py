@@ -1,4 +1,4 @@
-"""A run folder: manifest.json, trials.jsonl, requests/*.parquet, samples/*.parquet; nothing outside it is touched."""
+"""A run folder: manifest.json, trials.jsonl, requests/, samples/ and gpus/*.parquet; nothing outside it is touched."""
 
 import contextlib
 import itertools
@@ -13,12 +13,15 @@ import pyarrow.parquet as pq
 from harness.errors import RecordError
 from harness.files.whole import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
 from harness.record.columns import SAMPLES, fit_schema, requests_schema
+from harness.record.gpus import GPU_SAMPLES
 from harness.record.lines import read_manifest, read_trials, trial_key
 from harness.record.nouns import RUN_SCHEMA, Manifest, TrialRecord
 from harness.record.parquet import StoredTable, open_table, read_table
 
 KINDS = ("requests", "samples")
 """Tables that a trial leaves, each in a folder of that name."""
+GPUS = "gpus"
+"""A third one, of a trial whose units had GPUs."""
 CHANGED = "changed or cut off after the run: its sha256 is not the trial's"
 MOST_BYTES = 64 * 2**20
 """Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
@@ -78,19 +81,22 @@ class RunFolder:
         with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
             file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
 
-    def save_trial(self, record: TrialRecord, requests: pa.Table, samples: pa.Table) -> TrialRecord:
-        """Write both files, then the line that names them, so that no line is ever without its files."""
+    def save_trial(
+        self, record: TrialRecord, requests: pa.Table, samples: pa.Table, gpus: pa.Table | None = None
+    ) -> TrialRecord:
+        """Write all files, then the line that names them, so that no line is ever without its files."""
         self.check_can_grow()
         if self._saved is None:
             self._saved = {trial_key(earlier) for earlier in self.trials()}
         if trial_key(record) in self._saved:
             raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
-        given = {"requests": requests, "samples": samples}
+        given = {"requests": requests, "samples": samples} | ({GPUS: gpus} if gpus else {})
         tables = {kind: fit_schema(table, schema_of(kind, record.phases)) for kind, table in given.items()}
         files = {}
         with saving(self.manifest.run, self.path):
             for kind, table in tables.items():
                 name = file_name(kind, record)
+                (self.path / kind).mkdir(exist_ok=True)
                 with replacing(inside(self.path, name)) as file:
                     pq.write_table(table, file, ROWS_TOGETHER, compression="zstd")
                 files[name] = sha256(self.path / name)
@@ -114,6 +120,11 @@ class RunFolder:
     def samples(self, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Table:
         """One row per unit and moment (SAMPLES)."""
         return self._read("samples", record, columns)
+
+    def gpus(self, record: TrialRecord) -> pa.Table:
+        """One row per GPU of its units and moment (GPU_SAMPLES); empty where they had none."""
+        has_file = file_name(GPUS, record) in record.files
+        return self._read(GPUS, record, None) if has_file else GPU_SAMPLES.empty_table()
 
     @contextlib.contextmanager
     def open_trial(self, record: TrialRecord, kinds: Sequence[str] = KINDS) -> Iterator["TrialFiles"]:
@@ -201,7 +212,7 @@ class TrialFiles:
 
 def schema_of(kind: str, phases: Sequence[str], columns: Sequence[str] | None = None) -> pa.Schema:
     """The schema of a trial's file of one kind, or of these columns of it."""
-    schema = requests_schema(phases) if kind == "requests" else SAMPLES
+    schema = requests_schema(phases) if kind == "requests" else {"samples": SAMPLES, GPUS: GPU_SAMPLES}[kind]
     return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 
@@ -221,7 +232,8 @@ def file_name(kind: str, record: TrialRecord) -> str:
 
 def file_names(record: TrialRecord) -> list[str]:
     """Paths of a trial's files in the run folder."""
-    return [file_name(kind, record) for kind in KINDS]
+    gpus = file_name(GPUS, record)
+    return [*(file_name(kind, record) for kind in KINDS), *([gpus] if gpus in record.files else [])]
 
 
 def latest_attempts(records: list[TrialRecord]) -> list[TrialRecord]:

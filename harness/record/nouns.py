@@ -10,6 +10,7 @@ from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 an
 from harness.record.definition import definition_sha256
 from harness.record.facts import Facts
 from harness.record.forms import Count, Number, Record, Seconds, Share, Span, Text
+from harness.record.gpus import GpuRecord
 from harness.record.phases import phase_problems
 from harness.record.target_facts import UNTOLD, TargetFacts
 
@@ -233,6 +234,8 @@ class TrialRecord(Record):
     witnessed: Witnesses | None = None
     """None where the target has no witnesses."""
     units: list[UnitRecord] = []
+    gpus: list[GpuRecord] = []
+    """Those that its units had; empty where they had none."""
     host_cpus: float = 1
     unit_cpus: float | None = None
     """CPU share of one unit, None when unlimited."""

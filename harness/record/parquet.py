@@ -18,7 +18,7 @@ from harness.record.upgrade import fill_requests
 
 MOST_ROWS = 100_000_000
 MOST_ROW_GROUPS = 10_000
-ROWS_PER_BYTE = {"requests": 1, "samples": 100}
+ROWS_PER_BYTE = {"requests": 1, "samples": 100, "gpus": 100}
 """More rows than this in a byte are a trick: each request has a number of its own, an idle unit's samples are alike."""
 FREE_ROWS = 100_000
 BYTES_PER_ROW = 2048

@@ -70,6 +70,11 @@ TRAFFIC = [
     Measure("image_mb", "image\nMB", 9, lambda row: Cell(figure(row.image_mb)), seldom=True),
     Measure("max_sandboxes", "units", 7, lambda row: count(row.max_sandboxes)),
     Measure("gpu_p50_ms", "GPU\np50 ms", 4, lambda row: cell(row.gpu_p50_ms), seldom=True),
+    Measure("gpu_memory_peak_mb", "GPU\nMB", 5, lambda row: Cell(figure(row.gpu_memory_peak_mb)), seldom=True),
+    Measure("gpu_power_mean_w", "GPU\nW", 6, lambda row: Cell(figure(row.gpu_power_mean_w)), seldom=True),
+    Measure(
+        "gpu_energy_per_1k_j", "GPU J\nper 1,000", 6, lambda row: Cell(figure(row.gpu_energy_per_1k_j)), seldom=True
+    ),
     Measure("lag_p99_ms", "lag\np99 ms", 8, lambda row: milliseconds(row.lag_p99_ms)),
 ]
 STREAMS = [
@@ -106,6 +111,8 @@ FORCED = [
     Measure("cold_p90_ms", "cold\np90 ms", 0, lambda row: cell(row.cold_p90_ms)),
     Measure("memory_peak_mb", "peak\nMB", 1, lambda row: Cell(figure(row.memory_peak_mb))),
     Measure("memory_own_peak_mb", "own peak\nMB", 2, lambda row: Cell(figure(row.memory_own_peak_mb))),
+    Measure("gpu_memory_peak_mb", "GPU\nMB", 3, lambda row: Cell(figure(row.gpu_memory_peak_mb)), seldom=True),
+    Measure("gpu_power_mean_w", "GPU\nW", 4, lambda row: Cell(figure(row.gpu_power_mean_w)), seldom=True),
 ]
 
 

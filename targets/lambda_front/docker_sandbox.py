@@ -83,18 +83,21 @@ class DockerSandbox(Sandbox):
         self._creation: asyncio.Task[Any] | None = None
         self.upstream: Upstream | None = None
         self._marks = MarkFile(log.folder, name)
+        self._own_gpus: list[str] = []
         self._cgroup: Cgroup | None = None
 
     def facts(self) -> EventFacts:
         """The container's id and main process."""
         if self.container is None:
             return {}
-        return {"container": self.container.id, "pid": self.container.attrs.get("State", {}).get("Pid") or None}
+        pid = self.container.attrs.get("State", {}).get("Pid") or None
+        known: EventFacts = {"container": self.container.id, "pid": pid}
+        return known | {"gpus": self._own_gpus} if self._own_gpus else known
 
     async def create(self) -> None:
         """Ask the engine for a container, after loading its image where that may be absent."""
         order = self.sandboxes.order
-        gpu_ids = await take_gpus(self.sandboxes.gpus, self.name)
+        self._own_gpus = await take_gpus(self.sandboxes.gpus, self.name)
         if order.archive is not None:
             begun_ns = self.log.write("load", self.name)
             await self._engine(ImageArchive(self.sandboxes.client, order.image, Path(order.archive)).load)
@@ -119,7 +122,7 @@ class DockerSandbox(Sandbox):
             labels=order.labels,
             marks=self._marks.path,
             ledger=order.ledger,
-            gpu_ids=gpu_ids,
+            gpu_ids=self._own_gpus,
             tmp_mb=order.settings.tmp_mb,
             shared_memory=False,  # Lambda has none
             port=order.listens,

@@ -46,6 +46,7 @@ class ProcessSandbox(Sandbox):
     def __init__(self, name: str, log: EventLog, environment: dict[str, str], own: Gpus) -> None:
         super().__init__(name, log)
         self.gpus = own
+        self._own: list[str] = []
         self.environment = environment | {"FROSTLINE_UNIT": name}
         self._tmp = OwnTmp(log.folder)
         self.process: ServingProcess | None = None
@@ -57,13 +58,16 @@ class ProcessSandbox(Sandbox):
         if self.process is None:
             return {}
         known: EventFacts = {"pid": self.process.pid, "mark": self.process.mark}
+        if self._own:
+            known["gpus"] = self._own
         with suppress(psutil.Error, OSError):  # it has ended already
             known["process_started"] = start_time(self.process.pid)
         return known
 
     async def create(self) -> None:
         """Choose its GPUs and make its temporary folder: nothing else exists before the process does."""
-        self.environment |= gpus.variables(await take_gpus(self.gpus, self.name)) | self._tmp.make()
+        self._own = await take_gpus(self.gpus, self.name)
+        self.environment |= gpus.variables(self._own) | self._tmp.make()
 
     async def start(self) -> None:
         """Start the process; it initialises while its first request waits in the socket."""

@@ -12,7 +12,7 @@ from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
 from targets.local import containers
 from targets.local.declarations import CONTAINERS, InContainers, Service, as_service, refuse
-from targets.local.gpus import Gpus
+from targets.local.gpus import Gpus, gpu_facts
 from targets.local.mark_file import MarkFile
 from targets.local.resources import Cgroup, Usage, out_of_memory
 from targets.local.service_deployment import Replica, ServiceDeployment
@@ -74,6 +74,7 @@ class DockerReplica(Replica):
         environment = {**containers.serving_environment(self.package, self.order), "FROSTLINE_UNIT": self.name}
         environment |= {"PORT": str(self._port)} if self.package.own_image else {}
         published = 0
+        own = self.gpus.take(self.name)
         try:
             container = containers.create(
                 self.client,
@@ -85,7 +86,7 @@ class DockerReplica(Replica):
                 labels=labels(self.order.run_id, Owner.current()),
                 marks=self._marks.path,
                 ledger=str(self.order.ledger) if self.order.ledger else None,
-                gpu_ids=self.gpus.take(self.name),
+                gpu_ids=own,
                 port=port,
                 network=network,
             )
@@ -103,7 +104,7 @@ class DockerReplica(Replica):
             self._cgroup = Cgroup.find(pid)
         except (docker.errors.DockerException, OSError) as error:
             raise DeploymentError(f"replica {self.name}: the engine refused: {engine_words(error)}") from error
-        self.log.write("started", self.name, started_ns, container=container.id, pid=pid)
+        self.log.write("started", self.name, started_ns, container=container.id, pid=pid, **gpu_facts(own))
         return published
 
     def end_reason(self) -> str | None:

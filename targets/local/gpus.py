@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from targets.contract import DeploymentError
+from targets.events import OwnGpus
 
 DEVICES = Path("/dev")
 
 
 def missing(accelerators: int) -> str | None:
     """Why this machine has not so many for one unit, and the fix; None when it has."""
-    present = _count()
+    present = count()
     if present >= accelerators:
         return None
     return f"{accelerators} GPUs a unit are asked for, and this machine has {present}: set sizing.accelerators to less"
@@ -17,7 +18,7 @@ def missing(accelerators: int) -> str | None:
 
 def refusal(each: int, units: int, setting: str) -> str | None:
     """Why `units` at once, as `setting` says, are more than there are GPUs for, and the fix; None when they are not."""
-    present = _count()
+    present = count()
     if units * each <= present:
         return None
     return (
@@ -26,7 +27,8 @@ def refusal(each: int, units: int, setting: str) -> str | None:
     )
 
 
-def _count() -> int:
+def count() -> int:
+    """How many this machine has."""
     return len(list(DEVICES.glob("nvidia[0-9]*")))
 
 
@@ -39,7 +41,7 @@ class Gpus:
 
     def __init__(self, each: int) -> None:
         self._each = each
-        self._free = [str(number) for number in range(_count())]
+        self._free = [str(number) for number in range(count())]
         """By the driver's numbers, which begin at 0 whatever their device files are called."""
         self._taken: dict[str, list[str]] = {}
         self._gone: set[str] = set()
@@ -61,6 +63,11 @@ class Gpus:
         """Once nothing of the unit is left. Safe to call twice."""
         self._gone.add(unit)
         self._free = sorted(self._free + self._taken.pop(unit, []), key=int)
+
+
+def gpu_facts(ids: list[str]) -> OwnGpus:
+    """What the log tells of a unit that has these; nothing where it has none."""
+    return {"gpus": ids} if ids else {}
 
 
 def variables(ids: list[str]) -> dict[str, str]:

@@ -52,13 +52,14 @@ class ProcessReplica(Replica):
 
     def run(self, module: str, listener: socket.socket | None) -> None:
         """Start a process of serving code, on a socket where it has one."""
-        environment = self.environment | gpus.variables(self.gpus.take(self.name)) | self._tmp.make()
+        own = self.gpus.take(self.name)
+        environment = self.environment | gpus.variables(own) | self._tmp.make()
         self.begun_ns = self.log.write("start", self.name)
         try:
             self.process = ServingProcess(module, environment, listener, self.hear)
         except OSError as error:
             raise DeploymentError(f"replica {self.name}: the process could not be started: {error}") from error
-        self.log.write("started", self.name, pid=self.process.pid)
+        self.log.write("started", self.name, pid=self.process.pid, **gpus.gpu_facts(own))
 
     def end_reason(self) -> str | None:
         """Its exit status in words when the process has ended; None while it runs."""

@@ -14,7 +14,9 @@ from targets.ownership import Owner, variables
 from targets.packaging.code_folder import build_code
 from targets.packaging.made_model import made_model
 from targets.packaging.model_folder import model_dir_problems, model_facts, model_paths, model_sha256, without_links
+from targets.packaging.own_site import SITE_VARIABLE, OwnSite
 from targets.packaging.site import build_site, folder_bytes, installed_packages
+from targets.packaging.wheelhouse import SERVER_REQUIREMENTS
 from targets.serving.accelerator import COUNT_VARIABLE, LOADING_VARIABLE
 from targets.workloads.contract import Workload
 
@@ -101,18 +103,27 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     """The workload's packages in a folder for this machine's Python. DeploymentError when they cannot be fetched."""
     if problems := model_dir_problems(workload, model_dir):
         raise DeploymentError("\n".join(problems))
-    code, site = build_code(workload), build_site(workload, say)
-    facts: dict[str, Any] = {
-        "site": site.name,
-        "site_bytes": folder_bytes(site),
-        "code": code.name,
-        "interpreter": platform.python_version(),
-        "packages": installed_packages(site),
-    }
+    code = build_code(workload)
+    site, site_facts = _site(workload, say)
+    facts: dict[str, Any] = {"code": code.name, "interpreter": platform.python_version(), **site_facts}
     if made := made_model(workload, say):
         facts["model_recipe"], model_dir = made.sha256, made.folder
     elif model_dir is not None:
         facts["model_sha256"] = model_sha256(model_dir)
         model_dir = without_links(model_dir, facts["model_sha256"], say)
     facts |= model_facts(model_paths(model_dir).values()) if model_dir else {}
-    return Package(workload.name, str(site), facts, model_dir, str(code))
+    return Package(workload.name, site, facts, model_dir, str(code))
+
+
+def _site(workload: Workload, say: Callable[[str], None]) -> tuple[str, dict[str, Any]]:
+    """Where the workload's packages lie, as PYTHONPATH has it, and what they are: fetched ones, or this machine's."""
+    if own := OwnSite.named():
+        models = [model.requirement for model in workload.models]
+        facts = own.facts([*workload.requirements, *models, *SERVER_REQUIREMENTS])
+        others = ", ".join(f"{name} {versions}" for name, versions in facts["not_as_pinned"].items())
+        line = f"OWN PACKAGES: {workload.name} runs with those of {own.path} ({SITE_VARIABLE})"
+        say(f"{line}, which are not as pinned: {others}" if others else line)
+        return own.path, facts
+    site = build_site(workload, say)
+    facts = {"site": site.name, "site_bytes": folder_bytes(site), "packages": installed_packages(site)}
+    return str(site), facts

@@ -151,6 +151,4 @@ def _facts(torch: Any, name: str) -> dict[str, str]:
     facts = {"device": torch.cuda.get_device_name(name), "torch": torch.__version__, "cuda": torch.version.cuda}
     with suppress(OSError):
         facts["driver"] = DRIVER_VERSION.read_text().strip()
-    if loading := os.environ.get(LOADING_VARIABLE):  # torch sets it where nobody has
-        facts["module_loading"] = loading
-    return facts
+    return facts | {"module_loading": os.environ.get(LOADING_VARIABLE, "unset: by the driver's default")}

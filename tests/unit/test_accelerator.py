@@ -72,6 +72,13 @@ def test_the_driver_is_told_where_the_kernel_tells_it(torch, monkeypatch, tmp_pa
     assert accelerator.FACTS["driver"] == "580.159.04"
 
 
+def test_that_nobody_said_how_kernels_are_loaded_is_told(torch, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "init", lambda: None)
+    monkeypatch.delenv(LOADING_VARIABLE)
+    open_device(torch, Timeline().phase)
+    assert accelerator.FACTS["module_loading"] == "unset: by the driver's default"
+
+
 def test_without_a_gpu_of_its_own_a_unit_stays_on_the_cpu_and_has_no_gpu_time(core, torch, monkeypatch):
     monkeypatch.delenv(COUNT_VARIABLE)
     unit = core()

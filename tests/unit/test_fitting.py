@@ -7,6 +7,7 @@ import targets
 from harness.commands.lambda_up import LambdaOrder, lambda_up
 from harness.errors import MissingError, UsageError
 from harness.experiment.question import parse_experiment
+from harness.measure import fitting
 from harness.measure.fitting import fit_to_machine
 from targets.contract import Sizing
 from targets.local import declarations, gpus
@@ -106,6 +107,7 @@ def test_a_stand_in_that_cannot_run_here_either_is_said_at_once(missing):
 
 def test_more_units_than_there_are_gpus_for_are_refused_before_a_run(tmp_path, monkeypatch):
     monkeypatch.setattr(gpus, "DEVICES", tmp_path)
+    monkeypatch.setattr(fitting, "unreadable", lambda: None)
     for number in range(2):
         (tmp_path / f"nvidia{number}").touch()
     fields = {"name": "fit", "question": "?", "targets": ["process-service", "process-lambda"], "workloads": ["echo"]}
@@ -123,6 +125,7 @@ def test_more_units_than_there_are_gpus_for_are_refused_before_a_run(tmp_path, m
 
 def test_the_starts_of_scale_out_need_gpus_as_well(tmp_path, monkeypatch):
     monkeypatch.setattr(gpus, "DEVICES", tmp_path)
+    monkeypatch.setattr(fitting, "unreadable", lambda: None)
     for number in range(2):
         (tmp_path / f"nvidia{number}").touch()
     fields = {"name": "fit", "question": "?", "targets": ["process-service", "process-lambda"], "workloads": ["echo"]}

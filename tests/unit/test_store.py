@@ -9,6 +9,7 @@ import pytest
 from harness.errors import RecordError
 from harness.record.columns import SAMPLES, requests_schema
 from harness.record.folder import RunFolder
+from harness.record.gpus import GPU_SAMPLES
 from harness.record.shelf import find_run, list_runs
 from tests.synthetic import manifest, requests, samples, trial
 
@@ -33,6 +34,20 @@ def test_a_trial_comes_back_as_it_was_stored(run):
     assert again.samples(record).schema.equals(SAMPLES)
     assert again.requests(record, ["outcome"]).column_names == ["outcome"]
     assert again.notices == []
+
+
+def test_the_samples_of_gpus_are_kept_where_units_had_some(run):
+    table = requests([10.0])
+    looks = pa.Table.from_pylist([{"at_ns": 5, "gpu": "0", "power_mw": 70_000}], GPU_SAMPLES)
+    record = run.save_trial(trial(table), table, samples(), looks)
+    assert "gpus/r01.docker-lambda.1.parquet" in record.files
+    assert run.gpus(record).select(["gpu", "power_mw", "energy_mj"]).to_pylist() == [
+        {"gpu": "0", "power_mw": 70_000, "energy_mj": None}
+    ]
+    (run.path / "gpus" / "r01.docker-lambda.1.parquet").unlink()
+    assert run.verify(record) == ["gpus/r01.docker-lambda.1.parquet: missing"]
+    without = saved(run, "r02.docker-lambda")
+    assert run.verify(without) == [] and run.gpus(without).num_rows == 0
 
 
 @pytest.mark.parametrize(("name", "is_read"), [("resent", True), ("new_connection", False)])

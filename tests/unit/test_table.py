@@ -18,6 +18,7 @@ from harness.record.columns import SAMPLES
 from harness.record.estimate import Estimate
 from harness.record.figures import cell, figure
 from harness.record.folder import RunFolder
+from harness.record.gpus import GpuRecord
 from harness.record.nouns import GeneratorRecord, Outcome, StartClass
 from harness.report.console import render
 from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, target_facts, traffic, trial, unit
@@ -202,6 +203,26 @@ def test_most_units_at_once_come_from_rows_and_samples_and_bind_the_host_where_t
 def test_gpu_time_is_there_only_with_gpu_rows(tmp_path):
     row = one(tmp_path, requests([10.0] * 8, gpu_ns=[2 * MS] * 8))
     assert row.to_json()["gpu_p50_ms"]["value"] == 2.0
+
+
+def gpu(**figures):
+    given = {"memory_peak_bytes": 2**30, "power_mean_mw": 100_000, "energy_mj": 400_000, **figures}
+    return GpuRecord(gpu="0", looks=9, **given)
+
+
+def test_what_gpus_used_is_in_the_row_where_every_trial_knows(tmp_path):
+    row = one(tmp_path / "one", requests([10.0] * 8), gpus=[gpu(), gpu(memory_peak_bytes=2**29)])
+    assert (row.gpu_memory_peak_mb, row.gpu_power_mean_w, row.gpu_energy_per_1k_j) == (1024, 200, 100_000)
+    lacking = one(tmp_path / "lacking", requests([10.0] * 8), gpus=[gpu(), gpu(energy_mj=None, power_mean_mw=None)])
+    assert (lacking.gpu_memory_peak_mb, lacking.gpu_power_mean_w, lacking.gpu_energy_per_1k_j) == (1024, None, None)
+    table = requests([10.0] * 8)
+    shown = print_summary(summarise(stored(tmp_path / "shown", (trial(table, gpus=[gpu()]), table, samples()))), "csv")
+    assert "gpu_power_mean_w" in shown and "gpu_power_mean_w_low" not in shown
+
+
+def test_without_gpus_nothing_is_said_of_them(tmp_path):
+    row = one(tmp_path, requests([10.0] * 8)).to_json()
+    assert not [name for name in row if name.startswith("gpu")]
 
 
 def test_lag_and_queue_and_throughput(tmp_path):
