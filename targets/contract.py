@@ -323,6 +323,8 @@ class Shortage:
     """Of one unit."""
     present: float
     units: int = 1
+    part: str = ""
+    """Whose unit it is, where a target has several parts; "" is the first."""
 
 
 @runtime_checkable

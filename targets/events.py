@@ -39,6 +39,8 @@ class OwnGpus(TypedDict, total=False):
 class EventFacts(OwnGpus, total=False):
     """What an event tells besides its moment, kind and unit."""
 
+    part: str
+    """Of a unit of a further part of a target: that part's name."""
     for_request: bool
     """create: a request waits for this unit."""
     container: str

@@ -1,7 +1,7 @@
 """How targets behave that an experiment can set: the classes of their settings."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Protocol, runtime_checkable
 
 from targets.rules.keda import Keda
@@ -125,3 +125,25 @@ class QueueSettings:
             min_replicas=self.min_workers,
             max_replicas=self.max_workers,
         )
+
+
+@dataclass(frozen=True)
+class HybridSettings(FunctionSettings):
+    """How a function edge in front of a core of a fixed size behaves; all but `replicas` is the edge's."""
+
+    replicas: int = 1
+    """Of the core."""
+
+    def case(self) -> Mapping[str, float | str]:
+        """Of both parts."""
+        return {**super().case(), **self.core.case()}
+
+    @property
+    def edge(self) -> FunctionSettings:
+        """What the edge's front is told."""
+        return FunctionSettings(**{each.name: getattr(self, each.name) for each in fields(FunctionSettings)})
+
+    @property
+    def core(self) -> ServiceSettings:
+        """What the core is told."""
+        return ServiceSettings(self.replicas)

@@ -1,5 +1,6 @@
 """The pieces that an experiment is written in, each with its bounds."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -12,7 +13,7 @@ from harness.record.stated import Part
 from targets.contract import Part as TargetPart
 from targets.contract import Sizing
 from targets.settings import LEAST_TMP_MB, MOST_TMP_MB
-from targets.workloads.contract import Workload
+from targets.workloads.contract import EDGE, Workload
 
 LEAST_MEMORY_MB = 128
 MOST_MEMORY_MB = 10_240
@@ -136,14 +137,23 @@ class SizingChoice(Part):
     """Of one replica."""
     service_cpus: float = Field(1.0, ge=0.25, le=16)
     """Of one replica, which serves as many requests at once, and the others in turn."""
+    edge_memory_mb: int | None = Field(None, ge=LEAST_MEMORY_MB, le=MOST_MEMORY_MB)
+    """Of a function edge in front of a core, which is sized as a service; None: function_memory_mb."""
     accelerators: int = Field(0, ge=0, le=16)
-    """GPUs of each unit, on either side, for itself: replicas and concurrency_limit may be no more than they do for."""
+    """GPUs of each unit but an edge's, on either side, for itself: replicas and concurrency_limit may be no more than
+    they do for."""
 
     def of(self, part: TargetPart) -> Sizing:
         """The sizing of one unit of this part."""
+        if part.name == EDGE:
+            return Sizing.of_function(self.edge_memory_mb or self.function_memory_mb)
         if part.kind == "function":
             return replace(Sizing.of_function(self.function_memory_mb), accelerators=self.accelerators)
         return Sizing(self.service_memory_mb, self.service_cpus, self.accelerators)
+
+    def of_further(self, parts: Sequence[TargetPart]) -> dict[str, Sizing]:
+        """The sizings of all parts but the first, by name."""
+        return {part.name: self.of(part) for part in parts[1:]}
 
 
 class FunctionChoice(Part):

@@ -190,6 +190,7 @@ def _case(
     for part in platform.parts[1:]:
         more = choice.of(part)
         sizes = {f"{part.name}_memory_mb": more.memory_mb, f"{part.name}_cpus": more.cpus}
+        sizes |= {f"{part.name}_accelerators": more.accelerators} if more.accelerators else {}
         case.update(sizes)  # type: ignore[typeddict-item]
     case.update(settings.case())  # type: ignore[typeddict-item]
     if workload.load != "init":

@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 
 import targets
 from harness.errors import UsageError
+from harness.experiment.parts import split_problems
 from harness.experiment.payloads import payload_problems, payload_size_problems
 from harness.experiment.pieces import (
     FunctionChoice,
@@ -106,7 +107,9 @@ class Experiment(Part):
     def _usable_targets(cls, names: list[str], info: ValidationInfo) -> list[str]:
         field = str(info.field_name)
         _refuse(_name_problems(field, names, targets.target_names()) or _claim_problems(field, names))
-        _refuse([f"{field}: {line}" for line in payload_size_problems(info.data.get("workloads", []), names)])
+        choices = info.data.get("workloads", [])
+        problems = [*split_problems(choices, names), *payload_size_problems(choices, names)]
+        _refuse([f"{field}: {line}" for line in problems])
         return names
 
     @field_validator("settings")

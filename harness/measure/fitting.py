@@ -178,7 +178,8 @@ def _why_missing(target: Target, experiment: Experiment) -> str | None:
 def _why_too_many(target: Target, experiment: Experiment) -> str | None:
     """Why the target cannot hold as many units at once as the experiment needs, the starts of scale-out among them."""
     assert isinstance(target, Bounded)
-    order = Order("", experiment.sizing.of(target.parts[0]), experiment.settings_of(target))
+    sizing, further = experiment.sizing.of(target.parts[0]), experiment.sizing.of_further(target.parts)
+    order = Order("", sizing, experiment.settings_of(target), further)
     more = experiment.scale_out.starts if experiment.scale_out and target.capabilities.scale_out else 0
     why = target.refusal(order, more)
     return f"{why}, or lower scale_out.starts ({more})" if why and more else why

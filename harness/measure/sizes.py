@@ -13,13 +13,16 @@ def shortage_problems(experiment: Experiment, names: Iterable[str]) -> list[str]
     for name in names:
         target = targets.target(name)
         more = experiment.scale_out.starts if experiment.scale_out and target.capabilities.scale_out else 0
+        kinds: dict[str, Kind] = {part.name: part.kind for part in target.parts}
         for workload in experiment.workloads:
             place = f"workloads.{workload.key}.sizing." if workload.sizing else "sizing."
             sizing = workload.sized(experiment.sizing)
-            order = Order("", sizing.of(target.parts[0]), experiment.settings_of(target))
+            further = sizing.of_further(target.parts)
+            order = Order("", sizing.of(target.parts[0]), experiment.settings_of(target), further)
             for shortage in shortages_of(target, order, more):
                 hint = f", or lower scale_out.starts ({more})" if more and shortage.units > 1 else ""
-                problems[_problem(target.parts[0].kind, shortage, place) + hint] = None
+                kind = kinds.get(shortage.part, target.parts[0].kind)
+                problems[_problem(kind, shortage, place) + hint] = None
     return list(problems)
 
 

@@ -64,12 +64,11 @@ class Visit:
     def order(self) -> Order:
         """The order with which the trial's target deploys the package."""
         sizing = self.trial.workload.sized(self.experiment.sizing)
-        first, *others = self.target.parts
         return Order(
             run_id=self.run_id,
-            sizing=sizing.of(first),
+            sizing=sizing.of(self.target.parts[0]),
             settings=self.trial.settings,
-            sizings={part.name: sizing.of(part) for part in others},
+            sizings=sizing.of_further(self.target.parts),
             environment=unit_variables(self.trial.workload),
             ledger=self.witness,
             images_absent=self.trial.regime is not None and self.trial.regime.images == "absent",

@@ -28,7 +28,13 @@ DEFAULTS: Mapping[str, Any] = {
     "attempts": 3,
     "seed": 1,
     "replicas": 1,
-    "sizing": {"function_memory_mb": 1769, "service_memory_mb": 2048, "service_cpus": 1, "accelerators": 0},
+    "sizing": {
+        "function_memory_mb": 1769,
+        "service_memory_mb": 2048,
+        "service_cpus": 1,
+        "edge_memory_mb": None,
+        "accelerators": 0,
+    },
     "function": {
         "keep_alive_s": 300,
         "timeout_s": 60,

@@ -23,7 +23,7 @@ def make_sandboxes(settings: dict[str, Any], function: FunctionSettings, log: Ev
     if settings["kind"] == "docker":
         from targets.lambda_front.docker_sandbox import DockerSandboxes, SandboxOrder
 
-        keys = ("image", "command", "listens", "prefix", "environment", "labels", "ledger", "archive")
+        keys = ("image", "command", "listens", "prefix", "environment", "labels", "ledger", "archive", "network")
         parts = {key: settings[key] for key in keys}
         return DockerSandboxes(SandboxOrder(sizing=sizing, settings=function, **parts), log)
     from targets.lambda_front.process_sandbox import ProcessSandboxes

@@ -55,6 +55,8 @@ class SandboxOrder:
     """None: the image's own."""
     listens: int = containers.PORT
     """The port of the emulator in it."""
+    network: str | None = None
+    """Of their deployment's own; None is the engine's usual one."""
 
 
 class DockerSandboxes:
@@ -126,6 +128,7 @@ class DockerSandbox(Sandbox):
             tmp_mb=order.settings.tmp_mb,
             shared_memory=False,  # Lambda has none
             port=order.listens,
+            network=order.network,
         )
         self._creation = asyncio.ensure_future(creation)
         self.container = await asyncio.shield(self._creation)

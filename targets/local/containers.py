@@ -162,6 +162,12 @@ def published_port(container: Container, port: int = PORT) -> int:
         sleep(PORT_POLL_S)
 
 
+def address(container: Container, port: int = PORT) -> str:
+    """host:port by which its neighbours on its network reach a started container; "" where it is on none."""
+    networks = container.attrs["NetworkSettings"]["Networks"].values()
+    return next((f"{each['IPAddress']}:{port}" for each in networks if each["IPAddress"]), "")
+
+
 def last_lines(container: Container) -> str:
     """The end of what a container printed."""
     output: bytes = container.logs(tail=LAST_LINES)

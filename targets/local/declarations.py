@@ -23,8 +23,8 @@ from targets.packaging.engine import engine_errors
 from targets.packaging.image import build_image
 from targets.packaging.own_image import own_image_package
 from targets.serving.http_app import MOST_BODY_BYTES
-from targets.settings import FunctionSettings, QueueSettings, ServiceSettings
-from targets.workloads.contract import Imaged, Workload
+from targets.settings import FunctionSettings, HybridSettings, QueueSettings, ServiceSettings
+from targets.workloads.contract import CORE, EDGE, Imaged, Workload
 
 PROCESSES = Capabilities(
     clock="shared",
@@ -55,6 +55,13 @@ def as_function(capabilities: Capabilities) -> Capabilities:
 def as_queue(capabilities: Capabilities) -> Capabilities:
     """Of workers behind a queue of their own."""
     return replace(capabilities, asynchronous=True, deploy_s=2.0, most_request_bytes=QUEUE_REQUEST_BYTES)
+
+
+def as_hybrid(capabilities: Capabilities) -> Capabilities:
+    """Of sandboxes before a core that goes on when they are made cold: so neither its image nor its files can be absent
+    from this machine, and its containers are not gone."""
+    edge = as_function(capabilities)
+    return replace(edge, cold="renewed", page_cache=False, images_absent=False, deploy_s=4.0)
 
 
 class Service(ABC):
@@ -117,6 +124,29 @@ class Function(ABC):
     def shortages(self, order: Order, more: int) -> list[Shortage]:
         """What one sandbox is to have and this machine has not: how many run at once, the requests decide."""
         return shortages(order.sizing, self.present(), 1)
+
+    @abstractmethod
+    def present(self) -> Sizing:
+        """All that units can have here. DeploymentError when nobody says."""
+
+
+class Hybrid(ABC):
+    """Sandboxes behind a front of their own, which take the requests, before a core of a fixed number of replicas."""
+
+    parts = (Part(EDGE, "function", bought_as="aws_lambda"), Part(CORE, "service", bought_as="fargate"))
+    settings = HybridSettings
+    capabilities: Capabilities
+
+    def refusal(self, order: Order, more: int) -> str | None:
+        """Why there are fewer GPUs than the core's replicas are to have; None when there are enough."""
+        units = order.settings_of(HybridSettings).replicas + more
+        return gpus.refusal(order.sizings[CORE].accelerators, units, "replicas")
+
+    def shortages(self, order: Order, more: int) -> list[Shortage]:
+        """What one sandbox is to have and this machine has not, and what the core is to have, as of a service."""
+        units = order.settings_of(HybridSettings).replicas + more if self.capabilities.isolated else 1
+        core = shortages(order.sizings[CORE], self.present(), units)
+        return [*shortages(order.sizing, self.present(), 1), *(replace(each, part=CORE) for each in core)]
 
     @abstractmethod
     def present(self) -> Sizing:

@@ -26,19 +26,26 @@ class DockerLambda(InContainers, Function):
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
         refuse(self.refusal(order, more=0) or own_image_refusal(package, order))
-        with ExitStack() as stack:
-            client = stack.enter_context(closing(containers.engine()))
-            archive = archive_image(client, package.reference) if order.images_absent else None
-
-            def is_gone(started: Event) -> bool:
-                with engine_errors(f"looking for sandbox {started['unit']}"):
-                    return containers.is_gone(client, started["container"])
-
-            settings = _front_settings(package, order, archive)
-            return FunctionDeployment(settings, order, _usage, is_gone, _facts(order), archive, stack.pop_all())
+        return deploy_function(package, order)
 
 
-def _front_settings(package: Package, order: Order, archive: ImageArchive | None) -> dict[str, Any]:
+def deploy_function(package: Package, order: Order, network: str | None = None) -> FunctionDeployment:
+    """A front whose sandboxes are containers of this network."""
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(containers.engine()))
+        archive = archive_image(client, package.reference) if order.images_absent else None
+
+        def is_gone(started: Event) -> bool:
+            with engine_errors(f"looking for sandbox {started['unit']}"):
+                return containers.is_gone(client, started["container"])
+
+        settings = _front_settings(package, order, archive, network)
+        return FunctionDeployment(settings, order, _usage, is_gone, _facts(order), archive, stack.pop_all())
+
+
+def _front_settings(
+    package: Package, order: Order, archive: ImageArchive | None, network: str | None
+) -> dict[str, Any]:
     return {
         "kind": "docker",
         "name": package.workload,
@@ -51,6 +58,7 @@ def _front_settings(package: Package, order: Order, archive: ImageArchive | None
         "labels": labels(order.run_id, Owner.current()),
         "ledger": str(order.ledger) if order.ledger else None,
         "archive": str(archive.path) if archive else None,
+        "network": network,
     }
 
 

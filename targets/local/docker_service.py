@@ -32,23 +32,35 @@ class DockerService(InContainers, Service):
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
         refuse(self.refusal(order, more=0) or own_image_refusal(package, order))
-        own = Gpus(order.sizing.accelerators)
-        with ExitStack() as stack:
-            client = stack.enter_context(closing(containers.engine()))
+        return deploy_service(package, order)
 
-            def new(name: str, log: EventLog, order: Order) -> Replica:
-                return DockerReplica(name, log, client, package, order, own)
 
-            archive = archive_image(client, package.reference) if order.images_absent else None
-            facts = {"limits": vars(order.sizing), "tmp": "on disk, not limited", "shared_memory": "64 MB"}
-            return ServiceDeployment(new, order, facts, archive, stack.pop_all())
+def deploy_service(package: Package, order: Order, network: str | None = None) -> ServiceDeployment:
+    """Replicas that are containers of this network, with GPUs of their own."""
+    own = Gpus(order.sizing.accelerators)
+    with ExitStack() as stack:
+        client = stack.enter_context(closing(containers.engine()))
+
+        def new(name: str, log: EventLog, order: Order) -> Replica:
+            return DockerReplica(name, log, client, package, order, own, network)
+
+        archive = archive_image(client, package.reference) if order.images_absent else None
+        facts = {"limits": vars(order.sizing), "tmp": "on disk, not limited", "shared_memory": "64 MB"}
+        return ServiceDeployment(new, order, facts, archive, stack.pop_all())
 
 
 class DockerReplica(Replica):
     """One container of the service."""
 
     def __init__(
-        self, name: str, log: EventLog, client: docker.DockerClient, package: Package, order: Order, own: Gpus
+        self,
+        name: str,
+        log: EventLog,
+        client: docker.DockerClient,
+        package: Package,
+        order: Order,
+        own: Gpus,
+        network: str | None,
     ) -> None:
         super().__init__(name, log)
         if image := package.own_image:
@@ -59,6 +71,7 @@ class DockerReplica(Replica):
         self.client = client
         self.package = package
         self.order = order
+        self.network = network
         self.container: Container | None = None
         self._marks = MarkFile(log.folder, name)
         self._cgroup: Cgroup | None = None
@@ -67,7 +80,7 @@ class DockerReplica(Replica):
 
     def start(self) -> int:
         """Create the container, follow its marks, start it; returns its port."""
-        return self.run(self._command, "svc", self._port)
+        return self.run(self._command, "svc", self._port, self.network)
 
     def run(self, command: list[str] | None, kind: str, port: int | None, network: str | None = None) -> int:
         """Start a container of serving code; returns the port that is published, 0 where none is."""
@@ -98,6 +111,7 @@ class DockerReplica(Replica):
             started_ns = now_ns()
             if port:
                 published = containers.published_port(container, port)
+                self.address = containers.address(container, port)
             else:
                 container.reload()
             pid = container.attrs["State"]["Pid"]

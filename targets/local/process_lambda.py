@@ -23,14 +23,19 @@ class ProcessLambda(AsProcesses, Function):
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start a front with an empty pool, which can hold no more sandboxes than there are GPUs for."""
         refuse(self.refusal(order, more=0))
-        settings = {
-            "kind": "process",
-            "name": package.workload,
-            "function": vars(order.settings_of(FunctionSettings)),
-            "environment": processes.serving_environment(package, order),
-            "sizing": vars(order.sizing),
-        }
-        return FunctionDeployment(settings, order, Meters().usage, _is_gone, processes.FACTS)
+        return deploy_function(package, order)
+
+
+def deploy_function(package: Package, order: Order) -> FunctionDeployment:
+    """A front whose sandboxes are processes."""
+    settings = {
+        "kind": "process",
+        "name": package.workload,
+        "function": vars(order.settings_of(FunctionSettings)),
+        "environment": processes.serving_environment(package, order),
+        "sizing": vars(order.sizing),
+    }
+    return FunctionDeployment(settings, order, Meters().usage, _is_gone, processes.FACTS)
 
 
 class Meters:

@@ -23,14 +23,18 @@ class ProcessService(AsProcesses, Service):
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the replicas; returns once each has answered."""
-
         refuse(self.refusal(order, more=0))
-        own = Gpus(order.sizing.accelerators)
+        return deploy_service(package, order)
 
-        def new(name: str, log: EventLog, order: Order) -> Replica:
-            return ProcessReplica(name, log, package, order, own)
 
-        return ServiceDeployment(new, order, processes.FACTS)
+def deploy_service(package: Package, order: Order) -> ServiceDeployment:
+    """Replicas that are processes, with GPUs of their own."""
+    own = Gpus(order.sizing.accelerators)
+
+    def new(name: str, log: EventLog, order: Order) -> Replica:
+        return ProcessReplica(name, log, package, order, own)
+
+    return ServiceDeployment(new, order, processes.FACTS)
 
 
 class ProcessReplica(Replica):
@@ -47,6 +51,7 @@ class ProcessReplica(Replica):
         """Open the socket and start the process on it, with GPUs of its own; returns its port."""
         listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
         port: int = listener.getsockname()[1]
+        self.address = f"127.0.0.1:{port}"
         self.run(SERVER, listener)
         return port
 

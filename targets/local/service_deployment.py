@@ -39,6 +39,8 @@ class Replica(ABC):
         self.log = log
         self.begun_ns = 0
         """When it was asked to start."""
+        self.address = ""
+        """host:port, once it was started, where a neighbour reaches it: an edge in front of it."""
         self._heard: list[marks.MarkKind] = []
         """Those that were heard of it: how far its start came."""
 
@@ -175,6 +177,16 @@ class ServiceDeployment(Logged):
                 problems.append(str(error))
         if problems:
             raise DeploymentError("; ".join(problems))
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where a neighbour of the replicas reaches each."""
+        return [replica.address for replica in self._replicas]
+
+    def ended(self) -> list[str]:
+        """How each replica that has ended by itself did, in words."""
+        ends = ((replica.name, replica.end_reason()) for replica in list(self._replicas))
+        return [f"{name}: {why}" for name, why in ends if why]
 
     def usage(self) -> list[UnitUsage]:
         """What the kernel counts for each replica."""

@@ -15,6 +15,7 @@ from targets.serving.timeline import Timeline
 
 if TYPE_CHECKING:
     from targets.serving.call import Call
+    from targets.serving.core_client import CoreClient
 
 
 class Core:
@@ -27,6 +28,8 @@ class Core:
         self._marks = Channel()
         self._marks.tell("init_begin", self.unit, self.timeline.entered_ns)
         self._invocations = itertools.count(1)
+        self._client: CoreClient | None = None
+        """Of the edge of a target of two parts, which alone asks anybody."""
         self._threads = threads
         self._loading = _thread.allocate_lock()
         self._infer: Any = None if os.environ.get("FROSTLINE_LOAD") == "first_request" else self._load(threads)
@@ -40,9 +43,15 @@ class Core:
             self._new_call = Call
             settings = json.loads(os.environ.get("FROSTLINE_SETTINGS", "{}"))
             model = workload(os.environ["FROSTLINE_WORKLOAD"], settings)
-        own_model = os.environ.get("FROSTLINE_MODEL_DIR")
+        folder = os.environ.get("FROSTLINE_MODEL_DIR")
+        own_model = Path(folder) if folder else None
         self.timeline.failed_in = None
-        return model.load(self.timeline.phase, Path(own_model) if own_model else None, threads)
+        if stage := os.environ.get("FROSTLINE_STAGE"):
+            from targets.serving.stage import load_stage  # here, because few units are one part of two
+
+            infer, self._client = load_stage(stage, model, self.timeline.phase, own_model, threads)
+            return infer
+        return model.load(self.timeline.phase, own_model, threads)
 
     def ready(self) -> None:
         """The start is over; says so to whoever started this unit."""
@@ -88,6 +97,8 @@ class Core:
             evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:
             evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns, **_gpu()}
+        if self._client is not None:
+            evidence["parts"] = self._client.begin()
         return evidence
 
 

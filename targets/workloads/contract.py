@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from types import GeneratorType
 from typing import Any, Protocol, runtime_checkable
 
 Phase = Callable[[str], AbstractContextManager[None]]
@@ -149,3 +150,53 @@ class Made(Protocol):
 
     def write_model(self, folder: Path) -> None:
         """Make the files: the same recipe always gives the same bytes. Of the standard library only."""
+
+
+EDGE, CORE = "edge", "core"
+"""Names of the parts of a target that runs a workload in two: a light function before a service for the heavy step."""
+Ask = Callable[[dict[str, Any]], Measured]
+"""Asks the heavy step of a workload that splits: its whole answer, of a stream the list of its chunks, with what was
+measured of it. What it raises is the request's failure, unless the edge knows better."""
+
+
+@runtime_checkable
+class Staged(Protocol):
+    """A workload that can also run in two parts: a light edge that takes each request, and a core for the heavy step.
+
+    Its `load` is both in one unit, so that one pipeline compares with itself:
+    `self.load_edge(phase, model_dir, threads, in_one_unit(self.load_core(phase, model_dir, threads)))`.
+    """
+
+    def load_edge(self, phase: Phase, model_dir: Path | None, threads: int, core: Ask) -> Infer:
+        """What comes before and after the heavy step, which `core` does: in this unit, or far away over HTTP."""
+
+    def load_core(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """The heavy step alone. It answers what the edge asks it, and may stream."""
+
+
+def in_one_unit(core: Infer) -> Ask:
+    """A core that lies beside its edge, asked as one that is far away."""
+
+    def ask(request: dict[str, Any]) -> Measured:
+        answer = core(request)
+        if type(answer) is GeneratorType:
+            chunks: list[Any] = []
+            while True:
+                try:
+                    chunks.append(next(answer))
+                except StopIteration as end:
+                    told = end.value if isinstance(end.value, Measured) else Measured()
+                    return Measured(chunks, told.gpu_ns, told.tokens_in, told.tokens_out)
+        return answer if isinstance(answer, Measured) else Measured(answer)
+
+    return ask
+
+
+def why_whole(workload: Workload) -> str | None:
+    """Why a workload cannot run in two parts, and the fix; None for one that splits."""
+    if isinstance(workload, Staged):
+        return None
+    return (
+        f"workload {workload.name} does not say how it splits into two parts: give it load_edge and load_core "
+        "(targets.workloads.contract.Staged), or leave the targets of two parts out"
+    )

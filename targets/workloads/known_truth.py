@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from targets.clock import now_ns, sleep
-from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Ask, Infer, Measured, Payload, Phase, Wheel
 
 PAGE = 4096
 MB = 1_048_576
@@ -237,6 +237,14 @@ class KnownTruth:
         if model_dir is not None:
             raise ValueError(f"known-truth has no model, so {model_dir} cannot replace it: leave the model folder out")
         return Handler(self.settings, phase)
+
+    def load_edge(self, phase: Phase, model_dir: Path | None, threads: int, core: Ask) -> Infer:
+        """Nothing of its own: every command is the core's, which alone keeps a ledger."""
+        return core
+
+    def load_core(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """All of it."""
+        return self.load(phase, model_dir, threads)
 
     def payloads(self) -> Sequence[Payload]:
         """One command for each request number, in order."""

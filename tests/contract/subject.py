@@ -90,6 +90,7 @@ class Subject:
         run = self.order.run_id
         found = [str(item) for item in psutil.process_iter(["environ"]) if _carries(item, run)]
         found += [f"container {container['Name']}" for container in self.containers()]
+        found += [f"network {name}" for name in self.networks()]
         if isinstance(self.target, Swept):
             found += [remnant.name for remnant in self.target.remnants() if remnant.run == run]
         return found
@@ -107,6 +108,16 @@ class Subject:
         found = [item.attrs for item in client.containers.list(all=True, filters=filters, ignore_removed=True)]
         client.close()
         return found
+
+    def networks(self) -> list[str]:
+        """Names of the networks of its run; nothing where no engine answers."""
+        if engine_refusal() is not None:
+            return []
+        client = docker.from_env()
+        found = client.networks.list(filters={"label": f"{RUN_LABEL}={self.order.run_id}"})
+        names = [network.name for network in found]
+        client.close()
+        return names
 
 
 def require(target: Target) -> None:
@@ -133,6 +144,7 @@ def deploy(target: Target, workload: str = WORKLOAD, ledger: Path | None = None,
         package = target.package(model, None, print)
     order = Order(f"contract-{secrets.token_hex(4)}", SIZING, settings=hurried(target), ledger=ledger)
     order = replace(order, **changes)
+    order = replace(order, sizings={part.name: order.sizing for part in target.parts[1:]})
     deployment = target.deploy(package, order)
     try:
         yield Subject(target, deployment, order, model)

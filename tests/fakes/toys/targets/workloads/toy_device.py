@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Ask, Infer, Measured, Payload, Phase, Wheel
 from targets.workloads.toy_parts.device import Device
 
 OPERATIONS = (1, 7, 1000)
@@ -31,6 +31,14 @@ class ToyDevice:
             return Measured(done, gpu_ns=device.clock_ns - before_ns)
 
         return infer
+
+    def load_edge(self, phase: Phase, model_dir: Path | None, threads: int, core: Ask) -> Infer:
+        """Has no device: of nothing it answers itself, and asks nobody."""
+        return lambda request: core(request) if request["operations"] else 0
+
+    def load_core(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """The device's part."""
+        return self.load(phase, model_dir, threads)
 
     def payloads(self) -> Sequence[Payload]:
         """Few operations and many."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.contract import Ask, Infer, Measured, Payload, Phase, Wheel
 
 PATIENCE_S = 20
 SENTENCES = ("rime on the wires", "a late frost took the blossom", "thaw")
@@ -41,6 +41,14 @@ class ToyStream:
         with phase("warm_up"):
             list(infer({"text": "thaw"}))
         return infer
+
+    def load_edge(self, phase: Phase, model_dir: Path | None, threads: int, core: Ask) -> Infer:
+        """Passes everything on."""
+        return core
+
+    def load_core(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
+        """All of it."""
+        return self.load(phase, model_dir, threads)
 
     def payloads(self) -> Sequence[Payload]:
         """The sentences."""
