@@ -5,6 +5,7 @@ from typing import Any
 
 from harness.analysis.notes import Note
 from harness.analysis.over_trials import share_over_trials
+from harness.analysis.usage import Usage
 from harness.record.estimate import Estimate, plain
 from harness.record.nouns import Case, Outcome, Reason, StartClass, TrialRecord
 
@@ -14,15 +15,40 @@ ABSENT = (
     *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
     *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
     *("gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"),
-    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "repeats"),
+    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "repeats", "parts"),
 )
 """Fields that are left out where nothing of them was measured."""
 PLAIN = frozenset(
-    {"image_mb", "model_bytes", "reasons", "repeats", "throughput_tokens_per_s"}
+    {"image_mb", "model_bytes", "parts", "reasons", "repeats", "throughput_tokens_per_s"}
     | {"gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"}
 )
 """Those of them that are no number with uncertainty."""
 NO_TRIAL = Estimate(None, why="no valid trial")
+
+
+@dataclass(frozen=True)
+class PartFigures:
+    """One part of a target of several, over the good answers that it had a share in; sums are of all its units."""
+
+    name: str
+    kind: str
+    """service or function."""
+    requests: int
+    own_p50_ms: Estimate
+    """Of the first part the handler's time without its waits for the others; of another its handler's whole time."""
+    own_p95_ms: Estimate
+    waited_p50_ms: Estimate | None
+    """How long the first part waited for it, the way there and back included; None of the first."""
+    queue_p95_ms: Estimate | None
+    """Before its handler; None of the first, whose queue is the row's."""
+    usage: Usage
+    units: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Flat, without what this part cannot have."""
+        own = {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name != "usage"}
+        used = {f.name: plain(getattr(self.usage, f.name)) for f in fields(self.usage)}
+        return {name: value for name, value in (own | used).items() if value is not None}
 
 
 @dataclass
@@ -104,6 +130,8 @@ class Row:
     lag_p50_ms: float | None = None
     lag_p99_ms: float | None = None
     cost_per_1k_usd: Estimate | None = None
+    parts: list[PartFigures] | None = None
+    """Of a target of several parts each of them, the one that requests reach first; usage above is that one's alone."""
     notes: list[Note] = field(default_factory=list)
     kind: str | None = field(default=None, metadata={"written": False})
     """Of the target, service or function; None where the manifest does not say."""

@@ -22,6 +22,7 @@ from harness.analysis.notes import (
     notes_of_witnesses,
 )
 from harness.analysis.over_trials import need_over_trials, percentile_over_trials, share_over_trials
+from harness.analysis.parts import parts_of
 from harness.analysis.stats import CONFIDENCE, Floats, centre_over_trials, percentile, percentile_of_samples
 from harness.analysis.summary import Row, Summary
 from harness.analysis.trial_figures import PERCENTILES, SELDOM, TrialFigures, percentile_field, read_figures
@@ -166,6 +167,8 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         setattr(row, name, estimate)
     phases_ms = pool_phases(figures)
     row.cold_phases_ms = medians_of_phases(phases_ms)
+    row.parts = parts_of(records, figures, row.case, target) or None
+    further = [part.usage for part in (row.parts or [])[1:]]
     usage = usage_of(records, row.case, target.capabilities.get("usage", POLLED))
     for f in fields(usage):
         if f.name not in ("unread", "oom_killed"):
@@ -184,7 +187,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_streams(estimates),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),
         *notes_of_phases(phases_ms),
-        *notes_of_usage(usage),
+        *(note for used in (usage, *further) for note in notes_of_usage(used)),
         *notes_of_witnesses(records),
         *notes_of_estimates(estimates, needs_by_field()),
     ]

@@ -55,6 +55,10 @@ class TrialFigures:
     phases_ms: dict[str, Floats] = field(default_factory=dict)
     tokens_made: int | None = None
     """By good answers; None where no token was counted."""
+    own: TrialValues | None = None
+    """Of the part that requests reach, the handler's time without its waits; None where there is no other part."""
+    parts: dict[str, dict[str, TrialValues]] = field(default_factory=dict)
+    """By further part each of PART_FIGURES in ms, over the good answers that it had a share in."""
     lag_ms: Floats = field(default_factory=lambda: np.empty(0))
     makespan_s: float | None = None
     """From the first scheduled moment to the end of the last good answer; None without one."""
@@ -115,6 +119,12 @@ def figures_of(rows: TrialRows, problems: Sequence[str] = (), forced: bool = Fal
         **seldom_values(rows),
     }
     figures.values = {name: TrialValues.of(values[name]) for name in PERCENTILES}
+    if rows.parts_ns:
+        figures.own = TrialValues.of(present(rows.own_ns[good]) * MS_PER_NS)
+    figures.parts = {
+        part: {name: TrialValues.of(present(values[good]) * MS_PER_NS) for name, values in own.items()}
+        for part, own in rows.parts_ns.items()
+    }
     figures.sent = int(np.sum(~np.isnan(rows.sent_ns)))
     if (made := rows.seldom.get("tokens_out")) is not None and len(told := present(made[good])):
         figures.tokens_made = int(told.sum())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.analysis.stats import Floats
 from harness.files.problems import quote
-from harness.record.columns import phase_column
+from harness.record.columns import PART_FIGURES, part_column, phase_column
 from harness.record.folder import RunFolder, TrialFiles
 from harness.record.nouns import PROVEN_COLD, Outcome, StartClass, TrialRecord
 
@@ -66,8 +66,10 @@ class TrialRows:
     """Parts of each start, one value per row of `met_start`; empty where no row met one."""
     seldom: dict[str, Floats]
     """Columns of SELDOM in which any row has a value."""
+    parts_ns: dict[str, dict[str, Floats]]
+    """By further part each of PART_FIGURES, nan of requests that did not reach it."""
     units: UnitSpans | None
-    """None where no unit is named, or where samples were not read."""
+    """Of the part that requests reach. None where no unit is named, or where samples were not read."""
     problems: list[str]
     """Where the rows do not add up; when there is any, nothing of them may be used."""
 
@@ -92,6 +94,12 @@ class TrialRows:
     def latency_ms(self) -> Floats:
         """From the scheduled moment; infinite without a good answer."""
         return np.where(self.good, (self.done_ns - self.scheduled_ns) * MS_PER_NS, np.inf)
+
+    @cached_property
+    def own_ns(self) -> Floats:
+        """Of the handler's time, what it did not wait for further parts; all of it where it waited for none."""
+        waited = [np.nan_to_num(figures["waited"]) for figures in self.parts_ns.values()]
+        return np.maximum(0.0, self.handler_ns - sum(waited, np.zeros(len(self))))
 
     @property
     def lag_ms(self) -> Floats:
@@ -118,6 +126,7 @@ def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> Tria
             starts=starts,
             phases_ns=read_phases(files, met_start(starts)),
             seldom={name: values for name in SELDOM if (values := read_seldom(files, name)) is not None},
+            parts_ns={part: read_part(files, part) for part in record.parts},
             units=unit_spans(files, units, columns["done_ns"], columns["handler_ns"]) if samples else None,
             problems=[
                 *(f"unknown outcome {quote(name)}" for name in strange[:MOST_STRANGE]),
@@ -132,8 +141,14 @@ def read_phases(files: TrialFiles, started: Mask) -> dict[str, Floats]:
     """Parts of the starts, one column at a time, since few of millions of rows have them."""
     if not started.any():
         return {}
-    columns = {phase: phase_column(phase) for phase in files.phases}
+    columns = {phase: phase_column(phase) for phase in files.record.phases}
     return {phase: numbers(files.read("requests", [name])[name])[started] for phase, name in columns.items()}
+
+
+def read_part(files: TrialFiles, part: str) -> dict[str, Floats]:
+    """What a further part took for each request, by PART_FIGURES."""
+    names = {figure: part_column(part, figure) for figure in PART_FIGURES}
+    return {figure: numbers(files.read("requests", [name])[name]) for figure, name in names.items()}
 
 
 def read_seldom(files: TrialFiles, name: str) -> Floats | None:
@@ -157,6 +172,8 @@ def unit_spans(files: TrialFiles, units: pa.ChunkedArray, done: Floats, handler:
         for unit, (begin, end) in spans_of(column, first, last).items():
             earlier, later = spans.get(unit, (begin, end))
             spans[unit] = min(begin, earlier), max(end, later)
+    for further in (unit.unit for unit in files.record.units if unit.part is not None):
+        spans.pop(further, None)
     if not spans:
         return None
     begins, ends = np.array(list(spans.values())).T
@@ -179,7 +196,13 @@ def breaches(record: TrialRecord, rows: TrialRows, index: Floats) -> list[str]:
     in_order = (rows.sent_ns >= rows.scheduled_ns) & (rows.done_ns > rows.sent_ns)
     if broken := int(np.sum(rows.good & ~in_order)):
         problems.append(f"{broken} rows are ok without scheduled_ns <= sent_ns < done_ns")
-    amounts = {"handler_ns": rows.handler_ns, **{name: rows.seldom[name] for name in rows.seldom if name in AMOUNTS}}
+    further = {
+        part_column(part, figure): values for part, own in rows.parts_ns.items() for figure, values in own.items()
+    }
+    amounts = further | {
+        "handler_ns": rows.handler_ns,
+        **{name: rows.seldom[name] for name in rows.seldom if name in AMOUNTS},
+    }
     negative = {name: int(np.sum(values < 0)) for name, values in amounts.items()}
     return problems + [f"{n} rows have less than 0 in {name}" for name, n in negative.items() if n]
 

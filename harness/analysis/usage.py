@@ -30,16 +30,19 @@ class Usage:
     oom_killed: int
 
 
-def usage_of(records: list[TrialRecord], case: Case, told: str = POLLED) -> Usage:
-    """What all units of these trials used; `case["memory_mb"]` is one unit's sizing, `told` the target's `usage`."""
-    units = [unit for record in records for unit in record.units]
+def usage_of(records: list[TrialRecord], case: Case, told: str = POLLED, part: str | None = None) -> Usage:
+    """What all units of these trials used that are of the part that requests reach, or of this further one.
+
+    `case` has one unit's sizing, `told` is the target's `usage`."""
+    units = [unit for record in records for unit in record.units if unit.part == part]
+    memory_mb = case.get("memory_mb" if part is None else f"{part}_memory_mb")
     return Usage(
         memory_peak_mb=most_mb(unit.memory_peak_bytes for unit in units),
         memory_own_peak_mb=most_mb(unit.own_peak_bytes for unit in units),
         memory_mean_mb=mean_mb(units),
         cpu_seconds=sum_of(units, lambda unit: unit.cpu_ns),
         cpu_throttled_seconds=sum_of(units, lambda unit: unit.throttled_ns),
-        memory_gb_seconds=gb_seconds(units, case.get("memory_mb")),
+        memory_gb_seconds=gb_seconds(units, memory_mb),
         unread=sum(None in expected_counters(unit, told) for unit in units),
         oom_killed=sum(unit.oom_killed for unit in units),
     )

@@ -130,14 +130,15 @@ def _first_that_runs(names: list[str]) -> Target:
 
 
 def _invoked_targets() -> tuple[list[str], dict[str, str]]:
-    """Those that cost nothing and speak the Invoke API; by name, why a target cannot be used at all."""
+    """Functions alone that cost nothing and speak the Invoke API; by name, why a target cannot be used at all."""
     functions, unusable = [], {}
     for name in targets.target_names():
         if problems := targets.target_problems(name):
             unusable[name] = one_line(harmless(problems[0]))
             continue
-        can = targets.target(name).capabilities
-        if can.invoke_api and not can.billed:
+        target = targets.target(name)
+        can = target.capabilities
+        if can.invoke_api and not can.billed and len(target.parts) == 1:
             functions.append(name)
     return functions, unusable
 

@@ -14,6 +14,8 @@ from harness.record.nouns import Case
 from harness.record.stated import Economics
 
 MB_PER_GB = 1024
+HYBRID = "hybrid"
+"""The kind of what has parts of both kinds."""
 PLACES = Decimal("0.000001")
 STATED_BY = "stated in the experiment"
 STATED = "stated"
@@ -47,6 +49,29 @@ class Bought:
     economics: Economics
     book: PriceBook
     image_gb: float | None
+    further: "tuple[Bought, ...]" = ()
+    """Parts behind the one that requests reach: each is bought on its own, from the same image."""
+
+    @property
+    def kind(self) -> str:
+        """service, function, or hybrid where parts are of both kinds."""
+        kinds = {part.way.kind for part in self.parts}
+        return self.way.kind if len(kinds) == 1 else HYBRID
+
+    @property
+    def parts(self) -> "tuple[Bought, ...]":
+        """All of it."""
+        return (self, *self.further)
+
+    @property
+    def replicated(self) -> "Bought | None":
+        """The part whose units are bought by the hour, if there is one."""
+        return next((part for part in self.parts if part.way.replicated), None)
+
+    @property
+    def by_use(self) -> bool:
+        """Whether any part is billed by what each request uses."""
+        return any(not part.way.replicated for part in self.parts)
 
     @property
     def memory_gb(self) -> float:
@@ -56,7 +81,8 @@ class Bought:
 
 def bill(bought: Bought, month: Month) -> list[CostLine]:
     """A month's lines."""
-    billed = [*bought.way.lines(bought, month), *_registry(bought)]
+    of_parts = [line for part in bought.parts for line in part.way.lines(part, month)]
+    billed = [*of_parts, *_registry(bought)]
     return [*billed, *_penalty(bought, month), *_people(bought)]
 
 
@@ -78,7 +104,7 @@ def _penalty(bought: Bought, month: Month) -> Iterator[CostLine]:
 
 
 def _people(bought: Bought) -> Iterator[CostLine]:
-    stakes, kind = bought.economics.stakes, bought.way.kind
+    stakes, kind = bought.economics.stakes, bought.kind
     if (usd := stakes.platform_usd(kind)) is not None:
         yield _stated(bought, "stated platform", "stated.platform", "month", 1, usd, STATED)
     if (stated := stakes.engineering(kind)) is not None:

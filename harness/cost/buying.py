@@ -1,5 +1,7 @@
 """What a target of a run is bought as."""
 
+from typing import cast
+
 from harness.cost.bill import Bought
 from harness.cost.book import PriceBook
 from harness.cost.platforms import way_for
@@ -9,16 +11,30 @@ from harness.record.nouns import Case
 from harness.record.stated import Economics
 
 BYTES_PER_GB = 1e9
+SIZE = ("memory_mb", "cpus", "accelerators")
 
 
 def buy(run: RunFolder, workload: str, target: str, case: Case, economics: Economics, book: PriceBook) -> Bought:
     """The nearest size that is sold of what was measured. RecordError with the reason where there is none."""
-    parts = run.manifest.target(target).parts
-    if len(parts) > 1:
-        raise RecordError(f"a bill of several parts is not known here, and it has {len(parts)}")
-    way = way_for(parts[0].bought_as if parts else None)
-    purchase = way.purchase(case, economics.priced_as.architecture)
-    return Bought(way, purchase, economics, book, image_gb(run, workload, target))
+    facts = run.manifest.target(target)
+    parts = facts.parts
+    if len(parts) > 1 and facts.form is None:
+        kinds = " before ".join(part.kind for part in parts)
+        raise RecordError(f"a bill of several parts is not known here but of a function before a service: {kinds}")
+    image = image_gb(run, workload, target)
+
+    def bought(bought_as: str | None, own: Case, *further: Bought) -> Bought:
+        way = way_for(bought_as)
+        return Bought(way, way.purchase(own, economics.priced_as.architecture), economics, book, image, further)
+
+    behind = [bought(part.bought_as, case_of(case, part.name)) for part in parts[1:]]
+    return bought(parts[0].bought_as if parts else None, case, *behind)
+
+
+def case_of(case: Case, part: str) -> Case:
+    """The size of a further part, under the names that a size has."""
+    own = {name: case[key] for name in SIZE if (key := f"{part}_{name}") in case}  # type: ignore[literal-required]
+    return cast(Case, own)
 
 
 def image_gb(run: RunFolder, workload: str, target: str) -> float | None:

@@ -179,9 +179,11 @@ def most_requests(sides: list[Side]) -> float:
 
 
 def break_evens(sides: list[Side]) -> list[BreakEven]:
-    """Every side that is billed by use beside every one that is bought by the hour and met the same traffic."""
-    by_use, by_hour = ([side for side in sides if side.bought.way.replicated is hours] for hours in (False, True))
-    return [crossing_of(f, s) for f in by_use for s in by_hour if f.traffic == s.traffic]
+    """Every side that is billed by use beside every one that is bought by the hour and met the same traffic; one of
+    two parts is both, to each of the others."""
+    by_use = [side for side in sides if side.bought.by_use]
+    by_hour = [side for side in sides if side.bought.replicated]
+    return [crossing_of(f, s) for f in by_use for s in by_hour if f is not s and f.traffic == s.traffic]
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven:
@@ -213,7 +215,7 @@ def summary_with_cost(run: RunFolder) -> Summary:
     if expected is None:
         return summary
     own = [side for side in priced.sides if side.grounds.basis == "run"]
-    if expected.peak_to_mean is None and any(side.bought.way.replicated for side in own):
+    if expected.peak_to_mean is None and any(side.bought.replicated for side in own):
         summary = replace(summary, notices=[*summary.notices, PEAK_NOT_STATED])
     return with_costs(summary, [side.cost() for side in priced.sides])
 

@@ -20,7 +20,7 @@ from harness.record.forecast import METHOD, Forecast, ForecastRow, Quantities, R
 from harness.record.stated import Economics, economics_of
 
 STEPPED = "fixed-replicas"
-"""The rule whose replicas change at certain rates only; those of others follow the traffic."""
+"""The end of the name of a rule whose replicas change at certain rates only; those of others follow the traffic."""
 NO_END = "a quantity of the forecast has no interval"
 MILLION = 1e6
 
@@ -59,6 +59,9 @@ class Forecasted:
     def replicas(self) -> int | None:
         """Of a service: the most at once."""
         peak = self.row.units_peak.value
+        if self.row.kind == "hybrid":
+            count = self.row.parameters.get("replicas")
+            return count if isinstance(count, int) else None
         return round(peak) if self.row.kind == "service" and peak is not None else None
 
     @property
@@ -92,8 +95,13 @@ class Forecasted:
 
     def _jumps(self, points: list[RatePoint]) -> Iterator[tuple[float, float]]:
         for below, above in pairwise(points):
-            if self.row.rule == STEPPED and below.units_peak != above.units_peak:
+            if self.row.rule.endswith(STEPPED) and hours_of(below) != hours_of(above):
                 yield below.rps, above.rps
+
+
+def hours_of(point: RatePoint) -> float | None:
+    """What a point's replicas come to in a month: of a fixed number all hours of each."""
+    return point.quantities.unit_hours.value if point.quantities.unit_hours else None
 
 
 def interpolate(rates: list[float], usd: list[float], rate: float) -> float:
@@ -124,14 +132,14 @@ def price_forecast(run: RunFolder, forecast: Forecast, row: ForecastRow, economi
     month = month_of(row.quantities, "value", "")
     if not month.good:
         raise RecordError("nothing was answered well in the forecast month")
-    if bought.way.replicated is (month.unit_hours is None):
+    if (bought.replicated is None) is not (month.unit_hours is None) or bought.by_use is (month.billed_s is None):
         raise RecordError("the forecast has no quantities of what it is bought as")
-    if asked and not bought.way.replicated and month.overflow_s is None:
+    if asked and bought.by_use and month.overflow_s is None:
         raise RecordError(
             f"priced_as.provisioned_concurrency: {asked}: the forecast was made without: "
             f"make it anew with `frostline forecast {run.manifest.run}`"
         )
-    other = asked != stated and not bought.way.replicated
+    other = asked != stated and bought.by_use
     remarks = [f"forecast with {asked} sandboxes kept warm; the experiment states {stated}"] if other else []
     arrivals = row.quantities.arrivals
     amount = (

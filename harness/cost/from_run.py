@@ -28,12 +28,16 @@ SECONDS_PER_HOUR = 3600
 
 @dataclass(frozen=True)
 class OwnMix:
-    """What an arrival of one row used, taken to be the same at every rate. `carried` is None where units are not bought
-    by the hour."""
+    """What an arrival of one row used, taken to be the same at every rate. `carried` is None where no units are bought
+    by the hour, `billed` where nothing is by use; of two parts one may be bought so and the other so."""
 
     use: Use
     trials: Sequence[TrialUse]
     carried: Carried | None
+    billed: Estimate | None
+    """Seconds billed per arrival."""
+    busy_s: float
+    """Of a replica's slot, per arrival."""
     arrivals: float
     """A month's."""
     peak_to_mean: float
@@ -45,7 +49,9 @@ class OwnMix:
     @cached_property
     def uncertain(self) -> Estimate:
         """The measured quantity whose interval is the cost's: what a replica carries, or seconds billed per arrival."""
-        return self.carried.rate if self.carried else billed_per_arrival(list(self.trials))
+        uncertain = self.carried.rate if self.carried else self.billed
+        assert uncertain is not None, "one of the two is what it is bought by"
+        return uncertain
 
     @property
     def n(self) -> int:
@@ -70,21 +76,21 @@ class OwnMix:
     @property
     def replicas(self) -> int | None:
         """Of a service at its peak."""
-        return None if self.carried is None else self._replicas(self.arrivals, self._at("value"))
+        return None if self.carried is None else self._replicas(self.arrivals, self._carries("value"))
 
     def month(self, end: End) -> Month | None:
         """The month that is priced."""
-        return self._month(self.arrivals, end)
+        return self._known_month(self.arrivals, end) if self._is_known(end) else None
 
     def curves(self, price: PriceOf) -> Curves:
         """Cost over mean rates, with a step where each replica is full."""
 
         def curve(end: End) -> Curve | None:
-            at = self._at(end)
-            if at is None:
+            if not self._is_known(end):
                 return None
-            step = at / self.peak_to_mean if self.carried else None
-            return Curve(lambda rps: price(self._known_month(rps * SECONDS_PER_MONTH, at)), step)
+            carries = self._carries(end)
+            step = None if carries is None else carries / self.peak_to_mean
+            return Curve(lambda rps: price(self._known_month(rps * SECONDS_PER_MONTH, end)), step)
 
         value = curve("value")
         assert value is not None
@@ -92,10 +98,10 @@ class OwnMix:
 
     def notes(self, price: PriceOf) -> Iterator[str]:
         """What of the billed time had to be assumed; and what it costs if nothing met a start."""
-        if self.carried is None:
+        if self.billed is not None:
             yield from doubts_of(self.trials)
             warm = self.use.without_starts(list(self.trials))
-            month = self._used(self.arrivals, warm, warm.billed_s)
+            month = self._used(self.arrivals, warm, warm.billed_s, "value")
             yield f"{figure(price(month) * 1000 / month.good)} USD per 1,000 good answers if none met a start"
 
     @property
@@ -103,24 +109,30 @@ class OwnMix:
         """On what the replicas rest."""
         return self.carried.basis if self.carried else ""
 
-    def _at(self, end: End) -> float | None:
-        """The uncertain quantity at one end of the COST: a replica that carries more is the cheap one."""
+    def _is_known(self, end: End) -> bool:
+        """Whether everything that is uncertain has this end."""
+        wanted = [by for by, what in ((self._carries, self.carried), (self._bills, self.billed)) if what is not None]
+        return all(by(end) is not None for by in wanted)
+
+    def _carries(self, end: End) -> float | None:
+        """Requests per second of one replica at one end of the COST: one that carries more is the cheap one."""
         turned: dict[End, End] = {"low": "high", "high": "low", "value": "value"}
-        at: float | None = getattr(self.uncertain, turned[end] if self.carried else end)
-        return self.use.billed_s if at is None and end == "value" else at
+        rate: float | None = getattr(self.carried.rate, turned[end]) if self.carried else None
+        return rate
 
-    def _month(self, arrivals: float, end: End) -> Month | None:
-        at = self._at(end)
-        return None if at is None else self._known_month(arrivals, at)
+    def _bills(self, end: End) -> float | None:
+        """Seconds billed per arrival at one end."""
+        at: float | None = getattr(self.billed, end) if self.billed else None
+        return self.use.billed_s if self.billed and at is None and end == "value" else at
 
-    def _known_month(self, arrivals: float, at: float) -> Month:
-        if self.carried is None:
-            return self._used(arrivals, self.use, at)
-        unit_hours = self._replicas(arrivals, at) * SECONDS_PER_MONTH / SECONDS_PER_HOUR
-        return self._used(arrivals, self.use, None, unit_hours)
+    def _known_month(self, arrivals: float, end: End) -> Month:
+        return self._used(arrivals, self.use, self._bills(end), end)
 
-    def _used(self, arrivals: float, use: Use, billed_s: float | None, unit_hours: float | None = None) -> Month:
+    def _used(self, arrivals: float, use: Use, billed_s: float | None, end: End) -> Month:
         billed = None if billed_s is None else billed_s * arrivals
+        hours = None
+        if self.carried is not None:
+            hours = self._replicas(arrivals, self._carries(end)) * SECONDS_PER_MONTH / SECONDS_PER_HOUR
         return Month(
             arrivals=arrivals,
             invoked=use.invoked * arrivals,
@@ -128,8 +140,8 @@ class OwnMix:
             late=use.late * arrivals,
             billed_s=billed,
             overflow_s=None if billed is None else provisioned_overflow_s(billed, self.sandboxes, SECONDS_PER_MONTH),
-            unit_hours=unit_hours,
-            busy_hours=None if unit_hours is None else arrivals * use.handler_s / SECONDS_PER_HOUR,
+            unit_hours=hours,
+            busy_hours=None if hours is None else arrivals * self.busy_s / SECONDS_PER_HOUR,
             told=use.told * arrivals,
             source=self.source,
         )
@@ -158,11 +170,11 @@ def price_row(run: RunFolder, row: Row, economics: Economics, book: PriceBook, c
     if use is None or not row.seconds:
         raise RecordError("nothing was answered")
     own = (row.scheduled or 0) / row.seconds * SECONDS_PER_MONTH
-    carried = None
-    if way.replicated:
-        if not use.handler_s > 0:
+    carried, busy_s = None, use.handler_s if way.replicated else use.further_s
+    if (by_hour := bought.replicated) is not None:
+        if not busy_s > 0:
             raise RecordError("no time in the handler is known, so nothing bounds what a replica carries")
-        carried = carried_rate(row, capacity, objective, slots_of(bought.purchase) / use.handler_s)
+        carried = carried_rate(row, capacity, objective, slots_of(by_hour.purchase) / busy_s)
     return Side(
         workload=row.workload,
         target=row.target,
@@ -173,9 +185,11 @@ def price_row(run: RunFolder, row: Row, economics: Economics, book: PriceBook, c
             use=use,
             trials=trials,
             carried=carried,
+            billed=billed_per_arrival(trials) if bought.by_use else None,
+            busy_s=busy_s,
             arrivals=expected.requests_per_month if expected else own,
             peak_to_mean=expected.peak if expected else DEFAULT_PEAK,
-            sandboxes=0 if way.replicated else economics.priced_as.provisioned_concurrency,
+            sandboxes=economics.priced_as.provisioned_concurrency if bought.by_use else 0,
             source=f"measured: the own mix of run {run.manifest.run}, {len(trials)} trials",
         ),
     )

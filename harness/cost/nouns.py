@@ -77,8 +77,9 @@ class SideCost:
     target: str
     profile: str
     kind: str
-    """As the manifest says it: service or function."""
+    """As the manifest says it: service or function; hybrid where it has parts of both."""
     purchase: Purchase
+    """Of the part that requests reach."""
     replicas: int | None
     """Of a service at the expected peak; by a forecast the most at once."""
     utilisation: float | None
@@ -99,6 +100,8 @@ class SideCost:
     """Requests of the month that is priced."""
     source: str = ""
     """Where the quantities come from, in words."""
+    further: list[Purchase] = field(default_factory=list)
+    """Of the parts behind it."""
     is_bound: bool = False
     """Whether the month lies anywhere within its interval, since nobody measured what a replica carries; an end that is
     not there has no bound."""

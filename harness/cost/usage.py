@@ -71,6 +71,8 @@ class TrialUse:
     """Starts that were cut off and repeated where the limit is not known: what was before the cut is not there."""
     told: int = 0
     """Requests of which the platform itself said what it bills."""
+    further_s: float = 0.0
+    """In handlers of further parts."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,8 @@ class Use:
     handler_s: float
     told: float = 0.0
     """Of which the platform itself said what it bills."""
+    further_s: float = 0.0
+    """In handlers of further parts, which some requests never reach."""
 
     def without_starts(self, trials: list[TrialUse]) -> "Use":
         """The same use if no request had met a start."""
@@ -124,6 +128,7 @@ def read_use(run: RunFolder, record: TrialRecord, objective_ms: float, meter: Me
         uncut=int((reckoned & reinit).sum()),
         uninitialised=int((reckoned & unknown).sum()),
         told=int(np.sum(~np.isnan(told_ns))),
+        further_s=sum(float(np.nansum(own["handler"])) for own in rows.parts_ns.values()) / NS_PER_S,
     )
 
 
@@ -152,6 +157,7 @@ def use_of(trials: list[TrialUse]) -> Use | None:
         bad=sum(trial.bad for trial in trials) / arrivals,
         handler_s=sum(trial.handler_s for trial in trials) / handled,
         told=sum(trial.told for trial in trials) / arrivals,
+        further_s=sum(trial.further_s for trial in trials) / arrivals,
     )
 
 

@@ -41,7 +41,7 @@ PEAK_NOT_STATED = (
 
 def terms_of(bought: Bought, month: Month, carried: str, lines: Sequence[CostLine]) -> list[Term]:
     """What is billed and what is stated, with the words that each rests on."""
-    billed = [Term(name, total(lines, name), bought.way.basis(bought, month, name, carried)) for name in BILLED]
+    billed = [Term(name, total(lines, name), "; ".join(bases(bought, month, name, carried))) for name in BILLED]
     words = {
         "scaling penalty": penalty_basis(bought.economics, month),
         "stated platform": platform_basis(bought),
@@ -51,6 +51,11 @@ def terms_of(bought: Bought, month: Month, carried: str, lines: Sequence[CostLin
     return billed + [
         Term(name, total(lines, name) if name in present else None, words[name], billed=False) for name in STATED
     ]
+
+
+def bases(bought: Bought, month: Month, name: TermName, carried: str) -> Iterator[str]:
+    """On what a billed term rests, part by part; one reason that several have is told once."""
+    yield from dict.fromkeys(part.way.basis(part, month, name, carried) for part in bought.parts)
 
 
 def total(lines: Sequence[CostLine], *terms: TermName) -> float:
@@ -72,13 +77,13 @@ def penalty_basis(economics: Economics, month: Month) -> str:
 
 def platform_basis(bought: Bought) -> str:
     """On what the cost of a stated platform rests, in words."""
-    usd = bought.economics.stakes.platform_usd(bought.way.kind)
+    usd = bought.economics.stakes.platform_usd(bought.kind)
     return NOT_STATED if usd is None else f"{figure(usd)} USD a month, stated"
 
 
 def engineering_basis(bought: Bought) -> str:
     """On what the cost of people's hours rests, in words."""
-    stated = bought.economics.stakes.engineering(bought.way.kind)
+    stated = bought.economics.stakes.engineering(bought.kind)
     if stated is None:
         return NOT_STATED
     hours, usd = stated
@@ -87,10 +92,10 @@ def engineering_basis(bought: Bought) -> str:
 
 def notes_of(bought: Bought) -> Iterator[str]:
     """What must be said of what is bought."""
-    size = bought.purchase
-    yield f"priced as {size.sku}, {size.vcpus:.3g} vCPU and {size.memory_mb:,} MB"
-    if size.remark:
-        yield size.remark
+    for size in (part.purchase for part in bought.parts):
+        yield f"priced as {size.sku}, {size.vcpus:.3g} vCPU and {size.memory_mb:,} MB"
+        if size.remark:
+            yield size.remark
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
 
@@ -121,7 +126,7 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Basis]], in_c
         yield from notices_of_own_mix(economics, own)
     if len(own) < len(sides):
         yield BETWEEN
-    if bought.load_balancer == "alb" and any(side.way.replicated for side, _ in sides):
+    if bought.load_balancer == "alb" and any(side.replicated for side, _ in sides):
         yield ONE_CONNECTION
     if stakes.unstated:
         yield f"stakes: {', '.join(stakes.unstated)}: not stated, so left out"
@@ -131,9 +136,9 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Basis]], in_c
 
 def notices_of_own_mix(economics: Economics, sides: Sequence[Bought]) -> Iterator[str]:
     """What a run's own mix assumes and a forecast does not."""
-    if any(side.way.replicated for side in sides):
+    if any(side.replicated for side in sides):
         yield ALL_MONTH
-    if economics.priced_as.provisioned_concurrency and any(not side.way.replicated for side in sides):
+    if economics.priced_as.provisioned_concurrency and any(side.by_use for side in sides):
         yield MEAN_CONCURRENCY
     if economics.expected is None:
         yield OWN_TRAFFIC

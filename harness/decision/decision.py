@@ -44,6 +44,15 @@ class Scorecard:
     """The closest call, and on how many rounds and resamples it rests; empty where there is none."""
     settle: Settle | None = None
     """The one measurement that would settle it; None where it is decided."""
+    chosen: str | None = None
+    """The target that is recommended; None without one."""
+    has_hybrid: bool = False
+    """Whether one of the two is a function before a service."""
+
+    @property
+    def pair(self) -> tuple[str, ...]:
+        """The targets that there are."""
+        return tuple(name for name in (self.function, self.service) if name is not None)
 
     @property
     def answer(self) -> list[str]:
@@ -108,8 +117,10 @@ def scorecards(
     cards = []
     for workload in dict.fromkeys(row.workload for row in summary.rows):
         names = dict.fromkeys(row.target for row in summary.rows if row.workload == workload)
+        hybrids = frozenset(name for name in names if run.manifest.target(name).form == "hybrid")
         for service, function in pairs_of(names, run.manifest):
-            cards.append(scorecard(Pair(workload, service, function, economics, objective, summary, costing, forecast)))
+            sides = (workload, service, function, economics, objective, summary, costing, forecast, hybrids)
+            cards.append(scorecard(Pair(*sides)))
     return cards
 
 
@@ -120,7 +131,9 @@ def scorecard(pair: Pair) -> Scorecard:
     return Scorecard(
         workload=pair.workload,
         dimensions=dimensions,
-        recommendation=advice.recommendation,
+        recommendation=form_of(pair, advice.recommendation),
+        chosen=chosen_of(pair, advice.recommendation),
+        has_hybrid=bool(pair.hybrids & {pair.function, pair.service}),
         because=advice.because,
         would_change=list_changes(pair, advice, dimensions),
         service=pair.service,
@@ -129,6 +142,16 @@ def scorecard(pair: Pair) -> Scorecard:
         sure=how_sure(pair, advice),
         settle=settle(pair, advice, dimensions),
     )
+
+
+def chosen_of(pair: Pair, recommendation: Recommendation) -> str | None:
+    """The target of a side; None where no side is recommended."""
+    return {"serverless": pair.function, "container": pair.service}.get(recommendation)
+
+
+def form_of(pair: Pair, recommendation: Recommendation) -> Recommendation:
+    """What a side's target is called: a hybrid may be on either side."""
+    return "hybrid" if chosen_of(pair, recommendation) in pair.hybrids else recommendation
 
 
 def list_changes(pair: Pair, advice: Advice, dimensions: Sequence[Dimension]) -> list[str]:
@@ -141,11 +164,15 @@ def list_changes(pair: Pair, advice: Advice, dimensions: Sequence[Dimension]) ->
 
 
 def pairs_of(names: Mapping[str, None], manifest: Manifest) -> Iterator[tuple[str | None, str | None]]:
-    """Every service beside every function; each alone where there is no other side. Other kinds are on neither side."""
-    sides: list[list[str | None]] = [
-        [name for name in names if manifest.target(name).kind == kind] for kind in ("service", "function")
-    ]
-    services, functions = (side or [None] for side in sides)
-    for service in services:
-        for function in functions:
-            yield service, function
+    """Every service beside every function, and every hybrid beside each of them: its edge is what it shares with a
+    function, its core with a service. One alone where there is no other side; other kinds are on neither side."""
+    services, functions, hybrids = (
+        [name for name in names if manifest.target(name).form == form] for form in ("service", "function", "hybrid")
+    )
+    pairs = [(service, function) for service in services for function in functions]
+    pairs += [(service, hybrid) for service in services for hybrid in hybrids]
+    pairs += [(hybrid, function) for hybrid in hybrids for function in functions]
+    yield from pairs
+    if not pairs:
+        yield from ((service, None) for service in services)
+        yield from ((None, name) for name in (*functions, *hybrids))

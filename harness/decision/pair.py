@@ -22,6 +22,9 @@ class Pair:
     summary: Summary
     costing: Costing | None
     forecast: Forecast | None = None
+    hybrids: frozenset[str] = frozenset()
+    """Targets that are both, a function before a service: in a pair with a service one is the function's side, beside a
+    function the service's."""
 
     def rows(self, target: str | None) -> list[Row]:
         """Valid rows of one side under traffic; replicas added under load are no traffic to choose for."""

@@ -20,7 +20,8 @@ from harness.decision.money import CostFinding, Side, judge_cost
 from harness.decision.pair import Pair
 from harness.record.nouns import ROUNDS_FOR_VERDICT
 
-Recommendation = Literal["serverless", "container", "split", "cannot decide yet"]
+Recommendation = Literal["serverless", "container", "hybrid", "split", "cannot decide yet"]
+"""A form, or none of them. hybrid: a function before a service, in whichever place of a pair it is."""
 LEAST_PULL = 2
 """How many more dimensions must pull to one side than to the other, where cost and objective leave it open."""
 

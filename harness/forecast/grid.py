@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.forecast.month import Draws
 from harness.forecast.rows import Ruled, at_rate, figures_of
-from harness.forecast.rules import FunctionRule
+from harness.forecast.rules import replicas_of
 from harness.forecast.spells import MOST_RPS, few
 from harness.forecast.traffic import Month
 from harness.record.forecast import RatePoint
@@ -46,14 +46,16 @@ class Grid:
 
     def __init__(self, month: Month, objective: Objective | None, rounds: Sequence[int], sides: list[Ruled]) -> None:
         self.month, self.objective, self.rounds, self.sides = month, objective, rounds, sides
-        decides = any(not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s) for of in sides)
+        rules = [rule for of in sides if (rule := replicas_of(of.rule)) is not None]
+        decides = any(math.isfinite(rule.tick_s) for rule in rules)
         self.budget = REQUESTS_WITH_TICKS if decides else REQUESTS
         self.requests = 0
 
     def curves(self) -> list[list[RatePoint]]:
         """A curve for each side, in the order of rates."""
-        services = [of.side for of in self.sides if not isinstance(of.rule, FunctionRule)]
-        rates = rates_around(self.month.rps, [side.slots / side.held_s for side in services])
+        replicated = [of.side for of in self.sides if replicas_of(of.rule) is not None]
+        carried = [side.slots / side.held_s for side in replicated if side.held_s > 0]
+        rates = rates_around(self.month.rps, carried)
         for side in (side for side in self.sides if side.searched):
             rates += self._changes(side, sorted(rates))
         columns = [self._points(rate) for rate in sorted(set(rates))]
@@ -83,7 +85,7 @@ class Grid:
 
     def _replicas(self, side: Ruled, rate: float) -> int:
         draws = self._draws(rate, SEARCHED)
-        found = at_rate(side, draws, SEARCHED).rule
+        found = replicas_of(at_rate(side, draws, SEARCHED).rule)
         self.requests += draws.requests
         assert isinstance(found, FixedReplicas)
         return found.replicas

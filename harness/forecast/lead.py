@@ -3,11 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from harness.forecast.rules import FunctionRule, parameters_of
+from harness.forecast.rules import PlatformRule, parameters_of, pool_of, replicas_of
 from harness.forecast.sides import Side
-from targets.rules.contract import Rule
 
-PlatformRule = FunctionRule | Rule
 STARTS = 4
 """So many longest cold starts end those that an empty begin makes; their units then go with the keep-alive."""
 LEAST_SETTLE_S, SETTLES = 600.0, 2
@@ -32,11 +30,12 @@ def needed_s(side: Side, rule: PlatformRule) -> float | None:
 
     Of a pool that reuses the latest unit, the units are as many as were busy at once within the last keep-alive.
     """
-    if isinstance(rule, FunctionRule):
-        return rule.keep_alive_s + STARTS * float(side.cold["whole_s"].max()) + float(side.warm["whole_s"].max())
-    if math.isinf(rule.tick_s):
+    if (pool := pool_of(rule)) is not None:
+        return pool.keep_alive_s + STARTS * float(side.cold["whole_s"].max()) + float(side.warm["whole_s"].max())
+    scaled = replicas_of(rule)
+    if scaled is None or math.isinf(scaled.tick_s):
         return None
-    pauses = (value for name, value in parameters_of(rule).items() if name.endswith("_s") and value is not None)
+    pauses = (value for name, value in parameters_of(scaled).items() if name.endswith("_s") and value is not None)
     return max(LEAST_SETTLE_S, SETTLES * float(sum(pauses)))
 
 
@@ -52,7 +51,8 @@ def lead_of(side: Side, rule: PlatformRule, resamples: int, rps_of_spells: float
     affordable = int(min(resamples, most / each))
     if affordable >= min(FEWEST, resamples):
         return Lead(seconds, affordable)
-    what = f"keep-alive of {rule.keep_alive_s:g} s" if isinstance(rule, FunctionRule) else f"rule {rule.name}"
+    pool = pool_of(rule)
+    what = f"keep-alive of {pool.keep_alive_s:g} s" if pool else f"rule {rule.name}"
     why = (
         f"at this rate {each * resamples:,.0f} requests would pass before units under a {what} are as many as they "
         f"would be, {most:,.0f} at most are simulated"

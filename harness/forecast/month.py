@@ -7,13 +7,13 @@ from functools import cached_property
 
 import numpy as np
 
-from harness.forecast.lead import Lead, PlatformRule, lead_of
+from harness.forecast.lead import Lead, lead_of
 from harness.forecast.outcome import Outcome, outcome_of
 from harness.forecast.resample import draw_rounds, figure_of, no_narrower
-from harness.forecast.rules import FunctionRule
+from harness.forecast.rules import FunctionRule, HybridRule, PlatformRule, pool_of, replicas_of
 from harness.forecast.sides import Side
-from harness.forecast.simulate import serve_by_function, serve_by_service
-from harness.forecast.spells import Spell, draw_spells
+from harness.forecast.simulate import serve_by_function, serve_by_hybrid, serve_by_service
+from harness.forecast.spells import DAY_S, Spell, draw_spells
 from harness.forecast.traffic import Month
 from harness.record.estimate import Estimate
 from harness.record.forecast import Figure, Hours, Quantities
@@ -97,6 +97,8 @@ class Draws:
         shared = (draw.spells, draw.rounds, stream)
         if isinstance(rule, FunctionRule):
             served = serve_by_function(side.warm, side.cold, rule.limits, *shared)
+        elif isinstance(rule, HybridRule):
+            served = serve_by_hybrid(side.warm, side.cold, rule.edge.limits, rule.core, side.slots, *shared)
         else:
             served = serve_by_service(side.warm, side.cold, rule, side.slots, *shared)
         self.requests += draw.requests
@@ -119,16 +121,23 @@ class Figures:
         if name in self.without:
             return Figure(why=self.without[name])
         values = [float(getattr(outcome, name)) for outcome in self.outcomes]
-        most = 1.0 if name in SHARES else float("inf")
+        most = self._most(name)
         found = figure_of(values, self.side.least_rounds, most, name in RARE)
         return outward(found) if name == "units_peak" else no_narrower(found, self.own.get(name))
 
+    def _most(self, name: str) -> float:
+        """No end of a count lies above that of all requests."""
+        if name in SHARES:
+            return 1.0
+        seconds = {"cold_starts_per_day": DAY_S, "late": SECONDS_PER_MONTH, "invoked": SECONDS_PER_MONTH}
+        return self.rps * seconds[name] if name in seconds else math.inf
+
     def quantities(self) -> Quantities:
         """What can be billed."""
-        own = {"unit_hours": self["unit_hours"]}
-        if isinstance(self.rule, FunctionRule):
-            own = {"billed_s": self["billed_s"]}
-            own |= {"overflow_s": self["overflow_s"]} if self.rule.provisioned else {}
+        own = {"unit_hours": self["unit_hours"]} if replicas_of(self.rule) else {}
+        if (pool := pool_of(self.rule)) is not None:
+            own |= {"billed_s": self["billed_s"]}
+            own |= {"overflow_s": self["overflow_s"]} if pool.provisioned else {}
         return Quantities(
             arrivals=self.rps * SECONDS_PER_MONTH,
             invoked=self["invoked"],

@@ -35,6 +35,8 @@ class Served:
     """Of the spells, one after the other."""
     units_peak: int
     spells: Sequence[Spell]
+    core_s_by_hour: Floats | None = None
+    """Of replicas behind units of a function, as `unit_s_by_hour` is of these; None where there are no others."""
     busy_peak: int | None = None
     """Most units of a function that held a request at once."""
 
@@ -75,6 +77,7 @@ def outcome_of(served: Served, rps: float, objective: Objective | None) -> Outco
     p50, p95, p99, own = (MS_PER_S * value for value in percentiles(served.latency_s, at))
     queue = percentiles(served.queue_s, [0.95])[0] if served.queue_s is not None else math.nan
     late = served.good & served.cold & (served.latency_s > (limit_s if objective else 0.0))
+    hours_s = served.unit_s_by_hour if served.core_s_by_hour is None else served.core_s_by_hour
     unit_s, busy_s = float(served.unit_s_by_hour.sum()), float(served.busy_s.sum())
     return Outcome(
         cold_share=share(served.cold),
@@ -93,7 +96,7 @@ def outcome_of(served: Served, rps: float, objective: Objective | None) -> Outco
         good=each * int(served.good.sum()),
         billed_s=each * float(served.billed_s.sum()),
         overflow_s=each * float(served.billed_s[served.overflow].sum()),
-        unit_hours=HOURS_PER_MONTH * unit_s / seconds,
+        unit_hours=HOURS_PER_MONTH * float(hours_s.sum()) / seconds,
         busy_hours=each * busy_s / SECONDS_PER_HOUR,
         late=each * int(late.sum()),
         hours=by_hour(served),

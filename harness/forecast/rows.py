@@ -7,10 +7,19 @@ from dataclasses import dataclass, replace
 from harness.analysis.over_trials import UNEVEN
 from harness.analysis.stats import AMONG_FAILURES
 from harness.errors import RecordError
-from harness.forecast.lead import PlatformRule
 from harness.forecast.month import Draws, Figures, median_of
 from harness.forecast.replicas import bounds_of, busiest_hour, fewest, least_replicas, sentence
-from harness.forecast.rules import FunctionRule, Settings, function_rule, parameters_of, service_rule
+from harness.forecast.rules import (
+    FunctionRule,
+    HybridRule,
+    PlatformRule,
+    Settings,
+    function_rule,
+    parameters_of,
+    pool_of,
+    replicas_of,
+    service_rule,
+)
 from harness.forecast.sides import Side
 from harness.record.estimate import Estimate
 from harness.record.forecast import ForecastRow
@@ -46,16 +55,31 @@ def ruled(manifest: Manifest, side: Side, settings: Settings, draws: Draws) -> R
     """The rule of a side at the rate of these resamples. RecordError where it cannot be forecast under it."""
     if side.kind == "function":
         return Ruled(side, function_rule(manifest, side.row.target, settings))
+    pool = function_rule(manifest, side.row.target, settings) if side.kind == "hybrid" else None
     if (rule := service_rule(settings)) is not None:
+        if pool is not None:
+            return Ruled(side, HybridRule(pool, fixed(rule)))
         if rule.most != rule.least and side.no_cold:
             raise RecordError(f"{rule.name} starts replicas, and there are {side.no_cold}")
         return Ruled(side, rule, warnings=crowd(rule, side.slots))
     peak_rps = busiest_hour(draws.month.days, draws.rps)
-    count, found = fewest_for(side, draws, peak_rps)
+    count, found = fewest_for(side, draws, peak_rps, pool)
     told = sentence(count, draws.objective, found)
     notes = (f"replicas: {told}", *bounds_of(manifest, side, draws.rps, peak_rps))
     unmet = draws.objective is not None and not found
-    return Ruled(side, FixedReplicas(count), True, notes, (unreachable(side, draws),) if unmet else ())
+    return Ruled(side, with_replicas(count, pool), True, notes, (unreachable(side, draws),) if unmet else ())
+
+
+def fixed(rule: Rule) -> FixedReplicas:
+    """The rule of a core. RecordError for one that changes the number of its replicas."""
+    if not isinstance(rule, FixedReplicas):
+        raise RecordError(f"its core's replicas are forecast as a fixed number only: {rule.name} is of services alone")
+    return rule
+
+
+def with_replicas(count: int, pool: FunctionRule | None) -> PlatformRule:
+    """So many replicas, behind a pool where there is one."""
+    return FixedReplicas(count) if pool is None else HybridRule(pool, FixedReplicas(count))
 
 
 def crowd(rule: Rule, slots: int) -> tuple[str, ...]:
@@ -68,14 +92,17 @@ def crowd(rule: Rule, slots: int) -> tuple[str, ...]:
     )
 
 
-def fewest_for(side: Side, draws: Draws, peak_rps: float, searched: int = SEARCHED) -> tuple[int, bool]:
-    """Replicas, and whether the objective is held with them; without one, whether is no question."""
+def fewest_for(
+    side: Side, draws: Draws, peak_rps: float, pool: FunctionRule | None, searched: int = SEARCHED
+) -> tuple[int, bool]:
+    """Replicas, behind a pool where there is one, and whether the objective is held with them; without an objective
+    that is no question."""
     least = least_replicas(side, peak_rps)
     if (objective := draws.objective) is None:
         return least, False
 
     def latency_ms(count: int) -> float:
-        return median_of(draws.outcomes(side, FixedReplicas(count), searched), "latency_at_objective_ms")
+        return median_of(draws.outcomes(side, with_replicas(count, pool), searched), "latency_at_objective_ms")
 
     found = fewest(least, latency_ms, objective.latency_ms)
     return (least, False) if found is None else (found, True)
@@ -105,7 +132,7 @@ def figures_of(of: Ruled, draws: Draws, most: int | None = None) -> Figures:
 def unsteady(of: Ruled, draws: Draws, most: int | None = None) -> dict[str, str]:
     """What is not known where no time is there for units to become as many as they would be."""
     why = draws.lead(of.side, of.rule, most).why
-    names = OF_UNITS if isinstance(of.rule, FunctionRule) else (*OF_UNITS, *OF_LATENCY, "unit_hours")
+    names = OF_UNITS if pool_of(of.rule) else (*OF_UNITS, *OF_LATENCY, "unit_hours")
     return dict.fromkeys(names, why) if why else {}
 
 
@@ -133,13 +160,14 @@ def too_few(own: dict[str, Estimate]) -> dict[str, str]:
 
 def overload(of: Ruled, draws: Draws) -> str:
     """Why there is no latency: replicas that are busy all the time have a queue that only grows."""
-    if isinstance(of.rule, FunctionRule) or of.rule.most is None:
+    rule = replicas_of(of.rule)
+    if rule is None or rule.most is None:
         return ""
     need = least_replicas(of.side, draws.rps)
-    if of.rule.most >= need:
+    if rule.most >= need:
         return ""
     return (
-        f"{of.rule.most} replicas cannot carry {draws.rps:.3g} requests/s, for each request takes "
+        f"{rule.most} replicas cannot carry {draws.rps:.3g} requests/s, for each request takes "
         f"{1000 * of.side.held_s:.3g} ms: {need} at least"
     )
 
@@ -167,7 +195,7 @@ def row_of(of: Ruled, draws: Draws) -> ForecastRow:
         throttled_share=figures["throttled_share"],
         failed_share=figures["failed_share"],
         late_share=figures["late_share"] if objective else None,
-        queue_p95_ms=figures["queue_p95_ms"] if side.kind == "service" else None,
+        queue_p95_ms=figures["queue_p95_ms"] if side.kind != "function" else None,
         units_mean=figures["units_mean"],
         units_peak=figures["units_peak"],
         hours=figures.hours(),
@@ -179,7 +207,8 @@ def row_of(of: Ruled, draws: Draws) -> ForecastRow:
 
 def notes_of(of: Ruled) -> Iterator[str]:
     """What is assumed of a rule that lets replicas go."""
-    if not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s):
+    rule = replicas_of(of.rule)
+    if rule is not None and math.isfinite(rule.tick_s):
         yield "a replica that is to go ends with its last answer: what a platform waits beside that is not in its hours"
 
 
@@ -202,5 +231,6 @@ def at_rate(of: Ruled, draws: Draws, searched: int = SEARCHED) -> Ruled:
     """The same side at the rate of other resamples: replicas that were found are found anew, over the first of them."""
     if not of.searched:
         return of
-    count, _ = fewest_for(of.side, draws, busiest_hour(draws.month.days, draws.rps), searched)
-    return replace(of, rule=FixedReplicas(count))
+    pool = pool_of(of.rule)
+    count, _ = fewest_for(of.side, draws, busiest_hour(draws.month.days, draws.rps), pool, searched)
+    return replace(of, rule=with_replicas(count, pool))

@@ -12,6 +12,7 @@ from harness.record.nouns import Manifest
 from harness.record.stated import economics_of
 from targets import rules
 from targets.rules.contract import Rule
+from targets.rules.fixed_replicas import FixedReplicas
 from targets.rules.lambda_pool import PoolLimits
 from targets.rules.parameters import check, meant, read, real, whole
 
@@ -45,6 +46,34 @@ class FunctionRule:
         """As the pool has them."""
         keep_alive_ns = round(self.keep_alive_s * NS_PER_S)
         return PoolLimits(keep_alive_ns, self.concurrency_limit, self.starts_per_10_s, self.provisioned)
+
+
+@dataclass(frozen=True)
+class HybridRule:
+    """Lambda's pool for the edge, and so many replicas of the core before which its requests queue."""
+
+    name: ClassVar[str] = "lambda-pool, fixed-replicas"
+    source: ClassVar[str] = f"{FunctionRule.source}; {FixedReplicas.source}"
+
+    edge: FunctionRule
+    core: FixedReplicas
+
+
+PlatformRule = FunctionRule | HybridRule | Rule
+
+
+def pool_of(rule: PlatformRule) -> FunctionRule | None:
+    """The pool that requests meet first; None of a service."""
+    if isinstance(rule, HybridRule):
+        return rule.edge
+    return rule if isinstance(rule, FunctionRule) else None
+
+
+def replicas_of(rule: PlatformRule) -> Rule | None:
+    """The rule of replicas, before which requests queue; None of a function."""
+    if isinstance(rule, HybridRule):
+        return rule.core
+    return None if isinstance(rule, FunctionRule) else rule
 
 
 FUNCTION_SETTINGS = tuple(f.name for f in fields(FunctionRule))
@@ -81,8 +110,10 @@ def service_rule(settings: Settings) -> Rule | None:
     return rules.parse(own.pop(RULE, "fixed-replicas"), own)
 
 
-def parameters_of(rule: FunctionRule | Rule) -> dict[str, Any]:
+def parameters_of(rule: PlatformRule) -> dict[str, Any]:
     """Each with its value; infinite ones are none."""
+    if isinstance(rule, HybridRule):
+        return parameters_of(rule.edge) | parameters_of(rule.core)
     values = asdict(rule)  # type: ignore[arg-type]
     return {name: None if isinstance(v, float) and math.isinf(v) else v for name, v in values.items()}
 

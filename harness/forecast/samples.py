@@ -73,7 +73,8 @@ def read_warm(run: RunFolder, records: Iterable[TrialRecord]) -> tuple[Bag, dict
     """Warm requests under traffic, and how many of them had which payload. RecordError where a trial is not readable.
 
     Columns: `held_s`, how long a slot was taken; `beside_s`, the rest of the way there and back; `billed_s`; `good`, 1
-    or 0; `died`, 1 where the unit is taken to have been lost, as `warm_columns` says.
+    or 0; `died`, 1 where the unit is taken to have been lost, as `warm_columns` says. Of an edge before a core `held_s`
+    is of the core's slot, 0 where it was not asked, and `core_queue_s` how long it waited for one.
     """
     trials, payloads = [], dict[str, int]()
     for record in records:
@@ -106,9 +107,12 @@ def warm_columns(record: TrialRecord, rows: TrialRows, use: Mask) -> dict[str, F
     resets = int(np.sum(np.equal(rows.starts, place_of(StartClass.RESET))))
     bad = ~rows.good[use]
     died = bad & (np.cumsum(bad) <= resets)
-    return {
+    further = {name: figures[use] for own in rows.parts_ns.values() for name, figures in own.items()}
+    core = {"core_queue_s": np.nan_to_num(further["queue"]) / NS_PER_S} if further else {}
+    held_ns = np.nan_to_num(further["handler"]) if further else np.maximum(1.0, held_ns)
+    return core | {
         "whole_s": served_ns / NS_PER_S,
-        "held_s": np.maximum(1.0, held_ns) / NS_PER_S,
+        "held_s": held_ns / NS_PER_S,
         "beside_s": (served_ns - held_ns).clip(0.0) / NS_PER_S,
         "billed_s": billed_s(record, rows)[use],
         "good": (~bad).astype(float),

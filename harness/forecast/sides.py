@@ -22,6 +22,10 @@ from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 LEAST_WARM, LEAST_COLD = 20, 6
 """Fewer good requests, or cold starts, tell no distribution; 6 bound a median on both sides."""
 MS_PER_S = 1000
+COUPLED = (
+    "the edge holds a request while it waits for the core, whose queue is simulated under the same arrivals; what the "
+    "edge does before it asks the core, a cold start included, does not shift the moment at which it asks"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ class Side:
 
     row: Row
     """The one whose warm requests are drawn: its case is the forecast's."""
-    kind: Literal["service", "function"]
+    kind: Literal["service", "function", "hybrid"]
     warm: Bag
     cold: Bag
     no_cold: str
@@ -144,28 +148,39 @@ def sides_by_size(run: RunFolder, rows: list[Row], source: Source) -> list[Side]
 def side_of(run: RunFolder, rows: list[Row], source: Source) -> Side:
     """The side of one size. RecordError with the reason where too little was measured."""
     facts = run.manifest.target(rows[0].target)
-    kind = facts.kind
-    if kind not in ("service", "function") or len(facts.parts) > 1:
-        raise RecordError(f"it is no service and no function but {kind or 'unknown'}: no rule is known for it")
+    kind = facts.form
+    if kind is None:
+        parts = " before ".join(part.kind for part in facts.parts) or "unknown"
+        raise RecordError(
+            f"it is no service, no function and no function before a service but {parts}: no rule is known"
+        )
     row = warm_row(rows, source)
     warm, payloads = read_warm(run, row.entered)
     good = int(warm["good"].sum()) if len(warm) else 0
     if good < LEAST_WARM:
         raise RecordError(f"{good} good warm requests under {row.profile}: {LEAST_WARM} at least; add rounds or rate")
     cold, no_cold = cold_bag(run, rows)
-    if kind == "function" and no_cold:
+    if kind != "service" and no_cold:
         raise RecordError(no_cold)
     warnings = [source.why] if source.why else []
     if kind == "function":
         return Side(row, "function", warm, cold, no_cold, payloads, 1, warnings)
+    if kind == "hybrid":
+        slots, notes = slots_of(row.case, f"{facts.parts[1].name}_cpus"), [COUPLED]
+        return Side(row, "hybrid", warm, cold, no_cold, payloads, slots, warnings, notes)
     slots = slots_of(row.case)
     notes = [f"each replica serves {slots} at once: one inference per whole CPU, as the service that was measured does"]
     return Side(row, "service", warm, cold, no_cold, payloads, slots, warnings, notes)
 
 
-def slots_of(case: Case) -> int:
+def slots_of(case: Case, name: str = "cpus") -> int:
     """Requests that a replica serves at once: one inference per whole CPU, one at least, as a service's server does."""
-    return max(1, int(float(case.get("cpus", 1) or 1)))
+    return max(1, int(float(number(case.get(name)) or 1)))
+
+
+def number(value: object) -> float | None:
+    """A setting of a case as a number; None where it is none."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def warm_row(rows: list[Row], source: Source) -> Row:

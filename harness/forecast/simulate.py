@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from harness.analysis.stats import Floats
 from harness.forecast.outcome import Served
 from harness.forecast.pool_loop import PoolMonth, run_pool
 from harness.forecast.samples import Bag
@@ -11,6 +12,9 @@ from harness.forecast.service_loop import ServiceMonth, run_service
 from harness.forecast.spells import Spell
 from targets.rules.contract import Rule
 from targets.rules.lambda_pool import PoolLimits
+
+LONGEST_WAIT_S = 900.0
+"""Of an edge for its core: no function runs longer (AWS Lambda's published quota)."""
 
 
 def serve_by_function(
@@ -97,6 +101,64 @@ def serve_by_service(
         unit_s_by_hour=np.concatenate([month.replica_s_by_hour for month in months]),
         units_peak=max(month.peak for month in months),
         spells=spells,
+    )
+
+
+def serve_by_hybrid(
+    warm: Bag,
+    cold: Bag,
+    limits: PoolLimits,
+    rule: Rule,
+    slots: int,
+    spells: Sequence[Spell],
+    rounds: Sequence[int],
+    stream: np.random.Generator,
+) -> Served:
+    """A function's pool before replicas: first the queue that its requests meet there, then the pool that holds each
+    until its answer. A request comes to the replicas as it arrives: what the edge does before is left out there.
+
+    The queue that was measured is taken out of each request, and the one of this month put in its place.
+    """
+    n = sum(len(spell.arrivals_s) for spell in spells)
+    own, met = warm.draw(n, rounds, stream), cold.draw(n, rounds, stream)
+    held_s, died = warm["held_s"][own], warm["died"][own] > 0
+    rest_s = np.maximum(0.0, warm["whole_s"][own] - warm["core_queue_s"][own])
+    queue_s, core_s_by_hour, months, first = np.zeros(n), list[Floats](), list[PoolMonth](), 0
+    for spell in spells:
+        here = slice(first, first + len(spell.arrivals_s))
+        asks = held_s[here] > 0
+        core = run_service(
+            spell.arrivals_s[asks], held_s[here][asks], rule, slots, np.empty(0), 0.0, spell.end_s, from_s=spell.from_s
+        )
+        queue_s[here][asks] = core.queue_s
+        core_s_by_hour.append(core.replica_s_by_hour)
+        waits_s = np.minimum(queue_s[here], LONGEST_WAIT_S)
+        requests = (spell.arrivals_s, rest_s[here] + waits_s, cold["whole_s"][met[here]] + waits_s, died[here])
+        months.append(run_pool(*requests, limits, spell.end_s, from_s=spell.from_s))
+        first = here.stop
+    counted = counted_places(spells)
+    own, met, queue_s = own[counted], met[counted], queue_s[counted]
+    started, throttled, provisioned, latency_s = (
+        np.concatenate([getattr(month, name)[month.counted] for month in months])
+        for name in ("cold", "throttled", "provisioned", "latency_s")
+    )
+    good = (warm["good"][own] > 0) & ~throttled & np.isfinite(queue_s)
+    usual_s = np.maximum(0.0, warm["billed_s"][own] - warm["core_queue_s"][own])
+    billed_s = np.where(started, cold["billed_s"][met], usual_s) + np.minimum(queue_s, LONGEST_WAIT_S)
+    return Served(
+        latency_s=np.where(good, latency_s, np.inf),
+        cold=started,
+        throttled=throttled,
+        good=good,
+        billed_s=np.where(throttled, 0.0, billed_s),
+        overflow=~provisioned & ~throttled if limits.provisioned else np.zeros(len(own), np.bool_),
+        busy_s=np.where(throttled, 0.0, warm["held_s"][own]),
+        queue_s=queue_s[warm["held_s"][own] > 0],
+        unit_s_by_hour=np.concatenate([month.unit_s_by_hour for month in months]),
+        units_peak=max(month.peak_size for month in months),
+        spells=spells,
+        core_s_by_hour=np.concatenate(core_s_by_hour),
+        busy_peak=max(month.peak_busy for month in months),
     )
 
 

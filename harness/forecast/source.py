@@ -7,7 +7,7 @@ from harness.analysis.fitness import unfit
 from harness.analysis.summary import Row
 from harness.record.nouns import FORCED_COLD, SCALE_OUT
 
-SIZE = ("memory_mb", "cpus", "accelerators")
+SIZE = ("memory_mb", "cpus", "accelerators", "core_memory_mb", "core_cpus")
 
 
 def size_of(row: Row) -> tuple[object, ...]:

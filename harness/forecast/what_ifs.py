@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from harness.forecast.month import Draws
 from harness.forecast.rows import Ruled, at_rate, figures_of
-from harness.forecast.rules import FunctionRule, parameters_of
+from harness.forecast.rules import FunctionRule, HybridRule, PlatformRule, parameters_of, replicas_of
 from harness.forecast.sides import Side
 from harness.forecast.spells import few
 from harness.record.forecast import AS_IT_IS, WhatIf
@@ -36,29 +36,48 @@ def what_ifs(of: Ruled, sizes: Sequence[Side], draws: Draws) -> list[WhatIf]:
 def others(of: Ruled, sizes: Sequence[Side], draws: Draws) -> Iterator[tuple[str, Ruled]]:
     """Names of settings, with the side under each."""
     rule = of.rule
-    if isinstance(rule, FunctionRule):
-        for keep_alive_s in KEEP_ALIVES_S:
-            if keep_alive_s != rule.keep_alive_s:
-                yield f"keep_alive_s={keep_alive_s:g}", replace(of, rule=replace(rule, keep_alive_s=keep_alive_s))
-        for count in PROVISIONED:
-            if count != rule.provisioned and count <= rule.concurrency_limit:
-                yield f"provisioned={count}", replace(of, rule=replace(rule, provisioned=count))
-    elif isinstance(rule, FixedReplicas):
-        for count in (rule.replicas - 1, rule.replicas + 1):
-            if count:
-                yield f"replicas={count}", replace(of, rule=FixedReplicas(count), searched=False)
-        if not of.side.no_cold and TO_ZERO in rules.rule_names():
-            yield f"rule={TO_ZERO}", replace(of, rule=rules.parse(TO_ZERO, {}), searched=False)
+    yield from ((name, replace(of, rule=other, searched=False)) for name, other in other_rules(rule))
+    if isinstance(rule, FixedReplicas) and not of.side.no_cold and TO_ZERO in rules.rule_names():
+        yield f"rule={TO_ZERO}", replace(of, rule=rules.parse(TO_ZERO, {}), searched=False)
     for side in sizes:
         other = at_rate(replace(of, side=side), draws)
         yield f"memory_mb={side.row.case.get('memory_mb', 0):g}", other
 
 
+def other_rules(rule: PlatformRule) -> Iterator[tuple[str, PlatformRule]]:
+    """The same rule with one parameter that is another."""
+    if isinstance(rule, HybridRule):
+        yield from ((name, replace(rule, edge=edge)) for name, edge in other_pools(rule.edge))
+        yield from ((name, replace(rule, core=core)) for name, core in other_counts(rule.core))
+    elif isinstance(rule, FunctionRule):
+        yield from other_pools(rule)
+    elif isinstance(rule, FixedReplicas):
+        yield from other_counts(rule)
+
+
+def other_pools(rule: FunctionRule) -> Iterator[tuple[str, FunctionRule]]:
+    """Other keep-alives, then other numbers of provisioned units."""
+    for keep_alive_s in KEEP_ALIVES_S:
+        if keep_alive_s != rule.keep_alive_s:
+            yield f"keep_alive_s={keep_alive_s:g}", replace(rule, keep_alive_s=keep_alive_s)
+    for count in PROVISIONED:
+        if count != rule.provisioned and count <= rule.concurrency_limit:
+            yield f"provisioned={count}", replace(rule, provisioned=count)
+
+
+def other_counts(rule: FixedReplicas) -> Iterator[tuple[str, FixedReplicas]]:
+    """One replica fewer and one more."""
+    for count in (rule.replicas - 1, rule.replicas + 1):
+        if count:
+            yield f"replicas={count}", FixedReplicas(count)
+
+
 def what_if(name: str, of: Ruled, draws: Draws) -> WhatIf:
     """One of them; a rule that decides anew all the time has fewer requests."""
     own = draws
-    if not isinstance(of.rule, FunctionRule) and math.isfinite(of.rule.tick_s):
-        own = draws.resized(draws.count, ticking(draws.rps * of.rule.tick_s * TICKS, draws.budget), LEADS)
+    rule = replicas_of(of.rule)
+    if rule is not None and math.isfinite(rule.tick_s):
+        own = draws.resized(draws.count, ticking(draws.rps * rule.tick_s * TICKS, draws.budget), LEADS)
     figures = figures_of(of, own)
     if own is not draws:
         draws.requests += own.requests

@@ -141,6 +141,7 @@ def record_arrivals(
         scheduled=len(judged.requests),
         reasons=reasons_of(judged.requests),
         phases=judged.phases,
+        parts=further_parts(visit),
         witnessed=judged.witnessed,
         open_starts=len(judged.open_rows),
         host_cpus=usable_cpus(),
@@ -161,10 +162,16 @@ def judge_rows(visit: Visit, sent: Sent, account: Account, log: UnitLog | None) 
     own_model = visit.trial.workload.has_own_model
     can = visit.target.capabilities
     try:
-        return Judge(visit.workload, own_model, can, log, account.witnesses, account.completions).judge(sent)
+        further = further_parts(visit)
+        return Judge(visit.workload, own_model, can, log, account.witnesses, account.completions, further).judge(sent)
     finally:
         sent.replies.close()
         account.completions.close()
+
+
+def further_parts(visit: Visit) -> list[str]:
+    """Names of the parts of its target beside the one that requests reach."""
+    return [part.name for part in visit.target.parts[1:]]
 
 
 def counts_of(requests: pa.Table) -> dict[Outcome, int]:

@@ -61,12 +61,25 @@ FIXED = (
     pa.field("tokens_in", pa.int32()),
     pa.field("tokens_out", pa.int32()),
 )
-"""Those of every trial; behind them comes a column for each of its phases."""
+"""Those of every trial; behind them come one for each of its phases, and those of its further parts."""
 
 
-def requests_schema(phases: Sequence[str]) -> pa.Schema:
-    """One row per scheduled arrival: requests/<trial>.<attempt>.parquet, of a trial with these phases."""
-    return pa.schema([*FIXED, *(pa.field(phase_column(phase), pa.int64()) for phase in phases)])
+PART_FIGURES = ("waited", "queue", "handler")
+"""What a further part of a target took for one request: how long the first part waited for it; of that, its queue and
+its handler."""
+
+
+def part_column(part: str, figure: str) -> str:
+    """Column of one of PART_FIGURES of a further part, e.g. part_core_queue_ns."""
+    return f"part_{part}_{figure}_ns"
+
+
+def requests_schema(phases: Sequence[str], parts: Sequence[str] = ()) -> pa.Schema:
+    """One row per scheduled arrival: requests/<trial>.<attempt>.parquet, of a trial with these phases and further
+    parts."""
+    names = [phase_column(phase) for phase in phases]
+    names += [part_column(part, figure) for part in parts for figure in PART_FIGURES]
+    return pa.schema([*FIXED, *(pa.field(name, pa.int64()) for name in names)])
 
 
 def phases_in(columns: Iterable[str]) -> list[str]:

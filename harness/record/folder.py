@@ -91,7 +91,7 @@ class RunFolder:
         if trial_key(record) in self._saved:
             raise RecordError(f"trial {record.trial} attempt {record.attempt} is stored already: raise `attempt`")
         given = {"requests": requests, "samples": samples} | ({GPUS: gpus} if gpus else {})
-        tables = {kind: fit_schema(table, schema_of(kind, record.phases)) for kind, table in given.items()}
+        tables = {kind: fit_schema(table, schema_of(kind, record)) for kind, table in given.items()}
         files = {}
         with saving(self.manifest.run, self.path):
             for kind, table in tables.items():
@@ -142,7 +142,7 @@ class RunFolder:
                 damage += [f"{name}: {difference}"] if difference else []
             if damage:
                 raise RecordError("\n".join(damage))
-            yield TrialFiles(tables, record.phases)
+            yield TrialFiles(tables, record)
 
     @property
     def remedy(self) -> str:
@@ -167,7 +167,7 @@ class RunFolder:
 
     def _read(self, kind: str, record: TrialRecord, columns: Sequence[str] | None) -> pa.Table:
         name = file_name(kind, record)
-        return read_table(inside(self.path, name), name, schema_of(kind, record.phases, columns), self.stored_as)
+        return read_table(inside(self.path, name), name, schema_of(kind, record, columns), self.stored_as)
 
     def _lines(self, file: Path) -> Iterator[bytes]:
         with ordinary(file) as stream:
@@ -202,17 +202,21 @@ class TrialFiles:
     """Open files of one trial, from which columns are read a few at a time, so that memory stays small."""
 
     tables: dict[str, StoredTable]
-    phases: Sequence[str]
-    """Those that the requests have columns for."""
+    record: TrialRecord
+    """Whose phases and further parts the requests have columns for."""
 
     def read(self, kind: str, columns: Sequence[str]) -> pa.Table:
         """These columns of `requests` or `samples`."""
-        return self.tables[kind].read(schema_of(kind, self.phases, columns))
+        return self.tables[kind].read(schema_of(kind, self.record, columns))
 
 
-def schema_of(kind: str, phases: Sequence[str], columns: Sequence[str] | None = None) -> pa.Schema:
+def schema_of(kind: str, record: TrialRecord, columns: Sequence[str] | None = None) -> pa.Schema:
     """The schema of a trial's file of one kind, or of these columns of it."""
-    schema = requests_schema(phases) if kind == "requests" else {"samples": SAMPLES, GPUS: GPU_SAMPLES}[kind]
+    schema = (
+        requests_schema(record.phases, record.parts)
+        if kind == "requests"
+        else {"samples": SAMPLES, GPUS: GPU_SAMPLES}[kind]
+    )
     return schema if columns is None else pa.schema([schema.field(column) for column in columns])
 
 

@@ -167,7 +167,7 @@ class ForecastRow(Record):
 
     workload: Text
     target: Text
-    kind: Literal["service", "function"]
+    kind: Literal["service", "function", "hybrid"]
     profile: Text
     """The traffic's name."""
     case: Case

@@ -107,6 +107,8 @@ class UnitRecord(Record):
     """One sandbox or replica over a trial; what could not be read is None."""
 
     unit: Text
+    part: Text | None = None
+    """Of a further part of its target: that part's name."""
     for_request: bool
     """Started because a request needed it."""
     lived_ns: Count
@@ -231,6 +233,8 @@ class TrialRecord(Record):
     """When the platform cuts an initialisation off and does it again; None where it does not, or does not say."""
     phases: Phases
     """Parts of a start that occurred, in order; the requests' file has a column for each."""
+    parts: list[Text] = []
+    """Further parts of the target that requests told of; the requests' file has columns for each."""
     witnessed: Witnesses | None = None
     """None where the target has no witnesses."""
     units: list[UnitRecord] = []

@@ -1,5 +1,7 @@
 """What a run keeps of its targets: their parts, and what each could prove. The reading half knows no more of them."""
 
+from typing import Literal
+
 from pydantic import ConfigDict, with_config
 from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
@@ -51,6 +53,16 @@ class TargetFacts(Record):
     def kind(self) -> str | None:
         """Of the part that requests reach."""
         return self.parts[0].kind if self.parts else None
+
+    @property
+    def form(self) -> Literal["service", "function", "hybrid"] | None:
+        """Which answer it is to the question: one of two sides, or a function before a service; None of others."""
+        kinds = [part.kind for part in self.parts]
+        if kinds == ["function", "service"]:
+            return "hybrid"
+        if kinds == ["service"]:
+            return "service"
+        return "function" if kinds == ["function"] else None
 
     @property
     def emulated(self) -> bool | None:

@@ -9,14 +9,15 @@ from harness.analysis.summary import Row
 from harness.decision.decision import Scorecard
 from harness.decision.ladder import ladder_lines
 from harness.decision.model_sizes import size_lines
+from harness.decision.overall import overall_of
 from harness.files.text import harmless
 from harness.record.nouns import Manifest
 
 
 def say_answers(cards: list[Scorecard], console: Console) -> None:
-    """Write the answer of every pair of targets to `console`, never read as markup nor broken into more lines."""
-    for card in cards:
-        which, *rest = card.answer
+    """Write the answer over all forms and of every pair of targets to `console`, never read as markup nor broken into
+    more lines."""
+    for which, *rest in (answer for answered in (overall_of(cards), cards) for answer in (a.answer for a in answered)):
         console.print(Text(harmless(which), style="bold"), soft_wrap=True)
         say_lines(rest, console)
 

@@ -1,13 +1,14 @@
 """The tables that terminal and Markdown show: one per workload and profile, and where its cold starts spend time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.analysis.stats import floor
-from harness.analysis.summary import Row, Summary
+from harness.analysis.summary import PartFigures, Row, Summary
 from harness.files.text import harmless
-from harness.record.figures import Cell, cell, count, milliseconds, plural
+from harness.record.estimate import Estimate
+from harness.record.figures import Cell, cell, count, figure, milliseconds, plural
 from harness.record.nouns import FORCED_COLD
 from harness.record.phases import order_phases
 from harness.report.cases import labels, sizes, traffic
@@ -69,7 +70,7 @@ class RunTables:
 
 
 def run_tables(summary: Summary) -> RunTables:
-    """Tables workload by workload, forced cold starts after the traffic, then the parts of the cold starts."""
+    """Tables workload by workload, forced cold starts after the traffic, parts of targets and of cold starts last."""
     rows = sorted(summary.rows, key=lambda row: (row.workload, row.profile == FORCED_COLD, row.profile))
     fields = {row.profile: shown_fields(row.profile) for row in rows}
     notes = footnotes(rows, fields)
@@ -88,7 +89,7 @@ def run_tables(summary: Summary) -> RunTables:
         for table in (rows_table(block, [notes.marks.get(place, []) for place in places], same), streams_table(block))
         if table is not None
     ]
-    return RunTables(sizing_lines(same), [*tables, *phase_tables(rows)], notes)
+    return RunTables(sizing_lines(same), [*tables, *part_tables(rows), *phase_tables(rows)], notes)
 
 
 def sizing_lines(sizes: dict[Label, str]) -> list[str]:
@@ -140,6 +141,38 @@ def streams_table(rows: Sequence[Row]) -> Table | None:
     columns = [Column(m.head, m.rank, [m.cell_of(row) for row in rows]) for m in (*BESIDE, *shown)]
     title = harmless(f"{first.workload} · {first.profile} · streams and tokens")
     return Table(title, ABOUT_STREAMS, [targets, *drop_empty(columns)], whole=True)
+
+
+def part_tables(rows: Sequence[Row]) -> list[Table]:
+    """Per workload each part of its targets that have several, under traffic; nothing where none has."""
+    split = [row for row in rows if row.parts and row.profile != FORCED_COLD]
+    return [
+        part_table([row for row in split if row.workload == workload])
+        for workload in dict.fromkeys(row.workload for row in split)
+    ]
+
+
+def part_table(rows: Sequence[Row]) -> Table:
+    """One line per row and part."""
+    names = {id(row): f"{harmless(row.target)}, {harmless(row.profile)}" for row in rows}
+    lines = [(row, part) for row in rows for part in row.parts or []]
+
+    def numbers(head: str, rank: int, of: Callable[[PartFigures], Estimate | None]) -> Column:
+        return Column(head, rank, [Cell("") if (e := of(part)) is None else cell(e) for _, part in lines])
+
+    columns = [
+        Column("target", 0, [Cell(names[id(row)]) for row, _ in lines]),
+        Column("part", 0, [Cell(f"{harmless(part.name)} ({harmless(part.kind)})") for _, part in lines]),
+        Column("requests", 3, [count(part.requests) for _, part in lines]),
+        numbers("own\np50 ms", 0, lambda part: part.own_p50_ms),
+        numbers("own\np95 ms", 1, lambda part: part.own_p95_ms),
+        numbers("queue\np95 ms", 0, lambda part: part.queue_p95_ms),
+        numbers("waited for\np50 ms", 2, lambda part: part.waited_p50_ms),
+        Column("peak\nMB", 1, [Cell(figure(part.usage.memory_peak_mb)) for _, part in lines]),
+        Column("units", 4, [count(part.units) for _, part in lines]),
+    ]
+    title = harmless(f"{rows[0].workload} · where a request spends its time, by part")
+    return Table(title, "own: in the handler, without its waits for other parts", drop_empty(columns))
 
 
 def drop_empty(columns: Sequence[Column]) -> list[Column]:

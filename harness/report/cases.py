@@ -23,6 +23,9 @@ ABOUT_TARGET: dict[str, Callable[[float], str]] = {
     "replicas": lambda value: plural(round(value), "replica"),
 }
 
+SIZE = ("memory_mb", "cpus")
+"""Settings that each further part has beside the first, under its own name."""
+
 
 def brief(text: str) -> str:
     """As much of a setting as a table has room for; JSON has it whole."""
@@ -37,12 +40,21 @@ def words(case: Mapping[str, Any], keys: Iterable[str]) -> list[str]:
     for key in [*(key for key in about if key in wanted), *sorted(wanted - set(about))]:
         value = case[key]
         number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-        text = about[key](value) if key in about and number else brief(f"{key.replace('_', ' ')} {plain(value)}")
+        text = about[key](value) if key in about and number else of_part(key, value)
         if key == "seconds" and texts and number:
             texts[-1] += f" {text}"
         elif text:
             texts.append(harmless(text))
     return texts
+
+
+def of_part(key: str, value: Any) -> str:
+    """A setting that is not known, or the size of a further part, e.g. core 2048 MB."""
+    for name in SIZE:
+        part = key.removesuffix(f"_{name}")
+        if part != key and isinstance(value, int | float):
+            return brief(f"{part} {ABOUT_TARGET[name](value)}")
+    return brief(f"{key.replace('_', ' ')} {plain(value)}")
 
 
 def shared_settings(rows: Sequence[Row]) -> list[str]:
@@ -91,4 +103,6 @@ def sizes(rows: Sequence[Row]) -> list[str]:
 def sizing(row: Row, keys: Iterable[str]) -> str:
     """These settings of a row; a vCPU is each sandbox's or each replica's own."""
     each = "per sandbox" if "keep_alive_s" in row.case else "each" if row.case.get("replicas", 1) != 1 else ""
-    return ", ".join(f"{text} {each}".rstrip() if text.endswith(" vCPU") else text for text in words(row.case, keys))
+    texts = words(row.case, keys)
+    place = next((place for place, text in enumerate(texts) if text.endswith(" vCPU")), None)  # further parts come last
+    return ", ".join(f"{text} {each}".rstrip() if at == place else text for at, text in enumerate(texts))

@@ -139,10 +139,16 @@ def remarks(sides: list[SideCost]) -> list[str]:
 
 def sentences(costing: Costing) -> list[str]:
     """Where the sides cost the same; already harmless."""
+    places = [where_of(crossing) for crossing in costing.break_evens]
     return [
-        harmless(f"Break-even, {where_of(crossing)}: {crossing.words} (n = {crossing.rate.n})")
-        for crossing in costing.break_evens
+        harmless(f"Break-even, {place}{whose(crossing, places.count(place))}: {crossing.words} (n = {crossing.rate.n})")
+        for place, crossing in zip(places, costing.break_evens, strict=True)
     ]
+
+
+def whose(crossing: BreakEven, count: int) -> str:
+    """The two targets, where there are more pairs of one traffic."""
+    return f", {crossing.function} or {crossing.service}" if count > 1 else ""
 
 
 def where_of(crossing: BreakEven) -> str:

@@ -52,7 +52,9 @@ def flatten(row: Row, phases: Sequence[str], absent: Collection[str]) -> dict[st
     line: dict[str, Any] = {}
     for f in (f for f in fields(row) if f.name in ROW_FIELDS and f.name not in absent):
         value = getattr(row, f.name)
-        if f.name == "reasons":
+        if f.name == "parts":
+            line["parts"] = json.dumps(plain(value), sort_keys=True) if value else None
+        elif f.name == "reasons":
             line["reasons"] = no_formula("; ".join(map(str, value or [])))
         elif f.default is NO_TRIAL or (f.name in ABSENT and f.name not in PLAIN):
             line |= number_columns(f.name, value)

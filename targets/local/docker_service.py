@@ -60,7 +60,7 @@ class DockerReplica(Replica):
         package: Package,
         order: Order,
         own: Gpus,
-        network: str | None,
+        network: str | None = None,
     ) -> None:
         super().__init__(name, log)
         if image := package.own_image:

@@ -70,6 +70,8 @@ class Core:
         """The same, where the evidence is needed even if the model refuses at once."""
         if self._infer is None:
             self._load_late(evidence)
+        if self._client is not None:
+            evidence["parts"] = self._client.begin()
         return self._new_call(self._infer, event, evidence)
 
     def _load_late(self, evidence: dict[str, Any]) -> None:
@@ -97,8 +99,6 @@ class Core:
             evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:
             evidence["init"] = {"entered_ns": self.timeline.entered_ns, "phases_ns": self.timeline.phases_ns, **_gpu()}
-        if self._client is not None:
-            evidence["parts"] = self._client.begin()
         return evidence
 
 

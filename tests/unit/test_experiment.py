@@ -309,7 +309,7 @@ def test_nothing_but_a_usage_error_comes_of_any_mutation(fields):
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
-        ({"elsewhere": {}}, "settings: 'elsewhere' is not one of: docker-lambda"),
+        ({"elsewhere": {}}, "settings: 'elsewhere' is not one of: docker-hybrid"),
         ({"process-service": {"keep_alive_s": 5}}, "settings.process-service.keep_alive_s: "),
         ({"process-lambda": {"keep_alive_s": 0}}, "settings.process-lambda.keep_alive_s: "),
         ({"process-lambda": {"concurrency_limit": "many"}}, "settings.process-lambda.concurrency_limit: "),
@@ -401,7 +401,9 @@ def test_sizes_of_further_parts_are_in_the_case(monkeypatch):
     edge = dataclasses.replace(target.parts[0], name="edge", kind="function", bought_as="aws_lambda")
     monkeypatch.setattr(type(target), "parts", (edge, core))
     sizes = {"function_memory_mb": 512, "service_memory_mb": 4096, "service_cpus": 2}
-    experiment = parse_experiment({**copy.deepcopy(VALID), "targets": ["process-service"], "sizing": sizes}, "here")
+    experiment = parse_experiment(
+        {**copy.deepcopy(VALID), "targets": ["process-service"], "workloads": ["known-truth"], "sizing": sizes}, "here"
+    )
     case = plan(experiment, experiment.targets)[0].case
     assert (case["memory_mb"], case["core_memory_mb"], case["core_cpus"]) == (512, 4096, 2)
 

@@ -1,7 +1,7 @@
 """What a reply and a deployment's log say, in the only forms that count. Whatever has another form is no evidence."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NotRequired, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -58,6 +58,15 @@ class Inside(TypedDict):
     part: NotRequired[Name | None]
 
 
+class FurtherPart(TypedDict):
+    """What an envelope that nests another must say of it to be evidence: sums over all calls of the request."""
+
+    calls: Counter
+    waited_ns: Amount
+    queue_ns: Amount
+    handler_ns: Amount
+
+
 class Outside(TypedDict):
     """What the front's header must look like to be evidence; it has all of it only when a sandbox was asked."""
 
@@ -77,12 +86,15 @@ class Evidence:
     """From the payload; None where it is no envelope."""
     outside: Outside | None = None
     """From the front's header; None where there is none."""
+    parts: Mapping[str, FurtherPart] = field(default_factory=dict)
+    """Of further parts that this request reached, by name."""
 
     @classmethod
     def of(cls, envelope: Any, header: bytes) -> "Evidence":
         """What a reply's envelope, as parsed, and its header amount to."""
         outside = parse_object(header) if header else None
-        return cls(_in_order(_validate(INSIDE_FORM, _of_part(envelope))), _validate(OUTSIDE_FORM, outside))
+        inside = _in_order(_validate(INSIDE_FORM, _of_part(envelope)))
+        return cls(inside, _validate(OUTSIDE_FORM, outside), _further(envelope) if inside else {})
 
     @property
     def unit(self) -> str | None:
@@ -140,8 +152,9 @@ class UnitLog:
         return (opened["at_ns"], closed["at_ns"]) if opened and closed else None
 
 
-Form = TypeVar("Form", Inside, Outside)
+Form = TypeVar("Form", Inside, Outside, FurtherPart)
 INSIDE_FORM = TypeAdapter(Inside)
+FURTHER_FORM = TypeAdapter(FurtherPart)
 OUTSIDE_FORM = TypeAdapter(Outside)
 
 
@@ -150,6 +163,13 @@ def _of_part(envelope: Any) -> Any:
     parts, part = (envelope.get("parts"), envelope.get("part")) if isinstance(envelope, dict) else (None, None)
     nested = parts.get(part) if isinstance(parts, dict) and isinstance(part, str) else None
     return {**nested, "part": part} if isinstance(nested, dict) else envelope
+
+
+def _further(envelope: Any) -> dict[str, FurtherPart]:
+    """The parts that an envelope nests, those that have the form of one."""
+    nested = envelope.get("parts")
+    parts = nested.items() if isinstance(nested, dict) else ()
+    return {name: part for name, value in parts if (part := _validate(FURTHER_FORM, value)) is not None}
 
 
 def _validate(form: TypeAdapter[Form], value: Any) -> Form | None:

@@ -3,7 +3,7 @@
 Replies are read one at a time, in any order, and none is kept: what they say goes into columns at once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.phases import queue_ns
 from harness.measure.rows.trial_starts import TrialStarts
 from harness.measure.rows.words import AMOUNTS, Words, cut_id
-from harness.record.columns import FIXED, phase_column, requests_schema
+from harness.record.columns import FIXED, PART_FIGURES, part_column, phase_column, requests_schema
 from harness.record.nouns import Outcome, Witnesses
 from harness.record.phases import MOST_OWN, order_phases
 from targets.contract import Capabilities, Completion, Witnessed
@@ -79,6 +79,8 @@ class Judge:
     """None where the deployment has none."""
     witnesses: Iterable[Witnessed] = ()
     completions: Iterable[Completion] = ()
+    parts: Sequence[str] = ()
+    """Names of the target's further parts."""
 
     def judge(self, sent: Sent) -> Judged:
         """One row per arrival, times relative to the begin."""
@@ -99,6 +101,7 @@ class _Rows:
         self._starts = TrialStarts(judge.can, judge.log, sent, names["start_class"], names["start_type"])
         self._enveloped = carries_envelope(judge.workload)
         self._answers = Answers(judge.workload, judge.own_model, sent.replies)
+        self._parts = judge.parts
         self._accepted: dict[str, int] = {}
         """By request id: rows of which only the acceptance is known."""
         self._told = np.zeros(len(sent.records), np.bool_)
@@ -172,6 +175,10 @@ class _Rows:
                 cells.names[name].put(row, told.get(name))
             for name in ("invocation", *TOLD):
                 cells.put_number(row, name, told.get(name))
+            for name, part in ((name, evidence.parts.get(name)) for name in self._parts):
+                for figure in PART_FIGURES if part else ():
+                    told_ns = cast(Mapping[str, int], part)[f"{figure}_ns"]
+                    cells.put_number(row, part_column(name, figure), told_ns)
             cells.texts["request_id"].put_first(row, cut_id(inside.get("request_id") or "") or None)
         if (init := evidence.init) and (gpu := init.get("gpu")) and gpu not in self._gpus:
             self._gpus.append(gpu)
@@ -213,7 +220,7 @@ class _Rows:
             for name, part_ns in parts.items():
                 self._cells.put_number(row, phase_column(name), part_ns)
         phases = order_phases(seen)
-        table = self._cells.table(requests_schema(phases), generator_columns(self._sent, payloads))
+        table = self._cells.table(requests_schema(phases, self._parts), generator_columns(self._sent, payloads))
         open_rows, warnings = self._starts.open_rows, list(self._warnings())
         return Judged(table, phases, self._witnesses(), open_rows, self._unit_memory, warnings, self._gpus)
 

@@ -33,6 +33,8 @@ class Life:
     """Whether that is but the least."""
     is_older: bool = False
     """Whether it was there before the schedule began: what it used until the first look is not the trial's."""
+    part: str | None = None
+    """Of a unit of a further part: that part's name."""
     last: EventFacts = field(default_factory=lambda: EventFacts())
     """The kernel's last figures, where somebody read them."""
 
@@ -51,7 +53,8 @@ def logged_lives(log: UnitLog, since_ns: int = 0) -> list[Life]:
         lived_ns = max(0, end_ns - max(creation["at_ns"], since_ns))
         last = removal or EventFacts()
         for_request = bool(creation.get("for_request")) and not is_older
-        lives.append(Life(creation["unit"], for_request, lived_ns, last=last, is_older=is_older))
+        part = creation.get("part")
+        lives.append(Life(creation["unit"], for_request, lived_ns, last=last, is_older=is_older, part=part))
     return lives
 
 
@@ -138,6 +141,7 @@ def _unit_record(life: Life, sampled: Sampled, told_bytes: int | None) -> UnitRe
     unit, last = life.unit, life.last
     return UnitRecord(
         unit=unit,
+        part=life.part,
         for_request=life.for_request,
         lived_ns=life.lived_ns,
         lived_longer=life.longer,

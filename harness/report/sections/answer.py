@@ -6,6 +6,7 @@ from harness.analysis.compare import Comparison, ComparisonRow
 from harness.analysis.pairing import COLD_FIELD
 from harness.analysis.ratio import Verdict
 from harness.cost.nouns import Costing
+from harness.decision.overall import overall_of
 from harness.files.text import harmless
 from harness.record.figures import cell, plural
 from harness.record.nouns import FORCED_COLD, ROUNDS_FOR_VERDICT
@@ -39,12 +40,18 @@ def answer(material: Material, workload: str) -> Answer:
         harmless(workload),
         list(headlines(material, workload)),
         [
-            PairRecommendation(
-                harmless(card.title) if len(cards) > 1 else "",
-                card.recommendation,
-                [end_sentence(text) for text in dict.fromkeys([*card.answer[1:], *card.because])],
-            )
-            for card in cards
+            *(
+                PairRecommendation(harmless(whole.title), whole.recommendation, [end_sentence(t) for t in whole.why])
+                for whole in overall_of(cards)
+            ),
+            *(
+                PairRecommendation(
+                    harmless(card.title) if len(cards) > 1 else "",
+                    card.recommendation,
+                    [end_sentence(text) for text in dict.fromkeys([*card.answer[1:], *card.because])],
+                )
+                for card in cards
+            ),
         ],
         list(advice(material, workload)),
     )
