@@ -1,5 +1,6 @@
 """Images made on this machine from Debian's own packages, for where no registry can be reached."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -30,12 +31,17 @@ class Debian:
 
     @property
     def tag(self) -> str:
-        """E.g. frostline-base:bookworm."""
-        return f"frostline-{self.name}:{self.suite}"
+        """E.g. frostline-base:bookworm-1a2b3c4d: one of other packages is another image."""
+        return f"frostline-{self.name}:{self.version}"
+
+    @property
+    def version(self) -> str:
+        """The suite, and what tells its packages from others."""
+        return f"{self.suite}-{hashlib.sha256(' '.join(self.packages).encode()).hexdigest()[:8]}"
 
 
-BASE = Debian("base", "bookworm", ("python3", "python3-venv", "ca-certificates"))
-"""Debian 12 with Python 3.11: what workloads' images start from where nothing else can be had."""
+BASE = Debian("base", "bookworm", ("python3", "python3-venv", "ca-certificates", "libgomp1"))
+"""Debian 12 with Python 3.11 and OpenMP: what workloads' images start from where nothing else can be had."""
 STAND_IN = BASE.tag
 
 
@@ -51,7 +57,7 @@ def bootstrap(client: Any, debian: Debian, machine: str, say: Callable[[str], No
 
     `machine` is "x86_64" or "aarch64". The archive is kept in the cache. Raises DeploymentError.
     """
-    entry = cache_root() / "bases" / f"{debian.name}-{debian.suite}-{machine}"
+    entry = cache_root() / "bases" / f"{debian.name}-{debian.version}-{machine}"
     archive = entry / "image.tar"
     if not entry.is_dir():
         say(f"bootstrapping {debian.tag} with mmdebstrap (about a minute)…")

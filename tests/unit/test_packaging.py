@@ -329,7 +329,9 @@ def test_whatever_of_ours_a_workload_imports_is_shipped_with_it(name):
     tree = ast.parse(targets.workload_file(name).read_text())
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     ours = {module for module in modules if module.startswith("targets.")}
-    assert {f"code/{module.replace('.', '/')}.py" for module in ours} <= files.keys()
+    for module in ours:
+        place = f"code/{module.replace('.', '/')}"
+        assert {f"{place}.py", f"{place}/__init__.py"} & files.keys(), module
 
 
 def test_a_plug_in_is_taken_from_where_it_lies_with_what_it_shares(tmp_path, tree, monkeypatch):
