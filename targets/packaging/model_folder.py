@@ -19,7 +19,15 @@ LARGEST_TOLD = 3
 
 
 def model_dir_problems(workload: Workload, model_dir: Path | None) -> list[str]:
-    """All that is wrong with `model_dir` for this workload, each with its fix; empty when it can be used or is None."""
+    """All that is wrong with `model_dir` for this workload, each with its fix; empty when it can be used.
+
+    None is wrong only where there is no other model: files are asked for, and no package carries them.
+    """
+    if model_dir is None and workload.model_files and not workload.models:
+        return [
+            f"workload {workload.name} has no model of its own: give a folder that holds "
+            f"{', '.join(workload.model_files)}, by --model-dir FOLDER (model_dir: in an experiment)"
+        ]
     if model_dir is None:
         return []
     if not workload.model_files:

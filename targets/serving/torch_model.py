@@ -85,13 +85,15 @@ def pretrained(kind: Any, folder: Path, unused: Iterable[str] = ()) -> Any:
     """The model of a class of transformers from a local folder, on the CPU and ready to infer.
 
     ValueError when its weights are damaged, or lack what the model is made of: transformers would draw that by chance.
+    No pickle is read, and no code that the folder may have is run, nor is anybody asked whether it may.
     Parameters whose names begin with one of `unused` may be missing.
     """
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     check_safetensors(folder)
-    model, told = kind.from_pretrained(folder, local_files_only=True, output_loading_info=True)
+    kept = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
+    model, told = kind.from_pretrained(folder, **kept, output_loading_info=True)
     missing = sorted(name for name in told["missing_keys"] if not name.startswith(tuple(unused)))
     if missing:
         raise ValueError(

@@ -97,7 +97,7 @@ def test_fields(model: Workload) -> None:
         assert pin.operator == "==" and "*" not in pin.version, f"{line}: pin one version, as name==1.2.3"
     assert len(set(model.requirements)) == len(model.requirements)
     assert all(Path(name).name == name for name in model.model_files)
-    assert bool(model.models) == bool(model.model_files)
+    assert model.model_files or not model.models, "files without a package are a user's own alone, and not the reverse"
 
 
 def test_models_are_pinned_by_hash(model: Workload) -> None:

@@ -20,7 +20,13 @@ from tests.models.answers import answers, as_bytes
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 """The Docker client leaves sockets to the collector."""
 
-MODELS = [name for name in targets.workload_names() if targets.workload(name).requirements]
+MODELS = [
+    name
+    for name in targets.workload_names()
+    for model in [targets.workload(name)]
+    if model.requirements and (model.models or not model.model_files)
+]
+"""But for what has no model other than a user's own."""
 PACKAGINGS = [
     pytest.param(("process-service", "process-lambda"), id="process"),
     pytest.param(("docker-service", "docker-lambda"), id="docker", marks=pytest.mark.docker),

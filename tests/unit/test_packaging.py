@@ -242,6 +242,7 @@ def test_an_emulator_that_was_changed_in_the_cache_is_refused(own_cache):
 
 
 class Classifier(Probe):
+    models = (Wheel("classifier-model", "1.0", ("0" * 64,)),)
     model_files = ("model.onnx", "config.json")
 
 
