@@ -77,7 +77,8 @@ def answers(folder: Path, task: str, name: str) -> dict[str, bytes]:
 def test_a_folder_that_is_none_for_the_task_is_told(folder: Path, tmp_path: Path) -> None:
     classifier = folder / "text-classification"
     assert "its kind of model has no fill-mask" in in_site(LOAD, str(folder / "text-generation"), "fill-mask")
-    assert "saved whole, for the task that it is asked" in in_site(LOAD, str(classifier), "token-classification")
+    assert "no BertForTokenClassification: name the task" in in_site(LOAD, str(classifier), "token-classification")
+    assert "saved whole, for the task that it is asked" in in_site(LOAD, str(classifier), "fill-mask")
     for file in classifier.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "config.json").write_text('{"model_type": "mine", "auto_map": {"AutoConfig": "mine.Mine"}}')

@@ -6,7 +6,7 @@ import pytest
 
 from targets.packaging.model_folder import model_dir_problems
 from targets.workloads.huggingface import WORKLOAD
-from targets.workloads.huggingface.pipes import Pipes, read_config
+from targets.workloads.huggingface.pipes import Pipes, check_head, read_config
 from targets.workloads.huggingface.tasks import TASKS, plain
 
 OBJECT = {"text-classification": "label", "fill-mask": "token_str", "token-classification": "entity"}
@@ -111,6 +111,14 @@ def test_a_folder_without_safetensors_is_refused_and_no_pickle_read(tmp_path):
     (tmp_path / "config.json").write_text("[")
     with pytest.raises(ValueError, match=r"config\.json cannot be read .*: fetch it again"):
         read_config(tmp_path)
+
+
+def test_a_classifier_of_texts_is_none_of_tokens():
+    check_head("BertForTokenClassification", {"architectures": ["BertForTokenClassification"]})
+    check_head("BertForTokenClassification", {})
+    check_head("BertModel", {"architectures": ["BertForMaskedLM"]})
+    with pytest.raises(ValueError, match=r"saved as BertForSequenceClassification and is no BertForTokenC.*: name the"):
+        check_head("BertForTokenClassification", {"architectures": ["BertForSequenceClassification"]})
 
 
 class Free:

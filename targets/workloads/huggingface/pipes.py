@@ -58,6 +58,7 @@ def load_pipes(phase: Phase, name: str, folder: Path, threads: int) -> Pipes:
     with phase("weights"):
         use_threads(torch, threads)
         model = load_model(kind, name, folder)
+        check_head(type(model).__name__, config)
     with phase("tokenizer"):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     if name == "fill-mask" and not tokenizer.mask_token:
@@ -99,3 +100,10 @@ def load_model(kind: Any, name: str, folder: Path) -> Any:
         if "nrecognized configuration class" in told:
             raise ValueError(f"its kind of model has no {name}: name the task that it was made for") from None
         raise
+
+
+def check_head(kind: str, config: Mapping[str, Any]) -> None:
+    """ValueError for a classifier of texts that is to tell of tokens, or the reverse: their weights have one name."""
+    saved = config.get("architectures") or [kind]
+    if kind.endswith("Classification") and kind not in saved:
+        raise ValueError(f"it was saved as {str(saved[0])[:60]} and is no {kind}: name the task that it was made for")
