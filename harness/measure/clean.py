@@ -18,6 +18,7 @@ import targets
 from targets.clock import clock_id, now_ns, sleep, wall_time
 from targets.contract import DeploymentError, Remnant, Swept
 from targets.local import containers
+from targets.local.network import remove as remove_network
 from targets.ownership import (
     EXPIRES_LABEL,
     IMAGE_LABEL,
@@ -219,7 +220,7 @@ def _remove(item: Remains) -> bool:
     if item.kind == "container":
         containers.remove(item.handle)
     elif item.kind == "network":
-        containers.remove_network(item.handle)
+        remove_network(item.handle.client, item.handle.id)
     elif item.kind == "image":
         try:
             item.handle.remove(force=True)

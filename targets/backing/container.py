@@ -8,7 +8,7 @@ from typing import Any
 import docker
 
 from targets.backing.contract import SECRET_VARIABLE, Running, Server, wait_until_ready
-from targets.local import containers
+from targets.local import containers, network
 from targets.ownership import BACKING_LABEL, Owner, labels
 from targets.packaging.engine import engine_errors
 from targets.packaging.obtain import obtain
@@ -42,7 +42,6 @@ class ServerContainer:
         self._labels = labels(run_id, Owner.current()) | {BACKING_LABEL: server.name}
         self._secret = secrets.token_hex(16)
         self._container: Any = None
-        self._network: Any = None
         self.network: str | None = None
         self.address = ""
         self.inner_address = server.address(server.name, server.port, self._secret)
@@ -52,7 +51,7 @@ class ServerContainer:
         """A network, and the server on it under its own name."""
         server = self._server
         with engine_errors(f"starting {server.name}"):
-            self._network = self._client.networks.create(self._name, driver="bridge", labels=self._labels)
+            network.make(self._client, self._name, self._labels)
             self.network = self._name
             self._container = containers.create(
                 self._client,
@@ -85,6 +84,6 @@ class ServerContainer:
         with engine_errors(f"removing {self._server.name}"):
             if self._container is not None:
                 containers.remove(self._container)
-            if self._network is not None:
-                containers.remove_network(self._network)
-                self._network = None
+            if self.network is not None:
+                network.remove(self._client, self.network)
+                self.network = None

@@ -13,7 +13,6 @@ import docker.constants
 import docker.errors
 import psutil
 from docker.models.containers import Container
-from docker.models.networks import Network
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
@@ -218,12 +217,6 @@ def remove(container: Container) -> bool:
             raise
         return gone
     return True
-
-
-def remove_network(network: Network) -> None:
-    """Delete a network of ours, on which nothing is left; one that is gone is fine."""
-    with suppress(docker.errors.NotFound):
-        network.remove()
 
 
 def _is_known_gone(container: Container) -> bool:
