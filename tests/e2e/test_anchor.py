@@ -43,7 +43,8 @@ def apart(bench: Bench, engine: PrivateEngine) -> dict[str, str]:
 
 
 def schedule(bench: Bench, **fields: Any) -> Path:
-    experiment = bench.experiment(workloads=["echo"], targets=["docker-service"], **fields)
+    """Two engines give away ports of the same range: a trial that one of them refuses is tried again."""
+    experiment = bench.experiment(workloads=["echo"], targets=["docker-service"], attempts=3, **fields)
     plan = bench.folder / "schedule.yaml"
     plan.write_text(yaml.safe_dump({"schema": "frostline/schedule/1", "experiments": [experiment.name]}))
     return plan

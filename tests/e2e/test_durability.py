@@ -77,9 +77,9 @@ def small_disk(place: Path, kilobytes: int) -> Iterator[Path]:
 @DISRUPTIVE
 def test_a_disk_that_fills_up_while_saving_costs_the_trial_being_saved(bench):
     """Room for a few trials; then space is made, and the run is resumed to its end."""
-    with small_disk(bench.folder / "disk", 200) as disk:
+    with small_disk(bench.folder / "disk", 300) as disk:
         bench.results = disk / "results"
-        (disk / "ballast").write_bytes(b"x" * 90_000)
+        (disk / "ballast").write_bytes(b"x" * 180_000)
         finished = bench.measure(tiny(bench, rounds=4))
         assert finished.code == 3, finished.err
         assert "free some space" in finished.err and "--resume" in finished.err and "Traceback" not in finished.err

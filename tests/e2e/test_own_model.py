@@ -10,7 +10,8 @@ import pytest
 import targets
 from targets.local import processes
 from targets.local.own_model import model_problems, rehearse
-from tests.fakes.onnx_models import FLOAT, INT32, model_folder
+from targets.workloads.sized.protobuf import FLOAT, INT32
+from tests.fakes.onnx_models import model_folder
 
 EMBED = targets.workload("embed-onnx")
 FEW = '{"max_position_embeddings": 128}'
