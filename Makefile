@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS := $(shell echo $$(($$(nproc) * 2)))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test test-models check benchmark selftest engine servers chromium clean
+.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models check benchmark selftest engine servers chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -36,10 +37,16 @@ $(VENV)/dev: pyproject.toml constraints.txt | $(BIN)/python
 bench: install
 	$(BIN)/frostline run $(or $(EXPERIMENT),quickstart) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-test: install-dev
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $$(($$(nproc) * 2)) # many wait more than they work
-	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $$(($$(nproc) * 2)) --dist loadfile --no-loadscope-reorder
+# Two halves, which --jobs=2 runs side by side: either waits more than it works.
+test: test-alone
+test-alone: test-parts test-whole
 	$(BIN)/python -m pytest tests/e2e -m alone
+
+test-parts: install-dev
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $(WORKERS)
+
+test-whole: install-dev
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-models: install-dev
 	$(BIN)/python -m pytest tests/models $(if $(WORKLOAD),-k $(WORKLOAD))
