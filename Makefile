@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS := $(shell echo $$(($$(nproc) * 2)))
+WORKERS := $(shell echo $$(($$(nproc) + 1)))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help install install-dev bench test test-parts test-whole test-alone test-models check benchmark selftest engine servers chromium clean

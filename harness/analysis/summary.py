@@ -15,11 +15,12 @@ ABSENT = (
     *("unit_first_chunk_p50_ms", "unit_first_chunk_p95_ms", "unit_chunk_gap_p50_ms", "unit_chunk_gap_p95_ms"),
     *("tokens_in_p50", "tokens_out_p50", "tokens_per_s_p50", "throughput_tokens_per_s"),
     *("gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"),
-    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "repeats", "parts"),
+    *("cost_per_1k_usd", "reasons", "model_bytes", "image_mb", "makespan_s", "completions_rps"),
+    *("repeats", "parts"),
 )
 """Fields that are left out where nothing of them was measured."""
 PLAIN = frozenset(
-    {"image_mb", "model_bytes", "parts", "reasons", "repeats", "throughput_tokens_per_s"}
+    {"completions_rps", "image_mb", "model_bytes", "parts", "reasons", "repeats", "throughput_tokens_per_s"}
     | {"gpu_memory_peak_mb", "gpu_power_mean_w", "gpu_energy_per_1k_j"}
 )
 """Those of them that are no number with uncertainty."""
@@ -104,7 +105,7 @@ class Row:
     max_in_flight: int | None = None
     max_sandboxes: int | None = None
     throughput_rps: float | None = None
-    makespan_s: Estimate = NO_TRIAL
+    makespan_s: Estimate | None = None
     """From the first scheduled moment to the end of the last good answer, over trials."""
     completions_rps: float | None = None
     """Good answers a second of that time."""

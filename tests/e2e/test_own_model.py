@@ -90,7 +90,7 @@ def no_model(folder: Path) -> None:
         ({"kind": FLOAT}, None, "correct the files in the folder, or take another model"),
         ({}, no_json, "config.json is no JSON"),
         ({}, no_tokenizer, "correct the files in the folder, or take another model"),
-        ({}, no_model, "correct the files in the folder, or take another model"),
+        ({}, no_model, "model.onnx is damaged or cut off: fetch or export it again"),
     ],
     ids=["positions", "batch", "inputs", "integers", "float", "config", "tokenizer", "model"],
 )

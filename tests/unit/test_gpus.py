@@ -130,7 +130,7 @@ class Engine:
 
     def create(self, *_, device_requests, **__):
         self.asked.append(device_requests[0]["DeviceIDs"])
-        attrs = {"State": {"Pid": None}}
+        attrs = {"State": {"Pid": None}, "NetworkSettings": {"Networks": {}}}
         none, ports = lambda **_: None, {f"{containers.PORT}/tcp": [{"HostPort": "1"}]}
         return SimpleNamespace(
             id="c",

@@ -286,7 +286,7 @@ def test_records_that_find_no_memory_say_memory_and_not_disk(monkeypatch, tmp_pa
         pytest.skip("records are on disk here")
     monkeypatch.setattr(os, "posix_fallocate", full)
     plan = LoadPlan(str(tmp_path), [Endpoint("http://x/", "GET")], "", 1)
-    told = r"^10 requests take 1,120 bytes of records: MemoryError: free memory"
+    told = r"^10 requests take 1,280 bytes of records: MemoryError: free memory"
     with pytest.raises(TrialError, match=told), reserve(plan, 10, 1):
         pass
 

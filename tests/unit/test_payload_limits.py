@@ -71,7 +71,7 @@ def test_a_payload_that_a_function_does_not_take_is_refused_with_its_size_and_wh
             f"sent, in JSON and with what base64 adds, and {target} takes at most 6,291,456: make it smaller, or "
             f"leave {target} out: "
         )
-        assert "docker-service, process-service take it" in line
+        assert "docker-queue, docker-service, process-queue, process-service take it" in line
 
 
 @pytest.mark.parametrize("name", ["process-lambda", "docker-lambda", "process-service"])
