@@ -26,6 +26,8 @@ class QueueEnds:
         self._fresh: list[Completion] = []
         self._deliveries: dict[bytes, int] = {}
         """By the id of each request that has ended: how often it was given to a worker, as far as that was told."""
+        self._handed = 0
+        """Ends that were handed on."""
         self._closed = False
         self.failure: str | None = None
         """Why nothing more comes: the queue does not answer."""
@@ -48,10 +50,10 @@ class QueueEnds:
         return Depth(max(0, int(stream["length"]) - running), running, int(stream["entries-added"]))
 
     def missing(self) -> int:
-        """Accepted requests of which no end has come. DeploymentError when the queue does not answer."""
+        """Accepted requests whose end was not handed on. DeploymentError when the queue does not answer."""
         accepted = self.depth().accepted
         with self._changed:
-            return accepted - len(self._deliveries)
+            return accepted - self._handed
 
     def take(self, limit_s: float) -> Iterator[Completion]:
         """Those that came since the last call, or else the next that come within `limit_s`.
@@ -62,6 +64,7 @@ class QueueEnds:
             if missing:
                 self._changed.wait_for(lambda: self._fresh or self.failure, limit_s)
             fresh, self._fresh = self._fresh, []
+            self._handed += len(fresh)
         yield from fresh
         if self.failure:
             raise DeploymentError(self.failure)
