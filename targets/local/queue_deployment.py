@@ -23,6 +23,7 @@ from targets.settings import QueueSettings
 NewWorker = Callable[[str, EventLog, Order, Running], Worker]
 START_LIMIT_S = 120.0
 POLL_S = 0.02
+END_SEEN_S = 2.0
 
 
 class QueueDeployment(Logged):
@@ -94,12 +95,19 @@ class QueueDeployment(Logged):
                 yield from self._ends.take(min(1.0, max(0.0, (deadline_ns - now_ns()) / 1e9)))
                 missing = self._ends.missing()
             except DeploymentError as error:
-                why = self._queue.end_reason()
+                why = self._end_of_queue()
                 raise DeploymentError(f"the queue is gone: it ended ({why})" if why else str(error)) from error
             if not missing or now_ns() >= deadline_ns:
                 return
             if self._crew.failure:
                 raise DeploymentError(f"{missing} accepted requests have no end: {self._crew.failure}")
+
+    def _end_of_queue(self) -> str | None:
+        """How it ended, once that can be seen: a connection breaks a moment before. None while it goes on."""
+        deadline_ns = now_ns() + int(END_SEEN_S * 1e9)
+        while not (why := self._queue.end_reason()) and now_ns() < deadline_ns:
+            sleep(POLL_S)
+        return why
 
     def describe(self) -> dict[str, Any]:
         """The queue, its rule, how many requests were given out again, and how many workers there are now."""
