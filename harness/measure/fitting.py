@@ -170,7 +170,7 @@ def _why_missing(target: Target, experiment: Experiment) -> str | None:
     why = target.missing(accelerators)
     if why is None and isinstance(target, Bounded):
         why = _why_too_many(target, experiment)
-    if why is None and has_gpus(target, experiment.sizing.of(target.parts[0])):
+    if why is None and has_gpus(target, experiment.sizing):
         why = unreadable()
     return why
 

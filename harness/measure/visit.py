@@ -10,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 
 import targets
-from harness.experiment.pieces import WorkloadChoice
+from harness.experiment.pieces import SizingChoice, WorkloadChoice
 from harness.experiment.plan import Trial
 from harness.experiment.profiles import draw
 from harness.experiment.question import Experiment
 from harness.measure.rows.completions import KeptCompletions
 from harness.record.facts import Fact
 from harness.record.nouns import TrialRecord
-from targets.contract import Order, Package, Sizing, Target, Witnessed
+from targets.contract import Order, Package, Target, Witnessed
 from targets.events import Event
 from targets.workloads.contract import Workload
 
@@ -59,7 +59,7 @@ class Visit:
     @property
     def has_gpus(self) -> bool:
         """Whether its units have GPUs of this machine."""
-        return has_gpus(self.target, self.experiment.sizing.of(self.target.parts[0]))
+        return has_gpus(self.target, self.experiment.sizing)
 
     def order(self) -> Order:
         """The order with which the trial's target deploys the package."""
@@ -96,9 +96,9 @@ class VisitResult:
     """None where no unit had a GPU of this machine."""
 
 
-def has_gpus(target: Target, sizing: Sizing) -> bool:
-    """Whether units of this size have GPUs of this machine."""
-    return sizing.accelerators > 0 and target.capabilities.clock == "shared"
+def has_gpus(target: Target, sizing: SizingChoice) -> bool:
+    """Whether units of any of its parts have GPUs of this machine."""
+    return target.capabilities.clock == "shared" and any(sizing.of(part).accelerators for part in target.parts)
 
 
 def unit_variables(workload: WorkloadChoice) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A transformer of texts in ONNX Runtime and what its tokenizer gives: the same for each workload that has one."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from targets.serving.onnx_session import check_batch, integer_type
@@ -52,3 +53,14 @@ def pooled(first: Any, mask: Any) -> Any:
         f"its first output is {first.dtype} of shape {shape}: export it so that the tokens' vectors (1, {len(mask)}, "
         "dimensions) or the text's own (1, dimensions) come first"
     )
+
+
+def open_tokenizer(kind: Any, path: Path, most: int, fixed: int | None) -> Any:
+    """The tokenizer of a file; the class comes in as load() imported it. Texts are cut to `most` tokens, and filled up
+    to `fixed` where the model takes no other number."""
+    tokenizer = kind.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_length=min(most, fixed or most))
+    if fixed:
+        tokenizer.enable_padding(length=fixed)
+    return tokenizer

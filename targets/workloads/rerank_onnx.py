@@ -12,7 +12,7 @@ from typing import Any
 
 from targets.serving.model_files import model_folder
 from targets.serving.onnx_session import cpu_session
-from targets.serving.onnx_text import first_output, fixed_length, input_types
+from targets.serving.onnx_text import first_output, fixed_length, input_types, open_tokenizer
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
 from targets.workloads.tasks.embedding import told_lengths
 
@@ -109,11 +109,8 @@ class RerankOnnx:
             length = fixed_length(session.get_inputs())
 
         with phase("tokenizer"):
-            tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-            tokenizer.no_padding()
-            tokenizer.enable_truncation(max_length=min(MAX_TOKENS, *told_lengths(model_dir), length or MAX_TOKENS))
-            if length:
-                tokenizer.enable_padding(length=length)
+            most = min([MAX_TOKENS, *told_lengths(model_dir)])
+            tokenizer = open_tokenizer(Tokenizer, folder / "tokenizer.json", most, length)
 
         def score(query: str, passage: str) -> float:
             first = first_output(np, session, types, tokenizer.encode(query, passage))
