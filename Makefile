@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS := $(shell echo $$(($$(nproc) + 1)))
+WORKERS := $(shell echo $$(($$(nproc) * 2)))
+WHOLE := $(shell echo $$(($$(nproc) + 1)))
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .PHONY: help install install-dev bench test test-parts test-whole test-alone test-models check benchmark selftest engine servers chromium clean
@@ -46,7 +47,7 @@ test-parts: install-dev
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $(WORKERS)
 
 test-whole: install-dev
-	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $(WHOLE) --dist loadfile --no-loadscope-reorder
 
 test-models: install-dev
 	$(BIN)/python -m pytest tests/models $(if $(WORKLOAD),-k $(WORKLOAD))
