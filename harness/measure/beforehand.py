@@ -87,7 +87,8 @@ class Preparation:
     def carry_out(self) -> Beforehand:
         """Have the steady begin that the trial asks for, or an empty one and its reason: where that is here to stay
         the trial is one of an empty begin, and where it may pass it has failed."""
-        if self.visit.target.parts[0].kind == "service":
+        target = self.visit.target
+        if target.parts[0].kind == "service" and not target.capabilities.asynchronous:
             return self._warm_service()
         limits, why = self._limits()
         if limits is None:
@@ -109,7 +110,7 @@ class Preparation:
         """By what the pool lives, else why nobody can say what it would be."""
         target, settings = self.visit.target, self.visit.trial.settings
         if target.capabilities.asynchronous:
-            return None, "a request is only accepted there, so nobody sees how long it holds a sandbox"
+            return None, "a request is only accepted there, so nobody sees how long it holds a unit"
         if isinstance(settings, Pooled):
             return settings.limits, ""
         return None, f"the settings of {target.name} have no `limits`, which say how long it keeps a sandbox"

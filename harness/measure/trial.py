@@ -49,8 +49,9 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
         beforehand = _prepare(visit, deployment)
         with Sampler(deployment, can.usage == "polled") as sampler, GpuSampler(visit.has_gpus) as gpus:
             sent = _send(visit, deployment, load, progress)
-        end_ns = now_ns()
-        account, unheard = _take_account(deployment, can)
+            end_ns = now_ns()
+            ends, unheard = _take_ends(deployment, can)  # watched: most of a batch may be worked off by then
+        account, unsaid = _take_account(deployment, ends)
     finally:
         problems = leases.give_back(visit, lease)
     account = replace(account, witnesses=lease.new_words(account.witnesses, beforehand.request_ids))
@@ -58,7 +59,8 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     result = record_trial(visit, outset, account, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
     if visit.has_gpus:
         result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(account.events)))
-    return _add_problems(result, [*beforehand.problems, *sampler.problems, *gpus.problems, *unheard, *problems])
+    silent = [*unheard, *unsaid]
+    return _add_problems(result, [*beforehand.problems, *sampler.problems, *gpus.problems, *silent, *problems])
 
 
 def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:
@@ -73,15 +75,25 @@ def _asker(visit: Visit) -> Asker:
     return Asker(list(workload.payloads()), visit.experiment.load.timeout_s, carries_envelope(workload))
 
 
-def _take_account(deployment: Deployment, can: Capabilities) -> tuple[Account, list[str]]:
+def _take_ends(deployment: Deployment, can: Capabilities) -> tuple[KeptCompletions, list[str]]:
+    """Ends of accepted requests. Where no more can come, those that came are kept and the trial is INVALID."""
+    ends = KeptCompletions()
+    if can.asynchronous:
+        try:
+            ends.take(_all_ends(deployment))
+        except DeploymentError as error:
+            return ends, [f"ends of accepted requests could not be had: {error}"]
+        except Exception as error:  # a service far away fails in ways of its own
+            return ends, [f"ends of accepted requests could not be had: {type(error).__name__}: {error}"]
+    return ends, []
+
+
+def _take_account(deployment: Deployment, ends: KeptCompletions) -> tuple[Account, list[str]]:
     """What the deployment says while it is there: a log far away may go with what it is of. What it could not say
     makes the trial INVALID; what was measured is kept."""
-    account = Account()
+    account = Account(completions=ends)
     try:
         account = replace(account, facts=deployment.describe())
-        if can.asynchronous:
-            account = replace(account, completions=KeptCompletions(_all_ends(deployment)))
-            account = replace(account, facts=deployment.describe())  # again, for what the last ends have brought about
         deployment.settle(SETTLE_S)
         account = replace(account, witnesses=list(deployment.witnesses()))
     except Exception as error:  # a service far away fails in ways of its own

@@ -4,12 +4,14 @@ import threading
 from abc import abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from targets.clock import now_ns
 from targets.contract import DeploymentError, UnitUsage
 from targets.events import EventLog
 from targets.local.last_words import tell_end
+from targets.local.resources import Usage
 from targets.local.service_deployment import Replica
 from targets.rules.contract import Scaler, Seen
 from targets.settings import QueueSettings
@@ -51,6 +53,8 @@ class Crew:
         self._settings, self._log, self._new, self._depth = settings, log, new, depth
         self._rule = settings.rule
         self._workers: list[Worker] = []
+        self._seen: dict[str, Usage] = {}
+        """By worker: what was counted for it when it was looked at last; what ends by itself takes its own along."""
         self._lock = threading.RLock()
         """Held while workers come and go."""
         self._count = self._failed_starts = self._accepted = 0
@@ -74,7 +78,7 @@ class Crew:
 
     def usages(self) -> list[UnitUsage]:
         """What the kernel counts for each worker."""
-        usages = [(worker.name, worker.usage()) for worker in list(self._workers)]
+        usages = [(worker.name, self._usage(worker)) for worker in list(self._workers)]
         return [
             UnitUsage(unit, use.memory_bytes, use.own_memory_bytes, use.cpu_ns, use.throttled_ns)
             for unit, use in usages
@@ -118,6 +122,7 @@ class Crew:
             self._add()
         for worker in reversed(staying[self._wanted :]):
             worker.leaving_since_ns = now_ns()
+            self._usage(worker)
             worker.ask_to_end()
         for worker in self._workers:
             if worker.leaving_since_ns and now_ns() - worker.leaving_since_ns > GRACE_S * 1e9:
@@ -157,13 +162,25 @@ class Crew:
             raise DeploymentError(f"{self._failed_starts} workers in a row ended before they were ready: {told}")
 
     def _remove(self, worker: Worker) -> None:
-        usage = worker.usage()
+        usage = self._last_usage(worker)
         worker.remove()
         self._log.write("removed", worker.name, **vars(usage))
         if not worker.is_gone():
             raise DeploymentError(f"worker {worker.name} is left after it was removed")
         with suppress(ValueError):
             self._workers.remove(worker)
+
+    def _usage(self, worker: Worker) -> Usage:
+        """Now, and kept for its end."""
+        usage = worker.usage()
+        if usage.cpu_ns is not None:
+            self._seen[worker.name] = usage
+        return usage
+
+    def _last_usage(self, worker: Worker) -> Usage:
+        """Now, or as it was seen last where it has ended; that memory ran out is known only then."""
+        usage, seen = worker.usage(), self._seen.pop(worker.name, None)
+        return usage if usage.cpu_ns is not None or seen is None else replace(seen, oom_killed=usage.oom_killed)
 
     def _remove_all(self) -> None:
         problems = []

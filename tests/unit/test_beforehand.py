@@ -229,13 +229,14 @@ def target_like(target, settings=None, **can):
     return SimpleNamespace(name="farther", parts=target.parts, capabilities=capabilities)
 
 
-def test_where_nobody_sees_how_long_a_request_lasts_nothing_is_asked():
+@pytest.mark.parametrize("target", [process_lambda.TARGET, process_service.TARGET], ids=["function", "service"])
+def test_where_nobody_sees_how_long_a_request_lasts_nothing_is_asked(target):
     it = visit()
-    it.__dict__["target"] = target_like(process_lambda.TARGET, asynchronous=True)
+    it.__dict__["target"] = target_like(target, asynchronous=True)
     done = Preparation(it, deployment := Standing(), asker := Answering()).carry_out()
     assert (done.record.state, asker.count, deployment.asked, deployment.colds) == ("empty", 0, [], 0)
     assert done.warnings == [
-        "begin: empty instead of steady: a request is only accepted there, so nobody sees how long it holds a sandbox"
+        "begin: empty instead of steady: a request is only accepted there, so nobody sees how long it holds a unit"
     ]
 
 

@@ -2,6 +2,7 @@
 
 import array
 import json
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from harness.measure.leases import Leases
 from harness.measure.recording import NEVER_STARTED, Outset, record_trial
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
-from harness.measure.trial import _take_account, visit_target
+from harness.measure.trial import _take_account, _take_ends, visit_target
 from harness.measure.visit import Account, Visit
 from harness.measure.walk import is_done
 from harness.measure.watchers import closing_line
@@ -304,12 +305,29 @@ class Forgetful:
 
 def test_what_a_platform_cannot_say_makes_its_trial_invalid_and_loses_nothing():
     can = replace(process_service.TARGET.capabilities, asynchronous=True)
-    account, problems = _take_account(Forgetful(), can)  # type: ignore[arg-type]
-    assert account.facts == {"platform": "far"}
+    ends, heard = _take_ends(far := Forgetful(), can)  # type: ignore[arg-type]
+    account, problems = _take_account(far, ends)  # type: ignore[arg-type]
+    assert heard == [] and account.facts == {"platform": "far"}
     assert [end.request_id for end in account.completions] == ["a"]
     assert account.witnesses == []
     assert problems == ["the platform's own word could not be had: ConnectionError: 503 from the log service"]
     account.completions.close()
+
+
+class Dying(Forgetful):
+    """A queue that is gone after the first end."""
+
+    def completions(self, limit_s):
+        yield Completion("a", 5, 200, b"{}")
+        raise DeploymentError("the queue is gone: it ended (exit code 137)")
+
+
+def test_ends_that_came_before_a_queue_was_gone_are_kept_and_its_trial_is_invalid_with_one_reason():
+    can = replace(process_service.TARGET.capabilities, asynchronous=True)
+    ends, problems = _take_ends(Dying(), can)  # type: ignore[arg-type]
+    with closing(ends):
+        assert [end.request_id for end in ends] == ["a"]
+    assert problems == ["ends of accepted requests could not be had: the queue is gone: it ended (exit code 137)"]
 
 
 def test_a_long_word_of_a_sender_is_cut_and_the_trial_kept():

@@ -17,6 +17,10 @@ class KeptCompletions:
         """Those that had not the form of an end."""
         self._file: IO[bytes] | None = None
         """None as long as there is none."""
+        self.take(ends)
+
+    def take(self, ends: Iterable[Completion]) -> None:
+        """Keep each as it comes: those before an error that ends them stay."""
         for end in ends:
             if not is_end(end):
                 self.dropped += 1
