@@ -160,8 +160,9 @@ def _running(command: Sequence[str]) -> Iterator["subprocess.Popen[str]"]:
         env=os.environ | {"PYTHONUNBUFFERED": "1"},
     ) as process:
         patience = threading.Timer(PIP_TIMEOUT_S, process.kill)
-        patience.start()
+        patience.daemon = True  # a signal within its start leaves nobody who cancels it, and must not wait for it
         try:
+            patience.start()
             yield process
             process.wait()
         except BaseException:

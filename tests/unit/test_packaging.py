@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
 import time
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
 import docker
+import psutil
 import pytest
 
 import targets
@@ -33,6 +35,7 @@ from targets.packaging.wheelhouse import (
     HostInterpreter,
     Interpreter,
     Wheelhouse,
+    download,
     wheelhouses,
 )
 from targets.workloads.contract import Wheel
@@ -175,6 +178,25 @@ def test_a_failed_fetch_leaves_nothing_and_tells_what_pip_said(index, own_cache)
         house.fetch("probe", lambda line: None)
     assert "wheels of probe" in str(raised.value) and "nothing-of-the-kind==9" in str(raised.value)
     assert not house.folder.exists() and not leftovers(own_cache)
+
+
+def test_a_signal_as_the_patience_with_pip_begins_leaves_nothing_that_waits(monkeypatch, tmp_path):
+    """A thread that went on would keep an interrupted run alive until pip's time is over."""
+
+    class Struck(threading.Timer):
+        def start(self):
+            super().start()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading, "Timer", Struck)
+    with pytest.raises(KeyboardInterrupt):
+        download(tmp_path, "probe", ["nothing-of-the-kind==9"], ())
+    struck = [thread for thread in threading.enumerate() if isinstance(thread, Struck)]
+    assert all(thread.daemon for thread in struck)
+    for thread in struck:
+        thread.join(60)
+        assert not thread.is_alive(), "it was told that nobody waits"
+    assert not any("nothing-of-the-kind==9" in child.cmdline() for child in psutil.Process().children())
 
 
 def test_model_packages_come_without_dependencies_and_only_with_their_hash(index, own_cache):
