@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS := $(shell echo $$(($$(nproc) * 2)))
 WHOLE := $(shell echo $$(($$(nproc) + 1)))
+SOURCES := $(shell find harness loadprofiles targets tests -name '*.py')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models check benchmark selftest engine servers chromium clean
+.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models ready check benchmark selftest engine servers chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -43,11 +44,15 @@ test: test-alone
 test-alone: test-parts test-whole
 	$(BIN)/python -m pytest tests/e2e -m alone
 
-test-parts: install-dev
+test-parts: ready
 	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $(WORKERS)
 
-test-whole: install-dev
+test-whole: ready
 	$(BIN)/python -m pytest tests/e2e -m 'not alone' -n $(WHOLE) --dist loadfile --no-loadscope-reorder
+
+ready: $(VENV)/ready
+$(VENV)/ready: $(VENV)/dev $(SOURCES)
+	$(BIN)/python -m tests.ready >$@ || { tail -n 40 $@; rm $@; exit 1; }
 
 test-models: install-dev
 	$(BIN)/python -m pytest tests/models $(if $(WORKLOAD),-k $(WORKLOAD))
