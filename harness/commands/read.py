@@ -24,12 +24,13 @@ def show(
     from harness.report.console import render
 
     folder = find_run(results, run)
-    if format == "text" and folder.manifest.finished_at is not None:
-        say_answers(decide(folder).cards, console())
+    wants_answers = format in ("text", "json") and folder.manifest.finished_at is not None
+    cards = decide(folder).cards if wants_answers else []
     summary = summary_with_cost(folder)
     if format == "text":
+        say_answers(cards, console())
         say_sizes(folder.manifest, summary.rows, console())
-    render(summary, format, console())
+    render(summary, format, console(), cards)
     if not summary.valid:
         raise typer.Exit(1)
 

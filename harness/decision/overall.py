@@ -23,10 +23,15 @@ class Overall:
         return f"{self.workload}, {', '.join(self.targets[:-1])} or {self.targets[-1]}"
 
     @property
+    def which(self) -> str:
+        """Which form, with its target."""
+        chosen = f" ({self.target})" if self.target else ""
+        return f"{self.title}: {self.recommendation}{chosen}"
+
+    @property
     def answer(self) -> list[str]:
         """Two lines: which form, and why."""
-        chosen = f" ({self.target})" if self.target else ""
-        return [f"{self.title}: {self.recommendation}{chosen}", "; ".join(self.why)]
+        return [self.which, "; ".join(self.why)]
 
 
 def overall_of(cards: Sequence[Scorecard]) -> Iterator[Overall]:

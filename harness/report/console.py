@@ -10,6 +10,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from harness.analysis.summary import Summary
+from harness.decision.decision import Scorecard
 from harness.files.text import harmless
 from harness.record.figures import Cell
 from harness.report.blocks import Column, Table, run_tables
@@ -27,14 +28,14 @@ GAPS = (2, 1)
 MOST_PROBLEMS = 20
 
 
-def render(summary: Summary, format: TableFormat, console: Console) -> None:
-    """Write `summary` to `console`."""
+def render(summary: Summary, format: TableFormat, console: Console, cards: Sequence[Scorecard] = ()) -> None:
+    """Write `summary` to `console`; JSON also has the answers of `cards`."""
     if format == "text":
         render_text(summary, console if console.is_terminal else page_wide(console))
         return
-    as_format = {"md": as_markdown, "csv": as_csv, "json": as_json}[format]
+    text = as_json(summary, cards) if format == "json" else {"md": as_markdown, "csv": as_csv}[format](summary)
     # Not through rich, which would wrap lines and read brackets as markup.
-    console.file.write(as_format(summary) + "\n")
+    console.file.write(text + "\n")
 
 
 def page_wide(console: Console) -> Console:

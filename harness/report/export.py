@@ -9,6 +9,8 @@ from dataclasses import fields
 from typing import Any
 
 from harness.analysis.summary import ABSENT, NO_TRIAL, PLAIN, ROW_FIELDS, Row, Summary
+from harness.decision.answers import tell_answers
+from harness.decision.decision import Scorecard
 from harness.files.text import harmless
 from harness.record.estimate import Estimate, plain
 from harness.record.figures import Cell
@@ -24,9 +26,9 @@ FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """First letters of a formula, with their full-width forms, which some spreadsheets take for the same."""
 
 
-def as_json(summary: Summary) -> str:
+def as_json(summary: Summary, cards: Sequence[Scorecard]) -> str:
     """frostline/summary/1; ASCII only, so that no character of a name can reach a terminal."""
-    return json.dumps(summary.to_json(), indent=2, allow_nan=False)
+    return json.dumps(summary.to_json() | {"answers": tell_answers(cards)}, indent=2, allow_nan=False)
 
 
 def as_csv(summary: Summary) -> str:

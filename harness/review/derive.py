@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from harness.clock import moment_of
 from harness.decision.decision import Scorecard
+from harness.decision.overall import overall_of
 from harness.errors import RecordError
 from harness.record.nouns import Manifest
 from harness.review.change import change_since
@@ -132,10 +133,15 @@ def record_of(
 
 
 def advice_of(cards: list[Scorecard]) -> list[WorkloadAdvice]:
-    """One entry per card; several of one workload say which service and function they are of."""
+    """One entry per answer over all forms, then one per card; several of one workload say which service and function
+    they are of."""
     workloads = [card.workload for card in cards]
     ambiguous = {name for name in workloads if workloads.count(name) > 1}
-    return [
+    over_all = [
+        WorkloadAdvice(workload=o.workload, recommendation=o.recommendation, targets=o.targets, target=o.target)
+        for o in overall_of(cards)
+    ]
+    return over_all + [
         WorkloadAdvice(
             workload=card.workload,
             recommendation=card.recommendation,
@@ -149,15 +155,18 @@ def advice_of(cards: list[Scorecard]) -> list[WorkloadAdvice]:
 def primary_of(advice: list[WorkloadAdvice]) -> Primary:
     """What all workloads say; split where they are decided and differ, undecided where one is not.
 
-    A workload with several pairs of targets is decided where all of them say the same.
+    A workload with several pairs of targets is decided where all of them say the same, or by its answer over all forms.
     """
-    said = {each.recommendation for each in advice}
-    pairs_differ = len({(each.workload, each.recommendation) for each in advice}) > len({e.workload for e in advice})
+    over_all = {each.workload: each.recommendation for each in advice if each.targets is not None}
+    answers = {(each.workload, over_all.get(each.workload, each.recommendation)) for each in advice}
+    said = {recommendation for _, recommendation in answers}
+    pairs_differ = len(answers) > len({workload for workload, _ in answers})
     if not said or pairs_differ or "cannot decide yet" in said:
         return "undecided"
-    if said == {"serverless"}:
-        return "serverless"
-    return "container" if said == {"container"} else "split"
+    for form in ("serverless", "container", "hybrid"):
+        if said == {form}:
+            return form
+    return "split"
 
 
 def experiment_of(manifest: Manifest) -> str:

@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from harness.cost.nouns import Costing
 from harness.decision.decision import Scorecard
+from harness.decision.overall import overall_of
 from harness.files.whole import one_line
 from harness.record.figures import MISSING, figure
 from harness.report.export import escape
@@ -47,6 +48,8 @@ class ReviewPage:
     objective: str
     margin: str
     expected: str
+    overall: list[str]
+    """What is recommended over all forms, and why; empty where there are no more than two."""
     why: list[str]
     unwatched: list[str]
     """What would change the recommendation and no trigger watches."""
@@ -82,6 +85,7 @@ def page_of(
         margin=f"{run.margin:g}, so that an interval within it is SAME; a verdict asks for 10 rounds, there are "
         f"{run.summary.rounds}",
         expected=expected_traffic(run),
+        overall=[text for whole in overall_of(run.decision.cards) for text in whole.answer],
         why=shorten(reasons(run), report, 6),
         unwatched=shorten(list(unwatched(run)), report, 3),
         measured_rows=measured_table(run, figures),

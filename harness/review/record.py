@@ -14,7 +14,7 @@ Form = Literal["frostline/review/1", "frostline/review/2"]
 FIRST_FORM: Form = "frostline/review/1"
 REVIEW_SCHEMA: Form = "frostline/review/2"
 EVIDENCE_SCHEMA: Literal["frostline/evidence/1"] = "frostline/evidence/1"
-Primary = Literal["serverless", "container", "split", "undecided"]
+Primary = Literal["serverless", "container", "hybrid", "split", "undecided"]
 Op = Literal["above", "below"]
 Text = Annotated[str, Field(max_length=2000)]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -65,10 +65,13 @@ class Trigger(Strict):
 
 
 class WorkloadAdvice(Strict):
-    """What a scorecard says. Which service and function it is of is written where a workload has several cards."""
+    """What a scorecard says. Which service and function it is of is written where a workload has several cards; before
+    them stands what they come to where there are more than two forms, with `targets` and the one that is chosen."""
 
     workload: Text
     recommendation: Recommendation
+    targets: list[Text] | None = Field(None, exclude_if=lambda names: names is None)
+    target: Text | None = Field(None, exclude_if=lambda name: name is None)
     service: Text | None = Field(None, exclude_if=lambda name: name is None)
     function: Text | None = Field(None, exclude_if=lambda name: name is None)
 

@@ -12,7 +12,7 @@ from harness.analysis.pairing import profile_of
 from harness.analysis.summary import Summary
 from harness.analysis.table import Key, key_of
 from harness.cost.nouns import Costing
-from harness.decision.decision import Decision, decide
+from harness.decision.decision import Decision, decide, pairs_of
 from harness.errors import RecordError
 from harness.files.whole import inside, one_line, safe_name, sha256
 from harness.record.folder import RunFolder, latest_attempts
@@ -76,31 +76,17 @@ class MeasuredRun:
 
     @property
     def pairs(self) -> list[Pair]:
-        """Every service beside every function; each alone where there is no other side."""
-        return pairs_of(self.manifest, self.records)
-
-    def kind(self, target: str) -> str | None:
-        """Whether a target is a service or a function."""
-        return kind_of(self.manifest, target)
+        """Those of the scorecards."""
+        return pairs_of_run(self.manifest, self.records)
 
     def emulated(self, target: str) -> bool:
         """Whether a target stands in for something else."""
         return self.manifest.target(target).emulated is True
 
 
-def kind_of(manifest: Manifest, target: str) -> str | None:
-    """What the manifest says that a target is, if it is one of the two kinds."""
-    kind = manifest.target(target).kind
-    return kind if kind in ("service", "function") else None
-
-
-def pairs_of(manifest: Manifest, records: list[TrialRecord]) -> list[Pair]:
-    """Services beside functions, of the targets that have trials."""
-    names = sorted({record.target for record in records})
-    services, functions = ([name for name in names if kind_of(manifest, name) == k] for k in ("service", "function"))
-    if services and functions:
-        return [(service, function) for service in services for function in functions]
-    return [*((name, None) for name in services), *((None, name) for name in functions)]
+def pairs_of_run(manifest: Manifest, records: list[TrialRecord]) -> list[Pair]:
+    """Of the targets that have trials."""
+    return list(pairs_of(dict.fromkeys(sorted({record.target for record in records})), manifest))
 
 
 def read_run(folder: RunFolder, decide: Callable[[RunFolder], Decision] = decide) -> MeasuredRun:
@@ -109,7 +95,7 @@ def read_run(folder: RunFolder, decide: Callable[[RunFolder], Decision] = decide
     margin, _ = margin_of(folder.manifest)
     compared: dict[Pair, Comparison] = {
         (service, function): compare_within(folder, records, (service, function), "targets")
-        for service, function in pairs_of(folder.manifest, records)
+        for service, function in pairs_of_run(folder.manifest, records)
         if service is not None and function is not None
     }
     absent = {part: one_line("\n".join(why)) for part, why in decision.reasons.items()}

@@ -14,7 +14,7 @@ from harness.review.record import CitedFigure, Op, Primary, Trigger
 from harness.review.runs import MeasuredRun
 from harness.review.watch import BREAK_EVEN, REQUESTS, expected_rps, reasons_against
 
-KIND_OF = {"serverless": "function", "container": "service"}
+FORM_OF = {"serverless": "function", "container": "service", "hybrid": "hybrid"}
 PERCENTILES = {50: "latency_p50_ms", 95: "latency_p95_ms", 99: "latency_p99_ms"}
 OTHER_PERCENTILE = "forecast_latency_at_objective_ms"
 
@@ -146,8 +146,8 @@ def watch_latency(run: MeasuredRun, figures: list[CitedFigure], primary: Primary
 
 def of_side(run: MeasuredRun, rows: list[CitedFigure], primary: Primary) -> list[CitedFigure]:
     """Those of the side chosen; all where none is chosen, or has none."""
-    wanted = KIND_OF.get(primary)
-    return [f for f in rows if wanted is None or run.kind(f.target) == wanted] or rows
+    wanted = FORM_OF.get(primary)
+    return [f for f in rows if wanted is None or run.manifest.target(f.target).form == wanted] or rows
 
 
 def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigger:
@@ -161,7 +161,8 @@ def watch_row(row: CitedFigure, objective: float | None, margin: float) -> Trigg
 
 def watch_utilisation(run: MeasuredRun, figures: list[CitedFigure], primary: Primary) -> Iterator[Trigger]:
     """How busy the replicas of the side chosen are at the highest rate that the forecast gives as many to."""
-    rows = [row for row in (run.forecast.rows if run.forecast else []) if row.kind == "service"]
+    form = "hybrid" if primary == "hybrid" else "service"
+    rows = [row for row in (run.forecast.rows if run.forecast else []) if row.kind == form]
     full = [(row, now, most) for row in rows for now, most in busy_shares(row, figures) if most > now]
     if primary == "serverless" or not full:
         return

@@ -1,10 +1,12 @@
 """A function before a service as one side of the question: its month, its bill, and when it is the answer."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from harness.analysis.summary import Summary
 from harness.decision.decision import Scorecard
 from harness.decision.overall import overall_of
 from harness.decision.recommendation import Recommendation
@@ -13,6 +15,8 @@ from harness.forecast.samples import Bag
 from harness.forecast.simulate import serve_by_hybrid
 from harness.forecast.spells import Spell
 from harness.record.target_facts import PartFacts, TargetFacts
+from harness.report.export import as_json
+from harness.review.derive import advice_of, primary_of
 from targets.rules.fixed_replicas import FixedReplicas
 
 EDGE = FunctionRule()
@@ -80,6 +84,63 @@ def test_a_form_is_recommended_that_wins_both_its_pairs() -> None:
     assert (overall.recommendation, overall.target) == ("hybrid", "hybrid")
     assert overall.answer[0] == "w, hybrid, lambda or service: hybrid (hybrid)"
     assert "against service: it costs less" in overall.answer[1]
+
+
+SERVERLESS_WINS = [
+    card("lambda", "service", "lambda", "serverless"),
+    card("hybrid", "service", None, "cannot decide yet"),
+    card("lambda", "hybrid", "lambda", "serverless"),
+]
+"""Though which of the two others is better is open."""
+HYBRID_WINS = [
+    card("lambda", "service", "service", "container"),
+    card("hybrid", "service", "hybrid", "hybrid"),
+    card("lambda", "hybrid", "hybrid", "hybrid"),
+]
+SERVICE_BY_A_HYBRID = [card("hybrid", "service", "hybrid", "hybrid")]
+
+
+def test_machines_are_told_the_answer_over_all_forms_and_then_every_pair() -> None:
+    summary = Summary("r", "q", "then", None, 10, 1, [], [], [])
+    answers = json.loads(as_json(summary, SERVERLESS_WINS))["answers"]
+    assert answers[0] == {
+        "workload": "w",
+        "targets": ["hybrid", "lambda", "service"],
+        "recommendation": "serverless",
+        "target": "lambda",
+        "why": ["against service: it costs less", "against hybrid: it costs less"],
+        "sure": None,
+        "settle": None,
+    }
+    assert [(each["targets"], each["target"]) for each in answers[1:]] == [
+        (["lambda", "service"], "lambda"),
+        (["hybrid", "service"], None),
+        (["lambda", "hybrid"], "lambda"),
+    ]
+    assert json.loads(as_json(summary, []))["answers"] == []
+
+
+@pytest.mark.parametrize(
+    ("cards", "primary"),
+    [
+        (SERVERLESS_WINS, "serverless"),
+        (HYBRID_WINS, "hybrid"),
+        (SERVICE_BY_A_HYBRID, "hybrid"),
+        (SERVERLESS_WINS[1:2], "undecided"),
+        ([*SERVERLESS_WINS, *(replace(each, workload="v") for each in HYBRID_WINS)], "split"),
+    ],
+)
+def test_a_review_decides_by_the_answer_over_all_forms(cards: list[Scorecard], primary: str) -> None:
+    assert primary_of(advice_of(cards)) == primary
+
+
+def test_a_review_states_what_is_recommended_over_all_forms() -> None:
+    first, *pairs = advice_of(HYBRID_WINS)
+    assert (first.targets, first.target, first.recommendation) == (["hybrid", "lambda", "service"], "hybrid", "hybrid")
+    assert (first.service, first.function) == (None, None)
+    assert [(each.function, each.service) for each in pairs] == [each.pair for each in HYBRID_WINS]
+    assert all("targets" not in each.model_dump() for each in pairs)
+    assert [each.targets for each in advice_of(SERVICE_BY_A_HYBRID)] == [None]
 
 
 def test_while_a_pair_that_matters_is_open_no_form_is_recommended() -> None:

@@ -224,6 +224,28 @@ def test_two_recommendations_for_one_workload_say_their_pairs(tmp_path, stated, 
     assert code == 0, words
 
 
+def test_a_review_of_three_forms_states_the_answer_over_all_of_them(tmp_path, stated, check, monkeypatch):
+    pairs = [("lambda", "service", "lambda"), ("hybrid", "service", None), ("lambda", "hybrid", "lambda")]
+    cards = [
+        Scorecard(
+            "echo", [], "serverless" if chosen else "cannot decide yet", [], [], service, function, ["it is cheap"]
+        )
+        for function, service, chosen in pairs
+    ]
+    cards = [
+        replace(card, chosen=chosen, has_hybrid="hybrid" in card.pair)
+        for card, (_, _, chosen) in zip(cards, pairs, strict=True)
+    ]
+    decide = stated.decide
+    monkeypatch.setattr(stated, "decide", lambda run: replace(decide(run), cards=cards))
+    measured(tmp_path, month="11", rounds=2)
+    file, text, written = stated.write(tmp_path)
+    assert written.record.primary == "serverless"
+    assert "- echo, hybrid, lambda or service: serverless (lambda)\n- against service: it is cheap; against" in text
+    decided(file)
+    assert check()[0] == 0
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

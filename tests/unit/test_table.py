@@ -390,7 +390,7 @@ def test_untrusted_text_is_harmless_in_every_format(tmp_path):
 
 def test_formats_have_their_shapes(tmp_path):
     summary = summarise(make_run(tmp_path, rounds=3, requests_per_trial=80))
-    assert json.loads(print_summary(summary, "json")) == summary.to_json()
+    assert json.loads(print_summary(summary, "json")) == summary.to_json() | {"answers": []}
     rows = list(csv.DictReader(io.StringIO(print_summary(summary, "csv"))))
     assert len(rows) == 4
     steady = rows[2]
