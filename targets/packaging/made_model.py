@@ -1,10 +1,11 @@
-"""Models that workloads make themselves, once on this machine: known by how they are made, and not read to be known."""
+"""Models that workloads make or fetch themselves, once on this machine: known by their recipe, and not read for it."""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from targets.contract import DeploymentError
 from targets.packaging.cache import assemble, cache_root
 from targets.packaging.code import own_code
 from targets.packaging.code_folder import code_sha256
@@ -29,5 +30,12 @@ def made_model(workload: Workload, say: Callable[[str], None]) -> MadeModel | No
     if not folder.is_dir():
         say(f"making the model of {workload.name} ({workload.recipe})…")
         with assemble(folder) as draft:
-            workload.write_model(draft)
+            _write(workload, draft)
     return MadeModel(folder, sha256)
+
+
+def _write(workload: Made, draft: Path) -> None:
+    try:
+        workload.write_model(draft)
+    except ValueError as error:
+        raise DeploymentError(f"the model cannot be had: {error}") from error

@@ -142,14 +142,16 @@ class Configurable(Protocol):
 
 @runtime_checkable
 class Made(Protocol):
-    """A workload whose model is made on the host when it is packaged. load() finds its files in `model_dir`."""
+    """A workload whose model is made, or fetched, on the host when packaged. load() finds its files in `model_dir`."""
 
     @property
     def recipe(self) -> str:
         """What the files depend on beside the workload's own code, in words: other words make another model."""
 
     def write_model(self, folder: Path) -> None:
-        """Make the files: the same recipe always gives the same bytes. Of the standard library only."""
+        """Make the files, or fetch them: the same recipe always gives the same bytes. ValueError when it cannot.
+
+        What it needs beside the standard library is imported within."""
 
 
 EDGE, CORE = "edge", "core"

@@ -20,7 +20,6 @@ LABELS = {"candidate_labels": ["ice", "lake"]}
         ({"task": "ner"}, "task: 'ner' is not one of: "),
         ({"task": ["fill-mask"]}, "is not one of: "),
         ({"task": "summarization"}, "no pipeline of transformers 5 any more: take text-generation"),
-        ({"task": "fill-mask", "model": "a/b"}, "leave `model` out, and give --model-dir FOLDER"),
         ({"task": "fill-mask", "modle": "a/b"}, "modle is not one of: task, model, "),
         ({"task": "fill-mask", "inputs": []}, "give a list of texts, or name a JSON file"),
         ({"task": "fill-mask", "inputs": ["frost", 7]}, "give a list of texts, or name a JSON file"),
@@ -47,7 +46,7 @@ def test_every_problem_is_told_at_once():
     assert [line.split()[0] for line in str(refused.value).split("\n")] == [
         "y",
         "task:",
-        "model:",
+        "revision:",
         "inputs:",
         "expect:",
     ]

@@ -1,4 +1,4 @@
-"""A model folder as transformers saves it, with the pipeline of a task: settings name the task, the folder is yours."""
+"""A model as transformers saves it, with the pipeline of a task: your own folder, or a hub's at one commit."""
 
 import json
 import re
@@ -10,10 +10,11 @@ from typing import Any
 from targets.serving.torch_model import TRANSFORMERS
 from targets.workloads.command import read_payloads
 from targets.workloads.contract import Infer, Payload, Phase, Wheel
+from targets.workloads.huggingface.hub import FOLDER, fetch, hub_problems
 from targets.workloads.huggingface.pipes import load_pipes
 from targets.workloads.huggingface.tasks import REMOVED, TASKS, parameter_problems
 
-KNOWN = ("task", "model", "inputs", "parameters", "expect")
+KNOWN = ("task", "model", "revision", "inputs", "parameters", "expect")
 TEXTS = (
     "Frost came early.",
     "The pass was closed for two days, and the mail went round by the valley.",
@@ -25,17 +26,16 @@ MASKED = (
     "In winter the lake is covered with [MASK].",
     "The [MASK] went round by the valley in snow.",
 )
-FOLDER = "--model-dir FOLDER (model_dir: in an experiment)"
 
 
 class HuggingFace:
     """Any model of transformers for the tasks that take a text, on the CPU."""
 
     name = "huggingface"
-    summary = "Your own folder of transformers with a pipeline: settings name the task, its inputs and a check"
+    summary = "A folder of transformers, or a hub's model, with a pipeline: settings name the task, inputs and a check"
     requirements = TRANSFORMERS
     models: tuple[Wheel, ...] = ()
-    model_files = ("config.json", "tokenizer.json")
+    model_files: tuple[str, ...] = ("config.json", "tokenizer.json")
 
     def __init__(self, settings: Mapping[str, Any] | None = None) -> None:
         self._settings = settings or {}
@@ -44,7 +44,7 @@ class HuggingFace:
         """The same with these settings. ValueError with every problem, one a line."""
         if problems := setting_problems(settings):
             raise ValueError("\n".join(problems))
-        return HuggingFace(settings)
+        return HubModel(settings) if settings.get("model") else HuggingFace(settings)
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
         """Phases imports, weights, tokenizer and pipeline. It answers what the pipeline does, rounded to 1e-6."""
@@ -52,7 +52,7 @@ class HuggingFace:
         if name is None:
             raise ValueError(f"no task is named: give settings with a `task`, one of: {', '.join(TASKS)}")
         if model_dir is None:
-            raise ValueError(f"huggingface has no model of its own: give {FOLDER}")
+            raise ValueError(f"huggingface has no model of its own: name one of a hub as `model`, or give {FOLDER}")
         return load_pipes(phase, name, model_dir, threads).answer
 
     def payloads(self) -> Sequence[Payload]:
@@ -86,6 +86,21 @@ class HuggingFace:
         return None if re.search(expect, text) else f"{text[:60]!a:.100} does not match {expect[:60]!a:.80}"
 
 
+class HubModel(HuggingFace):
+    """One whose `model` and `revision` are a hub's: it is fetched on the host, and units have its files with them."""
+
+    model_files: tuple[str, ...] = ()
+
+    @property
+    def recipe(self) -> str:
+        """What its files are: those of one commit, which never change."""
+        return f"{self._settings['model']} at {self._settings['revision']}"
+
+    def write_model(self, folder: Path) -> None:
+        """Fetch the files. ValueError when they cannot be had."""
+        fetch(self._settings["model"], self._settings["revision"], folder)
+
+
 def setting_problems(settings: Mapping[str, Any]) -> list[str]:
     """What is wrong with them, each with its fix."""
     problems = [f"{name} is not one of: {', '.join(KNOWN)}" for name in settings if name not in KNOWN]
@@ -97,11 +112,7 @@ def setting_problems(settings: Mapping[str, Any]) -> list[str]:
         problems.append(f"task: {name} is no pipeline of transformers 5 any more: take text-generation")
     elif task is None:
         problems.append(f"task: {str(name)[:80]!a} is not one of: {', '.join(TASKS)}")
-    if "model" in settings:
-        problems.append(
-            f"model: {str(settings['model'])[:80]!a} is an id on a hub, and nothing is fetched from one: download it, "
-            f"leave `model` out, and give {FOLDER}"
-        )
+    problems += hub_problems(settings.get("model"), settings.get("revision"))
     if task:
         problems += parameter_problems(task, settings.get("parameters", {}))
     return [*problems, *_input_problems(settings.get("inputs", TEXTS)), *_expect_problems(settings.get("expect", ""))]
