@@ -1,16 +1,31 @@
 """A backing service in a container of its own, on a network that only its deployment's units share."""
 
+import json
 import secrets
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 import docker
 
-from targets.backing.contract import SECRET_VARIABLE, Running, Server, wait_until_ready
+from targets.backing.contract import (
+    FACT,
+    FILL_LIMIT_S,
+    FILL_SIZING,
+    SECRET_VARIABLE,
+    Backing,
+    Running,
+    Server,
+    needed_by,
+    wait_until_ready,
+)
+from targets.contract import DeploymentError, Order, Package
 from targets.local import containers, network
+from targets.local.last_words import tell_end
 from targets.ownership import BACKING_LABEL, Owner, labels
 from targets.packaging.engine import engine_errors
+from targets.packaging.image import FILL_COMMAND
 from targets.packaging.obtain import obtain
 
 
@@ -18,7 +33,53 @@ def prepare(server: Server, say: Callable[[str], None]) -> dict[str, Any]:
     """Have its image; what of it goes into the manifest. DeploymentError."""
     with closing(containers.engine()) as client:
         found = obtain(client, server.image, server.debian, say, "use a process- target")
-        return {"image": found.reference, "image_id": found.image.id, "asked": server.image, "note": found.note}
+        return {
+            "server": server.name,
+            "image": found.reference,
+            "image_id": found.image.id,
+            "asked": server.image,
+            "note": found.note,
+        }
+
+
+def back(client: docker.DockerClient, package: Package, order: Order, stack: ExitStack) -> Backing:
+    """Start and fill the server that a package's units need, which is removed with `stack`; where they need none, just
+    the order. DeploymentError."""
+    if (server := needed_by(package)) is None:
+        return Backing(order)
+    running = start(server, client, package.facts[FACT], order.run_id)
+    stack.callback(running.remove)
+    backing = Backing.of(server, running, order)
+    running.facts["content"] = _fill(client, package, backing)
+    return backing
+
+
+def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> Mapping[str, Any]:
+    """Have the workload put the content in, in a container of its image that ends with that; what it tells."""
+    order = replace(backing.order, sizing=FILL_SIZING)
+    what = f"filling {backing.name}"
+    with engine_errors(what):
+        container = containers.create(
+            client,
+            image=package.reference,
+            command=FILL_COMMAND,
+            name=f"frostline-{order.run_id}-fill-{secrets.token_hex(3)}",
+            sizing=order.sizing,
+            environment=containers.serving_environment(package, order),
+            labels=labels(order.run_id, Owner.current()) | {BACKING_LABEL: backing.name},
+            port=None,
+            network=backing.network,
+        )
+        try:
+            container.start()
+            status = int(container.wait(timeout=FILL_LIMIT_S)["StatusCode"])
+            printed = containers.last_lines(container)
+        finally:
+            containers.remove(container)
+    if status:
+        raise DeploymentError(tell_end(f"{what} ended with exit code {status}", printed))
+    told: Mapping[str, Any] = json.loads(printed.splitlines()[-1])
+    return told
 
 
 def start(server: Server, client: docker.DockerClient, image: dict[str, Any], run_id: str) -> Running:
@@ -26,7 +87,7 @@ def start(server: Server, client: docker.DockerClient, image: dict[str, Any], ru
     running = ServerContainer(server, client, image, run_id)
     try:
         running.start()
-        running.facts["version"] = wait_until_ready(server, running)
+        wait_until_ready(server, running)
     except BaseException:
         running.remove()
         raise
@@ -45,7 +106,7 @@ class ServerContainer:
         self.network: str | None = None
         self.address = ""
         self.inner_address = server.address(server.name, server.port, self._secret)
-        self.facts: dict[str, Any] = {"server": server.name, **image, "limits": vars(server.sizing)}
+        self.facts: dict[str, Any] = {**image, "limits": vars(server.sizing)}
 
     def start(self) -> None:
         """A network, and the server on it under its own name."""

@@ -3,16 +3,21 @@
 It is no unit: nothing is asked of it by the load, and its memory and CPU are in no row.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Sizing
+from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.packaging.bootstrap import Debian
+from targets.workloads.contract import Backed, Workload, address_variable
 
 READY_LIMIT_S = 60.0
 POLL_S = 0.02
+FILL_LIMIT_S = 300.0
+FILL_SIZING = Sizing(2048, 1.0)
+"""Of what fills a server: that is no unit, and a unit's own size may be small."""
 SECRET_VARIABLE = "FROSTLINE_SECRET"  # noqa: S105 - a name
 """In the environment of a server's container, and nowhere else: what its clients must know."""
 
@@ -28,16 +33,19 @@ class Server(Protocol):
     image: str
     """The official one; where it cannot be had, `debian` stands in."""
     debian: Debian
-    program: str
-    """Of its process on this machine."""
     install: str
-    """How to install that on Debian."""
+    """How to have its program on this machine."""
+    runs_as_root: bool
+    """Whether its program does; where it does not, root starts it as another user, who can do nothing."""
     port: int
     """Where it listens in its container."""
     sizing: Sizing
     """The limits of its container."""
     container_command: list[str]
     """Listens on `port`, writes below /tmp only, and lets in whoever knows $FROSTLINE_SECRET."""
+
+    def program(self) -> str | None:
+        """The path of its program on this machine; None where there is none that will do."""
 
     def process_command(self, program: str, folder: Path) -> list[str]:
         """Listens on a socket in `folder`, where only this user comes, and nowhere else."""
@@ -48,8 +56,9 @@ class Server(Protocol):
     def socket_address(self, folder: Path) -> str:
         """For its clients, through the socket in `folder`."""
 
-    def ask(self, address: str) -> str:
-        """Its version, once it takes requests. NotReady before, and when it is gone."""
+    def ask(self, address: str) -> str | None:
+        """Its version, once it takes requests; None where it tells that to nobody who has not logged in. NotReady
+        before, and when it is gone."""
 
 
 class Running(Protocol):
@@ -73,24 +82,81 @@ class Running(Protocol):
         """End and delete it with all that it has. Safe to call twice."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Backing:
-    """The servers of one deployment, which are removed together."""
+    """The server of one deployment, and what its units are to be started with; none where they need none."""
 
-    running: dict[str, Running] = field(default_factory=dict)
+    order: Order
+    """With the server's address in the units' environment."""
+    name: str = ""
+    running: Running | None = None
 
-    def ended(self) -> str | None:
-        """Which of them has ended and how; None while all run."""
-        ends = ((name, running.end_reason()) for name, running in self.running.items())
-        return next((f"{name} ended: {why}" for name, why in ends if why), None)
+    @classmethod
+    def of(cls, server: Server, running: Running, order: Order) -> "Backing":
+        """A server that runs, for units that this order asks for."""
+        environment = {**order.environment, address_variable(server.name): running.inner_address}
+        return cls(replace(order, environment=environment), server.name, running)
+
+    @property
+    def network(self) -> str | None:
+        """Where containers are to be; None for the engine's usual one."""
+        return self.running.network if self.running else None
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What goes into the manifest."""
+        return {FACT: self.running.facts} if self.running else {}
+
+    def check(self) -> None:
+        """DeploymentError when the server has ended, which nothing restarts."""
+        if self.running and (why := self.running.end_reason()):
+            raise DeploymentError(f"the backing service {self.name} ended ({why}): deploy anew")
 
 
-def wait_until_ready(server: Server, running: Running) -> str:
-    """Ask until it answers; its version. DeploymentError when it ends first or takes too long."""
+FACT = "backing"
+"""Under which a package and a deployment tell of the server that the workload needs."""
+
+
+def server_of(workload: Workload) -> Server | None:
+    """What its units need beside them; None for nothing. DeploymentError for a kind of which there is no file."""
+    if not isinstance(workload, Backed):
+        return None
+    return named(workload.backing)
+
+
+def named(name: str) -> Server:
+    """The server that targets/backing/NAME.py sets. DeploymentError where there is none."""
+    try:
+        server: Server = import_module(f"targets.backing.{name}").SERVER
+    except (ModuleNotFoundError, AttributeError) as error:
+        raise DeploymentError(f"no backing service is called {name!r:.80}: targets/backing/NAME.py sets it") from error
+    return server
+
+
+def needed_by(package: Package) -> Server | None:
+    """The server that was prepared with a package; None where its workload needs none."""
+    return named(package.facts[FACT]["server"]) if FACT in package.facts else None
+
+
+def why_unbacked(workload: Workload, target: str) -> str | None:
+    """Why a target that starts no server for its units cannot hold a workload, and the fix; None where it can."""
+    if not isinstance(workload, Backed):
+        return None
+    return (
+        f"workload {workload.name} needs {workload.backing} beside its units, which {target} does not start: measure "
+        "it on services and functions of this machine, docker-service and docker-lambda"
+    )
+
+
+def wait_until_ready(server: Server, running: Running) -> None:
+    """Ask until it answers; its facts then have its version, where it tells that. DeploymentError when it ends first or
+    takes too long."""
     deadline_ns = now_ns() + int(READY_LIMIT_S * 1e9)
     while True:
         try:
-            return server.ask(running.address)
+            version = server.ask(running.address)
+            running.facts.update({"version": version} if version else {})
+            return
         except NotReady as error:
             if why := running.end_reason():
                 said = running.last_words().strip().splitlines()[-1:] or ["it printed nothing"]

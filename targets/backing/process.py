@@ -1,28 +1,88 @@
 """A backing service that is a process of this machine, on a socket that only this user can reach."""
 
+import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import replace
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from targets.backing.contract import Running, Server, wait_until_ready
-from targets.contract import DeploymentError
-from targets.local import own_children
-from targets.local.last_words import LastWords, exit_words
+from targets.backing.contract import (
+    FILL_LIMIT_S,
+    FILL_SIZING,
+    Backing,
+    Running,
+    Server,
+    needed_by,
+    wait_until_ready,
+)
+from targets.contract import DeploymentError, Order, Package
+from targets.local import own_children, processes
+from targets.local.last_words import LastWords, exit_words, tell_end
+from targets.local.serving_process import ServingProcess
 from targets.ownership import Owner, variables, work_folder
 
 END_LIMIT_S = 10.0
+NOBODY = "nobody"
+FILL = "targets.serving.fill"
 
 
 def missing(server: Server) -> str | None:
     """Why it cannot be started here, and the fix; None when it can."""
-    if shutil.which(server.program):
-        return None
-    return f"{server.program} is not on the PATH: install it ({server.install}), or use a docker- target"
+    if (program := server.program()) is None:
+        return f"there is no {server.name} on this machine: install it ({server.install}), or use a docker- target"
+    if _as_nobody(server) and not _is_open(Path(program)):
+        return (
+            f"{server.name} does not run as root, and {program} is closed to the user {NOBODY}: open the folders above "
+            "it to all (chmod o+x), be another user, or use a docker- target"
+        )
+    return None
+
+
+def _as_nobody(server: Server) -> bool:
+    return not server.runs_as_root and os.geteuid() == 0
+
+
+def _is_open(program: Path) -> bool:
+    """Whether any user may run it."""
+    whole = program.resolve()
+    return all(path.stat().st_mode & 0o001 for path in (whole, *whole.parents))
+
+
+def back(package: Package, order: Order, stack: ExitStack) -> Backing:
+    """Start and fill the server that a package's units need, which is removed with `stack`; where they need none, just
+    the order. DeploymentError."""
+    if (server := needed_by(package)) is None:
+        return Backing(order)
+    running = start(server, order.run_id)
+    stack.callback(running.remove)
+    backing = Backing.of(server, running, order)
+    running.facts["content"] = _fill(package, backing)
+    return backing
+
+
+def _fill(package: Package, backing: Backing) -> Mapping[str, Any]:
+    """Have the workload put the content in, in a process as a unit's that ends with that; what it tells."""
+    environment = processes.serving_environment(package, replace(backing.order, sizing=FILL_SIZING))
+    filling = ServingProcess(FILL, environment, None, lambda line: None)
+    try:
+        status = filling.wait(FILL_LIMIT_S)
+        printed = filling.last_words.text()
+    finally:
+        filling.kill()
+    if status:
+        raise DeploymentError(tell_end(f"filling {backing.name} ended with {exit_words(status)}", printed))
+    if status is None:
+        raise DeploymentError(f"filling {backing.name} took more than {FILL_LIMIT_S:.0f} s: try again")
+    told: Mapping[str, Any] = json.loads(printed.splitlines()[-1])
+    return told
 
 
 def start(server: Server, run_id: str) -> Running:
@@ -31,7 +91,7 @@ def start(server: Server, run_id: str) -> Running:
         raise DeploymentError(why)
     running = ServerProcess(server, run_id)
     try:
-        running.facts["version"] = wait_until_ready(server, running)
+        wait_until_ready(server, running)
     except BaseException:
         running.remove()
         raise
@@ -44,17 +104,23 @@ class ServerProcess:
     network: str | None = None
 
     def __init__(self, server: Server, run_id: str) -> None:
-        program = shutil.which(server.program)
+        program = server.program()
         assert program is not None
         self._folder = work_folder("service")
-        self.address = self.inner_address = server.socket_address(self._folder)
+        place, user = self._own_place(server)
+        self.address = self.inner_address = server.socket_address(place)
         self.facts: dict[str, Any] = {"server": server.name, "program": program, "limits": None}
         inherited_end, leash = os.pipe()
         self._leash = FileIO(leash, "w")
         try:
             self._process = own_children.start(
-                [sys.executable, "-m", "targets.backing.leashed", *server.process_command(program, self._folder)],
-                env={**os.environ, **variables(run_id, Owner.current()), "FROSTLINE_LEASH_FD": str(inherited_end)},
+                [sys.executable, "-m", "targets.backing.leashed", *server.process_command(program, place)],
+                env={
+                    **os.environ,
+                    **variables(run_id, Owner.current()),
+                    **user,
+                    "FROSTLINE_LEASH_FD": str(inherited_end),
+                },
                 cwd=Path(__file__).parents[2],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -69,6 +135,18 @@ class ServerProcess:
             os.close(inherited_end)
         assert self._process.stdout is not None
         self._printed = LastWords(self._process.stdout)
+
+    def _own_place(self, server: Server) -> tuple[Path, dict[str, str]]:
+        """A folder that is the server's user's alone, and what tells it who that is; the outer one stays ours, so that
+        `clean` finds it."""
+        if not _as_nobody(server):
+            return self._folder, {}
+        nobody = pwd.getpwnam(NOBODY)
+        place = self._folder / server.name
+        place.mkdir(0o700)
+        os.chown(place, nobody.pw_uid, nobody.pw_gid)
+        self._folder.chmod(0o711)
+        return place, {"FROSTLINE_USER": f"{nobody.pw_uid}:{nobody.pw_gid}"}
 
     def end_reason(self) -> str | None:
         """Its exit status in words when it has ended."""

@@ -6,6 +6,9 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+from targets.backing import container as backing_container
+from targets.backing import process as backing_process
+from targets.backing.contract import FACT, server_of
 from targets.contract import (
     LAMBDA_REQUEST_BYTES,
     Capabilities,
@@ -177,7 +180,10 @@ class InContainers:
         with closing(containers.engine()) as client:
             if isinstance(workload, Imaged):
                 return own_image_package(client, workload, workload.own_image)
-            return build_image(client, workload, model_dir, say)
+            package = build_image(client, workload, model_dir, say)
+        if (server := server_of(workload)) is None:
+            return package
+        return replace(package, facts=package.facts | {FACT: backing_container.prepare(server, say)})
 
     def present(self) -> Sizing:
         """The CPUs and the memory of the engine's machine."""
@@ -200,7 +206,11 @@ class AsProcesses:
                 f"workload {workload.name} is an image of yours, and a process has none: measure it on docker-service "
                 "and docker-lambda, with a Docker engine"
             )
-        return processes.package(workload, model_dir, say)
+        if (server := server_of(workload)) is None:
+            return processes.package(workload, model_dir, say)
+        refuse(backing_process.missing(server))
+        package = processes.package(workload, model_dir, say)
+        return replace(package, facts=package.facts | {FACT: {"server": server.name}})
 
     def present(self) -> Sizing:
         """The CPUs and the memory that this process and its children can have."""

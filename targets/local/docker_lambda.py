@@ -3,6 +3,7 @@
 from contextlib import ExitStack, closing
 from typing import Any
 
+from targets.backing.container import back
 from targets.contract import Deployment, Order, Package
 from targets.events import Event
 from targets.local import containers
@@ -33,14 +34,15 @@ def deploy_function(package: Package, order: Order, network: str | None = None) 
     """A front whose sandboxes are containers of this network."""
     with ExitStack() as stack:
         client = stack.enter_context(closing(containers.engine()))
+        backing = back(client, package, order, stack)
         archive = archive_image(client, package.reference) if order.images_absent else None
 
         def is_gone(started: Event) -> bool:
             with engine_errors(f"looking for sandbox {started['unit']}"):
                 return containers.is_gone(client, started["container"])
 
-        settings = _front_settings(package, order, archive, network)
-        return FunctionDeployment(settings, order, _usage, is_gone, _facts(order), archive, stack.pop_all())
+        settings = _front_settings(package, backing.order, archive, backing.network or network)
+        return FunctionDeployment(settings, backing, _usage, is_gone, _facts(order), archive, stack.pop_all())
 
 
 def _front_settings(

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from targets.backing import container as backing
-from targets.backing.contract import Running
+from targets.backing.contract import Running, why_unbacked
 from targets.backing.redis import SERVER
 from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
@@ -36,6 +36,7 @@ class DockerQueue(InContainers, BehindQueue):
                 f"workload {workload.name} is an image of yours, which takes no requests from a queue: measure it "
                 "on docker-service and docker-lambda"
             )
+        refuse(why_unbacked(workload, self.name))
         package = super().package(workload, model_dir, say)
         return replace(package, facts=package.facts | {IMAGE_FACT: backing.prepare(SERVER, say)})
 

@@ -7,6 +7,7 @@ import docker
 import docker.errors
 from docker.models.containers import Container
 
+from targets.backing.container import back
 from targets.clock import now_ns
 from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
@@ -42,11 +43,12 @@ def deploy_service(package: Package, order: Order, network: str | None = None) -
         client = stack.enter_context(closing(containers.engine()))
 
         def new(name: str, log: EventLog, order: Order) -> Replica:
-            return DockerReplica(name, log, client, package, order, own, network)
+            return DockerReplica(name, log, client, package, order, own, backing.network or network)
 
+        backing = back(client, package, order, stack)
         archive = archive_image(client, package.reference) if order.images_absent else None
         facts = {"limits": vars(order.sizing), "tmp": "on disk, not limited", "shared_memory": "64 MB"}
-        return ServiceDeployment(new, order, facts, archive, stack.pop_all())
+        return ServiceDeployment(new, backing, facts, archive, stack.pop_all())
 
 
 class DockerReplica(Replica):

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
+from targets.backing.contract import Backing
 from targets.clock import now_ns, sleep
-from targets.contract import DeploymentError, Endpoint, Order, UnitUsage
+from targets.contract import DeploymentError, Endpoint, UnitUsage
 from targets.events import Event, EventReader
 from targets.local import own_children
 from targets.local.last_words import exit_words
@@ -114,21 +115,22 @@ class FunctionDeployment(Logged):
     def __init__(
         self,
         settings: dict[str, Any],
-        order: Order,
+        backing: Backing,
         meter: Meter,
         is_gone: Proof,
         facts: dict[str, Any],
         archive: ImageArchive | None = None,
         resources: ExitStack | None = None,
     ) -> None:
-        self.order = order
+        self.order = order = backing.order
+        self._backing = backing
         self.function = order.settings_of(FunctionSettings)
         self.generation = secrets.token_hex(4)
         self._is_gone = is_gone
         self._facts = facts
         self._archive = archive
         self._resources = resources or ExitStack()
-        """What is closed with the deployment, or when it cannot be started: a client of the engine."""
+        """What is closed with the deployment, or when it cannot be started: a client of the engine, what backs it."""
         try:
             self.front = FrontProcess({**settings, "generation": self.generation}, order.run_id, order.port)
         except BaseException:
@@ -153,6 +155,7 @@ class FunctionDeployment(Logged):
 
         A sandbox that is busy, because its client gave up, is waited for as long as the function may run.
         """
+        self._backing.check()
         started = self.front.reader.living_units()
         self.generation = secrets.token_hex(4)
         drop = f"/frostline/drop?generation={self.generation}"
@@ -195,7 +198,13 @@ class FunctionDeployment(Logged):
         """The front's settings in force, and what its sandboxes have and have not."""
         front = {"priority": self.front.priority, **vars(self.function)}
         threads = f"{self.order.sizing.threads} an inference, one at once in a sandbox"
-        return {"init_timeout_s": self.function.init_timeout_s, "front": front, "threads": threads, **self._facts}
+        return {
+            "init_timeout_s": self.function.init_timeout_s,
+            "front": front,
+            "threads": threads,
+            **self._facts,
+            **self._backing.facts,
+        }
 
     def wait(self) -> str:
         """Wait until the front ends without being told to by us; how it did, in words."""

@@ -1,7 +1,10 @@
 """Lambda without an engine: each sandbox is a process of the same serving code. No limits, no isolation."""
 
+from contextlib import ExitStack
+
 import psutil
 
+from targets.backing.process import back
 from targets.contract import Deployment, Order, Package
 from targets.events import Event
 from targets.local import processes
@@ -28,14 +31,17 @@ class ProcessLambda(AsProcesses, Function):
 
 def deploy_function(package: Package, order: Order) -> FunctionDeployment:
     """A front whose sandboxes are processes."""
-    settings = {
-        "kind": "process",
-        "name": package.workload,
-        "function": vars(order.settings_of(FunctionSettings)),
-        "environment": processes.serving_environment(package, order),
-        "sizing": vars(order.sizing),
-    }
-    return FunctionDeployment(settings, order, Meters().usage, _is_gone, processes.FACTS)
+    with ExitStack() as stack:
+        backing = back(package, order, stack)
+        settings = {
+            "kind": "process",
+            "name": package.workload,
+            "function": vars(order.settings_of(FunctionSettings)),
+            "environment": processes.serving_environment(package, backing.order),
+            "sizing": vars(order.sizing),
+        }
+        resources = stack.pop_all()
+    return FunctionDeployment(settings, backing, Meters().usage, _is_gone, processes.FACTS, resources=resources)
 
 
 class Meters:

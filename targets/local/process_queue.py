@@ -1,10 +1,12 @@
 """Workers behind a queue without an engine: each is a process of the same serving code. No limits, no isolation."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 
 from targets.backing import process as backing
-from targets.backing.contract import Running
+from targets.backing.contract import Running, why_unbacked
 from targets.backing.redis import SERVER
 from targets.contract import Deployment, Order, Package
 from targets.events import EventLog
@@ -13,6 +15,7 @@ from targets.local.crew import Worker
 from targets.local.declarations import PROCESSES, AsProcesses, BehindQueue, as_queue, refuse
 from targets.local.gpus import Gpus
 from targets.local.process_service import ProcessReplica
+from targets.workloads.contract import Workload
 
 LOOP = "targets.serving.queue_loop"
 
@@ -26,6 +29,11 @@ class ProcessQueue(AsProcesses, BehindQueue):
     def missing(self, accelerators: int = 0) -> str | None:
         """Why Redis cannot be started here, or there are not so many GPUs, and the fix."""
         return backing.missing(SERVER) or super().missing(accelerators)
+
+    def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
+        """Install the workload's packages. DeploymentError for a workload that needs another server."""
+        refuse(why_unbacked(workload, self.name))
+        return super().package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Start the queue, and as many workers as there are to be always."""

@@ -1,7 +1,9 @@
 """A service without an engine: each replica is a process of the same serving code. No limits, no isolation."""
 
 import socket
+from contextlib import ExitStack
 
+from targets.backing.process import back
 from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.events import EventLog
 from targets.local import gpus, processes
@@ -34,7 +36,9 @@ def deploy_service(package: Package, order: Order) -> ServiceDeployment:
     def new(name: str, log: EventLog, order: Order) -> Replica:
         return ProcessReplica(name, log, package, order, own)
 
-    return ServiceDeployment(new, order, processes.FACTS)
+    with ExitStack() as stack:
+        backing = back(package, order, stack)
+        return ServiceDeployment(new, backing, processes.FACTS, resources=stack.pop_all())
 
 
 class ProcessReplica(Replica):

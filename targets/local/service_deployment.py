@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from targets.backing.contract import Backing
 from targets.clock import now_ns, sleep
 from targets.contract import GENERATION_VARIABLE, DeploymentError, Endpoint, Order, StartFailed, UnitUsage
 from targets.events import Event, EventLog, EventReader
@@ -114,17 +115,18 @@ class ServiceDeployment(Logged):
     def __init__(
         self,
         new: Callable[[str, EventLog, Order], Replica],
-        order: Order,
+        backing: Backing,
         facts: dict[str, Any],
         archive: ImageArchive | None = None,
         resources: ExitStack | None = None,
     ) -> None:
-        self.order = order
+        self.order = order = backing.order
+        self._backing = backing
         self.replicas = order.settings_of(ServiceSettings).replicas
         self.generation = secrets.token_hex(4)
         self._archive = archive
         self._resources = resources or ExitStack()
-        """What is closed with the deployment: a client of the engine."""
+        """What is closed with the deployment: a client of the engine, what backs it."""
         self.endpoints: tuple[Endpoint, ...] = ()
         self._new = new
         self._facts = facts
@@ -151,6 +153,7 @@ class ServiceDeployment(Logged):
 
     def make_cold(self) -> str:
         """Remove every replica, and the image where it is to be absent. DeploymentError when one is still there."""
+        self._backing.check()
         self._empty()
         if self._archive is not None:
             self._archive.forget()
@@ -208,6 +211,7 @@ class ServiceDeployment(Logged):
             "spread": "in turn, by the load generator",
             "threads": threads,
             **self._facts,
+            **self._backing.facts,
         }
 
     def destroy(self) -> None:

@@ -33,6 +33,7 @@ from targets.workloads.contract import Workload
 DOCKERFILE = Path(__file__).with_name("Dockerfile")
 PYTHON = "/opt/frostline/venv/bin/python"
 SERVICE_COMMAND = [PYTHON, "-m", "targets.serving.http_app"]
+FILL_COMMAND = [PYTHON, "-m", "targets.serving.fill"]
 QUEUE_COMMAND = [PYTHON, "-m", "targets.serving.queue_loop"]
 FUNCTION_COMMAND = [
     "/opt/frostline/aws-lambda-rie",

@@ -1,5 +1,6 @@
 """What a workload is: all of the contract that runs inside a unit, with nothing but the standard library."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -152,6 +153,35 @@ class Made(Protocol):
         """Make the files, or fetch them: the same recipe always gives the same bytes. ValueError when it cannot.
 
         What it needs beside the standard library is imported within."""
+
+
+@runtime_checkable
+class Backed(Protocol):
+    """A workload whose units need a server beside them, such as a store. It is started and filled before the first of
+    them, outside of all that is measured, and removed with them. load() finds it by `backing_address`."""
+
+    backing: str
+    """The kind of server, as targets/backing/ calls its file."""
+
+    def fill(self, model_dir: Path | None, threads: int) -> Mapping[str, Any]:
+        """Put in what units will look up; runs once, packaged as they are. Returns facts for the manifest, fit for
+        JSON. What it raises is why there is no deployment."""
+
+
+def address_variable(backing: str) -> str:
+    """Where a unit's environment has the address of the server of this kind."""
+    return f"FROSTLINE_{backing.upper()}"
+
+
+def backing_address(backing: str) -> str:
+    """In a unit: the URL of its server, as a client library takes it. ValueError where the target started none."""
+    try:
+        return os.environ[address_variable(backing)]
+    except KeyError:
+        raise ValueError(
+            f"there is no {backing}: this target starts none for its units; measure on services and functions of this "
+            "machine, such as docker-service and docker-lambda"
+        ) from None
 
 
 EDGE, CORE = "edge", "core"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import docker.errors
 import pytest
 
+from targets.backing.contract import Backing
 from targets.clock import now_ns
 from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 from targets.events import EventLog
@@ -137,7 +138,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_from_being_removed(monkeypatc
 
     resources = ExitStack()
     resources.callback(closed.append, True)
-    deployment = ServiceDeployment(new, replace(ORDER, settings=ServiceSettings(3)), {}, archive, resources)
+    deployment = ServiceDeployment(new, Backing(replace(ORDER, settings=ServiceSettings(3))), {}, archive, resources)
     replicas[2].stuck = True
     with pytest.raises(DeploymentError, match="0003 cannot be removed"):
         deployment.destroy()
