@@ -133,7 +133,7 @@ def _containers(client: Any) -> Iterator[Remains]:
 
 
 def _networks(client: Any) -> Iterator[Remains]:
-    """Of backing services; one that containers are still on is in use, whoever made it."""
+    """Of deployments; one that containers are still on is in use, whoever made it."""
     for network in client.networks.list(filters={"label": RUN_LABEL}):
         labels = network.attrs.get("Labels") or {}
         owner = Owner.parse(labels.get(OWNER_LABEL, ""))

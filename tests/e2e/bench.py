@@ -131,8 +131,14 @@ class Bench:
         if self.engine is None:
             return []
         found = self.engine.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True)
-        own = {str(started.process.pid) for started in self.started}
-        return [container for container in found if container.labels.get(OWNER_LABEL, "").split("/")[0] in own]
+        return [container for container in found if self._owns(container.labels)]
+
+    def networks(self) -> list[Any]:
+        found = [] if self.engine is None else self.engine.networks.list(filters={"label": RUN_LABEL})
+        return [network for network in found if self._owns(network.attrs["Labels"])]
+
+    def _owns(self, labels: dict[str, str]) -> bool:
+        return labels.get(OWNER_LABEL, "").split("/")[0] in {str(started.process.pid) for started in self.started}
 
     def listeners(self) -> set[tuple[str, int]]:
         """(address, port) of everything of ours that listens, on the host's side."""
@@ -153,6 +159,7 @@ class Bench:
         """All that is left of ours: empty once every command has ended."""
         found = [f"process {process.pid} {_command(process)}" for process in self.processes()]
         found += [f"container {container.name}" for container in self.containers()]
+        found += [f"network {network.name}" for network in self.networks()]
         found += [f"port {port}" for port in sorted(self.ports) if listens(port)]
         return found + [f"temporary {path.name}" for path in self.temporary.iterdir()]
 
@@ -166,6 +173,8 @@ class Bench:
             process.kill()
         for container in self.containers():
             container.remove(force=True)
+        for network in self.networks():
+            network.remove()
 
 
 def until(condition: Callable[[], Any], what: str, limit_s: float = HANG_S) -> Any:

@@ -217,22 +217,24 @@ def test_a_leash_ends_a_process_whenever_its_other_end_closes(closed_before):
 
 @CLEANS
 @pytest.mark.docker
-@pytest.mark.parametrize("name", DOCKER)
-def test_after_kill_9_clean_removes_containers(bench, name):
+@pytest.mark.parametrize("name", [*DOCKER, "docker-hybrid"])
+def test_after_kill_9_clean_removes_containers_and_networks(bench, name):
     """A service's containers have nobody left; a front that is killed as well leaves its sandboxes."""
-    started = start_long(bench, (name,))
+    started = start_long(bench, (name,), workloads=["known-truth"])
     until(lambda: under_load(bench), "requests are sent")
     bench.listeners()
     victims = [process for process in bench.processes() if "lambda_front" in command(process)]
     for victim in [psutil.Process(started.process.pid), *victims]:
         victim.kill()
     started.finish()
-    left = [container.name for container in bench.containers()]
-    assert left
+    left = [f"container {container.name}" for container in bench.containers()]
+    left += [f"network {network.name}" for network in bench.networks()]
+    assert {each.split()[0] for each in left} == {"container"} | ({"network"} if name == "docker-hybrid" else set())
     cleaned = bench.run("clean").out
-    assert all(f"removed container {container}" in cleaned for container in left)
+    assert all(f"removed {each}" in cleaned for each in left)
     assert bench.leftovers() == []
-    assert not any(container in bench.run("clean").out for container in left)
+    again = bench.run("clean").out
+    assert not any(each in again for each in left)
 
 
 @CLEANS
