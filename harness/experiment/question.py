@@ -268,7 +268,11 @@ def _model_dir_problems(choice: WorkloadChoice) -> list[str]:
     from targets.packaging.model_folder import model_dir_problems
 
     try:
-        return model_dir_problems(targets.workload(choice.name), choice.own_model)
+        try:
+            workload = choice.resolve()
+        except ValueError:  # its settings are told as what they are
+            workload = targets.workload(choice.name)
+        return model_dir_problems(workload, choice.own_model)
     except DeploymentError as error:
         return str(error).split("\n")
     except (OSError, ValueError) as error:

@@ -103,10 +103,11 @@ def package(workload: Workload, model_dir: Path | None, say: Callable[[str], Non
     """The workload's packages in a folder for this machine's Python. DeploymentError when they cannot be fetched."""
     if problems := model_dir_problems(workload, model_dir):
         raise DeploymentError("\n".join(problems))
+    made = made_model(workload, say)
     code = build_code(workload)
     site, site_facts = _site(workload, say)
     facts: dict[str, Any] = {"code": code.name, "interpreter": platform.python_version(), **site_facts}
-    if made := made_model(workload, say):
+    if made:
         facts["model_recipe"], model_dir = made.sha256, made.folder
     elif model_dir is not None:
         facts["model_sha256"] = model_sha256(model_dir)

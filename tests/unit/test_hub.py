@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.experiment.question import parse_experiment
 from targets.contract import DeploymentError
 from targets.packaging.made_model import made_model
 from targets.packaging.model_folder import model_dir_problems
@@ -129,6 +130,19 @@ def test_a_commit_is_another_model_and_a_folder_beside_it_is_refused(tmp_path):
     assert model_dir_problems(model(), None) == []
     (line,) = model_dir_problems(model(), tmp_path)
     assert "takes no model of yours; leave it out" in line
+
+
+def test_an_experiment_needs_no_folder_where_its_settings_name_a_model():
+    settings = {"task": "fill-mask", "model": "owner/model", "revision": COMMIT}
+    fields = {
+        "name": "hub",
+        "question": "Does it hold?",
+        "targets": ["process-service"],
+        "profiles": [{"constant": {"rate": 1, "seconds": 1}}],
+    }
+    parse_experiment({**fields, "workloads": [{"name": "huggingface", "settings": settings}]}, "hub.yaml")
+    with pytest.raises(Exception, match="has no model of its own"):
+        parse_experiment({**fields, "workloads": ["huggingface"]}, "hub.yaml")
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ The library of the hub keeps what it fetched where it always does, so a model th
 again; it reads its own variables (HF_TOKEN, HF_ENDPOINT, HF_HOME), and none of them reaches a unit or a result.
 """
 
+import logging
 import os
 import re
 import shutil
@@ -46,6 +47,7 @@ def fetch(model: str, revision: str, folder: Path) -> None:
         raise ValueError(
             f"fetching {model} takes the library of the hub: pip install 'frostline[hub]', {INSTEAD}"
         ) from None
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # how often it tries again is no error yet
     try:
         found = huggingface_hub.snapshot_download(
             model,
