@@ -56,8 +56,8 @@ class Search:
         return Search(pooling)
 
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
-        """Phases imports, weights, tokenizer and, where connections are kept, connections. ValueError when a model is
-        given: it would have to be two."""
+        """Phases imports, weights, tokenizer and, where connections are kept, store_connection. ValueError when a model
+        is given: it would have to be two."""
         if model_dir is not None:
             raise ValueError(
                 "search has two models of its own: leave the folder out, or take embed-onnx or rerank-onnx"
@@ -80,7 +80,7 @@ class Search:
         return fill_store((name, text, embed({"text": text})["vector"]) for name, text in handbook().items())
 
     def payloads(self) -> Sequence[Payload]:
-        """Questions of 3 to 90 words."""
+        """Questions of 3 to 65 words."""
         return [Payload(name, json.dumps({"query": query}).encode()) for name, (query, _) in QUESTIONS.items()]
 
     def check(self, payload: Payload, answer: Any, own_model: bool) -> str | None:

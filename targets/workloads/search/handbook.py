@@ -87,11 +87,9 @@ QUESTIONS = {
     "batteries": ("old batteries Orchard office", "orchard-waste"),
     "post": ("Until when do I have to hand in a letter at the Station office for it to leave today?", "station-post"),
     "cold-evening": (
-        "It gets terribly cold when I stay at my desk in the evening at the Quarry office. I have tried a blanket and "
-        "three pullovers, my colleague has brought a hot water bottle, and we have asked in the kitchen and at the "
-        "desk, where nobody could tell us anything. Is it true that the heating is turned down there at a certain "
-        "hour, and that somebody lends electric heaters to those who work later? If so, who is it, and does it hold on "
-        "weekends too? We have a release to finish, and a few of us will be there until late all week.",
+        "It gets terribly cold when I stay at my desk in the evening at the Quarry office, and nobody at the desk "
+        "could tell me more. Is it true that the heating is turned down there at some hour, and that somebody lends "
+        "electric heaters to those who work later? If so, who is it, and does it hold on weekends too?",
         "quarry-heating",
     ),
     "meeting": (

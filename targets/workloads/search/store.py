@@ -36,8 +36,8 @@ class Store:
 
 
 def open_store(phase: Phase, pooling: bool) -> Store:
-    """Phases imports and, with `pooling`, connections: one is opened, and as many are kept as questions come at once.
-    Without it each question has a connection of its own. StoreGone."""
+    """Phases imports and, with `pooling`, store_connection: one is opened, and as many are kept as questions come at
+    once. Without it each question has a connection of its own. StoreGone."""
     address = backing_address(POSTGRES)
     with phase("imports"):
         import psycopg
@@ -45,7 +45,7 @@ def open_store(phase: Phase, pooling: bool) -> Store:
         return Store(lambda: psycopg.connect(address, autocommit=True, connect_timeout=int(PATIENCE_S)), psycopg.Error)
     with phase("imports"):
         from psycopg_pool import ConnectionPool
-    with phase("connections"):
+    with phase("store_connection"):
         pool = ConnectionPool(
             address,
             min_size=1,
