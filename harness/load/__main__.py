@@ -8,6 +8,10 @@ from gevent import monkey
 
 monkey.patch_all()  # before anything that touches sockets: Locust's rule
 
+import gc  # noqa: E402
+
+gc.set_threshold(10_000)  # what is loaded stays
+
 import json  # noqa: E402
 import logging  # noqa: E402
 import math  # noqa: E402
@@ -15,10 +19,16 @@ import os  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 from collections.abc import Callable  # noqa: E402
+from types import ModuleType  # noqa: E402
 from typing import Any  # noqa: E402
 
 import gevent  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
+
+NO_PAGES = ModuleType("locust.web")
+NO_PAGES.__dict__["WebUI"] = None
+sys.modules["locust.web"] = NO_PAGES  # nobody opens Locust's pages here: Flask was a fifth of this process's start
+
 from locust import runners  # noqa: E402
 from locust.env import Environment  # noqa: E402
 

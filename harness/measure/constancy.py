@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,23 @@ LIBRARIES = {"locust", "gevent", "docker", "httptools", "uvicorn", "numpy", "sci
 
 def software_facts() -> SoftwareFacts:
     """Versions of Python, Frostline and the libraries that measure, and the state of this checkout."""
-    installed = {item.name.lower(): item.version for item in distributions()}
     status = _git("status", "--porcelain")
     return {
         "frostline": __version__,
         "python": platform.python_version(),
-        "packages": {name: installed[name] for name in sorted(LIBRARIES & installed.keys())},
+        "packages": _versions(),
         "measuring_sha256": measuring_sha256(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": None if status is None else bool(status),
     }
+
+
+def _versions() -> dict[str, Fact]:
+    found: dict[str, Fact] = {}
+    for name in sorted(LIBRARIES):
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def measuring_sha256() -> str:
