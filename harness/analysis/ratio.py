@@ -132,7 +132,7 @@ def spread(x: Floats) -> float:
 
 def t_half(error: float, freedom: float, confidence: float) -> float:
     """Half the width of a t-interval; infinite without degrees of freedom."""
-    return float(scipy.stats.t.ppf((1 + confidence) / 2, freedom)) * error if freedom > 0 else math.inf
+    return float(scipy.special.stdtrit(freedom, (1 + confidence) / 2)) * error if freedom > 0 else math.inf
 
 
 def geometric_mean(values: list[float]) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy  # its parts load when first used: half of the time that a command takes to start
+import scipy  # its parts load when first used
 from numpy.typing import NDArray
 
 from harness.record.estimate import Estimate
@@ -94,7 +94,7 @@ def percentile(x: Floats, p: float) -> float:
 
 
 def percentile_of_samples(x: Floats, p: float, confidence: float = CONFIDENCE, noun: str = "samples") -> Estimate:
-    """Percentile of independent samples with the exact order-statistic interval (scipy.stats.quantile_test)."""
+    """Percentile of independent samples with the exact order-statistic interval."""
     n, need, method = len(x), floor(p, confidence), "order statistics"
     if n < need:
         return Estimate(None, n=n, need=need, why=f"needs {need} {noun}, has {n}", method=method)
@@ -102,15 +102,28 @@ def percentile_of_samples(x: Floats, p: float, confidence: float = CONFIDENCE, n
     if not math.isfinite(value):
         return Estimate(None, n=n, why=AMONG_FAILURES, method=method)
     try:
-        interval = scipy.stats.quantile_test(x, p=p).confidence_interval(confidence)
+        lower, upper = order_interval(x, p, confidence)
     except (
         ImportError,
         MemoryError,
     ) as error:  # its parts load when first used; what was measured is told all the same
         return Estimate(value, n=n, why=f"no interval: {type(error).__name__}: free memory", method=method)
-    low, high = finite(float(interval.low)), finite(float(interval.high))
+    low, high = finite(lower), finite(upper)
     why = None if high is not None else f"upper end {AMONG_FAILURES}"
     return Estimate(value, low, high, n, why=why, method=method)
+
+
+def order_interval(x: Floats, p: float, confidence: float) -> tuple[float, float]:
+    """Two of at least `floor` values, between which percentile `p` lies: how many lie below it is binomial.
+
+    What scipy.stats.quantile_test tells; that package takes longer to load than all else of a command.
+    """
+    n, tail = len(x), (1 - confidence) / 2
+    low, high = (math.ceil(scipy.special.bdtrik(share, n, p)) for share in (tail, 1 - tail))
+    low -= bool(scipy.special.bdtr(low - 1, n, p) >= tail)  # the inverse may come out a hair too large
+    high -= bool(scipy.special.bdtrc(high - 1, n, p) <= tail)
+    ordered = np.sort(x)
+    return float(ordered[low - 1]), float(ordered[high])
 
 
 def need_of_each_trial(p: float, confidence: float = CONFIDENCE) -> SampleNeed:
@@ -154,7 +167,7 @@ def centre_over_trials(
     value = math.exp(centre) if scale == "log" else centre
     if n == 1:
         return Estimate(value, n=1, need=2, why=ONE_TRIAL, method=method, warnings=warnings)
-    half = float(scipy.stats.t.ppf((1 + confidence) / 2, n - 1) * np.std(x, ddof=1) / math.sqrt(n))
+    half = float(scipy.special.stdtrit(n - 1, (1 + confidence) / 2) * np.std(x, ddof=1) / math.sqrt(n))
     low, high = bounds(centre, half, scale)
     why = None if high is not None else "the trials differ too much for an upper end"
     return Estimate(value, low, high, n, why=why, method=method, warnings=warnings)

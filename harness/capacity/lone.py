@@ -86,7 +86,7 @@ def is_out_of_reach(order: CapacityOrder, lone: Lone) -> bool:
     if lone.problem or not lone.late:
         return False
     miss = 1 - order.percentile / 100
-    return float(scipy.stats.binom.sf(lone.late - 1, lone.requests, miss)) <= (1 - CONFIDENCE) / 2
+    return float(scipy.special.bdtrc(lone.late - 1, lone.requests, miss)) <= (1 - CONFIDENCE) / 2
 
 
 def words(order: CapacityOrder, lone: Lone) -> str:

@@ -80,8 +80,8 @@ def widening(rounds: int, resamples: int) -> float:
     A bootstrap of k rounds lacks sqrt(k / (k - 1)) and takes z for t (Hesterberg, What Teachers Should Know About the
     Bootstrap, 2015); of few resamples the outermost lie within the 95 % (Blom's positions of normal order statistics).
     """
-    z = float(scipy.stats.norm.ppf(1 - TAIL))
-    student = math.sqrt(rounds / (rounds - 1)) * float(scipy.stats.t.ppf(1 - TAIL, rounds - 1)) / z
+    z = float(scipy.special.ndtri(1 - TAIL))
+    student = math.sqrt(rounds / (rounds - 1)) * float(scipy.special.stdtrit(rounds - 1, 1 - TAIL)) / z
     ranks = np.arange(1, resamples + 1)
-    expected = scipy.stats.norm.ppf((ranks - 0.375) / (resamples + 0.25))
+    expected = scipy.special.ndtri((ranks - 0.375) / (resamples + 0.25))
     return max(1.0, student) * max(1.0, z / quantile(expected, 1 - TAIL))

@@ -13,6 +13,7 @@ from harness.analysis.stats import (
     find_shortfalls,
     floor,
     need_of_each_trial,
+    order_interval,
     percentile,
     percentile_of_samples,
 )
@@ -41,6 +42,15 @@ def test_order_statistics_of_forty_cold_starts():
     estimate = percentile_of_samples(np.arange(1.0, 41.0), 0.5)
     assert (estimate.value, estimate.low, estimate.high, estimate.n) == (20.0, 14.0, 27.0, 40)
     assert (estimate.need, estimate.why) == (None, None)
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.9, 0.95, 0.99])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_the_order_statistics_are_those_of_scipy(p, confidence):
+    least = floor(p, confidence)
+    for n in (*range(least, least + 40), 1000 + least, 100_000):
+        x = np.arange(float(n))
+        assert order_interval(x, p, confidence) == scipy_stats.quantile_test(x, p=p).confidence_interval(confidence)
 
 
 def test_below_the_floor_there_is_no_number():
