@@ -1,6 +1,6 @@
 """One side over the spells of one resample, under its platform's rule, by samples of the rounds that were drawn."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -30,20 +30,14 @@ def serve_by_function(
     n = sum(len(spell.arrivals_s) for spell in spells)
     own, met = warm.draw(n, rounds, stream), cold.draw(n, rounds, stream)
     warm_s, cold_s, died = warm["whole_s"][own], cold["whole_s"][met], warm["died"][own] > 0
-    months, first = list[PoolMonth](), 0
-    for spell in spells:
-        here = slice(first, first + len(spell.arrivals_s))
+    months = list[PoolMonth]()
+    for spell, here in zip(spells, places_of(spells), strict=True):
         requests = (spell.arrivals_s, warm_s[here], cold_s[here], died[here])
         months.append(run_pool(*requests, limits, spell.end_s, from_s=spell.from_s, idle_ages_s=idle_ages_s))
-        first = here.stop
     counted = counted_places(spells)
     own, met = own[counted], met[counted]
-    started, throttled, provisioned = (
-        np.concatenate([getattr(month, name)[month.counted] for month in months])
-        for name in ("cold", "throttled", "provisioned")
-    )
+    started, throttled, provisioned, latency_s = counted_of(months, "cold", "throttled", "provisioned", "latency_s")
     good = (warm["good"][own] > 0) & ~throttled
-    latency_s = np.concatenate([month.latency_s[month.counted] for month in months])
     return Served(
         latency_s=np.where(good, latency_s, np.inf),
         cold=started,
@@ -74,18 +68,12 @@ def serve_by_service(
     own = warm.draw(n, rounds, stream)
     held_s, starts = warm["held_s"][own], max(1, len(cold))
     start_s = (cold["waiting_s"] + cold["starting_s"])[cold.draw(starts, rounds, stream)] if len(cold) else np.empty(0)
-    months, first = list[ServiceMonth](), 0
-    for spell in spells:
-        here = slice(first, first + len(spell.arrivals_s))
-        months.append(
-            run_service(spell.arrivals_s, held_s[here], rule, slots, start_s, 0.0, spell.end_s, from_s=spell.from_s)
-        )
-        first = here.stop
+    months = [
+        run_service(spell.arrivals_s, held_s[here], rule, slots, start_s, 0.0, spell.end_s, from_s=spell.from_s)
+        for spell, here in zip(spells, places_of(spells), strict=True)
+    ]
     own = own[counted_places(spells)]
-    queue_s, latency_s, waited = (
-        np.concatenate([getattr(month, name)[month.counted] for month in months])
-        for name in ("queue_s", "latency_s", "cold")
-    )
+    queue_s, latency_s, waited = counted_of(months, "queue_s", "latency_s", "cold")
     served = np.isfinite(latency_s)
     good = (warm["good"][own] > 0) & served
     none = np.zeros(len(own), np.bool_)
@@ -123,25 +111,17 @@ def serve_by_hybrid(
     own, met = warm.draw(n, rounds, stream), cold.draw(n, rounds, stream)
     held_s, died = warm["held_s"][own], warm["died"][own] > 0
     rest_s = np.maximum(0.0, warm["whole_s"][own] - warm["core_queue_s"][own])
-    queue_s, core_s_by_hour, months, first = np.zeros(n), list[Floats](), list[PoolMonth](), 0
-    for spell in spells:
-        here = slice(first, first + len(spell.arrivals_s))
-        asks = held_s[here] > 0
-        core = run_service(
-            spell.arrivals_s[asks], held_s[here][asks], rule, slots, np.empty(0), 0.0, spell.end_s, from_s=spell.from_s
-        )
-        queue_s[here][asks] = core.queue_s
-        core_s_by_hour.append(core.replica_s_by_hour)
-        waits_s = np.minimum(queue_s[here], LONGEST_WAIT_S)
+    queues_s, core_s_by_hour, months = list[Floats](), list[Floats](), list[PoolMonth]()
+    for spell, here in zip(spells, places_of(spells), strict=True):
+        queue_s, core = queue_at_core(spell, held_s[here], rule, slots)
+        waits_s = np.minimum(queue_s, LONGEST_WAIT_S)
         requests = (spell.arrivals_s, rest_s[here] + waits_s, cold["whole_s"][met[here]] + waits_s, died[here])
         months.append(run_pool(*requests, limits, spell.end_s, from_s=spell.from_s))
-        first = here.stop
+        queues_s.append(queue_s)
+        core_s_by_hour.append(core.replica_s_by_hour)
     counted = counted_places(spells)
-    own, met, queue_s = own[counted], met[counted], queue_s[counted]
-    started, throttled, provisioned, latency_s = (
-        np.concatenate([getattr(month, name)[month.counted] for month in months])
-        for name in ("cold", "throttled", "provisioned", "latency_s")
-    )
+    own, met, queue_s = own[counted], met[counted], np.concatenate(queues_s)[counted]
+    started, throttled, provisioned, latency_s = counted_of(months, "cold", "throttled", "provisioned", "latency_s")
     good = (warm["good"][own] > 0) & ~throttled & np.isfinite(queue_s)
     usual_s = np.maximum(0.0, warm["billed_s"][own] - warm["core_queue_s"][own])
     billed_s = np.where(started, cold["billed_s"][met], usual_s) + np.minimum(queue_s, LONGEST_WAIT_S)
@@ -160,6 +140,30 @@ def serve_by_hybrid(
         core_s_by_hour=np.concatenate(core_s_by_hour),
         busy_peak=max(month.peak_busy for month in months),
     )
+
+
+def queue_at_core(spell: Spell, held_s: Floats, rule: Rule, slots: int) -> tuple[Floats, ServiceMonth]:
+    """How long each request of a spell waits before the replicas, 0 where it never asks them; and what they come to."""
+    asks, queue_s = held_s > 0, np.zeros(len(held_s))
+    core = run_service(
+        spell.arrivals_s[asks], held_s[asks], rule, slots, np.empty(0), 0.0, spell.end_s, from_s=spell.from_s
+    )
+    queue_s[asks] = core.queue_s
+    return queue_s, core
+
+
+def places_of(spells: Sequence[Spell]) -> Iterator[slice]:
+    """Of all arrivals of the spells, one after the other, those of each."""
+    first = 0
+    for spell in spells:
+        yield slice(first, first + len(spell.arrivals_s))
+        first += len(spell.arrivals_s)
+
+
+def counted_of(months: Sequence[PoolMonth] | Sequence[ServiceMonth], *names: str) -> Iterator[np.ndarray]:
+    """These figures of all requests that count, over all spells."""
+    for name in names:
+        yield np.concatenate([getattr(month, name)[month.counted] for month in months])
 
 
 def counted_places(spells: Sequence[Spell]) -> np.ndarray:
