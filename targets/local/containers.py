@@ -25,13 +25,20 @@ from targets.serving.marks import FILE_VARIABLE
 
 PORT = 8080
 MB = 1024 * 1024
-USER = "65534:65534"
 PORT_LIMIT_S = 10.0
 """An engine that is busy tells the port of a running container at a later look."""
 PORT_POLL_S = 0.005
 LAST_LINES = 40
 LEDGER_DIR = "/var/lib/frostline/ledger"
 MARKS_FILE = "/var/lib/frostline/marks"
+HARDENED: dict[str, Any] = {
+    "user": "65534:65534",
+    "read_only": True,
+    "cap_drop": ["ALL"],
+    "security_opt": ["no-new-privileges"],
+    "pids_limit": 512,
+}
+"""What holds for every container of ours."""
 
 
 def engine(pool_size: int = 10) -> docker.DockerClient:
@@ -96,7 +103,6 @@ def create(
     a folder that it may write into, `gpu_ids` are the GPUs it sees. No file may be larger than `tmp_mb`. Without
     `shared_memory` there is no /dev/shm.
     """
-    memory_bytes = sizing.memory_mb * MB
     if marks is not None:
         environment = environment | {FILE_VARIABLE: MARKS_FILE}
     return client.containers.create(
@@ -107,21 +113,22 @@ def create(
         labels=labels,
         ports={f"{port}/tcp": ("127.0.0.1", None)} if port else {},
         **_place(network, alias),
-        mem_limit=memory_bytes,
-        memswap_limit=memory_bytes,
-        nano_cpus=int(sizing.cpus * 1e9),
-        user=USER,
-        read_only=True,
+        **_limits(sizing, tmp_mb),
+        **HARDENED,
         volumes={ledger: {"bind": LEDGER_DIR, "mode": "rw"}} if ledger else {},
         mounts=_mounts(marks),
-        ulimits=[docker.types.Ulimit(name="fsize", soft=tmp_mb * MB, hard=tmp_mb * MB)] if tmp_mb else None,
         ipc_mode=None if shared_memory else "none",
-        cap_drop=["ALL"],
-        security_opt=["no-new-privileges"],
-        pids_limit=512,
         device_requests=gpu_requests(gpu_ids),
         log_config=docker.types.LogConfig(type="json-file", config={"max-size": "1m"}),
     )
+
+
+def _limits(sizing: Sizing, tmp_mb: int | None) -> dict[str, Any]:
+    """Of memory, swap and all, of CPUs, and of a file's length."""
+    memory_bytes = sizing.memory_mb * MB
+    longest = [docker.types.Ulimit(name="fsize", soft=tmp_mb * MB, hard=tmp_mb * MB)] if tmp_mb else None
+    cpus = int(sizing.cpus * 1e9)
+    return {"mem_limit": memory_bytes, "memswap_limit": memory_bytes, "nano_cpus": cpus, "ulimits": longest}
 
 
 def _place(network: str | None, alias: str) -> dict[str, Any]:
