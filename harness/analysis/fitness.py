@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
+from harness.analysis.notes import LASTING_OR_WHOLE
 from harness.analysis.summary import Row
 from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 
@@ -18,7 +19,7 @@ CROWDED = "host-bound: this machine may be what is slow; measure with fewer unit
 COMPRESSED = "compressed time: starts take as long as ever in it; measure with `compression: 1`"
 TRANSIENT = (
     "its trials begin with an empty pool, so that it is a transient and holds for no traffic that lasts; "
-    "measure with `begin: steady`"
+    "measure with `begin: steady`, or where each trial is a whole batch with `begin: batch`"
 )
 NOT_FORCED = "its starts slow each other down; force cold starts with `cold_starts`"
 NOT_TRAFFIC = "no traffic that anybody expects: its load serves to bring starts about"
@@ -55,5 +56,11 @@ def is_compressed(case: Case) -> bool:
 
 
 def is_transient(row: Row) -> bool:
-    """Whether it is a function's that began with an empty pool, as all did before a pool's begin was recorded."""
-    return row.kind == "function" and row.profile != FORCED_COLD and row.case.get("begin", "empty") != "steady"
+    """Whether its units come and go and it began with none, as all did before a pool's begin was recorded."""
+    pooled = row.kind == "function" or row.asynchronous
+    return pooled and row.profile != FORCED_COLD and row.case.get("begin", "empty") not in LASTING_OR_WHOLE
+
+
+def is_batch(row: Row) -> bool:
+    """Whether each of its trials is the whole of a batch, which begins with nothing and leaves nothing."""
+    return row.case.get("begin") == "batch"

@@ -18,6 +18,8 @@ MOST_UNACCOUNTED = 0.1
 """Of a start may be in no part of it without a word about it."""
 MOST_CROWDED = 0.01
 """Of a row's requests may meet more busy units than there are CPUs: those leave its p95 where it is."""
+LASTING_OR_WHOLE = ("steady", "batch")
+"""Begins of which a trial is no start-up transient: as of traffic that lasts, or of a batch that it is the whole of."""
 NOT_TRAFFIC = "forced cold starts: cold_p50_ms and cold_p90_ms are their latency"
 
 
@@ -61,9 +63,10 @@ def notes_of_case(case: Case) -> Iterator[Note]:
         yield Note("compressed_time", text)
 
 
-def notes_of_begin(kind: str | None, profile: str, case: Case) -> Iterator[Note]:
-    """A function's pool that began empty, as all did before a pool's begin was recorded."""
-    if kind == "function" and profile not in (FORCED_COLD, SCALE_OUT) and case.get("begin", "empty") != "steady":
+def notes_of_begin(target: TargetFacts, profile: str, case: Case) -> Iterator[Note]:
+    """A pool of units that come and go which began empty, as all did before a pool's begin was recorded."""
+    pooled = target.kind == "function" or target.asynchronous
+    if pooled and profile not in (FORCED_COLD, SCALE_OUT) and case.get("begin", "empty") not in LASTING_OR_WHOLE:
         text = "begins with an empty pool: what it shows is a start-up transient, which no traffic that lasts has"
         yield Note("transient", text)
 

@@ -95,7 +95,7 @@ class Group:
             target = self.run.manifest.target(first.target)
             yield from notes_of_target(target)
             yield from notes_of_case(first.case)
-            yield from notes_of_begin(target.kind, first.profile, first.case)
+            yield from notes_of_begin(target, first.profile, first.case)
             records = [trial.record for trial in self.trials]
             yield from notes_of_trials(records, [trial.busy for trial in self.trials])
 

@@ -136,6 +136,8 @@ class Row:
     notes: list[Note] = field(default_factory=list)
     kind: str | None = field(default=None, metadata={"written": False})
     """Of the target, service or function; None where the manifest does not say."""
+    asynchronous: bool = field(default=False, metadata={"written": False})
+    """Whether requests are only accepted there, into a queue by which its units come and go."""
     entered: list[TrialRecord] = field(default_factory=list, metadata={"written": False})
     """The trials that the figures are of, for whoever reads their rows again: the same ones must enter there."""
 

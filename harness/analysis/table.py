@@ -109,6 +109,7 @@ def summarise_row(run: RunFolder, records: list[TrialRecord], problems: list[str
         model_bytes=packaged_bytes(run, first, "model_bytes"),
         image_mb=most_mb([packaged_bytes(run, first, "size_bytes")]),
         kind=run.manifest.target(first.target).kind,
+        asynchronous=run.manifest.target(first.target).asynchronous,
         entered=valid,
     )
     if valid:
@@ -182,7 +183,7 @@ def fill_figures(row: Row, records: list[TrialRecord], figures: list[TrialFigure
         *notes_of_target(target),
         *notes_of_rounds(row.rounds),
         *notes_of_case(row.case),
-        *notes_of_begin(row.kind, row.profile, row.case),
+        *notes_of_begin(target, row.profile, row.case),
         *notes_of_trials(records, [figure.busy for figure in figures]),
         *notes_of_streams(estimates),
         *notes_of_starts(row.profile, row.ok or 0, estimates["cold_p50_ms"]),

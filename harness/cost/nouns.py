@@ -18,8 +18,10 @@ HOURS: TermName = "engineering"
 """People's, which are a line of their own and enter no break-even."""
 
 
-Basis = Literal["forecast", "run"]
-"""What the quantities are of: a month that was forecast, or the run's own mix of cold and warm requests."""
+Basis = Literal["forecast", "run", "batch"]
+"""What the quantities are of: a month that was forecast, the run's own mix of cold and warm requests, or whole batches
+of which each trial was one."""
+BASIS_WORDS: dict[Basis, str] = {"forecast": "forecast", "run": "the run's own mix", "batch": "whole batches"}
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ class SideCost:
         """The noun of what `n` counts."""
         if self.basis == "forecast":
             return "resample"
-        return "capacity step" if self.kind == "service" and not self.is_bound else "trial"
+        by_capacity = self.basis == "run" and self.kind == "service" and not self.is_bound
+        return "capacity step" if by_capacity and self.replicas is not None else "trial"
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,10 @@ OWN_MIX = (
     "no forecast: cost, break-even and recommendation are of the run's own mix, whose share of cold starts is taken "
     "for every rate; `frostline forecast RUN` takes the expected traffic instead"
 )
+BATCHES = (
+    "begin: batch: cost, break-even and recommendation are of whole batches, each from its first start to its last end "
+    "as a trial measured it; more requests a month are taken to be more batches of that size, not larger ones"
+)
 BETWEEN = (
     "forecast: between the rates that it looked at, costs are straight lines; where replicas are added between two of "
     "them, the crossing lies anywhere there"
@@ -124,7 +128,10 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Basis]], in_c
     if own:
         yield OWN_MIX
         yield from notices_of_own_mix(economics, own)
-    if len(own) < len(sides):
+    bases = {basis for _, basis in sides}
+    if "batch" in bases:
+        yield BATCHES
+    if "forecast" in bases:
         yield BETWEEN
     if bought.load_balancer == "alb" and any(side.replicated for side, _ in sides):
         yield ONE_CONNECTION

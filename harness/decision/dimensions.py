@@ -51,6 +51,9 @@ def dimensions_of(pair: Pair) -> list[Dimension]:
 def variability(pair: Pair) -> Dimension:
     """How far the peak of the expected traffic lies above its mean."""
     name, expected = "traffic variability", pair.economics.expected
+    if expected is not None and (rps := pair.batch_rps) is not None:
+        reason = f"it comes in batches, and within one the rate is {figure(rps / expected.mean_rps)} times the mean"
+        return scored_dimension(name, step(PEAKS, rps / expected.mean_rps), "measured", reason, high="serverless")
     if expected is None or expected.peak_to_mean is None:
         return missing_dimension(name, "expected.peak_to_mean")
     reason = f"the peak is {figure(expected.peak_to_mean)} times the mean"

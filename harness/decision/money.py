@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.cost.nouns import Basis, SideCost
+from harness.cost.nouns import BASIS_WORDS, Basis, SideCost
 from harness.decision.pair import Pair
 from harness.record.estimate import Estimate
 from harness.record.figures import cell
@@ -55,9 +55,8 @@ def cost_words(side: SideCost) -> str:
     text = cell(side.per_1k_usd)
     interval = f" ({text.small})" if text.small else ""
     words = f"{side.target} {text.main} USD per 1,000 good answers{interval}, n = {side.per_1k_usd.n}"
-    if side.basis == "forecast":
-        return f"{words}, forecast"
-    return f"{words}, the run's own mix{', only bounded' if side.is_bound else ''}"
+    bounded = ", only bounded" if side.is_bound and side.basis != "forecast" else ""
+    return f"{words}, {BASIS_WORDS[side.basis]}{bounded}"
 
 
 def hull(sides: Sequence[SideCost]) -> Estimate:

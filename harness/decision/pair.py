@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from harness.analysis.fitness import unfit
+from harness.analysis.fitness import is_batch, unfit
 from harness.analysis.summary import Row, Summary
 from harness.cost.nouns import BreakEven, Costing, SideCost
 from harness.record.forecast import Forecast, ForecastRow
@@ -44,6 +44,12 @@ class Pair:
         if self.forecast is not None:
             return sorted(traffic.name for traffic in self.forecast.traffic)
         return sorted({row.profile for target in (self.service, self.function) for row in self.rows(target)})
+
+    @property
+    def batch_rps(self) -> float | None:
+        """The highest rate within a batch; None where the traffic is not of batches."""
+        rows = [*self.rows(self.function), *self.rows(self.service)]
+        return max((row.scheduled / row.seconds for row in rows if is_batch(row) and row.scheduled), default=None)
 
     def forecast_row(self, target: str | None, profile: str) -> ForecastRow | None:
         """One side's month under one traffic, where it was forecast."""

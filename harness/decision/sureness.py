@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from harness.cost.nouns import BASIS_WORDS, Basis
 from harness.decision.latency import LatencyFinding, milliseconds_of
 from harness.decision.pair import Pair
 from harness.decision.recommendation import Advice, Choice
@@ -48,7 +49,7 @@ def leaning(pair: Pair, choices: Sequence[Choice]) -> Iterator[str]:
     if pair.objective is not None and holds != {"within"}:
         told = ", and whether it holds the objective so few do not tell"
     bases = {choice.cost.basis for choice in choices}
-    basis = basis_words("forecast" in bases) if len(bases) == 1 else "by forecast and own mix"
+    basis = basis_words(choices[0].cost.basis) if len(bases) == 1 else "by forecast and own mix"
     yield f"on these rounds alone {by_side[str(side)]} costs less{told}, {basis}"
 
 
@@ -64,7 +65,8 @@ def why_of(pair: Pair, choice: Choice, advice: Advice) -> str:
     names = {"serverless": pair.function, "container": pair.service}
     if choice.side == "open":
         return f"it is open: {why_open(pair, choice)}"
-    own_mix = "" if choice.by == "objective" or choice.cost.basis == "forecast" else ", by the run's own mix"
+    of_run = choice.by == "money" and choice.cost.basis != "forecast"
+    own_mix = f", {basis_words(choice.cost.basis)}" if of_run else ""
     if choice.side == "tie":
         by = "" if advice.recommendation == "cannot decide yet" else ", so that the scorecard chooses"
         return f"both sides hold and neither is clearly cheaper{own_mix}{by}"
@@ -123,7 +125,7 @@ def cost_call(pair: Pair, choice: Choice) -> Call | None:
     interval = f" ({text.small})" if text.small else " (no interval)"
     bounded = ", only bounded" if choice.cost.is_bound else ""
     words = f"under {choice.profile} {pair.function} costs {text.main}{interval} times what {pair.service} does"
-    return Call(f"{words}, {basis_words(forecast)}{bounded}", room(ratio, 1), forecast)
+    return Call(f"{words}, {basis_words(choice.cost.basis)}{bounded}", room(ratio, 1), forecast)
 
 
 def latency_call(pair: Pair, profile: str, target: str | None, finding: LatencyFinding) -> Call | None:
@@ -132,13 +134,14 @@ def latency_call(pair: Pair, profile: str, target: str | None, finding: LatencyF
     if objective is None or latency is None or latency.value is None:
         return None
     told = f"p{objective.percentile:g} of {target} is {milliseconds_of(latency)}"
-    words = f"under {profile} {told} against {figure(objective.latency_ms)} ms, {basis_words(finding.forecast)}"
+    basis = basis_words("forecast" if finding.forecast else "run")
+    words = f"under {profile} {told} against {figure(objective.latency_ms)} ms, {basis}"
     return Call(words, room(latency, objective.latency_ms), finding.forecast)
 
 
-def basis_words(forecast: bool) -> str:
-    """What a figure is of."""
-    return "forecast" if forecast else "by the run's own mix"
+def basis_words(basis: Basis | None) -> str:
+    """What a figure is of; without a cost to tell, what the latency is of."""
+    return "forecast" if basis == "forecast" else f"by {BASIS_WORDS[basis or 'run']}"
 
 
 def room(estimate: Estimate, limit: float) -> float:

@@ -53,7 +53,9 @@ class Experiment(Part):
     """The traffic, each as {NAME: {parameter: value}}; without any, only cold starts are forced."""
     begin: BeginState = "steady"
     """What the first request of a profile finds at a function: the sandboxes that enough of this traffic would have
-    left, about ten times as long as one is kept, or none. Empty shows a start-up transient."""
+    left, about ten times as long as one is kept, or none. Empty shows a start-up transient. Batch is empty, too, and
+    says that the traffic is whole batches, such as a nightly one: each trial is one, from its first start to its last
+    end, and a month is as many of them as its requests make."""
     cold_starts: int = Field(2, ge=0, le=100)
     """Forced cold starts per workload, target, regime and round."""
     page_cache: Regimes[Literal["kept", "dropped"]] = ["kept"]
@@ -133,6 +135,14 @@ class Experiment(Part):
                 problems += _profile_problems(f"profiles.{at}.{choice.name}", choice, compression)
         _refuse(problems)
         return [_with_record(choice, compression) for choice in choices]
+
+    @field_validator("expected")
+    @classmethod
+    def _one_peak(cls, expected: Expected | None, info: ValidationInfo) -> Expected | None:
+        if expected and expected.peak_to_mean is not None and info.data.get("begin") == "batch":
+            peak = f"expected.peak_to_mean: {expected.peak_to_mean:g} is not accepted with `begin: batch`"
+            _refuse([f"{peak}: the peak is the rate of the batch itself, so leave it out"])
+        return expected
 
     @field_validator("cold_starts")
     @classmethod

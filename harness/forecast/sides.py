@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from harness.analysis.fitness import Use, unfit
+from harness.analysis.fitness import Use, is_batch, unfit
 from harness.analysis.over_trials import percentile_over_trials
 from harness.analysis.stats import TrialValues
 from harness.analysis.summary import Row, Summary
@@ -154,7 +154,13 @@ def side_of(run: RunFolder, rows: list[Row], source: Source) -> Side:
         raise RecordError(
             f"it is no service, no function and no function before a service but {parts}: no rule is known"
         )
+    if facts.asynchronous:
+        raise RecordError(
+            "requests wait in a queue there: a forecast knows those that somebody waits for, and no queue"
+        )
     row = warm_row(rows, source)
+    if is_batch(row):
+        raise RecordError("each trial is a whole batch (`begin: batch`): a forecast is of traffic that lasts")
     warm, payloads = read_warm(run, row.entered)
     good = int(warm["good"].sum()) if len(warm) else 0
     if good < LEAST_WARM:

@@ -76,8 +76,9 @@ def package_identity(facts: Mapping[str, Any]) -> str | None:
     return "+".join(hashes) or None
 
 
-BeginState = Literal["steady", "empty"]
-"""Whether a function's pool is as enough of the trial's traffic would have left it, or empty."""
+BeginState = Literal["steady", "empty", "batch"]
+"""Whether a function's pool is as enough of the trial's traffic would have left it, or empty; or empty, and the trial
+is the whole of its traffic: a batch, which begins with nothing and leaves nothing."""
 
 
 class BeginRecord(Record):

@@ -87,6 +87,8 @@ class PricedAs(Part):
     """Of the units' processors: arm has prices of its own."""
     load_balancer: Literal["alb", "none"] = "alb"
     """What stands before a service's replicas."""
+    queue: Literal["sqs", "none"] = "sqs"
+    """What keeps the requests that workers take from a queue; none where yours is not to be in the bill."""
     public_ipv4: int = Field(2, ge=0, le=100)
     """Addresses of the service; a load balancer has two at least."""
     provisioned_concurrency: int = Field(0, ge=0, le=10_000)

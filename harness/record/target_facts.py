@@ -65,6 +65,11 @@ class TargetFacts(Record):
         return "function" if kinds == ["function"] else None
 
     @property
+    def asynchronous(self) -> bool:
+        """Whether a request is only accepted, into a queue by which its units come and go."""
+        return bool(self.capabilities.get("asynchronous"))
+
+    @property
     def emulated(self) -> bool | None:
         """Whether it stands in for a cloud service that it is not."""
         return self.capabilities.get("emulated")

@@ -10,7 +10,7 @@ from rich.console import Console
 from harness.analysis.table import summarise
 from harness.cost.book import read_book
 from harness.cost.costing import OTHER_TRAFFIC, costing_of
-from harness.cost.nouns import BILLED, STATED, BreakEven, Costing, CostLine, SideCost
+from harness.cost.nouns import BASIS_WORDS, BILLED, STATED, BreakEven, Costing, CostLine, SideCost
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.capacity import read_capacity
@@ -77,8 +77,7 @@ def counted(sides: list[SideCost]) -> str:
     """E.g. resamples (docker-lambda, forecast) and trials (docker-service, the run's own mix)."""
     names: dict[str, dict[str, None]] = {}
     for side in sides:
-        basis = "forecast" if side.basis == "forecast" else "the run's own mix"
-        names.setdefault(f"{side.counted}s ({{}}; {basis})", {})[side.target] = None
+        names.setdefault(f"{side.counted}s ({{}}; {BASIS_WORDS[side.basis]})", {})[side.target] = None
     return harmless(" and ".join(noun.format(", ".join(targets)) for noun, targets in names.items()))
 
 

@@ -22,7 +22,7 @@ def test_every_key_has_a_sentence():
         ("rounds", "whole number, from 1 to 1,000", "10", ""),
         ("sizing.service_cpus", "number, from 0.25 to 16", "1", "vCPU"),
         ("function.keep_alive_s", "number, above 0 to 86,400", "300", "s"),
-        ("begin", "one of steady, empty", "steady", ""),
+        ("begin", "one of steady, empty, batch", "steady", ""),
         ("workloads", "list, at least 1, each mapping", "required", ""),
         ("workloads.model_dir", "path", "none", ""),
         ("objective.latency_ms", "number, above 0", "required", "ms"),

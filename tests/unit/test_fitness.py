@@ -28,6 +28,17 @@ def test_a_steady_row_of_either_side_is_fit_to_decide_and_to_draw_warm_requests_
         assert unfit(given, "cold samples") == [NOT_FORCED]
 
 
+@pytest.mark.parametrize("kind", ["function", "service"])
+def test_a_whole_batch_is_no_transient_though_it_begins_empty(kind):
+    assert not reasons(row(kind, begin="batch"), DECIDE)
+    assert not reasons(replace(row(kind, begin="batch"), asynchronous=True), DECIDE)
+
+
+def test_workers_behind_a_queue_that_began_empty_are_a_transient_as_a_function_is():
+    given = replace(row("service", begin="empty"), asynchronous=True)
+    assert all(unfit(given, use) == [TRANSIENT] for use in DECIDE)
+
+
 @pytest.mark.parametrize("case", [{}, {"begin": "empty"}, {"begin": None}], ids=["old", "empty", "null"])
 def test_a_function_that_began_empty_is_a_transient_but_its_warm_requests_may_be_drawn_from(case):
     given = row(**case)

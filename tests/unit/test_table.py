@@ -20,6 +20,7 @@ from harness.record.figures import cell, figure
 from harness.record.folder import RunFolder
 from harness.record.gpus import GpuRecord
 from harness.record.nouns import GeneratorRecord, Outcome, StartClass
+from harness.record.target_facts import UNTOLD
 from harness.report.console import render
 from tests.synthetic import CASES, MS, make_run, manifest, requests, samples, target_facts, traffic, trial, unit
 
@@ -362,7 +363,7 @@ def test_notes_say_what_is_doubtful(tmp_path):
     ids=["empty", "from-before", "steady", "service", "forced", "unknown"],
 )
 def test_what_began_with_an_empty_pool_is_called_a_transient(kind, profile, case, is_transient):
-    found = [note.code for note in notes_of_begin(kind, profile, case)]
+    found = [note.code for note in notes_of_begin(target_facts(kind) if kind else UNTOLD, profile, case)]
     assert found == (["transient"] if is_transient else [])
 
 
