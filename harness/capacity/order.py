@@ -105,6 +105,11 @@ def check(order: CapacityOrder) -> None:
             f"--most-rate: {order.most_rate:g} is too low: p{order.percentile:g} needs {order.needed} requests, and no "
             f"step is longer than {MOST_STEP_S:g} s: give at least {order.least_rate:.3g}, or a lower --percentile"
         )
+    if not problems and targets.target(order.target).capabilities.asynchronous:
+        problems.append(
+            f"TARGET: {order.target} takes every request into a queue, so no rate is too high: search a service, "
+            "or measure how long a batch takes with an experiment"
+        )
     if not problems:
         chosen = WorkloadChoice(name=order.workload, settings=dict(order.settings))
         problems = [f"TARGET: {line}" for line in payload_size_problems([chosen], [order.target])]

@@ -504,6 +504,14 @@ def test_a_highest_rate_too_low_for_its_percentile_is_refused_with_what_it_needs
         measured(monkeypatch, tmp_path, None, percentile=99.9, most_rate=3.0)
 
 
+def test_a_queue_has_no_capacity_which_is_said_before_anything_starts(monkeypatch, tmp_path):
+    with pytest.raises(
+        UsageError, match="TARGET: process-queue takes every request into a queue, so no rate is too high"
+    ):
+        measured(monkeypatch, tmp_path, None, target="process-queue")
+    assert list(tmp_path.iterdir()) == []
+
+
 LIKE = """name: mine
 question: What does one replica carry?
 workloads: [{name: echo, label: own}, filetype]
