@@ -144,8 +144,8 @@ def streams_table(rows: Sequence[Row]) -> Table | None:
 
 
 def part_tables(rows: Sequence[Row]) -> list[Table]:
-    """Per workload each part of its targets that have several, under traffic; nothing where none has."""
-    split = [row for row in rows if row.parts and row.profile != FORCED_COLD]
+    """Per workload each part of its targets that have several; nothing where none has."""
+    split = [row for row in rows if row.parts]
     return [
         part_table([row for row in split if row.workload == workload])
         for workload in dict.fromkeys(row.workload for row in split)
@@ -154,14 +154,13 @@ def part_tables(rows: Sequence[Row]) -> list[Table]:
 
 def part_table(rows: Sequence[Row]) -> Table:
     """One line per row and part."""
-    names = {id(row): f"{harmless(row.target)}, {harmless(row.profile)}" for row in rows}
-    lines = [(row, part) for row in rows for part in row.parts or []]
+    lines = [(name, part) for name, row in zip(names_of(rows), rows, strict=True) for part in row.parts or []]
 
     def numbers(head: str, rank: int, of: Callable[[PartFigures], Estimate | None]) -> Column:
         return Column(head, rank, [Cell("") if (e := of(part)) is None else cell(e) for _, part in lines])
 
     columns = [
-        Column("target", 0, [Cell(names[id(row)]) for row, _ in lines]),
+        Column("target", 0, [Cell(name) for name, _ in lines]),
         Column("part", 0, [Cell(f"{harmless(part.name)} ({harmless(part.kind)})") for _, part in lines]),
         Column("requests", 3, [count(part.requests) for _, part in lines]),
         numbers("own\np50 ms", 0, lambda part: part.own_p50_ms),
@@ -173,6 +172,13 @@ def part_table(rows: Sequence[Row]) -> Table:
     ]
     title = harmless(f"{rows[0].workload} · where a request spends its time, by part")
     return Table(title, "own: in the handler, without its waits for other parts", drop_empty(columns))
+
+
+def names_of(rows: Sequence[Row]) -> list[str]:
+    """Each row's target, with what tells it apart from others under its profile, and the profile."""
+    by_profile = {profile: [row for row in rows if row.profile == profile] for profile in {row.profile for row in rows}}
+    names = {id(row): label for same in by_profile.values() for row, label in zip(same, labels(same), strict=True)}
+    return [f"{names[id(row)]}, {'forced' if row.profile == FORCED_COLD else harmless(row.profile)}" for row in rows]
 
 
 def drop_empty(columns: Sequence[Column]) -> list[Column]:
@@ -196,8 +202,6 @@ def phase_tables(rows: Sequence[Row]) -> list[Table]:
 
 def phase_table(title: str, rows: Sequence[Row]) -> Table:
     """One row per target and profile; where room is short the shortest parts go first. Intervals stand elsewhere."""
-    by_profile = {profile: [row for row in rows if row.profile == profile] for profile in {row.profile for row in rows}}
-    names = {id(row): label for same in by_profile.values() for row, label in zip(same, labels(same), strict=True)}
     phases = order_phases(phase for row in rows for phase in row.cold_phases_ms)
     longest = {phase: max(row.known_phases_ms.get(phase, 0.0) for row in rows) for phase in phases}
     ranks = {phase: rank for rank, phase in enumerate(sorted(phases, key=lambda phase: -longest[phase]), 1)}
@@ -209,9 +213,8 @@ def phase_table(title: str, rows: Sequence[Row]) -> Table:
         )
         for phase in phases
     ]
-    kinds = ["forced" if row.profile == FORCED_COLD else harmless(row.profile) for row in rows]
     columns = [
-        Column("target", 0, [Cell(f"{names[id(row)]}, {kind}") for row, kind in zip(rows, kinds, strict=True)]),
+        Column("target", 0, [Cell(name) for name in names_of(rows)]),
         Column("starts", 0, [count(row.cold_p50_ms.n) for row in rows]),
         *parts,
         Column("whole", 0, [Cell(cell(row.cold_p50_ms).main) for row in rows]),

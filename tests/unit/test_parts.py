@@ -1,17 +1,20 @@
 """Where a request's time goes in a target of two parts: told by envelopes, kept in rows, and summed up part by part."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from harness.analysis.parts import parts_of
 from harness.analysis.stats import TrialValues
+from harness.analysis.summary import Row
 from harness.analysis.trial_figures import TrialFigures
 from harness.analysis.usage import usage_of
 from harness.measure.rows.evidence import Evidence
 from harness.record.columns import requests_schema
 from harness.record.nouns import Case, TrialRecord, UnitRecord
 from harness.record.target_facts import PartFacts, TargetFacts
+from harness.report.blocks import part_tables
 
 OWN: dict[str, Any] = {"unit": "0001", "invocation": 2, "begun_ns": 100, "ended_ns": 200}
 CORE = {"calls": 1, "waited_ns": 70, "queue_ns": 20, "handler_ns": 40}
@@ -82,3 +85,15 @@ def test_each_part_has_its_own_time_and_its_own_memory() -> None:
 def test_the_row_itself_is_of_the_part_that_requests_reach() -> None:
     assert usage_of([record()], CASE).memory_peak_mb == 1
     assert parts_of([record()], [], CASE, TargetFacts(parts=HYBRID.parts[:1])) == []
+
+
+def test_parts_are_told_of_traffic_and_of_cold_starts_and_each_row_by_what_tells_it_apart() -> None:
+    parts = parts_of([record()], [], CASE, HYBRID)
+    known = Row("w", "hybrid", "steady", CASE, 1, 1, 0, True, 1.0, parts=parts)
+    longer: Case = {**CASE, "keep_alive_s": 60.0}
+    rows = [known, replace(known, case=longer), replace(known, profile="cold"), replace(known, parts=None)]
+    (table,) = part_tables(rows)
+    target, part = (column.cells for column in table.columns[:2])
+    assert [cell.main for cell in part] == ["edge (function)", "core (service)"] * 3
+    names = [cell.main for cell in target][::2]
+    assert len(set(names)) == 3 and names[2] == "hybrid, forced" and all(name.startswith("hybrid") for name in names)
