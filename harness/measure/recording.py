@@ -195,8 +195,10 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         warnings.append("answers are unchecked but for their form: the model is the user's own")
     if not carries_envelope(visit.workload):
         warnings.append(NO_ENVELOPE)
+    queued = visit.target.capabilities.asynchronous
+    unit, after = ("worker", "another takes its place") if queued else ("replica", "nothing restarts it")
     warnings += [
-        f"replica {event['unit']} ended in the trial and nothing restarts it: {event['why']}"[:2000]
+        f"{unit} {event['unit']} ended in the trial and {after}: {event['why']}"[:2000]
         for event in events
         if event["kind"] == "died" and "why" in event and visit.trial.regime is None
     ]

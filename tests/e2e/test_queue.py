@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -15,6 +18,8 @@ import targets
 from targets.contract import Completion, DeploymentError
 from targets.ownership import BACKING_LABEL, RUN_VARIABLE
 from tests.contract.subject import Subject, deploy, post
+from tests.e2e.bench import Bench
+from tests.e2e.conftest import open_bench
 
 NAMES = ["process-queue", pytest.param("docker-queue", marks=pytest.mark.docker)]
 PATIENCE_S = 120
@@ -94,6 +99,43 @@ def kill_queue(subject: Subject) -> None:
     (container,) = [item for item in subject.containers() if BACKING_LABEL in item["Config"]["Labels"]]
     client.containers.get(container["Id"]).kill()
     client.close()
+
+
+@pytest.fixture
+def near_bench() -> Iterator[Bench]:
+    """In a folder with a short path: that of a socket may have 107 characters."""
+    with tempfile.TemporaryDirectory() as place, open_bench(Path(place), None) as bench:
+        yield bench
+
+
+def test_a_queue_that_dies_makes_its_trial_invalid_with_one_reason(near_bench: Bench) -> None:
+    bench = near_bench
+    experiment = bench.experiment(
+        workloads=["echo"],
+        targets=["process-queue"],
+        profiles=[{"constant": {"rate": 5, "seconds": 6}}],
+        begin="batch",
+        settings={"process-queue": {"polling_interval_s": 1}},
+    )
+    started = bench.start("run", experiment, "--results", bench.results)
+    until(lambda: named(bench, "targets.serving.queue_loop"))  # a worker, so that a request has come
+    (server,) = named(bench, "--unixsocket")
+    server.kill()
+    finished = started.finish()
+    (record,) = bench.folders()[-1].trials()
+    gone = "ends of accepted requests could not be had: the queue is gone: it ended (killed by SIGKILL)"
+    assert finished.code == 1 and record.problems == [gone]
+    assert record.counts["failed"] and sum(record.counts.values()) == record.scheduled == 30
+    assert gone in finished.out and "Traceback" not in finished.err
+
+
+def named(bench: Bench, word: str) -> list[psutil.Process]:
+    """Processes of its commands with this word in their own."""
+    found = []
+    for process in bench.processes():
+        with suppress(psutil.Error):
+            found += [process] if word in process.cmdline() else []
+    return found
 
 
 def is_server(process: psutil.Process, run: str) -> bool:
