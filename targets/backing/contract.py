@@ -18,6 +18,8 @@ POLL_S = 0.02
 FILL_LIMIT_S = 300.0
 FILL_SIZING = Sizing(2048, 1.0)
 """Of what fills a server: that is no unit, and a unit's own size may be small."""
+FACT = "backing"
+"""Under which a package and a deployment tell of the server that the workload needs."""
 SECRET_VARIABLE = "FROSTLINE_SECRET"  # noqa: S105 - a name
 """In the environment of a server's container, and nowhere else: what its clients must know."""
 
@@ -111,10 +113,6 @@ class Backing:
         """DeploymentError when the server has ended, which nothing restarts."""
         if self.running and (why := self.running.end_reason()):
             raise DeploymentError(f"the backing service {self.name} ended ({why}): deploy anew")
-
-
-FACT = "backing"
-"""Under which a package and a deployment tell of the server that the workload needs."""
 
 
 def server_of(workload: Workload) -> Server | None:
