@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -142,8 +143,13 @@ def read_book(path: Path) -> PriceBook:
 
 def book_for(provider: str, region: str) -> PriceBook | None:
     """The shipped book of a region; None when there is none."""
-    books = (read_book(path) for path in price_books())
+    books = (_read_as_written(path, path.stat().st_mtime_ns) for path in price_books())
     return next((book for book in books if (book.provider, book.region) == (provider, region)), None)
+
+
+@lru_cache(maxsize=8)  # asked for every run of a history: read again only once its file was written
+def _read_as_written(path: Path, written_ns: int) -> PriceBook:
+    return read_book(path)
 
 
 def read_kept_book(prices: dict[str, Any], source: str) -> PriceBook:
