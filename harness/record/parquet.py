@@ -5,6 +5,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -34,7 +35,6 @@ class StoredTable:
         self.name = name
         self.stored_as = stored_as
         self._source = source
-        self._file: pq.ParquetFile | None = None
 
     def digest(self) -> str:
         """sha256 of the whole file."""
@@ -47,10 +47,10 @@ class StoredTable:
     def read(self, wanted: pa.Schema) -> pa.Table:
         """The columns of `wanted`, with its types. RecordError for whatever is wrong with them."""
         try:
-            problems = [*self._tricks(), *misfits(self._stored().schema_arrow, wanted)]
+            problems = [*self._tricks, *misfits(self._schema, wanted)]
             if problems:
                 raise RecordError("\n".join(f"{self.name}: {problem}" for problem in problems))
-            table = self._stored().read(columns=wanted.names)
+            table = self._stored.read(columns=wanted.names)
             table.validate(full=True)
             if self.name.startswith("requests/"):
                 table = fill_requests(table, wanted, self.stored_as)
@@ -60,13 +60,17 @@ class StoredTable:
         except Exception as error:  # of a file that is none, PyArrow may raise nearly anything
             raise RecordError(f"{self.name}: not readable ({one_line(str(error))})") from None
 
+    @cached_property
     def _stored(self) -> pq.ParquetFile:
-        if self._file is None:
-            self._file = pq.ParquetFile(self._source)
-        return self._file
+        return pq.ParquetFile(self._source)
 
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        return self._stored.schema_arrow
+
+    @cached_property
     def _tricks(self) -> list[str]:
-        return tricks(self._stored().metadata, self._source.size(), self.name)
+        return tricks(self._stored.metadata, self._source.size(), self.name)
 
 
 @contextlib.contextmanager
