@@ -1,5 +1,6 @@
 """A trial's rows as typed columns, read by one reader for all; everything is worked on whole columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -28,7 +29,9 @@ SELDOM = (
     *("gpu_ns", "billed_ns", "first_chunk_ns", "chunks", "chunk_gap_p50_ns", "chunk_gap_p95_ns"),
     *("unit_first_chunk_ns", "unit_chunk_gap_p50_ns", "unit_chunk_gap_p95_ns", "tokens_in", "tokens_out"),
 )
-"""Columns that most trials leave empty: read one at a time, and kept where any row has a value."""
+"""Columns that most trials leave empty: kept where any row has a value."""
+SHORT = 100_000
+"""Rows of a trial whose columns are read at once; those of a longer one are read one at a time, to hold few."""
 AMOUNTS = tuple(name for name in SELDOM if name != "first_chunk_ns")
 """Those of them that are no moment."""
 MOST_STRANGE = 5
@@ -118,14 +121,15 @@ def read_rows(run: RunFolder, record: TrialRecord, samples: bool = True) -> Tria
         starts, strange_starts = codes(table["start_class"], StartClass)
         columns: dict[str, Floats] = {name: numbers(table[name]) for name in (*INSTANTS, "in_flight")}
         index, units = table["index"], table["unit"]
-        columns["done_ns"] = ends_of(files, columns["done_ns"])
         del table  # the columns that were converted are not held twice while the rest is read
+        seldom = read_seldom(files, [*SELDOM, "completed_ns"])
+        columns["done_ns"] = ends_of(columns["done_ns"], seldom.pop("completed_ns", None))
         rows = TrialRows(
             **columns,
             outcomes=outcomes,
             starts=starts,
             phases_ns=read_phases(files, met_start(starts)),
-            seldom={name: values for name in SELDOM if (values := read_seldom(files, name)) is not None},
+            seldom=seldom,
             parts_ns={part: read_part(files, part) for part in record.parts},
             units=unit_spans(files, units, columns["done_ns"], columns["handler_ns"]) if samples else None,
             problems=[
@@ -151,15 +155,17 @@ def read_part(files: TrialFiles, part: str) -> dict[str, Floats]:
     return {figure: numbers(files.read("requests", [name])[name]) for figure, name in names.items()}
 
 
-def read_seldom(files: TrialFiles, name: str) -> Floats | None:
-    """One column; None where no row has a value, so that no memory is held for it."""
-    column = files.read("requests", [name])[name]
-    return None if column.null_count == len(column) else numbers(column)
+def read_seldom(files: TrialFiles, names: Sequence[str]) -> dict[str, Floats]:
+    """Those of these columns in which any row has a value."""
+    found: dict[str, Floats] = {}
+    for group in [names] if files.record.scheduled <= SHORT else [[name] for name in names]:
+        table = files.read("requests", group)
+        found |= {name: numbers(table[name]) for name in group if table[name].null_count < len(table)}
+    return found
 
 
-def ends_of(files: TrialFiles, done: Floats) -> Floats:
+def ends_of(done: Floats, completed: Floats | None) -> Floats:
     """When each request came to its end: as it completed where it was only accepted at first, else as it was done."""
-    completed = read_seldom(files, "completed_ns")
     return done if completed is None else np.where(np.isnan(completed), done, completed)
 
 
