@@ -123,7 +123,7 @@ def test_aws_prices_tiers_dates_and_sources_are_taken_and_each_change_is_told(pa
     assert f"lambda.arm.gb-second: {arm} -> 0.000014 USD per GB-second, since 2026-11-01" in told
     assert not any(line.startswith("lambda.x86.gb-second") for line in told)
     assert "tried on hand-made lists only" in told[-2]
-    assert told[-1].endswith("14 rows read, 11 of them at the price they had, 2 kept as they were")
+    assert told[-1].endswith("14 rows read, 11 of them at the price they had, 3 kept as they were")
 
 
 def test_what_is_not_found_or_not_understood_keeps_its_price_and_its_old_date(path):
