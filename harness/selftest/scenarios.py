@@ -58,6 +58,8 @@ class Scenario:
 
     def misfit(self, target: Target) -> str | None:
         """Why nothing can be said of this target by it; None where it fits."""
+        if self.witnessed and len(target.parts) > 1:
+            return "the workload's ledger knows units of one part, and this target has two"
         if self.awaited and target.capabilities.asynchronous:
             return "a request is only accepted there, so no start is forced and nobody sees how many are busy at once"
         known = {field.name for field in fields(target.settings())}  # type: ignore[arg-type]

@@ -534,3 +534,9 @@ def test_every_scenario_is_an_experiment(name, tmp_path):
     with plugged_in(FAR):
         for scenario in scenarios(TARGETS[name], write_own_trace(tmp_path)):
             parse_experiment(scenario.experiment(name), scenario.name)
+
+
+@pytest.mark.parametrize("name", ["process-hybrid", "docker-hybrid"])
+def test_a_target_of_two_parts_is_not_examined_by_the_ledger_of_one(name):
+    told = {scenario.name: scenario.misfit(targets.target(name)) for scenario in scenarios(targets.target(name))}
+    assert {name for name, why in told.items() if why and "two" in why} == told.keys() - {"forecast"}
