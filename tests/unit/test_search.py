@@ -2,7 +2,6 @@
 
 import json
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +31,9 @@ def test_the_right_passage_must_come_first() -> None:
     assert json.loads(payload.body) == {"query": "Harbour office canteen"}
     right, near, far = result("harbour-canteen", 9.0), result("harbour-post", 2.5), result("mill-canteen", 2.5)
     assert SEARCH.check(payload, {"results": [right, near, far]}, False) is None
+    assert SEARCH.check(payload, {"results": [near | {"score": 9.0}, right | {"score": 3.0}, far]}, True) is None, (
+        "by an embedder of the user's"
+    )
     wrong: list[tuple[Any, str]] = [
         ([near | {"score": 9.0}, right | {"score": 3.0}, far], "harbour-post came first, not harbour-canteen"),
         ([right, near], "not a list of 3"),
@@ -84,5 +86,3 @@ def test_a_question_to_the_store_and_one_that_is_gone() -> None:
         StoreGone, match=r"^the store \(postgres\) does not answer as it should: server closed the conn"
     ):
         Store(connect, Gone).nearest([0.5], 16)
-    with pytest.raises(ValueError, match="two models of its own"):
-        SEARCH.load(lambda name: nullcontext(), Path("/mine"), 1)
