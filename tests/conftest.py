@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 import pytest
+from hypothesis import settings
 
 from harness.measure.alone import LOCK_VARIABLE
 from targets.local.processes import NO_TELEMETRY
@@ -18,6 +19,8 @@ from targets.local.processes import NO_TELEMETRY
 for number in (signal.SIGINT, signal.SIGHUP):  # ignored where the tests were started in the background: what they
     if signal.getsignal(number) is signal.SIG_IGN:  # start would inherit that, and could not be interrupted
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+settings.register_profile("untimed", settings.default, deadline=None)  # how long an example takes is the machine's mood
+settings.load_profile("untimed")
 os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
 
 

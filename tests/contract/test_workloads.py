@@ -143,7 +143,7 @@ def assert_reason(reason: str | None, at: object) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=60, deadline=None, database=None)
+@settings(max_examples=60, database=None)
 @given(answer=JSON_VALUES)
 def test_check_never_raises(name: str, answer: Any) -> None:
     model = workload(name)

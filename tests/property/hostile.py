@@ -206,7 +206,6 @@ def examples(name):
     """Stable in CI: the same inputs each time, no clock, nothing stored."""
     return settings(
         max_examples=LEAST[name][0],
-        deadline=None,
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),

@@ -86,7 +86,7 @@ STEPS = st.lists(st.tuples(st.sampled_from("ttteebla"), GAPS, st.integers(0, 9))
 
 
 @given(limits=LIMITS, steps=STEPS)
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 def test_the_rule_decides_as_the_naive_model_does(limits, steps):
     rule, naive, now_ns = LambdaPool(limits), Naive(limits), 0
     for step, gap_ns, pick in steps:

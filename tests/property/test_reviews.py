@@ -14,7 +14,7 @@ from harness.review.record import Evidence, ReviewRecord
 from tests.property.hostile import NASTY, outcome, sound, spoiled
 
 TRIED = settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=150, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 HASH = "0" * 64
 EVIDENCE = {"id": "E1", "workload": "echo", "target": "docker-lambda", "profile": "steady", "field": "cold_share"}

@@ -174,7 +174,7 @@ def test_no_name_leads_out_of_the_folder(restored, tmp_path_factory):
     inside = str(next((other / "requests").iterdir())).removesuffix(".1.parquet")
     valid = lines_of(restored)
 
-    @settings(max_examples=70, deadline=None, derandomize=True, database=None)
+    @settings(max_examples=70, derandomize=True, database=None)
     @given(
         st.sampled_from(["trial", "files", "workload", "schedule_sha256"]),
         st.sampled_from([*ESCAPES, inside, f"{inside}.1.parquet", os.path.relpath(inside, restored.path / "requests")]),

@@ -118,7 +118,7 @@ tree = st.recursive(
 )
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(tree, st.sampled_from([None, (",", ":")]), st.integers(0, 400), st.booleans())
 def test_in_two_parts_or_as_a_whole_it_says_the_same(value, separators, cut, streamed):
     whole = json.dumps(value, separators=separators).encode()

@@ -187,7 +187,7 @@ replies = (
 headers = st.binary(max_size=60) | as_bytes | mutated_outside.map(lambda front: json.dumps(front).encode())
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(headers, replies, st.sampled_from([200, 202, 204, 429, 500]), st.sampled_from([LOCAL, FAR]))
 def test_no_reply_can_break_the_judge(header, body, status, can):
     row = judged(header, body, status, [{"at_ns": 1, "kind": "create", "unit": "0001", "for_request": True}], can=can)

@@ -292,7 +292,7 @@ def mutations(draw):
     return fields
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(mutations())
 def test_nothing_but_a_usage_error_comes_of_any_mutation(fields):
     try:

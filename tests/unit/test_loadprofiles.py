@@ -50,7 +50,7 @@ def test_constant_is_an_exact_grid(rate, seconds, count):
 
 
 @given(st.integers(1, 500), st.integers(1, 100))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_constant_counts_decimal_rates_exactly(tenths_per_s, seconds):
     offsets = Constant(rate=tenths_per_s / 10, seconds=seconds).arrivals(0)
     assert len(offsets) == -(-tenths_per_s * seconds // 10)
@@ -221,7 +221,7 @@ def test_diurnal_refuses_two_lengths_of_a_day():
 
 
 @given(st.floats(0.01, 100), st.sampled_from(sorted(SHAPES)))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_diurnal_part_of_a_day_still_averages_rate(hours, shape):
     points = (np.arange(20_000) + 0.5) * hours / 20_000
     curve = np.interp(points % 24, range(25), [*SHAPES[shape], SHAPES[shape][0]])
@@ -279,7 +279,7 @@ def test_sparse_refuses_what_makes_no_sense(parameters, said):
 
 
 @given(st.floats(1e-4, 10))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_sparse_accepts_the_fix_it_names(rate):
     with pytest.raises(ValidationError) as refused:
         Sparse(rate=rate, seconds=0.5 / rate)
@@ -309,7 +309,7 @@ def parameters_of(found):
 
 @pytest.mark.parametrize("found", [Constant, Steady, Bursty, Diurnal, Sparse])
 @given(data=st.data(), seed=st.integers(0, 2**63))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_valid_parameters_draw_a_valid_schedule(found, data, seed):
     load = found(**data.draw(parameters_of(found)))
     offsets = np.array(load.arrivals(seed))

@@ -62,7 +62,7 @@ def test_refuses_what_makes_no_sense(parameters, said):
 
 
 @given(st.floats(0, 50), st.floats(1, 100), st.floats(0.5, 60), st.integers(0, 2**63))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_ramp_draws_a_valid_schedule(from_rate, rise, seconds, seed):
     load = Ramp(from_rate=from_rate, to_rate=from_rate + rise, seconds=seconds)
     offsets = load.arrivals(seed)

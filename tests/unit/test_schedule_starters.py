@@ -303,7 +303,7 @@ PIECES = st.lists(st.sampled_from([b"a", b"\n", b"\r", b"# x", b" ", b"\xff", b"
 PLANS = [plan_called(name) for name in ("p1.yaml", "p1.yaml ", "p 2%.yaml")]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(before=PIECES, orders=st.lists(st.sampled_from(PLANS), max_size=6), out=st.permutations(PLANS))
 def test_whatever_is_installed_again_and_in_what_order_all_removed_is_the_table_of_before(before, orders, out):
     user = table = b"".join(before)
@@ -316,7 +316,7 @@ def test_whatever_is_installed_again_and_in_what_order_all_removed_is_the_table_
     assert table == user
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(before=PIECES, between=PIECES, after=PIECES)
 def test_what_a_user_writes_around_our_blocks_stays_in_lines_of_its_own(before, between, after):
     first, second = PLANS[:2]

@@ -1,7 +1,7 @@
 """The parts of a start add up to the whole wait, none is negative, and no stamp of another clock gets in."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.measure.rows.phases import OwnPhases, logged_phases, queue_ns, split_start
@@ -113,7 +113,6 @@ def test_the_queue_ends_where_the_platform_takes_the_request_up():
     assert queue_ns(evidence(None, {"received_ns": MS})) is None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(["imports", "weights", "x", "queue", "9"]), st.integers(0, 2**59), max_size=4),
     st.dictionaries(st.sampled_from(["create", "boot", "x"]), st.integers(-(2**59), 2**59), max_size=3),

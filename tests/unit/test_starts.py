@@ -183,7 +183,7 @@ forged = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(forged, min_size=1, max_size=4), st.integers(0, 2**59), st.integers(0, 2**59), st.text(max_size=9))
 def test_no_forged_envelope_makes_a_class_that_its_counter_excludes(envelopes, asked_ns, ended_ns, word):
     lives, all_evidence = Lives(), [evidence(own) for own in envelopes]

@@ -532,7 +532,7 @@ def test_plain_figures_and_harmless_text():
 LATENCIES = st.lists(st.floats(0.03, 1e5), min_size=0, max_size=90)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), rounds=st.integers(1, 3), profile=st.sampled_from(["cold", "steady"]))
 def test_no_summary_ever_holds_nan_or_infinity(data, rounds, profile):
     with tempfile.TemporaryDirectory() as folder:
