@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from harness.forecast.month import Draws
-from harness.forecast.rows import Ruled, at_rate, figures_of
-from harness.forecast.rules import replicas_of
+from harness.forecast.rows import Ruled, at_rate, figures_of, with_replicas
+from harness.forecast.rules import pool_of, replicas_of
 from harness.forecast.spells import MOST_RPS, few
 from harness.forecast.traffic import Month
 from harness.record.forecast import RatePoint
@@ -85,19 +86,36 @@ class Grid:
 
     def _replicas(self, side: Ruled, rate: float) -> int:
         draws = self._draws(rate, SEARCHED)
-        found = replicas_of(at_rate(side, draws, SEARCHED).rule)
         self.requests += draws.requests
-        assert isinstance(found, FixedReplicas)
-        return found.replicas
+        return _replicas_of(self._at(side, draws))
 
     def _points(self, rate: float) -> list[RatePoint]:
         draws = self._draws(rate, RESAMPLES)
-        points = [point_of(at_rate(side, draws, SEARCHED), draws) for side in self.sides]
+        points = [point_of(self._at(side, draws), draws) for side in self.sides]
         self.requests += draws.requests
         return points
 
+    def _at(self, side: Ruled, draws: Draws) -> Ruled:
+        """The side at this rate. Its replicas are judged by fewer resamples than those of its row, and do not
+        contradict that one: the same rate has as many, and fewer requests never need more."""
+        found = at_rate(side, draws, SEARCHED)
+        if not side.searched:
+            return found
+        own, count = _replicas_of(side), _replicas_of(found)
+        least = own if draws.rps >= self.month.rps else count
+        most = own if draws.rps <= self.month.rps else count
+        kept = min(max(least, count), most)
+        return found if kept == count else replace(found, rule=with_replicas(kept, pool_of(side.rule)))
+
     def _draws(self, rate: float, count: int) -> Draws:
         return Draws(self.month, rate, self.objective, self.rounds, few(count, rate, AT_LEAST), self.budget, LEADS)
+
+
+def _replicas_of(of: Ruled) -> int:
+    """Of a side whose rule is a fixed number of them."""
+    rule = replicas_of(of.rule)
+    assert isinstance(rule, FixedReplicas)
+    return rule.replicas
 
 
 def point_of(of: Ruled, draws: Draws) -> RatePoint:

@@ -13,9 +13,7 @@ from harness.review.file import read_front_matter, read_review, tell_apart, writ
 from harness.review.record import Evidence, ReviewRecord
 from tests.property.hostile import NASTY, outcome, sound, spoiled
 
-TRIED = settings(
-    max_examples=150, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
+TRIED = settings(max_examples=150, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 HASH = "0" * 64
 EVIDENCE = {"id": "E1", "workload": "echo", "target": "docker-lambda", "profile": "steady", "field": "cold_share"}
 RECORD = {

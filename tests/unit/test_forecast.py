@@ -16,9 +16,11 @@ from harness.forecast import forecast as forecasts
 from harness.forecast import grid, traffic, what_ifs
 from harness.forecast.forecast import make_forecast
 from harness.forecast.order import Order, order_of
+from harness.forecast.rows import Ruled
 from harness.record.forecast import FILE, Figure, read_forecast
 from harness.report.forecast import meets
 from harness.report.forecast_tables import about_traffic
+from targets.rules.fixed_replicas import FixedReplicas
 from tests.forecast_runs import EXPERIMENT, forecastable
 
 MADE_AT = "2026-11-26T00:00:00+00:00"
@@ -462,3 +464,15 @@ def test_a_recording_of_a_few_arrivals_says_that_they_are_few(tmp_path):
 def test_an_open_answer_has_the_words_of_the_decision(low, value, high, said):
     row = SimpleNamespace(latency_at_objective_ms=Figure(value=value, low=low, high=high))
     assert meets(row, 100) == said
+
+
+@pytest.mark.parametrize(
+    ("rps", "judged", "replicas"),
+    [(1.0, 2, 1), (0.9, 2, 1), (0.5, 1, 1), (1.1, 1, 1), (1.1, 2, 2), (9.0, 7, 7)],
+)
+def test_a_curve_does_not_contradict_its_row(monkeypatch, rps, judged, replicas):
+    """Few resamples say 2 at the row's own rate, and below it, where many say 1."""
+    side = Ruled(None, FixedReplicas(1), searched=True)
+    monkeypatch.setattr(grid, "at_rate", lambda of, draws, searched: replace(of, rule=FixedReplicas(judged)))
+    over_rates = grid.Grid(SimpleNamespace(rps=1.0), None, [], [side])
+    assert over_rates._at(side, SimpleNamespace(rps=rps)).rule == FixedReplicas(replicas)
