@@ -51,6 +51,8 @@ class Bought:
     image_gb: float | None
     further: "tuple[Bought, ...]" = ()
     """Parts behind the one that requests reach: each is bought on its own, from the same image."""
+    beside: str = ""
+    """The server that its units need, which no bill has."""
 
     @property
     def kind(self) -> str:

@@ -21,11 +21,11 @@ def buy(run: RunFolder, workload: str, target: str, case: Case, economics: Econo
     if len(parts) > 1 and facts.form is None:
         kinds = " before ".join(part.kind for part in parts)
         raise RecordError(f"a bill of several parts is not known here but of a function before a service: {kinds}")
-    image = image_gb(run, workload, target)
+    image, beside = image_gb(run, workload, target), server_beside(run, workload, target)
 
     def bought(bought_as: str | None, own: Case, *further: Bought) -> Bought:
         way = way_for(bought_as)
-        return Bought(way, way.purchase(own, economics.priced_as.architecture), economics, book, image, further)
+        return Bought(way, way.purchase(own, economics.priced_as.architecture), economics, book, image, further, beside)
 
     behind = [bought(part.bought_as, case_of(case, part.name)) for part in parts[1:]]
     return bought(parts[0].bought_as if parts else None, case, *behind)
@@ -41,3 +41,9 @@ def image_gb(run: RunFolder, workload: str, target: str) -> float | None:
     """Size of the image that it ran from; None where there was none."""
     size = run.manifest.packages.get(f"{workload}/{target}", {}).get("size_bytes")
     return size / BYTES_PER_GB if isinstance(size, int) and size > 0 else None
+
+
+def server_beside(run: RunFolder, workload: str, target: str) -> str:
+    """The kind of server that was started for its units, such as a store; "" where there was none."""
+    facts = run.manifest.packages.get(f"{workload}/{target}", {}).get("backing")
+    return str(facts.get("server", "")) if isinstance(facts, dict) else ""

@@ -102,6 +102,8 @@ def notes_of(bought: Bought) -> Iterator[str]:
             yield size.remark
     if bought.image_gb is None:
         yield "no image, so no registry in the cost"
+    if bought.beside:
+        yield f"the {bought.beside} beside its units is not in the cost"
 
 
 def doubts_of(trials: Sequence[TrialUse]) -> Iterator[str]:

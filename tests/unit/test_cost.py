@@ -5,6 +5,7 @@ import json
 import math
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from harness.analysis.table import summarise
 from harness.cost.bill import Bought, bill
 from harness.cost.book import PriceBook, book_for
 from harness.cost.break_even import Names, break_even
+from harness.cost.buying import server_beside
 from harness.cost.costing import costing_of, summary_with_cost
 from harness.cost.curves import GRID, Curve, Curves, crossings
 from harness.cost.month import Month
@@ -21,6 +23,7 @@ from harness.cost.platforms import way_for
 from harness.cost.platforms.aws_lambda import billed_ms, kept_seconds, meter
 from harness.cost.replicas import Carried, carried_rate
 from harness.cost.usage import read_use
+from harness.cost.words import notes_of
 from harness.errors import RecordError, UsageError
 from harness.record.capacity import keep_capacities, read_capacity
 from harness.record.estimate import Estimate
@@ -133,6 +136,18 @@ def test_load_balancer_addresses_and_registry():
     0.5 GB x 0.10 = 0.15."""
     lines = bill(bought("service", TASK, image_gb=0.5), month(25 * SECONDS_PER_MONTH, replicas=1))
     assert total(lines, "platform") == Decimal("16.425") + Decimal("5.84") + Decimal("7.3") + Decimal("0.15")
+
+
+def test_a_server_beside_the_units_is_in_no_bill_and_that_is_said():
+    packages = {"search/docker-lambda": {"backing": {"server": "postgres"}}, "echo/docker-lambda": {}}
+    run = SimpleNamespace(manifest=SimpleNamespace(packages=packages))
+    found = {name: server_beside(run, name, "docker-lambda") for name in ("search", "echo", "other")}
+    assert found == {"search": "postgres", "echo": "", "other": ""}
+    plain = bought("function", ONE_GB, image_gb=0.5)
+    assert list(notes_of(replace(plain, beside="postgres"))) == [
+        *notes_of(plain),
+        "the postgres beside its units is not in the cost",
+    ]
 
 
 def test_late_and_failed_answers_and_hours():
