@@ -17,6 +17,7 @@ from harness.measure.forced import MOST_TRIES, Asker, force_cold_starts
 from harness.measure.recording import unproven_warnings
 from harness.measure.rows.judge import Judge
 from harness.record.nouns import PROVEN_COLD, StartClass
+from targets.backing.contract import Backing
 from targets.contract import DeploymentError, Endpoint, Order, Sizing, StartFailed
 from targets.local import front_process
 from targets.local.front_process import FunctionDeployment
@@ -197,7 +198,8 @@ class Front:
 def function_behind(front, timeout_s):
     deployment = FunctionDeployment.__new__(FunctionDeployment)
     function = FunctionSettings(timeout_s=timeout_s, init_timeout_s=0)
-    deployment.order, deployment.function = Order("run", Sizing(512, 1.0), function), function
+    deployment._backing, deployment.function = Backing(Order("run", Sizing(512, 1.0), function)), function
+    deployment.order = deployment._backing.order
     deployment.front, deployment._archive, deployment._is_gone = front, None, lambda event: front.busy <= 0
     return deployment
 
