@@ -18,8 +18,8 @@ from targets.rules.lambda_pool import PoolLimits
 def main() -> int:
     """The bytecode of our code, both loops of the forecast, and the rewritten assertions of the tests."""
     sys.dont_write_bytecode = False
-    for folder in ("harness", "loadprofiles", "targets"):
-        compileall.compile_dir(folder, quiet=1)
+    if not all(compileall.compile_dir(folder, quiet=1) for folder in ("harness", "loadprofiles", "targets")):
+        return 1
     run_pool([0.0], [1.0], [1.0], [False], PoolLimits(), 1.0)
     run_service([0.0], [1.0], FixedReplicas(), 1, [], 0.0, 1.0)
     return pytest.main(["--collect-only"])

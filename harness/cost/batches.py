@@ -32,10 +32,11 @@ class Batches(OwnMix):
         """Not where replicas are as many at either end of what one carries."""
         if not super().is_bound:
             return False
-        low, high = (
-            self._is_known(end) and self._replicas(self.arrivals, self._carries(end)) for end in ("low", "high")
-        )
-        return low is False or low != high
+        ends: tuple[End, End] = ("low", "high")
+        if not all(self._is_known(end) for end in ends):
+            return True
+        low, high = (self._replicas(self.arrivals, self._carries(end)) for end in ends)
+        return low != high
 
     def _peak_rps(self, arrivals: float) -> float:
         return self.batch_rps
@@ -50,7 +51,7 @@ class Batches(OwnMix):
 
     @property
     def _known_to(self) -> float:
-        return math.inf
+        return 0.0 if self.is_bound else math.inf
 
 
 def whole_batches(mix: OwnMix, row: Row, expected: Expected | None, run: str) -> Batches:

@@ -18,7 +18,8 @@ OWN_MIX = (
 )
 BATCHES = (
     "begin: batch: cost, break-even and recommendation are of whole batches, each from its first start to its last end "
-    "as a trial measured it; more requests a month are taken to be more batches of that size, not larger ones"
+    "as a trial measured it, but for replicas, which are paid all month; more requests a month are taken to be more "
+    "batches of that size, not larger ones"
 )
 BETWEEN = (
     "forecast: between the rates that it looked at, costs are straight lines; where replicas are added between two of "

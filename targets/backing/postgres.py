@@ -9,7 +9,7 @@ import struct
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qs, urlsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlsplit
 
 from targets.backing.contract import SECRET_VARIABLE, NotReady, Server
 from targets.contract import Sizing
@@ -66,7 +66,8 @@ class Postgres:
 
     def process_command(self, program: str, folder: Path) -> list[str]:
         """No port; nobody else may enter the folder of its socket, so there is no secret."""
-        script = f'"$0"/{INITDB} -D "$1/data" --auth=trust && exec "$0/postgres" -D "$1/data" -k "$1" -h "" {OPTIONS}'
+        run = f'exec "$0/postgres" -D "$1/data" -k "$1" -h "" -p {self.port} {OPTIONS}'
+        script = f'"$0"/{INITDB} -D "$1/data" --auth=trust && {run}'
         return ["/bin/sh", "-c", script, str(Path(program).parent), str(folder)]
 
     def address(self, host: str, port: int, secret: str) -> str:
@@ -75,7 +76,7 @@ class Postgres:
 
     def socket_address(self, folder: Path) -> str:
         """A URL of its client library."""
-        return f"postgresql:///{USER}?user={USER}&host={folder}"
+        return f"postgresql:///{USER}?user={USER}&host={quote(str(folder), safe='/')}"
 
     def ask(self, address: str) -> str | None:
         """None: only who has logged in hears its version. NotReady while it takes nobody."""

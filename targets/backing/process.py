@@ -116,7 +116,8 @@ class ServerProcess:
             self._process = own_children.start(
                 [sys.executable, "-m", "targets.backing.leashed", *server.process_command(program, place)],
                 env={
-                    **os.environ,
+                    # What else stands in ours may be a secret, or a setting of the server's of which nobody thinks.
+                    **{name: os.environ[name] for name in processes.INHERITED if name in os.environ},
                     **variables(run_id, Owner.current()),
                     **user,
                     "FROSTLINE_LEASH_FD": str(inherited_end),

@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 
+from targets.backing.contract import why_unbacked
 from targets.contract import Deployment, DeploymentError, Order, Package
 from targets.local import containers, network
 from targets.local.declarations import CONTAINERS, Hybrid, InContainers, as_hybrid, refuse
@@ -22,8 +23,8 @@ class DockerHybrid(InContainers, Hybrid):
     capabilities = as_hybrid(CONTAINERS)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """One image for both parts. DeploymentError for a workload that does not split."""
-        refuse(why_whole(workload))
+        """One image for both parts. DeploymentError for a workload that does not split, or needs a server."""
+        refuse(why_whole(workload) or why_unbacked(workload, self.name))
         return super().package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:

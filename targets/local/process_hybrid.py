@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from targets.backing.contract import why_unbacked
 from targets.contract import Deployment, Order, Package
 from targets.local.declarations import PROCESSES, AsProcesses, Hybrid, as_hybrid, refuse
 from targets.local.hybrid_deployment import HybridDeployment
@@ -19,8 +20,8 @@ class ProcessHybrid(AsProcesses, Hybrid):
     capabilities = as_hybrid(PROCESSES)
 
     def package(self, workload: Workload, model_dir: Path | None, say: Callable[[str], None]) -> Package:
-        """One folder for both parts. DeploymentError for a workload that does not split."""
-        refuse(why_whole(workload))
+        """One folder for both parts. DeploymentError for a workload that does not split, or needs a server."""
+        refuse(why_whole(workload) or why_unbacked(workload, self.name))
         return super().package(workload, model_dir, say)
 
     def deploy(self, package: Package, order: Order) -> Deployment:

@@ -113,7 +113,7 @@ def test_a_queue_that_dies_makes_its_trial_invalid_with_one_reason(near_bench: B
     experiment = bench.experiment(
         workloads=["echo"],
         targets=["process-queue"],
-        profiles=[{"constant": {"rate": 5, "seconds": 6}}],
+        profiles=[{"constant": {"rate": 2, "seconds": 20}}],
         begin="batch",
         settings={"process-queue": {"polling_interval_s": 1}},
     )
@@ -125,7 +125,7 @@ def test_a_queue_that_dies_makes_its_trial_invalid_with_one_reason(near_bench: B
     (record,) = bench.folders()[-1].trials()
     gone = "ends of accepted requests could not be had: the queue is gone: it ended (killed by SIGKILL)"
     assert finished.code == 1 and record.problems == [gone]
-    assert record.counts["failed"] and sum(record.counts.values()) == record.scheduled == 30
+    assert record.counts["failed"] and sum(record.counts.values()) == record.scheduled == 40
     assert gone in finished.out and "Traceback" not in finished.err
 
 

@@ -4,16 +4,17 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 import targets
 from targets.backing import process
 from targets.backing.contract import SECRET_VARIABLE, Backing, NotReady, named, needed_by, server_of
-from targets.backing.postgres import SERVER, _has_pgvector
+from targets.backing.postgres import SERVER, _connect, _has_pgvector
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.workloads.contract import backing_address
 
@@ -72,6 +73,24 @@ def test_a_target_that_starts_none_refuses_before_anything_is_made(name: str) ->
         targets.target(name).package(targets.workload("search"), None, print)
 
 
+@pytest.mark.parametrize("name", ["docker-hybrid", "process-hybrid"])
+def test_a_hybrid_starts_none_for_its_parts(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    target = targets.target(name)
+    monkeypatch.setattr(f"targets.local.{name.replace('-', '_')}.why_whole", lambda workload: None)
+    with pytest.raises(DeploymentError, match=f"search needs postgres beside its units, which {name} does not start"):
+        target.package(targets.workload("search"), None, print)
+
+
+def test_a_folder_of_any_name_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "a b%20&c+d"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(folder / ".s.PGSQL.5432"))
+        listener.listen()
+        with closing(_connect(urlsplit(SERVER.socket_address(folder)))):
+            pass
+
+
 def test_a_unit_without_its_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="there is no postgres: this target starts none"):
         backing_address("postgres")
@@ -91,12 +110,12 @@ def answering(reply: bytes) -> Iterator[tuple[str, list[bytes]]]:
             connection.sendall(reply)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve)
+        thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         try:
             yield SERVER.address("127.0.0.1", listener.getsockname()[1], "s3cret"), heard
         finally:
-            thread.join()
+            thread.join(60)
 
 
 def test_a_store_that_asks_who_comes_is_ready() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -123,6 +124,21 @@ def test_it_is_fetched_once_without_pickles_code_and_other_exports(hub):
     assert said == [f"making the model of huggingface (owner/model at {COMMIT})…"]
     asked = len(hub.asked)
     assert made_model(model(expect="ice"), said.append) == made and len(hub.asked) == asked
+
+
+def test_what_others_fetched_of_it_is_left_out_and_a_part_of_its_weights_that_lacks_is_told(hub, tmp_path):
+    made_model(model(), lambda line: None)
+    (snapshot,) = (tmp_path / "hub").glob("models--owner--model/snapshots/*")
+    (snapshot / "pytorch_model.bin").write_bytes(b"a pickle")
+    (snapshot / "modeling_own.py").write_bytes(b"raise SystemExit")
+    shutil.rmtree(tmp_path / "cache")
+    made = made_model(model(), lambda line: None)
+    assert sorted(path.name for path in made.folder.iterdir()) == ["config.json", "model.safetensors", "tokenizer.json"]
+    parts = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (snapshot / "model.safetensors.index.json").write_text(json.dumps(parts))
+    shutil.rmtree(tmp_path / "cache")
+    with pytest.raises(DeploymentError, match=r"lacks model-1\.safetensors, model-2\.safetensors of 2 parts"):
+        made_model(model(), lambda line: None)
 
 
 def test_a_commit_is_another_model_and_a_folder_beside_it_is_refused(tmp_path):

@@ -4,10 +4,12 @@ The library of the hub keeps what it fetched where it always does, so a model th
 again; it reads its own variables (HF_TOKEN, HF_ENDPOINT, HF_HOME), and none of them reaches a unit or a result.
 """
 
+import json
 import logging
 import os
 import re
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +72,14 @@ def fetch(model: str, revision: str, folder: Path) -> None:
             f"{model} cannot be fetched ({type(error).__name__}: {told}): try again where a hub "
             f"can be reached, {INSTEAD}"
         ) from error
-    for path in Path(found).iterdir():
-        if path.is_file():
+    for path in Path(found).iterdir():  # where the hub's library keeps it for all, others may have fetched more of it
+        if path.is_file() and any(fnmatch(path.name, wanted) for wanted in WANTED):
             shutil.copyfile(path, folder / path.name)
     require(model, folder)
 
 
 def require(model: str, folder: Path) -> None:
-    """ValueError when a file is missing without which nothing can be loaded."""
+    """ValueError when a file is missing without which nothing can be loaded, a part of its weights among them."""
     if missing := [name for name in NEEDED if not (folder / name).is_file()]:
         raise ValueError(f"{model} has no {' and no '.join(missing)}: save it by transformers 5, and give {FOLDER}")
     if not any(folder.glob("*.safetensors")):
@@ -85,3 +87,13 @@ def require(model: str, folder: Path) -> None:
             f"{model} has no safetensors at this commit, and weights of another kind, a pickle's, are not read: take a "
             f"commit that has them, or save it by transformers 5 where you trust the file, and give {FOLDER}"
         )
+    index = folder / "model.safetensors.index.json"
+    try:
+        parts = set(json.loads(index.read_bytes())["weight_map"].values()) if index.is_file() else set[str]()
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{index.name} of {model} names no parts of its weights ({error}): take another commit"
+        ) from None
+    if absent := sorted(name for name in parts if not (folder / name).is_file()):
+        told = f"{model} lacks {', '.join(absent[:3])} of {len(parts)} parts"
+        raise ValueError(f"{told}: try again where a hub can be reached")
