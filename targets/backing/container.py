@@ -1,6 +1,5 @@
 """A backing service in a container of its own, on a network that only its deployment's units share."""
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
@@ -17,6 +16,7 @@ from targets.backing.contract import (
     Backing,
     Running,
     Server,
+    content_of,
     needed_by,
     wait_until_ready,
 )
@@ -78,8 +78,7 @@ def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> Ma
             containers.remove(container)
     if status:
         raise DeploymentError(tell_end(f"{what} ended with exit code {status}", printed))
-    told: Mapping[str, Any] = json.loads(printed.splitlines()[-1])
-    return told
+    return content_of(printed)
 
 
 def start(server: Server, client: docker.DockerClient, image: dict[str, Any], run_id: str) -> Running:

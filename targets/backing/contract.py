@@ -3,6 +3,9 @@
 It is no unit: nothing is asked of it by the load, and its memory and CPU are in no row.
 """
 
+import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -144,6 +147,18 @@ def why_unbacked(workload: Workload, target: str) -> str | None:
         f"workload {workload.name} needs {workload.backing} beside its units, which {target} does not start: measure "
         "it on services and functions of this machine, docker-service and docker-lambda"
     )
+
+
+def content_of(printed: str) -> Mapping[str, Any]:
+    """What filling a server has told of its content: the last of its lines that is a JSON object. DeploymentError where
+    none is."""
+    for line in reversed(printed.splitlines()):
+        with suppress(ValueError):
+            told = json.loads(line)
+            if isinstance(told, dict):
+                return told
+    said = printed.strip().splitlines()[-1:] or ["it printed nothing"]
+    raise DeploymentError(f"fill() told nothing of the content ({said[0][:300]}): let it return facts fit for JSON")
 
 
 def wait_until_ready(server: Server, running: Running) -> None:

@@ -25,8 +25,10 @@ SETTINGS = {
     "jit": "off",
     "max_connections": "200",
     "shared_buffers": "128MB",
+    "dynamic_shared_memory_type": "mmap",
 }
-"""Its content is put in once and goes with it: nothing outlasts a crash, and nothing is tidied beside requests."""
+"""Its content is put in once and goes with it: nothing outlasts a crash, nothing is tidied beside requests, and what it
+shares lies in its own folder."""
 INITDB = "initdb --username=postgres --no-sync --encoding=UTF8 --locale=C"
 PROTOCOL = 3 << 16
 HELLO = struct.pack("!I", PROTOCOL) + f"user\0{USER}\0database\0{USER}\0\0".encode()

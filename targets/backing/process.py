@@ -1,6 +1,5 @@
 """A backing service that is a process of this machine, on a socket that only this user can reach."""
 
-import json
 import os
 import pwd
 import shutil
@@ -8,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from io import FileIO
 from pathlib import Path
@@ -20,6 +19,7 @@ from targets.backing.contract import (
     Backing,
     Running,
     Server,
+    content_of,
     needed_by,
     wait_until_ready,
 )
@@ -81,8 +81,7 @@ def _fill(package: Package, backing: Backing) -> Mapping[str, Any]:
         raise DeploymentError(tell_end(f"filling {backing.name} ended with {exit_words(status)}", printed))
     if status is None:
         raise DeploymentError(f"filling {backing.name} took more than {FILL_LIMIT_S:.0f} s: try again")
-    told: Mapping[str, Any] = json.loads(printed.splitlines()[-1])
-    return told
+    return content_of(printed)
 
 
 def start(server: Server, run_id: str) -> Running:
@@ -159,13 +158,13 @@ class ServerProcess:
         return self._printed.text()
 
     def remove(self) -> None:
-        """Ask it to end, then kill it and all of its group."""
+        """Ask it to end, by the signal at which PostgreSQL waits for no client; then kill what is left of its group."""
         if self._process.poll() is None:
-            self._process.terminate()
-            try:
+            self._process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(END_LIMIT_S)
-            except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+            self._process.wait()
         self._leash.close()
         shutil.rmtree(self._folder, ignore_errors=True)

@@ -13,7 +13,7 @@ import pytest
 
 import targets
 from targets.backing import process
-from targets.backing.contract import SECRET_VARIABLE, Backing, NotReady, named, needed_by, server_of
+from targets.backing.contract import SECRET_VARIABLE, Backing, NotReady, content_of, named, needed_by, server_of
 from targets.backing.postgres import SERVER, _connect, _has_pgvector
 from targets.contract import DeploymentError, Order, Package, Sizing
 from targets.workloads.contract import backing_address
@@ -89,6 +89,13 @@ def test_a_folder_of_any_name_is_found(tmp_path: Path) -> None:
         listener.listen()
         with closing(_connect(urlsplit(SERVER.socket_address(folder)))):
             pass
+
+
+def test_what_filling_told_is_found_among_what_libraries_print() -> None:
+    assert content_of('[1]\n{"passages": 240}\nResourceWarning: unclosed\n') == {"passages": 240}
+    for printed, said in (("", "it printed nothing"), ("[1]\nall done\n", "all done")):
+        with pytest.raises(DeploymentError, match=rf"told nothing of the content \({said}\): let it return facts"):
+            content_of(printed)
 
 
 def test_a_unit_without_its_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
