@@ -224,7 +224,10 @@ def test_after_kill_9_clean_removes_containers_and_networks(bench, name):
     until(lambda: under_load(bench), "requests are sent")
     bench.listeners()
     victims = [process for process in bench.processes() if "lambda_front" in command(process)]
-    for victim in [psutil.Process(started.process.pid), *victims]:
+    victims.append(psutil.Process(started.process.pid))
+    for victim in victims:  # all of them at once: who sees the other die begins to remove what is theirs
+        victim.suspend()
+    for victim in victims:
         victim.kill()
     started.finish()
     left = [f"container {container.name}" for container in bench.containers()]
