@@ -1,9 +1,10 @@
 """A backing service in a container of its own, on a network that only its deployment's units share."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import docker
@@ -16,8 +17,7 @@ from targets.backing.contract import (
     Backing,
     Running,
     Server,
-    content_of,
-    needed_by,
+    backed,
     wait_until_ready,
 )
 from targets.contract import DeploymentError, Order, Package
@@ -43,19 +43,15 @@ def prepare(server: Server, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def back(client: docker.DockerClient, package: Package, order: Order, stack: ExitStack) -> Backing:
-    """Start and fill the server that a package's units need, which is removed with `stack`; where they need none, just
-    the order. DeploymentError."""
-    if (server := needed_by(package)) is None:
-        return Backing(order)
-    running = start(server, client, package.facts[FACT], order.run_id)
-    stack.callback(running.remove)
-    backing = Backing.of(server, running, order)
-    running.facts["content"] = _fill(client, package, backing)
-    return backing
+    """`backed` by a container. DeploymentError."""
+    image, run_id = package.facts.get(FACT, {}), order.run_id
+    return backed(
+        package, order, stack, lambda server: start(server, client, image, run_id), partial(_fill, client, package)
+    )
 
 
-def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> Mapping[str, Any]:
-    """Have the workload put the content in, in a container of its image that ends with that; what it tells."""
+def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> str:
+    """Have the workload put the content in, in a container of its image that ends with that; what it printed."""
     order = replace(backing.order, sizing=FILL_SIZING)
     what = f"filling {backing.name}"
     with engine_errors(what):
@@ -78,7 +74,7 @@ def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> Ma
             containers.remove(container)
     if status:
         raise DeploymentError(tell_end(f"{what} ended with exit code {status}", printed))
-    return content_of(printed)
+    return printed
 
 
 def start(server: Server, client: docker.DockerClient, image: dict[str, Any], run_id: str) -> Running:

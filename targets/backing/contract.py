@@ -4,8 +4,8 @@ It is no unit: nothing is asked of it by the load, and its memory and CPU are in
 """
 
 import json
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -137,6 +137,24 @@ def named(name: str) -> Server:
 def needed_by(package: Package) -> Server | None:
     """The server that was prepared with a package; None where its workload needs none."""
     return named(package.facts[FACT]["server"]) if FACT in package.facts else None
+
+
+def backed(
+    package: Package,
+    order: Order,
+    stack: ExitStack,
+    start: Callable[[Server], Running],
+    fill: Callable[[Backing], str],
+) -> Backing:
+    """Start and fill the server that a package's units need, which is removed with `stack`; where they need none, just
+    the order. `fill` returns what was printed as the content was put in. DeploymentError."""
+    if (server := needed_by(package)) is None:
+        return Backing(order)
+    running = start(server)
+    stack.callback(running.remove)
+    backing = Backing.of(server, running, order)
+    running.facts["content"] = content_of(fill(backing))
+    return backing
 
 
 def why_unbacked(workload: Workload, target: str) -> str | None:

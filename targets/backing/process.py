@@ -6,9 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,7 @@ from targets.backing.contract import (
     Backing,
     Running,
     Server,
-    content_of,
-    needed_by,
+    backed,
     wait_until_ready,
 )
 from targets.contract import DeploymentError, Order, Package
@@ -57,19 +56,12 @@ def _is_open(program: Path) -> bool:
 
 
 def back(package: Package, order: Order, stack: ExitStack) -> Backing:
-    """Start and fill the server that a package's units need, which is removed with `stack`; where they need none, just
-    the order. DeploymentError."""
-    if (server := needed_by(package)) is None:
-        return Backing(order)
-    running = start(server, order.run_id)
-    stack.callback(running.remove)
-    backing = Backing.of(server, running, order)
-    running.facts["content"] = _fill(package, backing)
-    return backing
+    """`backed` by a process. DeploymentError."""
+    return backed(package, order, stack, lambda server: start(server, order.run_id), partial(_fill, package))
 
 
-def _fill(package: Package, backing: Backing) -> Mapping[str, Any]:
-    """Have the workload put the content in, in a process as a unit's that ends with that; what it tells."""
+def _fill(package: Package, backing: Backing) -> str:
+    """Have the workload put the content in, in a process as a unit's that ends with that; what it printed."""
     environment = processes.serving_environment(package, replace(backing.order, sizing=FILL_SIZING))
     filling = ServingProcess(FILL, environment, None, lambda line: None)
     try:
@@ -81,7 +73,7 @@ def _fill(package: Package, backing: Backing) -> Mapping[str, Any]:
         raise DeploymentError(tell_end(f"filling {backing.name} ended with {exit_words(status)}", printed))
     if status is None:
         raise DeploymentError(f"filling {backing.name} took more than {FILL_LIMIT_S:.0f} s: try again")
-    return content_of(printed)
+    return printed
 
 
 def start(server: Server, run_id: str) -> Running:
