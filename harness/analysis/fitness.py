@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Literal
 
-from harness.analysis.notes import LASTING_OR_WHOLE
+from harness.analysis.notes import is_startup
 from harness.analysis.summary import Row
 from harness.record.nouns import FORCED_COLD, SCALE_OUT, Case
 
@@ -56,9 +56,8 @@ def is_compressed(case: Case) -> bool:
 
 
 def is_transient(row: Row) -> bool:
-    """Whether its units come and go and it began with none, as all did before a pool's begin was recorded."""
-    pooled = row.kind == "function" or row.asynchronous
-    return pooled and row.profile != FORCED_COLD and row.case.get("begin", "empty") not in LASTING_OR_WHOLE
+    """Whether what it shows is a start-up, under traffic that is to last."""
+    return row.profile != FORCED_COLD and is_startup(row.kind, row.asynchronous, row.case)
 
 
 def is_batch(row: Row) -> bool:

@@ -63,10 +63,14 @@ def notes_of_case(case: Case) -> Iterator[Note]:
         yield Note("compressed_time", text)
 
 
+def is_startup(kind: str | None, asynchronous: bool, case: Case) -> bool:
+    """Whether units come and go there and a trial began with none, as all did before a pool's begin was recorded."""
+    return (kind == "function" or asynchronous) and case.get("begin", "empty") not in LASTING_OR_WHOLE
+
+
 def notes_of_begin(target: TargetFacts, profile: str, case: Case) -> Iterator[Note]:
     """A pool of units that come and go which began empty, as all did before a pool's begin was recorded."""
-    pooled = target.kind == "function" or target.asynchronous
-    if pooled and profile not in (FORCED_COLD, SCALE_OUT) and case.get("begin", "empty") not in LASTING_OR_WHOLE:
+    if profile not in (FORCED_COLD, SCALE_OUT) and is_startup(target.kind, target.asynchronous, case):
         text = "begins with an empty pool: what it shows is a start-up transient, which no traffic that lasts has"
         yield Note("transient", text)
 

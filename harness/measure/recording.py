@@ -29,7 +29,7 @@ from harness.record.reasons import reasons_of
 from loadprofiles.contract import fingerprint
 from targets.contract import StartFailed
 from targets.events import Event
-from targets.workloads.contract import carries_envelope
+from targets.workloads.contract import Untold, carries_envelope
 
 EVENTS = "events.jsonl"
 """In a witness folder: the deployment's own log."""
@@ -191,7 +191,9 @@ NO_ENVELOPE = (
 def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[str]:
     """Lines that say what makes the trial's rows doubtful."""
     warnings = []
-    if visit.trial.workload.has_own_model:
+    workload, own_model = visit.workload, visit.trial.workload.has_own_model
+    form_alone = workload.is_untold if isinstance(workload, Untold) else own_model
+    if form_alone:
         warnings.append("answers are unchecked but for their form: the model is the user's own")
     if not carries_envelope(visit.workload):
         warnings.append(NO_ENVELOPE)

@@ -134,6 +134,15 @@ def carries_envelope(workload: Workload) -> bool:
 
 
 @runtime_checkable
+class Untold(Protocol):
+    """A workload that may be of a model whose right answers nobody told it."""
+
+    @property
+    def is_untold(self) -> bool:
+        """Whether `check` looks at the form of an answer alone."""
+
+
+@runtime_checkable
 class Configurable(Protocol):
     """A workload that takes settings of its own from the experiment."""
 

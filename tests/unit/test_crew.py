@@ -9,7 +9,7 @@ from targets.local.crew import Crew, Depth, Worker
 from targets.local.resources import Usage
 from targets.settings import QueueSettings
 
-PATIENCE_S = 8
+PATIENCE_S = 60
 
 
 class Brief(Worker):

@@ -1,9 +1,12 @@
 """A folder of transformers with a pipeline: its settings, its requests, its check, and what is said before torch is."""
 
 import json
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 
+from harness.measure.recording import warnings_of
 from targets.packaging.model_folder import model_dir_problems
 from targets.workloads.huggingface import WORKLOAD
 from targets.workloads.huggingface.pipes import Pipes, check_head, read_config
@@ -143,3 +146,18 @@ def test_numbers_of_numpy_become_plain():
             return 0.12345678
 
     assert plain([{"score": Float32(), "at": (1, True)}]) == [{"score": 0.123457, "at": [1, True]}]
+
+
+@pytest.mark.parametrize(
+    ("settings", "own_model", "told"),
+    [({}, False, True), ({}, True, True), ({"expect": "ice"}, False, False), ({"expect": "ice"}, True, False)],
+)
+def test_rows_say_whether_answers_were_checked(settings, own_model, told):
+    """A hub's model has no folder of the user's, and its right answers are not known either."""
+    visit = SimpleNamespace(
+        workload=WORKLOAD.configure({"task": "fill-mask", **settings}),
+        trial=SimpleNamespace(workload=SimpleNamespace(has_own_model=own_model), regime=None),
+        target=SimpleNamespace(capabilities=SimpleNamespace(asynchronous=False)),
+    )
+    found = warnings_of(visit, pa.table({"resent": [0], "error": [None], "start_class": [None]}), [])
+    assert ("answers are unchecked but for their form: the model is the user's own" in found) == told

@@ -46,6 +46,11 @@ class HuggingFace:
             raise ValueError("\n".join(problems))
         return HubModel(settings) if settings.get("model") else HuggingFace(settings)
 
+    @property
+    def is_untold(self) -> bool:
+        """Whether `expect` is not set."""
+        return "expect" not in self._settings
+
     def load(self, phase: Phase, model_dir: Path | None, threads: int) -> Infer:
         """Phases imports, weights, tokenizer and pipeline. It answers what the pipeline does, rounded to 1e-6."""
         name = self._settings.get("task")
