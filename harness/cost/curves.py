@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import scipy
 
-LEAST_RPS, MOST_RPS, POINTS = 0.001, 1000.0, 181
+LEAST_RPS, MOST_RPS, POINTS = 1e-5, 1000.0, 241
 GRID = tuple(float(rate) for rate in np.geomspace(LEAST_RPS, MOST_RPS, POINTS))
+"""From less than one request a night on."""
 JUST_ABOVE = 1 + 1e-8
 """Times a rate at which a replica is full, one more is needed."""
 

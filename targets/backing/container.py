@@ -18,11 +18,11 @@ from targets.backing.contract import (
     Running,
     Server,
     backed,
+    check_filled,
     wait_until_ready,
 )
-from targets.contract import DeploymentError, Order, Package
+from targets.contract import Order, Package
 from targets.local import containers, network
-from targets.local.last_words import tell_end
 from targets.ownership import BACKING_LABEL, Owner, labels
 from targets.packaging.engine import engine_errors
 from targets.packaging.image import FILL_COMMAND
@@ -53,8 +53,7 @@ def back(client: docker.DockerClient, package: Package, order: Order, stack: Exi
 def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> str:
     """Have the workload put the content in, in a container of its image that ends with that; what it printed."""
     order = replace(backing.order, sizing=FILL_SIZING)
-    what = f"filling {backing.name}"
-    with engine_errors(what):
+    with engine_errors(f"filling {backing.name}"):
         container = containers.create(
             client,
             image=package.reference,
@@ -68,12 +67,11 @@ def _fill(client: docker.DockerClient, package: Package, backing: Backing) -> st
         )
         try:
             container.start()
-            status = int(container.wait(timeout=FILL_LIMIT_S)["StatusCode"])
+            status = containers.wait(container, FILL_LIMIT_S)
             printed = containers.last_lines(container)
         finally:
             containers.remove(container)
-    if status:
-        raise DeploymentError(tell_end(f"{what} ended with exit code {status}", printed))
+    check_filled(backing.name, status, printed)
     return printed
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.local.last_words import exit_words, tell_end
 from targets.packaging.bootstrap import Debian
 from targets.workloads.contract import Backed, Workload, address_variable
 
@@ -165,6 +166,17 @@ def why_unbacked(workload: Workload, target: str) -> str | None:
         f"workload {workload.name} needs {workload.backing} beside its units, which {target} does not start: measure "
         "it on services and functions of this machine, docker-service and docker-lambda"
     )
+
+
+def check_filled(name: str, status: int | None, printed: str) -> None:
+    """DeploymentError where what put the content in ended with another status than 0, or not in time (None)."""
+    if status is None:
+        limit = f"{FILL_LIMIT_S:.0f} s"
+        raise DeploymentError(
+            tell_end(f"filling {name} takes more than {limit}: let fill() put in less at a time, or less", printed)
+        )
+    if status:
+        raise DeploymentError(tell_end(f"filling {name} ended with {exit_words(status)}", printed))
 
 
 def content_of(printed: str) -> Mapping[str, Any]:

@@ -20,11 +20,12 @@ from targets.backing.contract import (
     Running,
     Server,
     backed,
+    check_filled,
     wait_until_ready,
 )
 from targets.contract import DeploymentError, Order, Package
 from targets.local import own_children, processes
-from targets.local.last_words import LastWords, exit_words, tell_end
+from targets.local.last_words import LastWords, exit_words
 from targets.local.serving_process import ServingProcess
 from targets.ownership import Owner, variables, work_folder
 
@@ -69,10 +70,7 @@ def _fill(package: Package, backing: Backing) -> str:
         printed = filling.last_words.text()
     finally:
         filling.kill()
-    if status:
-        raise DeploymentError(tell_end(f"filling {backing.name} ended with {exit_words(status)}", printed))
-    if status is None:
-        raise DeploymentError(f"filling {backing.name} took more than {FILL_LIMIT_S:.0f} s: try again")
+    check_filled(backing.name, status, printed)
     return printed
 
 

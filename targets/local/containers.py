@@ -192,6 +192,17 @@ def end_reason(container: Container) -> str | None:
     return f"exit code {state['ExitCode']}{', out of memory' if state['OOMKilled'] else ''}"
 
 
+def wait(container: Container, seconds: float) -> int | None:
+    """Its exit code; None where it still runs after so long. Docker errors."""
+    begin_ns = now_ns()
+    try:
+        return int(container.wait(timeout=seconds)["StatusCode"])
+    except ENGINE_ERRORS:  # so the client tells the end of its patience as well
+        if now_ns() - begin_ns < seconds * 1e9 or end_reason(container):
+            raise
+        return None
+
+
 def ask_to_end(container: Container) -> None:
     """SIGTERM, where it still runs."""
     with suppress(docker.errors.NotFound):

@@ -6,16 +6,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import pytest
 
 import targets
 from targets.backing import process
-from targets.backing.contract import SECRET_VARIABLE, Backing, NotReady, content_of, named, needed_by, server_of
+from targets.backing.contract import (
+    SECRET_VARIABLE,
+    Backing,
+    NotReady,
+    check_filled,
+    content_of,
+    named,
+    needed_by,
+    server_of,
+)
 from targets.backing.postgres import SERVER, _connect, _has_pgvector
+from targets.clock import sleep
 from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.local import containers
 from targets.workloads.contract import backing_address
 
 ORDER = Order("test", Sizing(512, 1.0), environment={"MINE": "1"})
@@ -96,6 +107,35 @@ def test_what_filling_told_is_found_among_what_libraries_print() -> None:
     for printed, said in (("", "it printed nothing"), ("[1]\nall done\n", "all done")):
         with pytest.raises(DeploymentError, match=rf"told nothing of the content \({said}\): let it return facts"):
             content_of(printed)
+
+
+def test_content_that_is_not_in_is_told_with_what_was_printed() -> None:
+    check_filled("postgres", 0, "")
+    with pytest.raises(DeploymentError, match="filling postgres ended with exit status 3: no such table"):
+        check_filled("postgres", 3, "no such table\n")
+    with pytest.raises(DeploymentError, match="filling postgres takes more than 300 s: let fill"):
+        check_filled("postgres", None, "row 12 of 900\n")
+
+
+class Waited:
+    """A container of which the engine tells no end: its client gives up after as long as it was told to wait."""
+
+    def __init__(self, status: str) -> None:
+        self.status = status
+        self.attrs = {"State": {"ExitCode": 1, "OOMKilled": False}}
+
+    def wait(self, timeout: float) -> dict[str, int]:
+        sleep(timeout)
+        raise ConnectionError("Read timed out.")
+
+    def reload(self) -> None:
+        pass
+
+
+def test_a_container_that_still_runs_is_no_fault_of_the_engine() -> None:
+    assert containers.wait(cast(Any, Waited("running")), 0.01) is None
+    with pytest.raises(ConnectionError):
+        containers.wait(cast(Any, Waited("exited")), 0.01)
 
 
 def test_a_unit_without_its_server_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,12 @@ def test_a_month_is_as_many_batches_as_its_requests_make_and_the_side_that_costs
     assert not decision.summary.rows[0].notes or "transient" not in {n.code for n in decision.summary.rows[0].notes}
 
 
+def test_the_break_even_is_told_from_below_the_rate_that_is_asked_about(run_of):
+    """600 requests a month are 0.00023 a second."""
+    (found,) = decide(run_of()).costing.break_evens
+    assert "cheaper at every rate from 0.0000100 to 0.464 requests" in found.words
+
+
 def test_replicas_are_for_the_rate_within_a_batch_however_many_of_them_a_month_has(run_of):
     """20 requests in 40 s, and one replica carries at least that: one, for 1 batch a month and for 1,000."""
     run = run_of()
