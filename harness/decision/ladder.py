@@ -62,10 +62,12 @@ def ladder_line(ladder: Ladder, objective: Objective) -> str:
     if not within:
         found = "; ".join(f"{told_mb(row)} {_latency(row, objective)}" for row in ladder.rows)
         return f"{ladder.label}: no measured size is within {goal}: {found}"
-    priced = [(cost, row) for row in within if (cost := cost_of(row)) is not None]
-    if len(priced) < len(within):
+    unpriced = [told_mb(row) for row in within if cost_of(row) is None]
+    if unpriced:
         names = " and ".join(told_mb(row) for row in within)
-        return f"{ladder.label}: {names} are within {goal}; which is the cheapest is withheld: not all have a cost"
+        lack = f"{' and '.join(unpriced)} {'has' if len(unpriced) == 1 else 'have'} no cost"
+        return f"{ladder.label}: {names} are within {goal}; which is the cheapest is withheld: {lack}"
+    priced = [(cost, row) for row in within if (cost := cost_of(row)) is not None]
     cost, cheapest = min(priced, key=lambda each: each[0])
     others = [f"{told_mb(row)} {_latency(row, objective)}, {_cost(row)}" for row in ladder.rows if row is not cheapest]
     return (

@@ -1,6 +1,6 @@
 """What a run answers, in three lines a pair: which side, why, and how sure, or what would settle it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -17,9 +17,22 @@ from harness.record.nouns import Manifest
 def say_answers(cards: list[Scorecard], console: Console) -> None:
     """Write the answer over all forms and of every pair of targets to `console`, never read as markup nor broken into
     more lines."""
-    for which, *rest in (answer for answered in (overall_of(cards), cards) for answer in (a.answer for a in answered)):
+    for which, *rest in [*(overall.answer for overall in overall_of(cards)), *answers(cards)]:
         console.print(Text(harmless(which), style="bold"), soft_wrap=True)
         say_lines(rest, console)
+
+
+def answers(cards: Iterable[Scorecard]) -> Iterator[list[str]]:
+    """What each pair comes to; of a side that is alone, which says the same of every workload, once for all of them."""
+    alone: dict[tuple[str, ...], list[Scorecard]] = {}
+    for card in cards:
+        if len(card.pair) > 1:
+            yield card.answer
+        else:
+            alone.setdefault((*card.pair, card.recommendation, *card.answer[1:]), []).append(card)
+    for same in alone.values():
+        which, *rest = same[-1].answer
+        yield ["".join(f"{card.workload}, " for card in same[:-1]) + which, *rest]
 
 
 def say_sizes(manifest: Manifest, rows: Sequence[Row], console: Console) -> None:

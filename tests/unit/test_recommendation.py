@@ -214,6 +214,16 @@ def test_an_answer_is_three_lines_and_never_read_as_markup(card_of, capsys):
     assert lines[0].endswith(": serverless") and lines[2].startswith("how sure: rests on 10 rounds")
 
 
+def test_a_side_that_is_alone_says_so_once_for_all_workloads(card_of, capsys):
+    pair = card_of()
+    alone = [replace(card_of([row("function")]), service=None, workload=name) for name in ("small", "large")]
+    say_answers([alone[0], pair, alone[1]], Console(width=400))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:3] == pair.answer and len(lines) == 6
+    which, *rest = alone[1].answer
+    assert lines[3:] == ["small, " + which, *rest]
+
+
 def test_what_show_prints_begins_with_the_answer(run_of, capsys):
     path = run_of().path
     show(str(path), "text", path.parent.parent)
