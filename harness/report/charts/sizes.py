@@ -8,6 +8,9 @@ from harness.report.charts.axes import Area, draw_x, draw_y, room_for
 from harness.report.charts.drawing import WIDTH, Drawing
 from harness.report.charts.palette import Style
 
+APART_PX = 5
+"""Between the curves' points of one size, so that no interval hides another."""
+
 
 @dataclass(frozen=True)
 class SizeCurve:
@@ -32,10 +35,11 @@ def sizes(label: str, curves: Sequence[SizeCurve], limits: Sequence[tuple[float,
     for limit_ms, name in limits:
         drawing.line((area.left, y.at(limit_ms)), (area.right, y.at(limit_ms)), "stem muted broken")
         drawing.text(area.left + 6, y.at(limit_ms) - 8, name, "soft")
-    for curve in curves:
-        places = [(x.at(mb), y.at(ms.value or 0.0)) for mb, ms in curve.points]
-        for mb, ms in curve.points:
+    for number, curve in enumerate(curves):
+        aside = APART_PX * (number - (len(curves) - 1) / 2)
+        places = [(x.at(mb) + aside, y.at(ms.value or 0.0)) for mb, ms in curve.points]
+        for (place, _), (_, ms) in zip(places, curve.points, strict=True):
             if ms.low is not None and ms.high is not None:
-                drawing.line((x.at(mb), y.at(ms.low)), (x.at(mb), y.at(ms.high)), f"line {curve.style.colour}")
+                drawing.line((place, y.at(ms.low)), (place, y.at(ms.high)), f"line {curve.style.colour}")
         drawing.series(places, curve.style, places)
     return drawing.svg()
