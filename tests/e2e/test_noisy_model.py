@@ -72,7 +72,10 @@ def deploy(tmp_path_factory):
         target = targets.target(name)
         if name not in packages:
             packages[name] = target.package(targets.workload("noisy"), None, lambda text: None)
-        sizing = Sizing.of_function(memory_mb) if "lambda" in name else Sizing(2048, 1.0)
+        is_function = "lambda" in name
+        sizing = Sizing.of_function(memory_mb) if is_function else Sizing(2048, 1.0)
+        if settings is None and is_function:
+            settings = FunctionSettings(init_timeout_s=120)  # a busy machine may take longer than the usual 10 s
         order = Order(f"noisy-{secrets.token_hex(4)}", sizing, settings, environment=environment)
         deployment = target.deploy(packages[name], order)
         try:
