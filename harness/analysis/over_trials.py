@@ -175,11 +175,11 @@ def too_few(hits: Counts, sizes: Counts) -> tuple[int, str] | None:
     """Why an interval would not hold what it says, and how many trials it would take; None where it would."""
     n, least = len(sizes), least_worth(len(sizes))
     for what, found in (
-        ("the requests lie", float(worth(sizes))),
-        ("those beyond lie", float(tail_worth(hits, sizes))),
+        ("the requests", float(worth(sizes))),
+        ("those beyond", float(tail_worth(hits, sizes))),
     ):
         if found < least - 1e-9:
-            return math.ceil(least), f"{what} in {found:.1f} of {n} trials, as it were: {UNEVEN}"
+            return math.ceil(least), f"{what} are worth {found:.1f} of {n} trials, {least:g} are needed: {UNEVEN}"
     return None
 
 

@@ -11,7 +11,7 @@ from harness.analysis.stats import need_of_each_trial
 from harness.errors import UsageError
 from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import FunctionChoice, LoadChoice, SizingChoice, WorkloadChoice
-from harness.files.problems import not_one_of, quote
+from harness.files.problems import no_workload, not_one_of, quote
 from targets.contract import Kind
 
 MOST_STEP_S = 600.0
@@ -84,10 +84,9 @@ class CapacityOrder:
 
 def check(order: CapacityOrder) -> None:
     """UsageError with every problem."""
-    problems = [
-        *unknown("WORKLOAD", order.workload, targets.workload_names()),
-        *unknown("TARGET", order.target, targets.target_names()),
-    ]
+    known = targets.workload_names()
+    problems = [] if order.workload in known else [f"WORKLOAD: {no_workload(order.workload, known)}"]
+    problems += unknown("TARGET", order.target, targets.target_names())
     bounds: dict[str, tuple[float, float, float]] = {
         "--latency-ms": (order.latency_ms, 0.001, 600_000),
         "--percentile": (order.percentile, 50, 99.9),

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from harness.report.forecast import Told
 
 forecast_app = typer.Typer()
+NO_TRAFFIC = (
+    "forecast: none, and what rests on one stays open: the experiment does not say what traffic is expected: give it "
+    "e.g. `expected: {requests_per_month: 1000000, peak_to_mean: 3}`"
+)
 
 
 @forecast_app.command()
@@ -87,7 +91,10 @@ def forecast_at_end(folder: "RunFolder", tell: "Tell") -> None:
     from harness.record.nouns import FORCED_COLD
     from harness.record.stated import economics_of
 
-    if not economics_of(folder.manifest).expected or all(t.profile != FORCED_COLD for t in folder.trials()):
+    if not economics_of(folder.manifest).expected:
+        tell(NO_TRAFFIC)
+        return
+    if all(trial.profile != FORCED_COLD for trial in folder.trials()):
         return
     again = f"`frostline forecast {folder.manifest.run}` makes it"
     try:

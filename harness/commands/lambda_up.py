@@ -14,7 +14,7 @@ from harness.commands.proxies import exception_line, proxy_variable
 from harness.errors import MissingError, UsageError
 from harness.experiment.payloads import payload_problems, payload_size_problems
 from harness.experiment.pieces import WorkloadChoice
-from harness.files.problems import not_one_of
+from harness.files.problems import no_workload, not_one_of
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
@@ -47,7 +47,7 @@ class LambdaOrder:
         functions, unusable = _invoked_targets()
         found = []
         if self.workload not in targets.workload_names():
-            found.append(f"workload: {not_one_of(self.workload, targets.workload_names())}")
+            found.append(f"workload: {no_workload(self.workload, targets.workload_names())}")
         if self.target in unusable:
             found.append(f"--target: {self.target}: {unusable[self.target]}")
         elif self.target and self.target not in functions:

@@ -28,8 +28,8 @@ def show(
     cards = decide(folder).cards if wants_answers else []
     summary = summary_with_cost(folder)
     if format == "text":
-        say_answers(cards, console())
         say_sizes(folder.manifest, summary.rows, console())
+        say_answers(cards, console())
     render(summary, format, console(), cards)
     if not summary.valid:
         raise typer.Exit(1)

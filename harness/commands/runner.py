@@ -21,6 +21,7 @@ from harness.measure.run import continue_run, start_run
 from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
 from harness.record.folder import RunFolder, latest_attempts
+from harness.record.forecast import read_forecast
 from harness.record.shelf import find_run
 from harness.report.answer import say_answers, say_sizes
 from harness.report.console import render
@@ -75,9 +76,9 @@ def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[
         folder = work(shown)
     forecast_at_end(folder, plainly(console))
     console.print()
-    say_answers(decide(folder).cards, console)
     summary = summary_with_cost(folder)
     say_sizes(folder.manifest, summary.rows, console)
+    say_answers(decide(folder).cards, console)
     render(summary, "text", console)
     records = latest_attempts(folder.trials())
     bad = [record for record in records if not record.valid or record.fruitless]
@@ -95,9 +96,12 @@ def _offer_capacity(folder: RunFolder, experiment: Experiment, chosen: list[str]
     commands = offers(folder.manifest, experiment, chosen, name)
     if commands:
         found_by = " and ".join(f"`{command}`" for command in commands)
+        priced = (
+            "" if read_forecast(folder) else f"; `frostline cost {folder.manifest.run} --capacity FILE` prices this one"
+        )
         plainly(console)(
             f"What one replica carries within the objective is only bounded; {found_by} would settle it for runs that "
-            f"begin later, and `frostline cost {folder.manifest.run} --capacity FILE` then for this one."
+            f"begin later{priced}."
         )
 
 

@@ -21,7 +21,7 @@ from harness.experiment.pieces import (
 )
 from harness.experiment.profiles import profile, profile_names
 from harness.experiment.settings import MOST_REPLICAS, settings_of, settings_problems
-from harness.files.problems import near, not_one_of, problems_in, quote
+from harness.files.problems import near, no_workload, not_one_of, problems_in, quote
 from harness.files.strict_yaml import is_file, read_mapping
 from harness.files.text import harmless
 from harness.files.whole import one_line
@@ -99,7 +99,9 @@ class Experiment(Part):
     @classmethod
     def _usable_workloads(cls, choices: list[WorkloadChoice]) -> list[WorkloadChoice]:
         names, keys = [choice.name for choice in choices], [choice.key for choice in choices]
-        problems = _unknown("workloads", names, targets.workload_names()) + _repeated("workloads", keys)
+        known = targets.workload_names()
+        problems = [f"workloads: {no_workload(name, known)}" for name in names if name not in known]
+        problems += _repeated("workloads", keys)
         problems += [*_model_problems(choices), *_settings_problems(choices)]
         _refuse(problems or payload_problems(choices))
         return choices

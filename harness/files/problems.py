@@ -27,13 +27,21 @@ def problems_in(error: ValidationError, form: type | None = None) -> list[str]:
             meant = near(name, fields_at(form, place))
             lines.append(f"{where}: {quote(problem['input'])} is not accepted: there is no such field{meant}")
         else:
-            lines.append(f"{where}: {quote(problem['input'])} is not accepted: {problem['msg']}")
+            wanted = problem["msg"].replace("Input should be", "it must be", 1)
+            lines.append(f"{where}: {quote(problem['input'])} is not accepted: {wanted}")
     return lines
 
 
 def not_one_of(value: Any, known: Collection[str]) -> str:
     """What is said of a name that is none of those that there are."""
     return f"{quote(value)} is not one of: {', '.join(known)}{near(value, known)}"
+
+
+def no_workload(name: Any, known: Collection[str]) -> str:
+    """What is said of a name that no workload has: also how one's own is found, unless one of `known` was meant."""
+    told = not_one_of(name, known)
+    yours = "; yours, FOLDER/targets/workloads/NAME.py, is found with FOLDER on PYTHONPATH"
+    return told if near(name, known) else told + yours
 
 
 def near(name: Any, known: Collection[str]) -> str:

@@ -37,7 +37,7 @@ def answers(cards: Iterable[Scorecard]) -> Iterator[list[str]]:
 
 def say_sizes(manifest: Manifest, rows: Sequence[Row], console: Console) -> None:
     """Write from which size of a model on cold starts break the objective, and which size of a function is the
-    cheapest; nothing where neither varies."""
+    cheapest; nothing where neither varies. Where one does it is what was asked: it stands before the answers."""
     say_lines([*size_lines(manifest, rows), *ladder_lines(manifest, rows)], console)
 
 

@@ -47,8 +47,8 @@ def told_of(field: str, estimate: Estimate) -> str:
     """A trigger's number as people read it; shares in percent."""
     if field == REQUESTS and estimate.value is not None:
         return f"{estimate.value:,.0f}"
-    if field in SHARES and estimate.low is None:
-        return figure(None if estimate.value is None else 100 * estimate.value)
+    if field in SHARES and estimate.value is not None:
+        return f"{figure(100 * estimate.value) if estimate.low is None else number(field, estimate)} %"
     return number(field, estimate) if estimate.low is not None else figure(estimate.value)
 
 

@@ -626,7 +626,13 @@ def test_a_run_offers_what_it_lacks():
     assert several == ["frostline capacity filetype process-service --like 'my own.yaml'"]
 
 
-def test_the_end_of_a_run_says_in_one_line_what_a_capacity_would_settle():
+@pytest.mark.parametrize(
+    ("forecast", "ends"),
+    [(None, "--capacity FILE` prices this one."), (object(), "for runs that begin later.")],
+    ids=["priced by its own mix", "priced by its forecast"],
+)
+def test_the_end_of_a_run_says_in_one_line_what_a_capacity_would_settle(monkeypatch, forecast, ends):
+    monkeypatch.setattr(runner, "read_forecast", lambda _: forecast)
     experiment = parse_experiment(
         {
             "name": "mine",
@@ -644,7 +650,7 @@ def test_the_end_of_a_run_says_in_one_line_what_a_capacity_would_settle():
 
     say(run_of())
     (line,) = console.export_text().splitlines()
-    assert "only bounded; `frostline capacity mine.yaml` would settle it" in line
+    assert "only bounded; `frostline capacity mine.yaml` would settle it" in line and line.endswith(ends)
     run = run_of()
     run.capacities = {"echo/process-service": {"file": "a.json", "sha256": "0", "capacity": stored()}}
     say(run)

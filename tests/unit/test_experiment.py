@@ -332,9 +332,9 @@ class Peculiar(ServiceSettings):
 @pytest.mark.parametrize(
     ("own", "line"),
     [
-        ({"keep_alive_s": "60"}, "process-lambda.keep_alive_s: '60' is not accepted: Input should be a valid number"),
-        ({"concurrency_limit": "5"}, "process-lambda.concurrency_limit: '5' is not accepted: Input should be a valid"),
-        ({"concurrency_limit": True}, "process-lambda.concurrency_limit: True is not accepted: Input should be a"),
+        ({"keep_alive_s": "60"}, "process-lambda.keep_alive_s: '60' is not accepted: it must be a valid number"),
+        ({"concurrency_limit": "5"}, "process-lambda.concurrency_limit: '5' is not accepted: it must be a valid"),
+        ({"concurrency_limit": True}, "process-lambda.concurrency_limit: True is not accepted: it must be a"),
         ({"keep_alive_s": dt.date(2026, 1, 1)}, "write a text, a number, true, false, a list or a mapping"),
         ({"keep_alive_s": [0] * 10_001}, "holds more than 10000 values"),
     ],
@@ -351,7 +351,7 @@ def test_settings_arrive_in_the_types_that_the_target_declares(monkeypatch):
     experiment = parse_experiment({**copy.deepcopy(VALID), "settings": {"process-service": own}}, "here")
     assert experiment.settings_of(targets.target("process-service")) == Peculiar(2, True, ("a", "b"), 0)
     told = problems(settings={"process-service": {"copy": 1, "zones": "ab", "spare": -1}})
-    assert len(told) == 3 and all("is not accepted: Input should be" in line for line in told), told
+    assert len(told) == 3 and all("is not accepted: it must be" in line for line in told), told
 
 
 def test_settings_of_a_target_count_before_those_of_all():

@@ -283,8 +283,9 @@ def test_a_run_with_expected_traffic_and_forced_starts_gets_its_forecast_at_its_
     forecast_at_end(run, lambda _: None)
     assert read_forecast(run).rows
     without = forecastable(tmp_path / "b", rounds=2, experiment={"name": "x", "profiles": EXPERIMENT["profiles"]})
-    forecast_at_end(without, lambda _: None)
+    forecast_at_end(without, (told := []).append)
     assert not (without.path / FILE).exists()
+    assert len(told) == 1 and "does not say what traffic is expected: give it e.g. `expected:" in told[0]
 
 
 def test_each_change_of_replicas_on_the_curve_is_framed_closely(tmp_path, small, monkeypatch):

@@ -60,7 +60,7 @@ def test_an_interval_is_no_narrower_than_that_of_the_samples_as_a_ratio():
 
 
 def test_what_a_few_trials_make_is_withheld_and_with_it_the_share_that_is_late():
-    uneven = Estimate(None, why=f"p95: those beyond lie in 1.2 of 10 trials, as it were: {UNEVEN}")
+    uneven = Estimate(None, why=f"p95: those beyond are worth 1.2 of 10 trials, 5 are needed: {UNEVEN}")
     short = too_few({"latency_at_objective_ms": uneven, "latency_p95_ms": uneven})
     assert set(short) == {"latency_at_objective_ms", "latency_p95_ms", "queue_p95_ms", "late_share"}
     few = Estimate(None, why="p99 needs 1000 requests over all trials, has 600")

@@ -151,7 +151,10 @@ def test_a_tail_that_bursts_in_two_trials_make_is_withheld():
         trial[-30:] *= 20
     estimate = percentile_over_trials(trials(*x), 0.95)
     assert (estimate.value, estimate.need, estimate.n) == (None, 5, 10)
-    assert estimate.why == "p95: those beyond lie in 2.0 of 10 trials, as it were: a few of the trials make most of it"
+    assert (
+        estimate.why
+        == "p95: those beyond are worth 2.0 of 10 trials, 5 are needed: a few of the trials make most of it"
+    )
     assert percentile_over_trials(trials(*x), 0.5).value is not None
 
 
@@ -160,7 +163,7 @@ def test_a_percentile_of_starts_that_lie_in_two_trials_is_withheld():
     sizes = [30, 30, 1, 1, 2, 1, 1, 2, 1, 1]
     estimate = percentile_over_trials(trials(*(np.exp(rng.normal(0, 0.3, n)) for n in sizes)), 0.5)
     assert (estimate.value, estimate.need) == (None, 5)
-    assert "the requests lie in 2.7 of 10 trials" in estimate.why
+    assert "the requests are worth 2.7 of 10 trials" in estimate.why
 
 
 def test_few_trials_of_a_quick_look_are_not_asked_for_more_than_they_are():
@@ -209,7 +212,7 @@ def test_without_a_hit_the_upper_end_is_that_of_trials_with_any(n):
 def test_a_share_that_bursts_make_has_a_value_and_no_interval():
     estimate = share_over_trials([30, 30, 0, 1, 0, 2, 0, 0, 1, 0], [100] * 10)
     assert (estimate.value, estimate.low, estimate.high, estimate.need) == (0.064, None, None, 5)
-    assert estimate.why.startswith("no interval: those beyond lie in 2.")
+    assert estimate.why.startswith("no interval: those beyond are worth 2.")
 
 
 def test_shares_of_nothing_and_of_one_trial():

@@ -101,7 +101,7 @@ def test_less_than_none_has_no_cost():
         ({"tiers": [{"from": 0, "price": "1"}, {"from": 0, "price": "2"}]}, "ascend"),
         ({"tiers": []}, "tiers"),
         ({"tiers": [{"from": 0, "price": "-1"}]}, "price"),
-        ({"tiers": [{"from": 0, "price": "1e400"}]}, "price: '1e400' is not accepted: Input should be less than or"),
+        ({"tiers": [{"from": 0, "price": "1e400"}]}, "price: '1e400' is not accepted: it must be less than or"),
         ({"tiers": [{"from": 0, "price": "1"}, {"from": "1e400", "price": "1"}]}, "from: '1e400' is not accepted"),
         ({"confidence": "sure"}, "confidence"),
         ({"effective_on": "soon"}, "effective_on"),

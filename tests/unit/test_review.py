@@ -294,6 +294,9 @@ def test_triggers_are_a_latency_a_utilisation_and_limits_of_traffic(tmp_path, st
         return hold_against(trigger, newer, figures_of(newer)).tripped
 
     assert [tripped(trigger) for trigger in triggers] == [False] * 5
+    newest = stated.runs(tmp_path).read(FIRST)
+    said = hold_against(triggers[4], newest, figures_of(newest)).words
+    assert said.startswith("utilisation is 10.0 %, limit 30.0 %: "), said
     busy(stated, 0.31)
     forecast_of(run, latency_p95_ms=forecasts.figure(301.0))
     assert [tripped(trigger) for trigger in triggers] == [False, False, False, True, True]

@@ -1,5 +1,6 @@
 """`frostline try`: what is refused, what a first experiment asks for and why, and what is said of what went wrong."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -72,7 +73,7 @@ def test_settings_are_read_as_yaml_has_them_and_all_that_are_none_are_told():
 
 
 def test_rate_length_and_sizes_follow_from_what_was_seen(tried):
-    first = First.of(tried)
+    first = replace(First.of(tried), host_cpus=16)
     assert first.warm_ms == 20.0, "the first requests do not count"
     assert first.rate == 20.0  # 0.4 / 0.020 s
     assert first.seconds == 10  # 36 requests would take 1.8 s
@@ -84,12 +85,27 @@ def test_rate_length_and_sizes_follow_from_what_was_seen(tried):
     assert any("nobody saw" in line for line in replace(first, peak_mb=None).formulas())
 
 
+def test_a_small_host_is_asked_for_less(tried):
+    first = replace(First.of(tried), host_cpus=2)
+    # Poisson with mean a: 1 - e^-a (1 + a) = 0.01 meet one or more besides themselves and another
+    assert 1 - math.exp(-first.busy) * (1 + first.busy) == pytest.approx(0.01)
+    assert first.rate == 7.4  # 0.149 / 0.020 s
+    assert "2 CPUs bear no more at once" in next(first.formulas())
+    assert replace(first, host_cpus=1).busy == pytest.approx(-math.log(0.99))
+    assert replace(first, peak_mb=2000).at_once == 1, "the larger function has more than one vCPU"
+    assert replace(first, host_cpus=16).busy == 0.4
+
+
 def test_the_first_experiment_is_one(tried, tmp_path):
     text = experiment_text(tried, First.of(tried), {"name": "echo"}, "first")
     (tmp_path / "first.yaml").write_text(text)
     experiment = parse_experiment(read_mapping(tmp_path / "first.yaml"), "first.yaml")
     assert experiment.name == "first", "reports name its file by it"
-    assert experiment.objective is None, "nobody has stated one"
+    assert experiment.objective is None and experiment.expected is None, "nobody has stated them"
+    stated = "".join(line.removeprefix("# ") for line in text.splitlines(keepends=True))
+    (tmp_path / "first.yaml").write_text(stated)
+    whole = parse_experiment(read_mapping(tmp_path / "first.yaml"), "first.yaml")
+    assert whole.objective and whole.expected, "as comments they are right already"
     assert [choice.name for choice in experiment.workloads] == ["echo"]
     assert set(experiment.targets) == {"docker-service", "docker-lambda"}
 

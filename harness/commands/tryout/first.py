@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import scipy.special
+
+from harness.analysis.notes import MOST_CROWDED
 from harness.analysis.stats import need_of_each_trial
 from harness.commands.tryout.trying import Tried
 from harness.cost.platforms.fargate import TASK_MB
@@ -13,8 +16,10 @@ from harness.experiment.payloads import payload_size_problems
 from harness.experiment.pieces import MOST_MEMORY_MB, SizingChoice
 from harness.experiment.question import experiment_names, parse_experiment, read_experiment
 from harness.files.strict_yaml import write_mapping
+from harness.measure.machine import usable_cpus
+from targets.contract import Sizing
 
-BUSY = 0.4
+MOST_BUSY = 0.4
 """Of the time of one unit: so seldom do requests meet that they wait for each other only now and then."""
 MOST_RATE = 50.0
 """Requests per second that two cores can be asked for beside the bench, whatever one request takes."""
@@ -27,6 +32,10 @@ HEADROOM = 1.3
 STEP_MB = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an experiment may be called."""
+YOURS = """\
+# objective: {percentile: 95, latency_ms: 300}              # yours to state: what a user still finds good
+# expected: {requests_per_month: 1000000, peak_to_mean: 3}  # and how much comes: without it nothing is forecast
+"""
 MODEL = "quickstart"
 """The experiment whose targets, and stand-ins without an engine, are taken."""
 
@@ -38,17 +47,31 @@ class First:
     warm_ms: float
     """Mean over the payloads, as each comes equally often."""
     peak_mb: float | None
+    host_cpus: float
 
     @classmethod
     def of(cls, tried: Tried) -> "First | None":
         """None where no second request was answered well: nobody knows then how long one takes."""
         took = [request.took_ms for request in tried.second]
-        return cls(sum(took) / len(took), tried.peak_mb) if took else None
+        return cls(sum(took) / len(took), tried.peak_mb, usable_cpus()) if took else None
+
+    @property
+    def at_once(self) -> int:
+        """Busy units that the host has CPUs for, at least one."""
+        sizes = self.sizing()
+        unit = max(sizes["service_cpus"], Sizing.of_function(int(sizes["function_memory_mb"])).cpus)
+        return max(1, math.floor(self.host_cpus / unit + 1e-9))
+
+    @property
+    def busy(self) -> float:
+        """Of one unit's time. Of requests that come by chance, as many at once as Poisson says, one in a hundred meets
+        so many that the host lacks a CPU: with more, a row is host-bound and decides nothing."""
+        return min(MOST_BUSY, float(scipy.special.gammaincinv(self.at_once, MOST_CROWDED)))
 
     @property
     def rate(self) -> float:
         """Requests per second, two digits."""
-        rate = min(MOST_RATE, BUSY / max(self.warm_ms / 1e3, 1e-6))
+        rate = min(MOST_RATE, self.busy / max(self.warm_ms / 1e3, 1e-6))
         return float(f"{rate:.2g}")
 
     @property
@@ -83,9 +106,10 @@ class First:
 
     def formulas(self) -> Iterator[str]:
         """Each number with the way to it."""
+        room = f"; {self.host_cpus:g} CPUs bear no more at once" if self.busy < MOST_BUSY else ""
         yield (
-            f"rate {self.rate:g} a second = {BUSY:g} of one unit's time / {self.warm_ms:.3g} ms, the mean of the "
-            f"second requests; at most {MOST_RATE:g}"
+            f"rate {self.rate:g} a second = {self.busy:.2g} of one unit's time / {self.warm_ms:.3g} ms, the mean "
+            f"of the second requests{room}; at most {MOST_RATE:g}"
         )
         short = f"; {MOST_S} s are too short for that, so p95 may be withheld" if self.seconds == MOST_S else ""
         yield (
@@ -110,7 +134,7 @@ def experiment_text(tried: Tried, first: First, choice: dict[str, Any], stem: st
     fields = _fields(tried, first, choice, stem)
     parse_experiment(fields, "first experiment")
     ours = write_mapping(fields, default_flow_style=None, width=110, allow_unicode=True)
-    return ours + "# objective: {percentile: 95, latency_ms: 300}     # yours to state: what a user still finds good\n"
+    return ours + YOURS
 
 
 def _fields(tried: Tried, first: First, choice: dict[str, Any], stem: str) -> dict[str, Any]:

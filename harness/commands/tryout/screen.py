@@ -19,6 +19,8 @@ IN_LOAD = "in load()"
 """How the serving code says that an error was raised there."""
 INIT_LIMIT_S = 10.0
 """After so long Lambda cuts an initialisation off (AWS Lambda developer guide, execution environment lifecycle)."""
+MB = 2**20
+"""As memory's, and as image sizes in a run's table."""
 
 
 def lines_of(tried: Tried) -> Iterator[str]:
@@ -84,7 +86,7 @@ def _sizes(tried: Tried) -> Iterator[str]:
     visit = tried.visit
     what, size = packaged_bytes(visit.package)
     if size is not None:
-        yield f"{what}: {size / 1e6:,.1f} MB"
+        yield f"{what}: {size / MB:,.1f} MB"
     if tried.peak_mb is not None:
         own = "" if tried.own_peak_mb is None else f", {figure(tried.own_peak_mb)} MB of it without files that it read"
         limit = f"; limit {visit.order().sizing.memory_mb:,} MB" if visit.target.capabilities.isolated else "; no limit"
