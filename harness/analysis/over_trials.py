@@ -179,7 +179,8 @@ def too_few(hits: Counts, sizes: Counts) -> tuple[int, str] | None:
         ("those beyond", float(tail_worth(hits, sizes))),
     ):
         if found < least - 1e-9:
-            return math.ceil(least), f"{what} are worth {found:.1f} of {n} trials, {least:g} are needed: {UNEVEN}"
+            below = math.floor(10 * found) / 10  # never told as what is needed
+            return math.ceil(least), f"{what} are worth {below:.1f} of {n} trials, {least:g} are needed: {UNEVEN}"
     return None
 
 

@@ -23,6 +23,7 @@ NO_TRAFFIC = (
     "forecast: none, and what rests on one stays open: the experiment does not say what traffic is expected: give it "
     "e.g. `expected: {requests_per_month: 1000000, peak_to_mean: 3}`"
 )
+NO_STARTS = "forecast: none, for it needs forced cold starts: give the experiment e.g. `cold_starts: 2`"
 
 
 @forecast_app.command()
@@ -95,6 +96,8 @@ def forecast_at_end(folder: "RunFolder", tell: "Tell") -> None:
         tell(NO_TRAFFIC)
         return
     if all(trial.profile != FORCED_COLD for trial in folder.trials()):
+        if folder.manifest.experiment.get("begin") != "batch":  # which is told by its whole batches
+            tell(NO_STARTS)
         return
     again = f"`frostline forecast {folder.manifest.run}` makes it"
     try:

@@ -70,10 +70,18 @@ def ladder_line(ladder: Ladder, objective: Objective) -> str:
     priced = [(cost, row) for row in within if (cost := cost_of(row)) is not None]
     cost, cheapest = min(priced, key=lambda each: each[0])
     others = [f"{told_mb(row)} {_latency(row, objective)}, {_cost(row)}" for row in ladder.rows if row is not cheapest]
+    alike = [told_mb(row) for row in within if row is not cheapest and overlap(row, cheapest)]
+    unsure = f" (or {' or '.join(alike)}, whose cost's interval overlaps with its)" if alike else ""
     return (
-        f"{ladder.label}: the cheapest size within {goal} is {told_mb(cheapest)}: {_latency(cheapest, objective)}, "
-        f"{figure(cost)} USD per 1,000 ({'; '.join(others)})"
+        f"{ladder.label}: the cheapest size within {goal} is {told_mb(cheapest)}{unsure}: "
+        f"{_latency(cheapest, objective)}, {figure(cost)} USD per 1,000 ({'; '.join(others)})"
     )
+
+
+def overlap(dearer: Row, cheaper: Row) -> bool:
+    """Whether the intervals of what they cost do; not where one of them has none."""
+    least, most = dearer.cost_per_1k_usd, cheaper.cost_per_1k_usd
+    return bool(least and most and least.low is not None and most.high is not None and least.low <= most.high)
 
 
 def keeps(latency: Estimate, limit_ms: float) -> bool:

@@ -18,6 +18,7 @@ from harness.forecast.forecast import make_forecast
 from harness.forecast.order import Order, order_of
 from harness.forecast.rows import Ruled
 from harness.record.forecast import FILE, Figure, read_forecast
+from harness.record.nouns import FORCED_COLD
 from harness.report.forecast import meets
 from harness.report.forecast_tables import about_traffic
 from targets.rules.fixed_replicas import FixedReplicas
@@ -286,6 +287,16 @@ def test_a_run_with_expected_traffic_and_forced_starts_gets_its_forecast_at_its_
     forecast_at_end(without, (told := []).append)
     assert not (without.path / FILE).exists()
     assert len(told) == 1 and "does not say what traffic is expected: give it e.g. `expected:" in told[0]
+
+
+@pytest.mark.parametrize(("begin", "says"), [("steady", ["give the experiment e.g. `cold_starts: 2`"]), ("batch", [])])
+def test_without_forced_starts_a_run_says_why_it_has_no_forecast(tmp_path, begin, says):
+    from harness.commands.forecast import forecast_at_end
+
+    run = forecastable(tmp_path, rounds=2, experiment={**EXPERIMENT, "begin": begin})
+    run.trials = lambda: [trial for trial in type(run).trials(run) if trial.profile != FORCED_COLD]
+    forecast_at_end(run, (told := []).append)
+    assert [line for line in told if not any(part in line for part in says)] == [] and len(told) == len(says)
 
 
 def test_each_change_of_replicas_on_the_curve_is_framed_closely(tmp_path, small, monkeypatch):

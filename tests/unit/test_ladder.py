@@ -87,6 +87,15 @@ def test_the_cheapest_is_of_those_whose_whole_interval_is_within():
     assert "512 MB p95 290 ms, 0.0100 USD" in told
 
 
+def test_sizes_whose_costs_overlap_are_not_told_apart():
+    small, large, largest = row(512, 200, 0.010, 1.2), row(1769, 100, 0.011, 1.2), row(3008, 90, 0.02, 1.2)
+    for each in (small, large, largest):
+        cost = each.cost_per_1k_usd.value
+        each.cost_per_1k_usd = Estimate(cost, 0.9 * cost, 1.1 * cost, n=10)
+    told = line(small, large, largest)
+    assert "is 512 MB (or 1,769 MB, whose cost's interval overlaps with its): p95 200 ms" in told
+
+
 @pytest.mark.parametrize(
     ("rows", "objective", "words"),
     [

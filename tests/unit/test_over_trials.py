@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
+from harness.analysis import over_trials
 from harness.analysis.over_trials import (
     half_width,
     least_with,
@@ -174,6 +175,12 @@ def test_zero_and_negative_numbers_have_percentiles():
     """A queue may well be empty; clocks of two machines may differ."""
     estimate = percentile_over_trials(trials(*[[-1.0, 0.0, 0.0, 0.0, 0.0, 3.0]] * 4), 0.5)
     assert (estimate.value, estimate.low, estimate.high) == (0, 0, 0)
+
+
+def test_what_is_too_few_is_never_told_as_what_is_needed(monkeypatch):
+    monkeypatch.setattr(over_trials, "worth", lambda sizes: 4.96)
+    need, why = over_trials.too_few(np.full(10, 5), np.full(10, 100))
+    assert need == 5 and "the requests are worth 4.9 of 10 trials, 5 are needed" in why
 
 
 def test_worth_of_unequal_trials():

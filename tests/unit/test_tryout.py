@@ -1,11 +1,11 @@
 """`frostline try`: what is refused, what a first experiment asks for and why, and what is said of what went wrong."""
 
-import math
 from dataclasses import replace
 
 import pytest
+import scipy.stats
 
-from harness.commands.tryout.first import First, experiment_text
+from harness.commands.tryout.first import BUSY, MEET, First, experiment_text
 from harness.commands.tryout.order import TryOrder, read_settings
 from harness.commands.tryout.screen import lines_of, wrong
 from harness.commands.tryout.start import Start
@@ -85,15 +85,17 @@ def test_rate_length_and_sizes_follow_from_what_was_seen(tried):
     assert any("nobody saw" in line for line in replace(first, peak_mb=None).formulas())
 
 
-def test_a_small_host_is_asked_for_less(tried):
-    first = replace(First.of(tried), host_cpus=2)
-    # Poisson with mean a: 1 - e^-a (1 + a) = 0.01 meet one or more besides themselves and another
-    assert 1 - math.exp(-first.busy) * (1 + first.busy) == pytest.approx(0.01)
-    assert first.rate == 7.4  # 0.149 / 0.020 s
-    assert "2 CPUs bear no more at once" in next(first.formulas())
-    assert replace(first, host_cpus=1).busy == pytest.approx(-math.log(0.99))
-    assert replace(first, peak_mb=2000).at_once == 1, "the larger function has more than one vCPU"
-    assert replace(first, host_cpus=16).busy == 0.4
+def test_a_small_host_is_asked_evenly(tried):
+    crowded = [float(scipy.stats.poisson.sf(cpus - 1, BUSY)) for cpus in (MEET, MEET - 1)]  # as many others, or more
+    assert crowded == pytest.approx([1 / 1288, 1 / 126], rel=0.01), "a row's limit is 1 in 100"
+    large = replace(First.of(tried), host_cpus=4)
+    small = replace(large, host_cpus=2)
+    assert (large.profile, small.profile, large.rate, small.rate) == ("steady", "constant", 20.0, 20.0)
+    assert "evenly spaced" in next(small.formulas()) and "evenly spaced" not in next(large.formulas())
+    uneven = replace(small, slowest_ms=200.0)
+    assert uneven.rate == 7.7, "2 CPUs / (1.3 x 0.2 s), so that a third never meets two that are busy"
+    assert replace(uneven, peak_mb=2000).rate == 3.8, "the larger function has more than one vCPU"
+    assert replace(small, host_cpus=0.5).at_once == 1
 
 
 def test_the_first_experiment_is_one(tried, tmp_path):

@@ -6,9 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import scipy.special
-
-from harness.analysis.notes import MOST_CROWDED
 from harness.analysis.stats import need_of_each_trial
 from harness.commands.tryout.trying import Tried
 from harness.cost.platforms.fargate import TASK_MB
@@ -19,8 +16,11 @@ from harness.files.strict_yaml import write_mapping
 from harness.measure.machine import usable_cpus
 from targets.contract import Sizing
 
-MOST_BUSY = 0.4
+BUSY = 0.4
 """Of the time of one unit: so seldom do requests meet that they wait for each other only now and then."""
+MEET = 4
+"""For so many busy units a host needs CPUs where requests come by chance at BUSY. Of Poisson's 1 in 1,300 then meets
+more, far from the 1 in 100 that makes a row host-bound; with CPUs for one less it is 1 in 130."""
 MOST_RATE = 50.0
 """Requests per second that two cores can be asked for beside the bench, whatever one request takes."""
 PERCENTILE, ROUNDS = 0.95, 3
@@ -28,7 +28,7 @@ SPARE = 1.5
 """Times the requests that the percentile needs, because arrivals are drawn."""
 LEAST_S, MOST_S = 10, 600
 HEADROOM = 1.3
-"""Times the peak that was seen: more requests, and larger ones, will come."""
+"""Times the peak that was seen, of memory or time: more requests, and larger ones, will come."""
 STEP_MB = 64
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 """What an experiment may be called."""
@@ -46,6 +46,7 @@ class First:
 
     warm_ms: float
     """Mean over the payloads, as each comes equally often."""
+    slowest_ms: float
     peak_mb: float | None
     host_cpus: float
 
@@ -53,7 +54,7 @@ class First:
     def of(cls, tried: Tried) -> "First | None":
         """None where no second request was answered well: nobody knows then how long one takes."""
         took = [request.took_ms for request in tried.second]
-        return cls(sum(took) / len(took), tried.peak_mb, usable_cpus()) if took else None
+        return cls(sum(took) / len(took), max(took), tried.peak_mb, usable_cpus()) if took else None
 
     @property
     def at_once(self) -> int:
@@ -63,15 +64,17 @@ class First:
         return max(1, math.floor(self.host_cpus / unit + 1e-9))
 
     @property
-    def busy(self) -> float:
-        """Of one unit's time. Of requests that come by chance, as many at once as Poisson says, one in a hundred meets
-        so many that the host lacks a CPU: with more, a row is host-bound and decides nothing."""
-        return min(MOST_BUSY, float(scipy.special.gammaincinv(self.at_once, MOST_CROWDED)))
+    def profile(self) -> str:
+        """Of the traffic: by chance where the host has CPUs for as many units as meet then, else evenly spaced, for a
+        row whose requests met more is host-bound and decides nothing."""
+        return "steady" if self.at_once >= MEET else "constant"
 
     @property
     def rate(self) -> float:
         """Requests per second, two digits."""
-        rate = min(MOST_RATE, self.busy / max(self.warm_ms / 1e3, 1e-6))
+        rate = min(MOST_RATE, BUSY / max(self.warm_ms / 1e3, 1e-6))
+        if self.profile == "constant":
+            rate = min(rate, self.at_once / max(HEADROOM * self.slowest_ms / 1e3, 1e-6))
         return float(f"{rate:.2g}")
 
     @property
@@ -106,10 +109,13 @@ class First:
 
     def formulas(self) -> Iterator[str]:
         """Each number with the way to it."""
-        room = f"; {self.host_cpus:g} CPUs bear no more at once" if self.busy < MOST_BUSY else ""
+        even = (
+            f"; evenly spaced, so that no more of them meet than {self.host_cpus:g} CPUs bear: at most {self.at_once} "
+            f"within {HEADROOM:g} x {self.slowest_ms:.3g} ms, the slowest"
+        )
         yield (
-            f"rate {self.rate:g} a second = {self.busy:.2g} of one unit's time / {self.warm_ms:.3g} ms, the mean "
-            f"of the second requests{room}; at most {MOST_RATE:g}"
+            f"rate {self.rate:g} a second = {BUSY:g} of one unit's time / {self.warm_ms:.3g} ms, the mean of the "
+            f"second requests; at most {MOST_RATE:g}{even if self.profile == 'constant' else ''}"
         )
         short = f"; {MOST_S} s are too short for that, so p95 may be withheld" if self.seconds == MOST_S else ""
         yield (
@@ -145,7 +151,7 @@ def _fields(tried: Tried, first: First, choice: dict[str, Any], stem: str) -> di
         "question": f"A first look at {workload}. Container service or Lambda-style function?",
         "workloads": [choice if len(choice) > 1 else choice["name"]],
         **_targets(tried),
-        "profiles": [{"steady": {"rate": first.rate, "seconds": first.seconds}}],
+        "profiles": [{first.profile: {"rate": first.rate, "seconds": first.seconds}}],
         "cold_starts": 2,
         "rounds": ROUNDS,
         "sizing": first.sizing(),
