@@ -65,8 +65,8 @@ class First:
 
     @property
     def profile(self) -> str:
-        """Of the traffic: by chance where the host has CPUs for as many units as meet then, else evenly spaced, for a
-        row whose requests met more is host-bound and decides nothing."""
+        """Of the traffic: by chance where the host has CPUs for as many units as meet then, else evenly spaced and none
+        meeting another, for a row whose requests met more is host-bound and decides nothing."""
         return "steady" if self.at_once >= MEET else "constant"
 
     @property
@@ -74,7 +74,7 @@ class First:
         """Requests per second, two digits."""
         rate = min(MOST_RATE, BUSY / max(self.warm_ms / 1e3, 1e-6))
         if self.profile == "constant":
-            rate = min(rate, self.at_once / max(HEADROOM * self.slowest_ms / 1e3, 1e-6))
+            rate = min(rate, 1 / max(HEADROOM * self.slowest_ms / 1e3, 1e-6))
         return float(f"{rate:.2g}")
 
     @property
@@ -110,8 +110,8 @@ class First:
     def formulas(self) -> Iterator[str]:
         """Each number with the way to it."""
         even = (
-            f"; evenly spaced, so that no more of them meet than {self.host_cpus:g} CPUs bear: at most {self.at_once} "
-            f"within {HEADROOM:g} x {self.slowest_ms:.3g} ms, the slowest"
+            f", and 1 / ({HEADROOM:g} x {self.slowest_ms:.3g} ms, the slowest): evenly spaced so that none meets "
+            f"another, for {self.host_cpus:g} CPUs are too few for {MEET} units"
         )
         yield (
             f"rate {self.rate:g} a second = {BUSY:g} of one unit's time / {self.warm_ms:.3g} ms, the mean of the "
