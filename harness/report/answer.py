@@ -36,9 +36,14 @@ def answers(cards: Iterable[Scorecard]) -> Iterator[list[str]]:
 
 
 def say_sizes(manifest: Manifest, rows: Sequence[Row], console: Console) -> None:
-    """Write from which size of a model on cold starts break the objective, and which size of a function is the
-    cheapest; nothing where neither varies. Where one does it is what was asked: it stands before the answers."""
-    say_lines([*size_lines(manifest, rows), *ladder_lines(manifest, rows)], console)
+    """Write `size_answers`."""
+    say_lines(size_answers(manifest, rows), console)
+
+
+def size_answers(manifest: Manifest, rows: Sequence[Row]) -> list[str]:
+    """From which size of a model on cold starts break the objective, and which size of a function is the cheapest;
+    nothing where neither varies. Where one does it is what was asked: it stands before the pairs' answers."""
+    return [*size_lines(manifest, rows), *ladder_lines(manifest, rows)]
 
 
 def say_lines(lines: Iterable[str], console: Console) -> None:

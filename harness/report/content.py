@@ -2,6 +2,7 @@
 
 from harness.files.text import harmless
 from harness.record.folder import RunFolder
+from harness.report.answer import size_answers
 from harness.report.blocks import RunTables, phase_tables, run_tables
 from harness.report.frame import LEGEND, heading
 from harness.report.material import Material, gather
@@ -33,6 +34,7 @@ def content_of(run: RunFolder) -> Content:
         title=harmless(material.summary.experiment or "unnamed experiment"),
         lines=list(lines(material)),
         valid=material.summary.valid,
+        sizes=[harmless(line) for line in size_answers(material.run.manifest, material.summary.rows)],
         answers=answers(material),
         numbers=numbers(material),
         parts=[

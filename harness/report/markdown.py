@@ -14,6 +14,7 @@ FENCE = re.compile(r"`{3,}")
 def as_markdown(content: Content) -> str:
     """The report as Markdown, top to bottom in the order of the page."""
     paragraphs = [f"# {escape(content.title)}", *map(escape, content.lines)]
+    paragraphs += [f"**{escape(line)}**" for line in content.sizes]
     for answer in content.answers:
         paragraphs += answer_texts(answer)
     if not content.answers:

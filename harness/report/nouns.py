@@ -128,6 +128,8 @@ class Content:
     title: str
     lines: list[str]
     valid: bool
+    sizes: list[str]
+    """What comes of the sizes that vary."""
     answers: list[Answer]
     numbers: list[FourNumbers]
     parts: list[Part]

@@ -14,7 +14,7 @@ from harness.record.forecast import write_forecast
 from harness.record.nouns import FORCED_COLD
 from harness.record.shelf import find_run
 from harness.report.content import content_of
-from harness.report.html import TEMPLATES
+from harness.report.html import TEMPLATES, as_html
 from harness.report.markdown import as_markdown, fence
 from harness.report.material import gather
 from harness.report.page import write_report
@@ -125,6 +125,15 @@ def test_the_recommendation_stands_before_money_and_verdicts(results, text):
     written = as_markdown(content_of(find_run(results, "latest")))
     places = [written.index(words) for words in ("**Recommendation: ", "Money:", "Function beside service:")]
     assert places == sorted(places)
+
+
+def test_what_comes_of_sizes_stands_before_the_answers(results):
+    content = content_of(find_run(results, "latest"))
+    assert content.sizes == [], "no size varies"
+    content.sizes.append("the cheapest size of <echo> is 512 MB")
+    page, text = as_html(content), as_markdown(content)
+    assert page.index("<strong>the cheapest size of &lt;echo&gt;") < page.index('<span class="chip recommendation">')
+    assert text.index("**the cheapest size of") < text.index("**Recommendation: ")
 
 
 def test_other_settings_have_their_price_beside_them(results):
