@@ -96,7 +96,6 @@ def test_a_small_host_is_asked_evenly(tried):
     assert uneven.rate == 3.8, "1 / (1.3 x 0.2 s), so that no function needs a second sandbox"
     assert replace(large, slowest_ms=200.0).rate == 20.0
     assert replace(large, peak_mb=2000).profile == "constant", "the larger function has more than one vCPU"
-    assert replace(small, host_cpus=0.5).at_once == 1
 
 
 def test_the_first_experiment_is_one(tried, tmp_path):

@@ -57,17 +57,12 @@ class First:
         return cls(sum(took) / len(took), max(took), tried.peak_mb, usable_cpus()) if took else None
 
     @property
-    def at_once(self) -> int:
-        """Busy units that the host has CPUs for, at least one."""
+    def profile(self) -> str:
+        """Of the traffic: by chance where the host has CPUs for as many units as meet then, else evenly spaced and
+        hardly one meeting another, for a row whose requests met more is host-bound and decides nothing."""
         sizes = self.sizing()
         unit = max(sizes["service_cpus"], Sizing.of_function(int(sizes["function_memory_mb"])).cpus)
-        return max(1, math.floor(self.host_cpus / unit + 1e-9))
-
-    @property
-    def profile(self) -> str:
-        """Of the traffic: by chance where the host has CPUs for as many units as meet then, else evenly spaced and none
-        meeting another, for a row whose requests met more is host-bound and decides nothing."""
-        return "steady" if self.at_once >= MEET else "constant"
+        return "steady" if self.host_cpus >= MEET * unit else "constant"
 
     @property
     def rate(self) -> float:
@@ -110,8 +105,8 @@ class First:
     def formulas(self) -> Iterator[str]:
         """Each number with the way to it."""
         even = (
-            f", and 1 / ({HEADROOM:g} x {self.slowest_ms:.3g} ms, the slowest): evenly spaced so that none meets "
-            f"another, for {self.host_cpus:g} CPUs are too few for {MEET} units"
+            f", and 1 / ({HEADROOM:g} x {self.slowest_ms:.3g} ms, the slowest): evenly spaced so that hardly "
+            f"one meets another, for {self.host_cpus:g} CPUs are too few for {MEET} units"
         )
         yield (
             f"rate {self.rate:g} a second = {BUSY:g} of one unit's time / {self.warm_ms:.3g} ms, the mean of the "
