@@ -5,6 +5,7 @@ A folder on PYTHONPATH that mirrors this tree adds to it, as in my/targets/toyla
 """
 
 import pkgutil
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from targets.names import FAULTS, NameTaken, Unreadable, files_by_name, passed_over, read, reason
 
 if TYPE_CHECKING:
-    from targets.contract import Target
+    from targets.contract import Platform, Target
     from targets.workloads.contract import Workload
 
 __all__ = [
@@ -22,6 +23,9 @@ __all__ = [
     "Unreadable",
     "no_targets",
     "no_workloads",
+    "platform",
+    "platform_names",
+    "platform_of",
     "roots",
     "target",
     "target_names",
@@ -82,6 +86,33 @@ def target(name: str) -> "Target":
     folder = path.parent.parent if path.name == "__init__.py" else path.parent
     target: Target = read("target", name, "TARGET", f"targets.{folder.name}", path)
     return target
+
+
+@cache
+def _platform_files() -> dict[str, Path]:
+    """File by platform name: platform.py of the folder that is called so."""
+    files = [path for entry in __path__ for path in sorted(Path(entry).glob("*/platform.py"))]
+    return {
+        path.parent.name: path for path in files if re.search(r"^PLATFORM\b", path.read_text("utf-8"), re.MULTILINE)
+    }
+
+
+def platform_names() -> list[str]:
+    """Names of the platforms whose things lie elsewhere, found by listing the folders of this one."""
+    return sorted(_platform_files())
+
+
+def platform(name: str) -> "Platform":
+    """The platform of this name. KeyError when there is none, Unreadable when it cannot be had."""
+    platform: Platform = read("platform", name, "PLATFORM", f"targets.{name}", _platform_files()[name])
+    return platform
+
+
+def platform_of(name: str) -> str | None:
+    """The name of the platform of the target of this name; None of one that runs here."""
+    path = _target_files()[name]
+    folder = path.parent.parent if path.name == "__init__.py" else path.parent
+    return folder.name if folder.name in _platform_files() else None
 
 
 def target_problems(name: str) -> list[str]:

@@ -338,6 +338,68 @@ class Sized(Protocol):
 
 
 @dataclass(frozen=True)
+class Consumed:
+    """An amount of something that a platform bills."""
+
+    sku: str
+    """The price book's name of it, such as lambda.x86.gb-second."""
+    quantity: float
+    of: str
+    """What consumed it: function, task, load balancer ..."""
+    source: Literal["witnessed", "clock", "bound"]
+    """Told by the platform; by our clock, from its order to its end; or what nobody told, at most."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What a run will ask of one deployment, as far as it is known beforehand."""
+
+    requests: int
+    """All attempts that may be made of its trials are counted."""
+    starts: int
+    """Forced ones among them."""
+    seconds: float
+    """How long it will be there."""
+    request_s: float
+    """What one request holds a unit for."""
+
+
+@runtime_checkable
+class Billed(Protocol):
+    """A target that costs money."""
+
+    def resources(self, package: Package, order: Order) -> Sequence[str]:
+        """What deploying makes there, a line each."""
+
+    def foresee(self, package: Package, order: Order, demand: Demand) -> Sequence[Consumed]:
+        """What so much would consume."""
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A deployment that counts what it consumes."""
+
+    def consumed(self) -> Sequence[Consumed]:
+        """All of it since it was ordered; never less than before. May be asked from another thread, and at once."""
+
+    def bound(self, requests: int, in_flight_s: float) -> Sequence[Consumed]:
+        """What so many requests of which nobody has told anything yet have consumed at most.
+
+        They were under way for `in_flight_s`, all together."""
+
+    def write_off(self, requests: int, in_flight_s: float) -> None:
+        """Nobody will tell of these: from now on `consumed` has their bound."""
+
+
+@runtime_checkable
+class Reported(Protocol):
+    """A deployment whose replies carry the platform's own word, in the header that its endpoints keep."""
+
+    def hear(self, request_id: str, header: bytes) -> None:
+        """Take in the word of one reply, for `witnesses`; b"" where it carries none."""
+
+
+@dataclass(frozen=True)
 class Remnant:
     """Something of ours that is left on a platform."""
 
@@ -349,15 +411,25 @@ class Remnant:
     """Wall time until which it is left alone where another machine made it, as containers are; None: it is not."""
 
 
-@runtime_checkable
-class Swept(Protocol):
-    """A target whose things lie where no look at this machine finds them: it finds and removes them itself."""
+class Platform(Protocol):
+    """Where several targets run that no look at this machine finds: platform.py of their folder, which sets PLATFORM.
 
-    def remnants(self) -> Iterable[Remnant]:
-        """Everything of ours that is there, of all runs."""
+    It is called after its folder."""
+
+    stand_ins: Mapping[Kind, str]
+    """By side of the question: its target that an experiment's local ones are replaced by."""
+
+    def where(self) -> str:
+        """Which account, region and server are meant, in words that may be stored."""
+
+    def refusal(self) -> str | None:
+        """Why it cannot be used from here, and the fix; None when it can."""
+
+    def remnants(self, run: str = "") -> Iterable[Remnant]:
+        """Everything of ours that is there, of one run or of all; what must go first comes first."""
 
     def remove(self, remnant: Remnant) -> None:
-        """Remove it; fine when it is gone."""
+        """Remove it; fine when it is gone. Raises DeploymentError."""
 
 
 class DeploymentError(Exception):

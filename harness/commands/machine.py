@@ -45,22 +45,45 @@ def clean(
     anchors: Annotated[
         bool, typer.Option("--anchors", help="with --images: also those that the next quarter is compared with")
     ] = False,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="PLATFORM", help="what lies on this platform instead, such as aws")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="with --on: only say what would be removed")] = False,
 ) -> None:
-    """Remove containers, processes and work folders that a killed run left behind."""
+    """Remove containers, processes and work folders that a killed run left behind; or what it left on a platform."""
     from harness.measure.clean import clean as remove
+    from harness.measure.clean import clean_platform
 
-    if anchors and not images:
-        raise UsageError(["clean: --anchors says which images --images removes: give both"])
-    cleaning = remove(all_, images, anchors)
+    if problems := _clean_problems(on, dry_run, images, anchors):
+        raise UsageError(problems)
+    cleaning = remove(all_, images, anchors) if on is None else clean_platform(on, all_, dry_run)
+    done = "would remove" if dry_run else "removed"
     for item in cleaning.removed:
-        print(f"removed {item.kind} {item.name}")
+        print(f"{done} {item.kind} {item.name}")
     for item in cleaning.spared:
         print(f"left alone, its run is going on: {item.kind} {item.name} (--all removes it)")
     for item in cleaning.anchors:
         print(f"kept as an anchor for the next quarter: {item.kind} {item.name} (--anchors removes it)")
     for notice in cleaning.notices:
         print(f"note: {notice}")
-    print(f"{len(cleaning.removed)} removed")
+    print(f"{len(cleaning.removed)} {'to remove' if dry_run else 'removed'}")
+
+
+def _clean_problems(on: str | None, dry_run: bool, images: bool, anchors: bool) -> list[str]:
+    """Options that do not go together, and a platform that there is not."""
+    import targets
+    from harness.files.problems import not_one_of
+
+    problems = []
+    if anchors and not images:
+        problems.append("clean: --anchors says which images --images removes: give both")
+    if dry_run and on is None:
+        problems.append("clean: --dry-run is of what lies on a platform: give --on, or leave it out")
+    if on is not None and images:
+        problems.append("clean: --images are this machine's: leave out --on, or --images")
+    if on is not None and on not in targets.platform_names():
+        problems.append(f"clean: --on: {not_one_of(on, targets.platform_names())}")
+    return problems
 
 
 @machine_app.command()

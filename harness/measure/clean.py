@@ -1,5 +1,5 @@
 """Finds and removes what runs left behind: containers by label, processes by mark, folders by name, and what lies on
-platforms far away by their targets' own word."""
+platforms far away by their own word."""
 
 import os
 import shutil
@@ -15,8 +15,9 @@ import docker.errors
 import psutil
 
 import targets
+from harness.errors import MissingError
 from targets.clock import clock_id, now_ns, sleep, wall_time
-from targets.contract import DeploymentError, Remnant, Swept
+from targets.contract import DeploymentError, Remnant
 from targets.local import containers
 from targets.local.network import remove as remove_network
 from targets.ownership import (
@@ -85,26 +86,45 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
             all_images = list(_images(client)) if images else []
             cleaning.anchors.extend(item for item in all_images if not anchors and is_anchor(item.handle))
             remove_doomed(item for item in all_images if item not in cleaning.anchors)
-    for name in targets.target_names():
-        try:
-            remove_doomed(_remnants(name))
-        except Exception as error:  # a platform that is out of reach, a target's library that is not there
-            cleaning.notices.append(f"what may lie on {name} was not looked at: {error}")
     remove_doomed(_folders())
     remove_doomed(_archive_folders() if images else [])
     return cleaning
 
 
-def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None = None) -> None:
+def clean_platform(name: str, everything: bool, dry_run: bool) -> Cleaning:
+    """Remove what no living run owns on one platform; `dry_run`: only say what that is. MissingError when it cannot be
+    used from here."""
+    platform = targets.platform(name)
+    if why := platform.refusal():
+        raise MissingError(f"{name}: {why}")
+    cleaning = Cleaning([], [], [], [])
+    for item in list(_remnants(name)):
+        if item.alive and not everything:
+            cleaning.spared.append(item)
+            continue
+        try:
+            if dry_run or _remove(item):
+                cleaning.removed.append(item)
+        except DeploymentError as error:
+            cleaning.notices.append(f"{item.name} could not be removed: {error}")
+    cleaning.notices.append(f"{platform.where()}: {'nothing was removed' if dry_run else _rest(name)}")
+    return cleaning
+
+
+def _rest(name: str, run: str = "") -> str:
+    """What is there of ours, by another look: the proof that nothing is."""
+    left = list(_remnants(name, run))
+    of = f" of run {run}" if run else " that Frostline made"
+    return f"still there: {', '.join(item.name for item in left)}" if left else f"nothing{of} is left"
+
+
+def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None = None) -> list[str]:
     """Remove what is left of a run on the targets of these names. `owner` carried it out: this process, or one that is
-    dead."""
+    dead. Returns for each platform what another look at it shows: that nothing is left, or what is."""
     run_owner = owner or Owner.current()
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
-    for name in names:
-        with suppress(Exception):  # a platform fails in ways of its own, and `clean` does it later
-            for item in (item for item in _remnants(name) if item.run == run_id):
-                _remove(item)
+    told = [_sweep_platform(name, run_id) for name in sorted({*filter(None, map(targets.platform_of, names))})]
     if any(targets.target(name).capabilities.engine for name in names):
         gone = (DeploymentError, docker.errors.DockerException, OSError)  # the engine is: `clean` does it later
         with suppress(*gone), closing(containers.engine()) as client:
@@ -115,6 +135,24 @@ def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None 
                 _remove(item)
     for item in (item for item in _folders() if item.owner == run_owner):
         _remove(item)
+    return told
+
+
+def _sweep_platform(name: str, run_id: str) -> str:
+    """Whatever a platform does, it ends no run: what is left there is said, with the command that removes it later."""
+    again = f"remove it with `frostline clean --on {name}`"
+    failed = []
+    try:
+        for item in _remnants(name, run_id):
+            try:
+                _remove(item)
+            except Exception as error:  # a platform fails in ways of its own
+                failed.append(f"{item.name} could not be removed ({error})")
+        rest = _rest(name, run_id)
+    except Exception as error:
+        return f"{name}: what is left of run {run_id} is not known ({error}): {again}"
+    told = f"{name}: {targets.platform(name).where()}: {rest}"
+    return "; ".join([told, *failed, again]) if "still there" in rest else told
 
 
 def _remove_until_gone(remove: Callable[[], int], cut_off: bool) -> None:
@@ -173,15 +211,14 @@ def marked_processes() -> Iterator[Remains]:
         yield Remains("process", f"{process.pid} {name}", marks[RUN_VARIABLE], alive, process, owner)
 
 
-def _remnants(name: str) -> Iterator[Remains]:
-    """What a target finds of ours on its platform; nothing where a look at this machine shows everything."""
-    target = targets.target(name)
-    if isinstance(target, Swept):
-        for remnant in target.remnants():
-            owner = Owner.parse(remnant.owner)
-            alive = owner is not None and (owner.alive or _may_live_elsewhere(owner, remnant))
-            remove = partial(target.remove, remnant)
-            yield Remains("remnant", f"{name} {remnant.name}", remnant.run, alive, remove, owner)
+def _remnants(name: str, run: str = "") -> Iterator[Remains]:
+    """What a platform finds of ours, of one run or of all."""
+    platform = targets.platform(name)
+    for remnant in platform.remnants(run):
+        owner = Owner.parse(remnant.owner)
+        alive = owner is not None and (owner.alive or _may_live_elsewhere(owner, remnant))
+        remove = partial(platform.remove, remnant)
+        yield Remains("remnant", f"{name} {remnant.name}", remnant.run, alive, remove, owner)
 
 
 def _may_live_elsewhere(owner: Owner, remnant: Remnant) -> bool:

@@ -82,7 +82,7 @@ def walk_plan(
     attempts = Attempts(folder, runnable.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
     with (
-        _sweep_after(runnable, folder.manifest.run),
+        _sweep_after(runnable, folder.manifest.run, watcher),
         _load_process(runnable.experiment.load.workers, owned) as load,
         _leases(watcher) as leases,
     ):
@@ -155,14 +155,15 @@ def _check_constancy(manifest: Manifest, runnable: RunnableExperiment) -> None:
 
 
 @contextmanager
-def _sweep_after(runnable: RunnableExperiment, run_id: str) -> Iterator[None]:
+def _sweep_after(runnable: RunnableExperiment, run_id: str, watcher: Watcher) -> Iterator[None]:
     """Each trial removes what is its own; a signal at a bad moment may still leave what nobody holds yet."""
+    cut_off = True
     try:
         yield
-    except BaseException:
-        sweep(run_id, runnable.targets, cut_off=True)
-        raise
-    sweep(run_id, runnable.targets, cut_off=False)
+        cut_off = False
+    finally:
+        for line in sweep(run_id, runnable.targets, cut_off):
+            watcher.say(line)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ def request_id(context: object) -> str | None:
 
 def spent_ns(context: Any) -> int | None:
     """How much of the invocation's time is over, by the platform's clock; None where its limit is not known."""
-    limit_s = os.environ.get("AWS_LAMBDA_FUNCTION_TIMEOUT")
+    limit_s = os.environ.get("FROSTLINE_TIMEOUT_S")
     if not limit_s or not hasattr(context, "get_remaining_time_in_millis"):
         return None
     return max(0, int(float(limit_s) * 1e9) - int(context.get_remaining_time_in_millis()) * 1_000_000)

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 import targets
-from targets.contract import Deployment, Endpoint, Order, Sizing, Swept, Target
+from targets.contract import Deployment, Endpoint, Order, Sizing, Target
 from targets.ownership import BACKING_LABEL, RUN_LABEL, RUN_VARIABLE
 from targets.settings import QueueSettings, Settings
 from targets.workloads.contract import Workload
@@ -91,8 +91,8 @@ class Subject:
         found = [str(item) for item in psutil.process_iter(["environ"]) if _carries(item, run)]
         found += [f"container {container['Name']}" for container in self.containers()]
         found += [f"network {name}" for name in self.networks()]
-        if isinstance(self.target, Swept):
-            found += [remnant.name for remnant in self.target.remnants() if remnant.run == run]
+        if name := targets.platform_of(self.target.name):
+            found += [remnant.name for remnant in targets.platform(name).remnants(run)]
         return found
 
     def units(self) -> list[dict[str, Any]]:

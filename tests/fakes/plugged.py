@@ -30,6 +30,7 @@ def plugged_in(*folders: Path) -> Iterator[None]:
 def _list_anew() -> None:
     targets._target_files.cache_clear()
     targets._workload_files.cache_clear()
+    targets._platform_files.cache_clear()
 
 
 def python_path() -> str:

@@ -3,8 +3,9 @@
 import pytest
 
 from harness.clock import utc_now
+from harness.errors import MissingError
 from harness.measure import clean as cleaning
-from targets.contract import Remnant
+from targets.contract import DeploymentError, Remnant
 from targets.ownership import Owner
 
 OWNERS = {
@@ -16,13 +17,16 @@ OWNERS = {
 
 
 class Shared:
-    """A target with things on a platform that others use as well."""
+    """A platform that others use as well."""
 
     def __init__(self, *remnants):
         self.there = list(remnants)
 
-    def remnants(self):
-        return list(self.there)
+    def where(self):
+        return "there"
+
+    def remnants(self, run=""):
+        return [each for each in self.there if run in ("", each.run)]
 
     def remove(self, remnant):
         self.there.remove(remnant)
@@ -41,22 +45,53 @@ class Shared:
 )
 def test_what_another_machine_made_is_its_own_until_it_expires(monkeypatch, whose, left_s, alive):
     owner, expires_s = OWNERS[whose], None if left_s is None else utc_now().timestamp() + left_s
-    target = Shared(Remnant("fn-1", "run-1", owner, expires_s))
-    monkeypatch.setattr("targets.target", lambda name: target)
+    platform = Shared(Remnant("fn-1", "run-1", owner, expires_s))
+    monkeypatch.setattr("targets.platform", lambda name: platform)
     (remains,) = cleaning._remnants("shared")
     assert remains.alive is alive
     assert (remains.name, remains.run) == ("shared fn-1", "run-1")
     assert cleaning._remove(remains)
-    assert target.there == []
+    assert platform.there == []
 
 
-def test_a_platform_that_is_out_of_reach_ends_no_run(monkeypatch):
-    class Away(Shared):
-        capabilities = cleaning.targets.target("process-service").capabilities
+class Away(Shared):
+    def remnants(self, run=""):
+        raise ConnectionError("no route")
 
-        def remnants(self):
-            raise ConnectionError("no route")
 
-    monkeypatch.setattr("targets.target", lambda name: Away())
+class Stubborn(Shared):
+    def remove(self, remnant):
+        raise DeploymentError("it is in use")
+
+
+@pytest.mark.parametrize(
+    ("platform", "told"),
+    [
+        (Away(), "shared: what is left of run run-1 is not known (no route): remove it with `frostline clean --on"),
+        (Stubborn(Remnant("fn-1", "run-1", "")), "still there: shared fn-1; shared fn-1 could not be removed (it is"),
+        (Shared(Remnant("fn-1", "run-1", ""), Remnant("fn-2", "run-2", "")), "shared: there: nothing of run run-1 is"),
+    ],
+)
+def test_whatever_a_platform_does_ends_no_run_and_is_said(monkeypatch, platform, told):
+    monkeypatch.setattr("targets.platform", lambda name: platform)
+    monkeypatch.setattr("targets.platform_of", lambda name: "shared")
     monkeypatch.setattr(cleaning, "marked_processes", lambda: iter(()))
-    cleaning.sweep("run-1", ["shared"], cut_off=False)
+    (line,) = cleaning.sweep("run-1", ["process-service"], cut_off=False)
+    assert told in line
+    assert [each.run for each in platform.there] != ["run-1", "run-2"]
+
+
+def test_a_platform_is_cleaned_of_what_nobody_lives_for_and_dry_it_is_only_said(monkeypatch):
+    held = [Remnant("dead", "run-1", OWNERS["dead"]), Remnant("mine", "run-2", OWNERS["mine"])]
+    platform = Shared(*held)
+    platform.refusal = lambda: None
+    monkeypatch.setattr("targets.platform", lambda name: platform)
+    dry = cleaning.clean_platform("shared", everything=False, dry_run=True)
+    assert [item.name for item in dry.removed] == ["shared dead"] and platform.there == held
+    done = cleaning.clean_platform("shared", everything=False, dry_run=False)
+    assert [item.name for item in done.removed] == ["shared dead"] and platform.there == held[1:]
+    assert [item.name for item in done.spared] == ["shared mine"]
+    assert done.notices == ["there: still there: shared mine"]
+    platform.refusal = lambda: "no credentials: give some"
+    with pytest.raises(MissingError, match="shared: no credentials"):
+        cleaning.clean_platform("shared", everything=False, dry_run=True)

@@ -142,7 +142,7 @@ def test_a_unit_that_nobody_named_has_its_log_streams_name_or_one_of_its_own(uni
 
 
 def test_what_a_functions_platform_says_of_an_invocation_is_passed_on(unit):
-    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", "60")
+    unit.setenv("FROSTLINE_TIMEOUT_S", "60")
     core = Core(threads=1)
     first, second = (core.answer({"text": "a"}, context())["frostline"] for _ in range(2))
     assert (first["request_id"], first["spent_ns"]) == ("2f1c", 250_000_000)
@@ -158,13 +158,13 @@ def test_what_a_functions_platform_says_of_an_invocation_is_passed_on(unit):
     ],
 )
 def test_time_spent_is_never_negative(unit, limit, given, spent):
-    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", limit)
+    unit.setenv("FROSTLINE_TIMEOUT_S", limit)
     assert Core(threads=1).answer({"text": "a"}, given)["frostline"]["spent_ns"] == spent
 
 
 @pytest.mark.parametrize(("limit", "given"), [("", context()), ("60", None), ("60", object())])
 def test_what_no_platform_says_is_absent(unit, limit, given):
-    unit.setenv("AWS_LAMBDA_FUNCTION_TIMEOUT", limit)
+    unit.setenv("FROSTLINE_TIMEOUT_S", limit)
     own = Core(threads=1).answer({"text": "a"}, given)["frostline"]
     assert "spent_ns" not in own and ("request_id" in own) == (limit == "")
 

@@ -25,7 +25,7 @@ class Function(Deployed):
         super().__init__(order)
         self.rules = Rules(**order["rules"])
         self.environment |= {
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": f"{self.rules.timeout_s:g}",
+            "FROSTLINE_TIMEOUT_S": f"{self.rules.timeout_s:g}",
             "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         }
         self.mail = Mail(self.rules.post)
