@@ -167,6 +167,10 @@ class Endpoint:
     """Whoever answers is believed to be who was asked: no certificate is verified."""
     request_id_header: str = ""
     """The reply header in which the platform gives the request's id."""
+    kept_header: str = TIMELINE_HEADER
+    """The reply header in which whoever stands in front, or the platform, tells of the request; "" keeps none."""
+    sender_settings: Mapping[str, str] = field(default_factory=dict)
+    """What its sender has to know beside, such as a region; never a secret."""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class HubConnection(Connection):
 def route_of(plan: LoadPlan, endpoint: Endpoint, bodies: list[bytes]) -> Route:
     """The way to one of a plan's endpoints. SenderFailed where there is none: then nothing can be sent."""
     try:
-        return Route.to(endpoint, bodies, plan.kept_header, plan.keep_replies)
+        return Route.to(endpoint, bodies, plan.keep_replies)
     except OSError as error:
         raise SenderFailed(f"url: its host has no address at this moment: {error}") from error
 

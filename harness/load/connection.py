@@ -59,7 +59,7 @@ class Connection(ABC):
         """Bytes that the kernel was given to send: all of them, and those before the latest request."""
         self._begun_ns = 0
         """When the latest request that was too long for the kernel at once began to leave."""
-        self.parser = ReplyParser(route.kept_header, route.endpoint.request_id_header, route.keep)
+        self.parser = ReplyParser(route.endpoint.kept_header, route.endpoint.request_id_header, route.keep)
 
     @abstractmethod
     def wait_readable(self) -> None:

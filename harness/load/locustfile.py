@@ -64,7 +64,9 @@ class Schedule(OpenLoopUser):
         self.folder = tempfile.TemporaryDirectory(prefix="frostline-locust-")
         plan = LoadPlan(
             folder=self.folder.name,
-            endpoints=[Endpoint(f"{host}/{options.path.lstrip('/')}", "POST" if options.body else "GET")],
+            endpoints=[
+                Endpoint(f"{host}/{options.path.lstrip('/')}", "POST" if options.body else "GET", kept_header="")
+            ],
             sha256=fingerprint(offsets),
             seconds=options.seconds,
             timeout_s=options.timeout_s,

@@ -22,7 +22,8 @@ class Outputs:
             self._spool = Spool.create(plan.output("replies", rank), plan.output("heads", rank))
             self._opened = opened.pop_all()
         self.texts = ErrorTexts(file)
-        self.spool = self._spool if plan.keep_replies or plan.kept_header else None
+        keeps_headers = any(endpoint.kept_header for endpoint in plan.endpoints)
+        self.spool = self._spool if plan.keep_replies or keeps_headers else None
 
     def close(self) -> list[str]:
         """Write what is left; returns what could not be written."""

@@ -23,14 +23,13 @@ class Route:
     addresses: list[tuple[int, Any]]
     """Families and addresses in the order in which they are tried: the latest one that worked is the first."""
     tls: ssl.SSLContext | None
-    kept_header: str
     keep: bool
     """Replies are kept."""
     reached: dict[str, None] = field(default_factory=dict)
     """The addresses that took us, in the order in which they first did."""
 
     @classmethod
-    def to(cls, endpoint: Endpoint, bodies: list[bytes], kept_header: str, keep: bool) -> "Route":
+    def to(cls, endpoint: Endpoint, bodies: list[bytes], keep: bool) -> "Route":
         """SenderFailed when its sender cannot send there, OSError when the host has no address."""
         if problems := endpoint_problems(endpoint):
             raise SenderFailed("\n".join(problems))
@@ -39,7 +38,7 @@ class Route:
             tls, requests = sender.tls(endpoint), [sender.request(endpoint, body) for body in bodies]
         except FAULTS as error:
             raise SenderFailed(failure_of(endpoint, error)) from error
-        return cls(endpoint, bodies, requests, addresses_of(endpoint), tls, kept_header, keep)
+        return cls(endpoint, bodies, requests, addresses_of(endpoint), tls, keep)
 
     def prefer(self, address: tuple[int, Any]) -> None:
         """Try this one first from now on: another one may lead nowhere."""

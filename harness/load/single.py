@@ -11,7 +11,7 @@ from harness.load.replies import Body, Reply
 from harness.load.route import Route
 from harness.load.senders import SenderFailed, failure_of
 from harness.load.wire import Fate, fate_of
-from targets.contract import TIMELINE_HEADER, Endpoint
+from targets.contract import Endpoint
 from targets.names import FAULTS
 
 SAME = (
@@ -64,13 +64,13 @@ class LoneConnection(Connection):
 class Lone:
     """The way to one endpoint, made ready before a clock begins: looked up, built, certificates loaded."""
 
-    def __init__(self, endpoint: Endpoint, bodies: list[bytes], kept_header: str = TIMELINE_HEADER) -> None:
+    def __init__(self, endpoint: Endpoint, bodies: list[bytes]) -> None:
         """SenderFailed when the endpoint's sender cannot send there."""
         self.endpoint = endpoint
         self._sizes = [len(body) for body in bodies]
         self._route: Route | OSError
         try:
-            self._route = Route.to(endpoint, bodies, kept_header, keep=True)
+            self._route = Route.to(endpoint, bodies, keep=True)
         except OSError as error:  # no address: its requests have failed
             self._route = error
 

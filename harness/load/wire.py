@@ -194,7 +194,6 @@ class LoadPlan:
     """The endpoints are known to take many connections at once, as our own targets do. Where that is not known, an idle
     connection is closed for a request that waits as it would for a server that takes one at a time."""
     keep_replies: bool = True
-    kept_header: str = ""
     report_to_locust: bool = False
 
     @property

@@ -18,7 +18,7 @@ from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
 from harness.measure.scale_out import scale_out_under
 from harness.measure.visit import Account, Visit, VisitResult
-from targets.contract import TIMELINE_HEADER, Capabilities, Completion, Deployment, DeploymentError, StartFailed
+from targets.contract import Capabilities, Completion, Deployment, DeploymentError, StartFailed
 from targets.workloads.contract import carries_envelope
 
 DRAIN_LIMIT_S = 3600.0
@@ -159,7 +159,6 @@ def _send_schedule(visit: Visit, deployment: Deployment, load: LoadProcess, prog
         timeout_s=choice.timeout_s,
         cap=choice.cap,
         prewarm=choice.prewarm,
-        kept_header=TIMELINE_HEADER,
     )
     bodies = [payload.body for payload in visit.workload.payloads()]
     return load.carry_out(plan, offsets, bodies, lambda ended: progress(ended, len(offsets)))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -142,10 +143,10 @@ def whole(replies):
     return {index: (reply.header, replies.head(reply.head) + reply.tail) for index, reply in replies}
 
 
-def send(process, port, path="/", count=50, rate=500, **changes):
+def send(process, port, path="/", count=50, rate=500, kept_header="x-timeline", **changes):
     """`count` arrivals, each with a body of its own."""
-    fields = {"timeout_s": 10, "prewarm": 2, "kept_header": "x-timeline", **changes}
-    plan = LoadPlan("", [endpoint(port, path)], "", count / rate, **fields)
+    fields = {"timeout_s": 10, "prewarm": 2, **changes}
+    plan = LoadPlan("", [endpoint(port, path, kept_header=kept_header)], "", count / rate, **fields)
     result = process.carry_out(plan, offsets(count, rate), bodies(count), lambda ended: None)
     sent_by_tests.append(result)
     records = result.records
@@ -198,6 +199,7 @@ def written(folder, count=5):
     endpoints = [
         endpoint(1, "/a"),
         Endpoint("https://localhost/b", "PUT", {"x-a": "b"}, insecure=True, request_id_header="id"),
+        Endpoint("http://localhost/c", kept_header="x-c", sender_settings=MappingProxyType({"region": "eu-west-1"})),
     ]
     plan = LoadPlan(str(folder), endpoints, fingerprint(schedule), 1.0)
     plan.write(schedule, [b"", b"{}", b"\x00" * 300])
@@ -357,6 +359,14 @@ def test_replies_are_dropped_where_nobody_needs_them(process, server):
     result = send(process, server.port, keep_replies=False, kept_header="")
     assert fates(result) == {"ANSWERED": 50}
     assert len(result.replies) == 0
+
+
+def test_each_endpoint_has_its_own_header_kept(process, server):
+    names = ("x-timeline", "content-type", "")
+    plan = LoadPlan("", [endpoint(server.port, kept_header=name) for name in names], "", 0.1)
+    result = process.carry_out(plan, offsets(6), [b"{}"], lambda ended: None)
+    sent_by_tests.append(result)
+    assert [reply.header for _, reply in sorted(result.replies)] == [b"kept", b"application/json", b""] * 2
 
 
 def test_endpoints_are_taken_in_turn(process, server):

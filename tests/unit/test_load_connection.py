@@ -120,7 +120,7 @@ def test_where_all_addresses_swallow_the_time_is_up(swallowing, monkeypatch):
 
 
 def test_an_address_that_timed_out_is_the_last_one_from_then_on():
-    route = Route.to(Endpoint("http://127.0.0.1:1/"), [b""], "", True)
+    route = Route.to(Endpoint("http://127.0.0.1:1/"), [b""], True)
     first, second, third = route.addresses[:] = addresses(1, 2, 3)
     route.defer(first)
     assert route.addresses == [second, third, first]
@@ -144,7 +144,7 @@ def test_a_time_limit_ends_what_is_always_ready():
     near, far = socket.socketpair()
     with near, far:
         far.send(b"x")
-        route = Route.to(Endpoint("http://127.0.0.1:1/"), [b""], "", True)
+        route = Route.to(Endpoint("http://127.0.0.1:1/"), [b""], True)
         for connection in (LoneConnection(route, now_ns() - 1), LoneConnection(route, 1)):
             connection.socket = near
             with pytest.raises(TimedOut):
@@ -289,7 +289,7 @@ def test_a_password_in_an_url_is_never_told(url, name):
     problems = endpoint_problems(Endpoint(url, sender=name))
     assert problems and not any(SECRET in problem or "hunter" in problem for problem in problems)
     with pytest.raises(TrialError) as raised:
-        Route.to(Endpoint(url, sender=name), [b""], "", True)
+        Route.to(Endpoint(url, sender=name), [b""], True)
     assert SECRET not in str(raised.value)
 
 

@@ -231,7 +231,7 @@ def test_what_a_sender_refuses_is_refused_before_a_single_request_too():
     for fields, said in (({"method": "HEAD"}, "method: 'HEAD'"), ({"sender": "post"}, "sender: 'post' is not one of")):
         endpoint = Endpoint("http://127.0.0.1:1/", **fields)
         with pytest.raises(SenderFailed, match=said):
-            Route.to(endpoint, [b""], "", True)
+            Route.to(endpoint, [b""], True)
         assert said in forced(endpoint).problems[0]
 
 

@@ -115,7 +115,7 @@ def test_each_way_of_addressing_works_in_the_open_loop_and_alone(process, serve,
     name = f"[{host}]" if ":" in host else host
     ca_file = str(certificate[0]) if scheme == "https" else ""
     endpoint = Endpoint(f"{scheme}://{name}:{server.port}/", ca_file=ca_file, request_id_header="X-Request")
-    sent, kept = send(process, endpoint, prewarm=0, kept_header="x-frostline-timeline")
+    sent, kept = send(process, endpoint, prewarm=0)
     arrival = ask_now(endpoint)
     assert fates(sent) == {"ANSWERED": 30}
     assert len(server.requests) == 31
@@ -280,7 +280,7 @@ def test_the_address_that_worked_is_tried_first_from_then_on(serve, monkeypatch)
     answer = [(family, socket.SOCK_STREAM, 0, "", address) for family, address in found]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answer)
     endpoint = Endpoint(f"http://both.example:{server.port}/")
-    route = Route.to(endpoint, [b""], "", True)
+    route = Route.to(endpoint, [b""], True)
     assert route.addresses == found
     route.prefer(found[1])
     assert route.addresses == found[::-1]

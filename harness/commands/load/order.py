@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from harness.commands.load.expectations import Expectations
+from harness.commands.load.expectations import FUNCTION_ERROR_HEADER, Expectations
 from harness.commands.load.headers import AUTHORIZATION, read_headers, take_credentials
 from harness.commands.load.secrets import secrets_of
 from harness.errors import UsageError
@@ -79,7 +79,9 @@ class LoadOrder:
             headers[AUTHORIZATION] = authorization
         ca_file = "" if self.ca_file is None else str(self.ca_file)
         method = self.method or ("POST" if self.body else "GET")
-        return Endpoint(url, method, headers, ca_file=ca_file, insecure=self.insecure)
+        return Endpoint(
+            url, method, headers, ca_file=ca_file, insecure=self.insecure, kept_header=FUNCTION_ERROR_HEADER
+        )
 
     @cached_property
     def _given_headers(self) -> tuple[dict[str, str], list[str]]:

@@ -6,7 +6,6 @@ from typing import Any
 
 from rich.console import Console
 
-from harness.commands.load.expectations import FUNCTION_ERROR_HEADER
 from harness.commands.load.figures import make_ready
 from harness.commands.load.order import Assignment, LoadOrder
 from harness.commands.load.screen import lines_of
@@ -46,7 +45,6 @@ def _send(order: LoadOrder, assignment: Assignment) -> dict[str, Any]:
         order.timeout_s,
         takes_many=False,
         keep_replies=bool(assignment.expectations.json),
-        kept_header=FUNCTION_ERROR_HEADER,
     )
     make_ready()
     process = LoadProcess(order.workers)
