@@ -19,6 +19,8 @@ TIMELINE_HEADER = "x-frostline-timeline"
 """The reply header in which whatever stands in front of a unit says what it did with the request, as JSON."""
 REFUSED = "Sandbox.Refused"
 """The errorType of an answer that says: whoever runs units would not make or keep one, which is no fault of theirs."""
+INITIALISED = "initialised"
+"""In place of a start class: the platform says only that this was a unit's first request since it was initialised."""
 GENERATION_VARIABLE = "FROSTLINE_GENERATION"
 """In a unit's environment: the nonce of the latest make_cold before it was started."""
 MB_PER_VCPU = 1769
@@ -122,6 +124,8 @@ class Part:
 
 
 SomeSettings = TypeVar("SomeSettings")
+Source = Literal["witnessed", "clock", "bound"]
+"""Whose word an amount is: told by the platform; by our clock, from its order to its end; what nobody told, at most."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +197,7 @@ class Witnessed:
     """None where it is said of the whole `unit`, whose peak `memory_used_bytes` is then."""
     unit: str | None = None
     start_type: str | None = None
-    """The name of a start class: cold, cold_reinit, reset, restored, proactive or warm."""
+    """The name of a start class: cold, cold_reinit, reset, restored, proactive or warm; or INITIALISED."""
     billed_ns: int | None = None
     init_ns: int | None = None
     restore_ns: int | None = None
@@ -350,8 +354,7 @@ class Consumed:
     quantity: float
     of: str
     """What consumed it: function, task, load balancer ..."""
-    source: Literal["witnessed", "clock", "bound"]
-    """Told by the platform; by our clock, from its order to its end; or what nobody told, at most."""
+    source: Source
 
 
 @dataclass(frozen=True)

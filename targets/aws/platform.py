@@ -1,0 +1,83 @@
+"""AWS as a platform: how all of ours is found there by its tags, and removed in an order that can be."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from targets.aws import functions, logs, registry, roles
+from targets.aws.account import Account, account
+from targets.aws.common import refusal
+from targets.aws.refusals import Refused
+from targets.aws.tags import remnant
+from targets.contract import DeploymentError, Kind, Remnant
+
+Listed = list[tuple[str, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One sort of thing: how those that are called as ours are listed with their tags, and how one is removed."""
+
+    name: str
+    list: Callable[[Account], Listed]
+    remove: Callable[[Account, str], None]
+
+
+SORTS = (
+    Sort("function", functions.list_functions, functions.remove_function),
+    Sort("log", logs.list_groups, logs.remove_group),
+    Sort("repository", registry.list_repositories, registry.remove_repository),
+    Sort("role", roles.list_roles, roles.remove_role),
+)
+"""What stands before another is removed before it."""
+
+
+class Aws:
+    """One account and region: those that the environment means."""
+
+    stand_ins: Mapping[Kind, str] = {"function": "aws-lambda", "service": "aws-ecs"}
+
+    def __init__(self) -> None:
+        self._unseen: dict[str, str] = {}
+        """Sorts that could not be listed, and why."""
+
+    def where(self) -> str:
+        """Which account, region and server, and what could not be looked at there."""
+        unseen = "".join(f"; {name} not looked at: {why}" for name, why in sorted(self._unseen.items()))
+        return account().where() + unseen
+
+    def refusal(self) -> str | None:
+        """Why it cannot be used from here, and the fix."""
+        return refusal()
+
+    def remnants(self, run: str = "") -> Iterable[Remnant]:
+        """Everything that carries our tag, of one run or of all. What is only called as ours are is left alone."""
+        self._unseen.clear()
+        for sort in SORTS:
+            for name, tags in self._listed(sort):
+                found = remnant(f"{sort.name} {name}", tags)
+                if found is not None and run in ("", found.run):
+                    yield found
+
+    def remove(self, remnant: Remnant) -> None:
+        """Remove it; fine when it is gone."""
+        sort, _, name = remnant.name.partition(" ")
+        _sorts()[sort].remove(account(), name)
+
+    def _listed(self, sort: Sort) -> Listed:
+        """One service that is refused, or not there, hides none of the others."""
+        try:
+            return sort.list(account())
+        except Refused as refused:
+            self._unseen[sort.name] = str(refused)
+        return []
+
+
+@cache
+def _sorts() -> dict[str, Sort]:
+    return {sort.name: sort for sort in SORTS}
+
+
+PLATFORM = Aws()
+
+__all__ = ["PLATFORM", "Aws", "DeploymentError"]
