@@ -18,6 +18,7 @@ from harness.errors import RecordError, UsageError
 from harness.files.problems import problems_in, quote
 from harness.files.strict_yaml import ExactLoader, read_mapping
 from harness.record.folder import RunFolder
+from harness.record.forms import Sku
 from harness.record.stated import Economics
 
 SHIPPED = Path(__file__).parent / "books"
@@ -56,7 +57,7 @@ class Tier(Entry):
 class Price(Entry):
     """One row of a book: what a SKU costs, since when and by which source."""
 
-    sku: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+    sku: Sku
     service: Text
     unit: Text
     tiers: Annotated[list[Tier], Field(min_length=1)]
@@ -75,12 +76,19 @@ class Price(Entry):
             raise ValueError(f"{', '.join(map(str, begins))}: tiers begin at 0 and ascend")
         return tiers
 
-    def parts(self, units: Decimal) -> list[tuple[Decimal, Decimal]]:
-        """(units, unit price) for each tier that so many units a month reach. ValueError for less than none."""
-        if units < 0:
-            raise ValueError(f"{units} {self.unit}: not less than 0")
-        ends = [*(tier.begin for tier in self.tiers[1:]), units]
-        units_of = [max(Decimal(0), min(units, end) - tier.begin) for tier, end in zip(self.tiers, ends, strict=True)]
+    def parts(self, units: Decimal, before: Decimal = Decimal(0)) -> list[tuple[Decimal, Decimal]]:
+        """(units, unit price) for each tier that so many units reach, where the month had so many `before` them.
+
+        ValueError for less than none.
+        """
+        if units < 0 or before < 0:
+            raise ValueError(f"{min(units, before)} {self.unit}: not less than 0")
+        after = before + units
+        ends = [*(tier.begin for tier in self.tiers[1:]), after]
+        units_of = [
+            max(Decimal(0), min(after, end) - max(before, tier.begin))
+            for tier, end in zip(self.tiers, ends, strict=True)
+        ]
         return [(part, tier.price) for part, tier in zip(units_of, self.tiers, strict=True) if part]
 
     def cost(self, units: Decimal) -> Decimal:

@@ -10,9 +10,10 @@ from harness.cost.book import ChosenBook, PriceBook, choose_book
 from harness.cost.break_even import Names, break_even
 from harness.cost.from_forecast import price_forecast
 from harness.cost.from_run import price_row
+from harness.cost.metered import OwnBill, own_bill
 from harness.cost.nouns import BILLED, HOURS, STATED, BreakEven, Costing, SideCost
 from harness.cost.side import Side, Terms
-from harness.cost.words import PEAK_NOT_STATED, notices_of
+from harness.cost.words import PEAK_NOT_STATED, notices_of, unverified
 from harness.errors import FrostlineError, RecordError, UsageError
 from harness.files.whole import one_line
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
@@ -57,6 +58,7 @@ def costing_of(
     """
     priced = price_run(run, summary, book, capacity, forecast)
     expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
+    costs, (metered, unread) = [side.cost() for side in sides], own_bill_or_why(run, chosen.book)
     in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.target)) for side in sides)
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
     if capacity and any(side.grounds.basis == "forecast" for side in sides):
@@ -68,16 +70,27 @@ def costing_of(
         prices=chosen.words,
         requests_per_month=expected.requests_per_month if expected else most_requests(sides),
         expected=expected is not None,
-        sides=[side.cost() for side in sides],
+        sides=costs,
         break_evens=break_evens(sides),
         notices=[
             *chosen.notices,
             *given,
             *notices_of(priced.economics, [(side.bought, side.grounds.basis) for side in sides], in_cloud),
+            *unverified((line for side in costs for line in side.lines), chosen.book),
             *notices_of_forecast(priced),
             *priced.left_out,
+            *unread,
         ],
+        metered=metered,
     )
+
+
+def own_bill_or_why(run: RunFolder, book: PriceBook) -> tuple[OwnBill | None, list[str]]:
+    """What the run itself was billed for, or why its record cannot be read: a month is priced all the same."""
+    try:
+        return own_bill(run, book), []
+    except RecordError as error:
+        return None, [one_line(f"what the run itself was billed for is not told: {error}")]
 
 
 def notices_of_forecast(priced: PricedRun) -> Iterator[str]:

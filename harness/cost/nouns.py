@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import Any, Literal
 
+from harness.cost.metered import OwnBill
 from harness.record.estimate import Estimate, plain
 from harness.record.nouns import Case
 
@@ -171,7 +172,10 @@ class Costing:
     sides: list[SideCost]
     break_evens: list[BreakEven]
     notices: list[str]
+    metered: OwnBill | None = None
+    """What the run itself was billed for; None where nothing was metered."""
 
     def to_json(self) -> dict[str, Any]:
-        """The costing as stored: frostline/cost/1."""
-        return {"schema": COST_SCHEMA} | {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        """The costing as stored: frostline/cost/1. A run without metering has no such field."""
+        told = [f.name for f in fields(self) if f.name != "metered" or self.metered is not None]
+        return {"schema": COST_SCHEMA} | {name: plain(getattr(self, name)) for name in told}

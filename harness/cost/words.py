@@ -1,8 +1,9 @@
 """What a costing must say besides its figures: on what each term rests, what was assumed, what nobody stated."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from harness.cost.bill import Bought
+from harness.cost.book import PriceBook
 from harness.cost.month import Month
 from harness.cost.nouns import BILLED, STATED, Basis, CostLine, Term, TermName
 from harness.cost.usage import TrialUse
@@ -142,6 +143,13 @@ def notices_of(economics: Economics, sides: Sequence[tuple[Bought, Basis]], in_c
         yield f"stakes: {', '.join(stakes.unstated)}: not stated, so left out"
     if len(stakes.unstated) < len(type(stakes).model_fields):
         yield "stakes: what the experiment states is told beside the cost, never in it"
+
+
+def unverified(lines: Iterable[CostLine], book: PriceBook) -> Iterator[str]:
+    """The prices that a bill rests on and nobody verified."""
+    doubtful = {price.sku for price in book.prices if price.confidence == "unverified"}
+    if found := [sku for sku in dict.fromkeys(line.SkuId for line in lines) if sku in doubtful]:
+        yield f"unverified prices, to look up before they are quoted: {', '.join(found)}"
 
 
 def notices_of_own_mix(economics: Economics, sides: Sequence[Bought]) -> Iterator[str]:

@@ -39,6 +39,11 @@ def figure(value: float | None) -> str:
     return MISSING if value is None else fixed(value, decimals(value))
 
 
+def money(value: float | None) -> str:
+    """Dollars and cents; what is not known is not 0."""
+    return MISSING if value is None else f"{value:,.2f}" if value >= 0.01 or value == 0 else figure(value)
+
+
 def milliseconds(value: float | None) -> Cell:
     """A duration in ms without an interval: three significant digits, but nothing below 0.01 ms."""
     if value is None:

@@ -1,4 +1,5 @@
-"""A run folder: manifest.json, trials.jsonl, requests/, samples/ and gpus/*.parquet; nothing outside it is touched."""
+"""A run folder: manifest.json, trials.jsonl, requests/, samples/ and gpus/*.parquet, and metered.json where a cloud was
+paid; nothing outside it is touched."""
 
 import contextlib
 import itertools
@@ -14,7 +15,8 @@ from harness.errors import RecordError
 from harness.files.whole import inside, one_line, ordinary, read_file, replacing, safe_name, saving, sha256
 from harness.record.columns import SAMPLES, fit_schema, requests_schema
 from harness.record.gpus import GPU_SAMPLES
-from harness.record.lines import read_manifest, read_trials, trial_key
+from harness.record.lines import read_manifest, read_record, read_trials, trial_key
+from harness.record.metered import METERED_FILE, METERED_SCHEMA, Metered
 from harness.record.nouns import RUN_SCHEMA, Manifest, TrialRecord
 from harness.record.parquet import StoredTable, open_table, read_table
 
@@ -24,7 +26,7 @@ GPUS = "gpus"
 """A third one, of a trial whose units had GPUs."""
 CHANGED = "changed or cut off after the run: its sha256 is not the trial's"
 MOST_BYTES = 64 * 2**20
-"""Of manifest.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
+"""Of manifest.json, of metered.json, and of a line of trials.jsonl; a line with 10,000 units has 3 million."""
 ROWS_TOGETHER = 131_072
 """Rows of a Parquet file that are encoded at a time: all of one row group are in memory beside the table."""
 
@@ -80,6 +82,23 @@ class RunFolder:
         self.check_can_grow()
         with saving(self.manifest.run, self.path), replacing(inside(self.path, "manifest.json")) as file:
             file.write(self.manifest.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
+
+    def write_metered(self, metered: Metered) -> None:
+        """Put what the run consumed of a cloud so far into metered.json, whole or not at all."""
+        self.check_can_grow()
+        with saving(self.manifest.run, self.path), replacing(inside(self.path, METERED_FILE)) as file:
+            file.write(metered.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
+
+    def read_metered(self) -> Metered | None:
+        """What the run consumed of a cloud; None where nothing was metered. RecordError with every problem."""
+        file = inside(self.path, METERED_FILE)
+        try:
+            text = read_file(file, MOST_BYTES)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise RecordError(f"{file}: not readable ({error.strerror}): restore it") from None
+        return read_record(Metered, text, file, (METERED_SCHEMA,))
 
     def save_trial(
         self, record: TrialRecord, requests: pa.Table, samples: pa.Table, gpus: pa.Table | None = None

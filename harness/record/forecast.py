@@ -13,14 +13,13 @@ from harness.files.whole import inside, one_line, read_file, replacing, saving, 
 from harness.record.capacity import Goal, Sha256
 from harness.record.estimate import Estimate
 from harness.record.folder import RunFolder
-from harness.record.forms import Count, Record, Seconds, Text
+from harness.record.forms import Amount, Count, Record, Seconds, Text
 from harness.record.lines import read_record
 from harness.record.nouns import Case
 
 FORECAST_SCHEMA: Literal["frostline/forecast/1"] = "frostline/forecast/1"
 FILE = "forecast.json"
 MOST_BYTES = 32 * 2**20
-Amount = Annotated[float, Field(ge=0, le=1e15)]
 Rps = Annotated[float, Field(gt=0, le=1e9)]
 Parameters = dict[Text, int | float | Text | None]
 """Of a rule, by name: as they were given."""

@@ -10,6 +10,9 @@ from harness.files.problems import quote
 Text = Annotated[str, Field(max_length=2000)]
 Share = Annotated[float, Field(ge=0, le=1.001)]
 Count = Annotated[int, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=1e15)]
+Sku = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,99}$")]
+"""What is sold, as a price book calls it."""
 MOST_SECONDS = 1e9
 Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
 Span = Annotated[float, Field(ge=-MOST_SECONDS, le=MOST_SECONDS)]

@@ -14,12 +14,13 @@ from harness.cost.nouns import BASIS_WORDS, BILLED, STATED, BreakEven, Costing, 
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.capacity import read_capacity
-from harness.record.figures import MISSING, Cell, cell, count, figure, percent_of
+from harness.record.figures import Cell, cell, count, money, percent_of
 from harness.record.shelf import find_run
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.console import page_wide, say, say_table
 from harness.report.export import bullets, escape, no_formula, table_text
 from harness.report.formats import TableFormat
+from harness.report.metered import table_of
 
 MILLION = 1e6
 KEY = ("run", "workload", "target", "profile", "case")
@@ -95,14 +96,15 @@ def other_forecasts(costing: Costing) -> str:
 
 
 def tables(costing: Costing) -> list[Table]:
-    """A table per workload and profile."""
+    """A table per workload and profile, then the run's own bill where something was metered."""
     groups: dict[tuple[str, str], list[SideCost]] = {}
     for side in costing.sides:
         groups.setdefault((side.workload, side.profile), []).append(side)
-    return [
+    months = [
         Table(harmless(f"{workload} · {profile}"), "USD a month, term by term", columns(sides), remarks(sides))
         for (workload, profile), sides in groups.items()
     ]
+    return [*months, table_of(costing.metered)] if costing.metered else months
 
 
 def columns(sides: list[SideCost]) -> list[Column]:
@@ -156,19 +158,14 @@ def where_of(crossing: BreakEven) -> str:
     return f"{where}, forecast" if crossing.basis == "forecast" else where
 
 
-def money(value: float | None) -> str:
-    """Dollars and cents; what is not known is not 0."""
-    return MISSING if value is None else f"{value:,.2f}" if value >= 0.01 or value == 0 else figure(value)
-
-
 def as_json(costing: Costing) -> str:
     """frostline/cost/1; ASCII only."""
     return json.dumps(costing.to_json(), indent=2, allow_nan=False)
 
 
 def as_csv(costing: Costing) -> str:
-    """The bills line by line, in FOCUS's columns: PricingQuantity x ListUnitPrice = ListCost. Only lines whose `billed`
-    is true are the provider's; the others are what the experiment states."""
+    """The bills of the month line by line, in FOCUS's columns: PricingQuantity x ListUnitPrice = ListCost. Only lines
+    whose `billed` is true are the provider's; the others are what the experiment states."""
     stream = io.StringIO()
     names = list(CostLine.__dataclass_fields__)
     writer = csv.DictWriter(stream, [*KEY, "billed", *names], lineterminator="\n")

@@ -31,6 +31,7 @@ LEAST = {
     "events": (300, 300),
     "names": (70, 70),
     "forecasts": (300, 200),
+    "metered": (300, 200),
     "trace bytes": (600, 150),
     "trace rows": (300, 200),
 }

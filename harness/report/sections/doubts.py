@@ -21,8 +21,10 @@ MOST = 60
 def doubts(material: Material, notes: Footnotes) -> list[Doubts]:
     """Everything that could be wrong, by kind. `notes` are those that the table of all figures points to."""
     summary = material.summary
-    money = [*(material.costing.notices if material.costing else []), *material.reasons.get("cost", [])]
-    for side in material.costing.sides if material.costing else []:
+    costing = material.costing
+    money = [*(costing.notices if costing else []), *material.reasons.get("cost", [])]
+    money += costing.metered.bill.problems if costing and costing.metered else []
+    for side in costing.sides if costing else []:
         name = f"{side.target}, {profile_name(side.profile)}"
         money += [f"{name}: {text}" for text in side.notes if not text.startswith("priced as")]
     kinds = [

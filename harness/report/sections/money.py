@@ -7,12 +7,13 @@ from harness.cost.nouns import BILLED, STATED, Basis, BreakEven, Costing, SideCo
 from harness.cost.words import NOT_STATED
 from harness.files.text import harmless
 from harness.record.figures import Cell, cell, count, figure, percent_of
+from harness.record.figures import money as dollars
 from harness.record.stated import SECONDS_PER_MONTH
 from harness.report.blocks import Column, Table, drop_empty
 from harness.report.charts.break_even import CostCurve, break_even
 from harness.report.cost import counted, where_of
-from harness.report.cost import money as dollars
 from harness.report.material import Material, limit_charts, profile_name
+from harness.report.metered import table_of
 from harness.report.nouns import Chart, KeyEntry, Part
 from harness.report.sections.answer import at, end_sentence
 
@@ -32,7 +33,7 @@ def money(material: Material) -> Part:
     ]
     about += [harmless(f"{where_of(b)}: {end_sentence(b.words)}") for b in costing.break_evens]
     charts, remarks = limit_charts(list(charts_of(material, costing, "run")))
-    tables = list(tables_of(costing))
+    tables = [*tables_of(costing), *([table_of(costing.metered)] if costing.metered else [])]
     absent = [] if costing.break_evens else ["no break-even: it takes a function and a service under the same traffic"]
     return Part("break-even", title, about, charts, tables, [bases(costing)], absent, remarks)
 
