@@ -52,6 +52,10 @@ def test_each_tier_has_its_own_price(units, cost):
         # The golden file's own sums: 9 million GB-s kept, 1.75 million used
         ("lambda.provisioned.arm.kept.gb-second", "9000000", "30.0006"),
         ("lambda.provisioned.arm.used.gb-second", "1750000", "13.61115"),
+        # 10,240 x 0.09 + 40,960 x 0.085 + 800 x 0.07
+        ("transfer.internet.gb", "52000", "4459.2"),
+        # A share of what the instances cost: 200 USD
+        ("lambda.managed.fee", "200", "30"),
     ],
 )
 def test_shipped_prices_come_to_what_was_worked_by_hand(sku, units, cost):

@@ -79,6 +79,25 @@ AWS = {
     ),
     "AmazonVPC": offer(one("USE1-PublicIPv4:InUseAddress", "Hrs", "0.0050000000", family=None)),
     "AmazonECR": offer(one("TimedStorage-ByteHrs", "GB-Mo", "0.1000000000", family="EC2 Container Registry")),
+    "AmazonCloudWatch": offer(
+        one("USE1-DataProcessing-Bytes", "GB", "0.6000000000", family="Data Payload"),
+        one("USE1-DataProcessingIA-Bytes", "GB", "0.2500000000", family="Data Payload"),
+        one("Global-DataProcessing-Bytes", "GB", "0.0000000000", family="Data Payload", region=""),
+        one("USE1-TimedStorage-ByteHrs", "GB-Mo", "0.0300000000", family="Storage Snapshot"),
+    ),
+    "AWSDataTransfer": offer(
+        product("DataTransfer-Out-Bytes", "GB", ("0", "10240", "0.09"), ("10240", "51200", "0.085"),
+                ("51200", "153600", "0.07"), ("153600", INF, "0.05"), family="Data Transfer"),
+        one("USE1-USW2-AWS-Out-Bytes", "GB", "0.02", family="Data Transfer"),
+        one("DataTransfer-Regional-Bytes", "GB", "0.01", family="Data Transfer"),
+    ),
+    "AmazonSageMaker": offer(
+        one("USE1-Host:ml.m5.xlarge", "Hrs", "0.2300000000", family="ML Instance"),
+        one("USE1-Train:ml.m5.xlarge", "Hrs", "0.2400000000", family="ML Instance"),
+        one("USE1-ServerlessInf:Mem-2GB", "seconds", "0.0000400000", family="ML Serverless"),
+        one("USE1-ServerlessInf:Mem-2GB-Provisioned", "seconds", "0.00001", family="ML Serverless"),
+        one("USE1-ServerlessInf:Mem-4GB", "requests", "0.0000800000", family="ML Serverless"),
+    ),
 }  # fmt: skip
 
 
@@ -123,7 +142,16 @@ def test_aws_prices_tiers_dates_and_sources_are_taken_and_each_change_is_told(pa
     assert f"lambda.arm.gb-second: {arm} -> 0.000014 USD per GB-second, since 2026-11-01" in told
     assert not any(line.startswith("lambda.x86.gb-second") for line in told)
     assert "tried on hand-made lists only" in told[-2]
-    assert told[-1].endswith("14 rows read, 11 of them at the price they had, 3 kept as they were")
+    assert told[-1].endswith("20 rows read, 16 of them at the price they had, 31 kept as they were")
+    assert "logs.gb-ingested: 0.5 -> 0.6 USD per GB, since 2026-11-01" in told
+    skus = (
+        "transfer.internet.gb",
+        "transfer.inter-az.gb",
+        "sagemaker.ml.m5.xlarge.hour",
+        "sagemaker.serverless.2gb.second",
+    )
+    assert {book.price(sku).confidence for sku in skus} == {"verified"}
+    assert {book.price(sku).confidence for sku in ("sagemaker.serverless.4gb.second", "nat.hour")} == {"unverified"}
 
 
 def test_what_is_not_found_or_not_understood_keeps_its_price_and_its_old_date(path):

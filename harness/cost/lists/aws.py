@@ -22,6 +22,10 @@ PREFIX = r"(?:(?!TS-)[A-Z]{2,4}[0-9]{0,2}-)?"
 GB_SECONDS = ("lambda-gb-second", "gb-second", "gb-seconds")
 REQUESTS = ("request", "requests")
 HOURS = ("hrs", "hours", "hour")
+SECONDS = ("sec", "secs", "second", "seconds")
+GB = ("gb",)
+GB_MONTHS = ("gb-mo", "gb-month")
+LOGS = "Amazon CloudWatch Logs"
 SOME = 100
 """Products that fit one row; there should be one."""
 
@@ -38,6 +42,12 @@ class Offered(Row):
 def on_lambda(sku: str, usage: str, unit: str = "GB-second", nouns: tuple[str, ...] = GB_SECONDS) -> Offered:
     """A row of AWS Lambda."""
     return Offered(sku, "AWS Lambda", unit, nouns, "AWSLambda", usage, "Serverless")
+
+
+def on_sagemaker_serverless(gb: int) -> Offered:
+    """A memory size of SageMaker Serverless Inference."""
+    sku, usage = f"sagemaker.serverless.{gb}gb.second", f"ServerlessInf:Mem-{gb}GB"
+    return Offered(sku, "Amazon SageMaker", "second", SECONDS, "AmazonSageMaker", usage, "ML Serverless")
 
 
 OFFERED = (
@@ -66,8 +76,23 @@ OFFERED = (
         )
     ),
     Offered("ipv4.hour", "Amazon VPC", "address-hour", HOURS, "AmazonVPC", "PublicIPv4:InUseAddress"),
-    Offered("ecr.gb-month", "Amazon ECR", "GB-month", ("gb-mo", "gb-month"), "AmazonECR", "TimedStorage-ByteHrs"),
+    Offered("ecr.gb-month", "Amazon ECR", "GB-month", GB_MONTHS, "AmazonECR", "TimedStorage-ByteHrs"),
+    Offered("logs.gb-ingested", LOGS, "GB", GB, "AmazonCloudWatch", "DataProcessing-Bytes"),
+    Offered("logs.gb-month", LOGS, "GB-month", GB_MONTHS, "AmazonCloudWatch", "TimedStorage-ByteHrs"),
+    *(
+        Offered(sku, "AWS Data Transfer", unit, GB, "AWSDataTransfer", usage)
+        for sku, unit, usage in (
+            ("transfer.internet.gb", "GB", "DataTransfer-Out-Bytes"),
+            ("transfer.inter-az.gb", "GB in each direction", "DataTransfer-Regional-Bytes"),
+        )
+    ),
+    *(
+        Offered(f"sagemaker.{name}.hour", "Amazon SageMaker", "hour", HOURS, "AmazonSageMaker", f"Host:{name}")
+        for name in ("ml.m5.xlarge", "ml.g4dn.xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.g6.xlarge")
+    ),
+    *(on_sagemaker_serverless(gb) for gb in range(1, 7)),
 )
+"""Not EC2, nor NAT gateways, which are in its list: that is larger than what is read of one."""
 
 
 def list_url(offer: str, region: str) -> str:
