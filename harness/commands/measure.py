@@ -17,17 +17,28 @@ def run(
     experiment: Annotated[str | None, typer.Argument(help="a name from `frostline list`, or a YAML file")] = None,
     rounds: Annotated[int | None, typer.Option(help="instead of the experiment's own number")] = None,
     resume: Annotated[str | None, typer.Option(help="carry on an interrupted run: a folder, an id, or latest")] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="PLATFORM", help="measure there instead, such as aws: first prints what it costs"),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="what costs money is wanted: do not ask")] = False,
+    budget_usd: Annotated[
+        float | None, typer.Option(min=0.0, help="end the run when it has spent so much; before the experiment's own")
+    ] = None,
     results: Results = RESULTS,
     wait: Wait = False,
 ) -> None:
     """Measure: package, deploy, send the traffic, save after every trial, show the table."""
-    from harness.commands.runner import resume_run, run_experiment
+    from harness.commands.consent import Consenting
+    from harness.commands.runner import plainly, resume_run, run_experiment
 
+    shown = console()
+    consent = Consenting(plainly(shown), yes, budget_usd or None)
     if resume is None:
-        raise typer.Exit(run_experiment(experiment, rounds, results, console(), wait))
-    if experiment is not None or rounds is not None:
-        raise UsageError(["--resume takes neither an experiment nor --rounds: the run's own are used"])
-    raise typer.Exit(resume_run(resume, results, console(), wait))
+        raise typer.Exit(run_experiment(experiment, rounds, results, shown, wait, on, consent))
+    if experiment is not None or rounds is not None or on is not None:
+        raise UsageError(["--resume takes neither an experiment nor --rounds nor --on: the run's own are used"])
+    raise typer.Exit(resume_run(resume, results, shown, wait, consent))
 
 
 @measure_app.command()

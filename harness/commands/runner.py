@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.capacity.like import offers
+from harness.commands.consent import on_platform
 from harness.commands.forecast import forecast_at_end
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
@@ -17,6 +18,7 @@ from harness.experiment.question import Experiment, experiment_names, parse_expe
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
+from harness.measure.outlook import Consent
 from harness.measure.run import continue_run, start_run
 from harness.measure.walk import Watcher
 from harness.measure.watchers import watcher
@@ -27,23 +29,33 @@ from harness.report.answer import say_answers, say_sizes
 from harness.report.console import render
 
 
-def run_experiment(name: str | None, rounds: int | None, results: Path, console: Console, wait: bool = False) -> int:
-    """Measure an experiment; returns the exit code: 1 when a trial is INVALID or had no good answer."""
-    runnable = fit_to_machine(_experiment(name, rounds))  # what cannot be done is said before anybody waits
+def run_experiment(
+    name: str | None,
+    rounds: int | None,
+    results: Path,
+    console: Console,
+    wait: bool = False,
+    on: str | None = None,
+    consent: Consent | None = None,
+) -> int:
+    """Measure an experiment, on a platform in place of its own targets where `on` names one; returns the exit code: 1
+    when a trial is INVALID or had no good answer."""
+    experiment = _experiment(name, rounds)
+    runnable = fit_to_machine(on_platform(experiment, on) if on else experiment)  # what cannot be done is said first
     _announce(runnable, console)
     with alone(tell=plainly(console) if wait else None):
-        folder, code = _measure(runnable, results, console)
+        folder, code = _measure(runnable, results, console, consent=consent)
     _offer_capacity(folder, runnable.experiment, runnable.targets, name or runnable.experiment.name, console)
     return code
 
 
-def resume_run(run: str, results: Path, console: Console, wait: bool = False) -> int:
+def resume_run(run: str, results: Path, console: Console, wait: bool = False, consent: Consent | None = None) -> int:
     """Carry on an interrupted run; returns the exit code as `run_experiment` does."""
     folder = find_run(results, run)
     folder.check_can_grow()
     with alone(folder.manifest.run, plainly(console)) if wait else nullcontext():
         folder = RunFolder.open(folder.path) if wait else folder  # it may have gone on meanwhile
-        folder, code = _carry_out(lambda shown: continue_run(folder, shown), console)
+        folder, code = _carry_out(lambda shown: continue_run(folder, shown, consent), console)
     experiment = parse_experiment(folder.manifest.experiment, "manifest.json: experiment")
     name = experiment.name if experiment.name in experiment_names() else "EXPERIMENT"  # its file is not kept
     _offer_capacity(folder, experiment, list(folder.manifest.targets), name, console)
@@ -64,10 +76,16 @@ def plainly(console: Console) -> Callable[[str], None]:
 
 
 def _measure(
-    runnable: RunnableExperiment, results: Path, console: Console, anchor: Anchor | None = None
+    runnable: RunnableExperiment,
+    results: Path,
+    console: Console,
+    anchor: Anchor | None = None,
+    consent: Consent | None = None,
 ) -> tuple[RunFolder, int]:
     prices = _prices(runnable.experiment)
-    return _carry_out(lambda shown: start_run(runnable, results, shown, anchor=anchor, prices=prices), console)
+    return _carry_out(
+        lambda shown: start_run(runnable, results, shown, anchor=anchor, prices=prices, consent=consent), console
+    )
 
 
 def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[RunFolder, int]:

@@ -80,6 +80,9 @@ class Experiment(Part):
     """By target: settings of its own, which count before `function` and `replicas`."""
     load: LoadChoice = LoadChoice()
     """How requests are sent."""
+    budget_usd: float | None = Field(None, gt=0, le=100_000)
+    """A run on targets that cost money is ended when it has spent so much by its own metering. Without one, the most
+    that its plan can cost is its budget."""
     objective: Objective | None = None
     """What users still find good; without one, nothing is said of it, and nothing is guessed."""
     margin: float = Field(0.10, gt=0, lt=1)

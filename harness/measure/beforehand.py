@@ -11,6 +11,7 @@ from harness.load.process import Arrival, Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.forced import Asker
+from harness.measure.hearing import hear_replies, write_off_lost
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge
 from harness.measure.rows.starts import STARTED
@@ -215,6 +216,8 @@ class Preparation:
         visit = self.visit
         own_model = visit.trial.workload.has_own_model
         sent = Sent.of(self.begun_ns, asked)
+        hear_replies(self.deployment, sent)
+        write_off_lost(self.deployment, sent)
         try:
             can = visit.target.capabilities
             log = UnitLog(self.deployment.events()) if can.events else None

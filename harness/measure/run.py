@@ -24,6 +24,8 @@ from harness.measure.constancy import changes, lasting_facts, software_facts
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.gpus.nvml import gpu_facts
 from harness.measure.machine import machine_facts
+from harness.measure.outlook import Consent, Packages, is_billed
+from harness.measure.purse import Purse
 from harness.measure.walk import Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
@@ -44,17 +46,20 @@ def start_run(
     witness: Path | None = None,
     anchor: Anchor | None = None,
     prices: dict[str, Any] | None = None,
+    consent: Consent | None = None,
 ) -> RunFolder:
     """Measure a new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
 
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
     With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today;
-    so are the measured capacities of results_dir that belong to what was packaged.
+    so are the measured capacities of results_dir that belong to what was packaged. `consent` is asked before anything
+    is made that costs money; UsageError where something does and nobody is there to be asked.
     """
     began = utc_now()
     run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{runnable.experiment.name}_{secrets.token_hex(2)}"
     with alone(run_id):
         packages = anchor.packages if anchor else _package_workloads(runnable, watcher)
+        purse = _purse(runnable, packages, consent)
         manifest = _manifest(runnable, run_id, began, packages)
         manifest.prices = prices or {}
         manifest.capacities, capacity_notices = keep_capacities(results_dir / "capacity", manifest, _sizes(runnable))
@@ -64,11 +69,19 @@ def start_run(
         manifest.anchor = anchor.facts if anchor else {}
         folder = RunFolder.create(results_dir, manifest)
         watcher.say(f"Run {run_id} in {folder.path}")
-        return walk_plan(runnable, folder, packages, watcher, witness)
+        return walk_plan(runnable, folder, packages, watcher, witness, purse)
+
+
+def _purse(runnable: RunnableExperiment, packages: Packages, consent: Consent | None) -> Purse | None:
+    if not is_billed(runnable):
+        return None
+    if consent is None:
+        raise UsageError([f"{', '.join(runnable.targets)} cost money, and nobody is asked here: use `frostline run`"])
+    return consent(runnable, packages)
 
 
 @interruptible()
-def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
+def continue_run(folder: RunFolder, watcher: Watcher, consent: Consent | None = None) -> RunFolder:
     """Carry out the trials that an interrupted run lacks, and those whose files are damaged.
 
     UsageError when another process is at it, or when machine, code or packages are not those that it began with;
@@ -102,9 +115,12 @@ def continue_run(folder: RunFolder, watcher: Watcher) -> RunFolder:
         differences = [*_machine_changes(folder.manifest, runnable), *_package_changes(folder.manifest, packages)]
         if differences := differences + _limit_changes(folder.manifest):
             raise UsageError([f"{line}: start a new run" for line in differences])
+        purse = _purse(runnable, packages, consent)
+        if purse is not None and (metered := folder.read_metered()) is not None:
+            purse.carry_on(metered.lines)
         folder.manifest.owner = {"process": str(Owner.current())}
         folder.write_manifest()
-        return walk_plan(runnable, folder, packages, watcher)
+        return walk_plan(runnable, folder, packages, watcher, purse=purse)
 
 
 def _manifest(

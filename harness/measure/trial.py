@@ -12,7 +12,9 @@ from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.gpus.records import add_gpus, gpus_of_units
 from harness.measure.gpus.sampler import GpuSampler
+from harness.measure.hearing import hear_replies, write_off_untold
 from harness.measure.leases import SETTLE_S, Leases
+from harness.measure.purse import Flight, Purse
 from harness.measure.recording import Outset, record_refusal, record_trial, record_unsent
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
@@ -27,15 +29,17 @@ Progress = Callable[[int, int], None]
 """Ended requests, of how many."""
 
 
-def visit_target(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress) -> VisitResult:
+def visit_target(
+    visit: Visit, leases: Leases, load: LoadProcess, progress: Progress, purse: Purse | None = None
+) -> VisitResult:
     """Visit one deployment, and see that nothing changed meanwhile that should not have."""
     before = Circumstances.look(visit.engine)
-    result = _measure(visit, leases, load, progress)
+    result = _measure(visit, leases, load, progress, purse or Purse())
     later = Circumstances.look(visit.engine)
     return _add_problems(result, before.problems(later, visit.lasting))
 
 
-def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress) -> VisitResult:
+def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress, purse: Purse) -> VisitResult:
     """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
     outset = Outset.look()
     try:
@@ -45,22 +49,38 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     except DeploymentError as error:
         return record_unsent(visit, outset, str(error))
     deployment, can = lease.deployment, visit.target.capabilities
+    meter = purse.open(visit.trial.workload.key, visit.trial.target, deployment)
     try:
         beforehand = _prepare(visit, deployment)
         with Sampler(deployment, can.usage == "polled") as sampler, GpuSampler(visit.has_gpus) as gpus:
-            sent = _send(visit, deployment, load, progress)
-            end_ns = now_ns()
+            with purse.flight(meter, visit.schedule) as flight:
+                sent = _send(visit, deployment, load, _counted(progress, flight))
+                end_ns = now_ns()
+                hear_replies(deployment, sent)
             ends, unheard = _take_ends(deployment, can)  # watched: most of a batch may be worked off by then
-        account, unsaid = _take_account(deployment, ends)
+        said, unsaid = _take_account(deployment, ends)
     finally:
         problems = leases.give_back(visit, lease)
-    account = replace(account, witnesses=lease.new_words(account.witnesses, beforehand.request_ids))
-    account = replace(account, events=lease.events())  # after the removal, which is one of them
-    result = record_trial(visit, outset, account, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
+    said = replace(said, witnesses=lease.new_words(said.witnesses, beforehand.request_ids))
+    said = replace(said, events=lease.events())  # after the removal, which is one of them
+    result = record_trial(visit, outset, said, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
+    write_off_untold(deployment, result.record.witnessed)
     if visit.has_gpus:
-        result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(account.events)))
+        result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(said.events)))
     silent = [*unheard, *unsaid]
     return _add_problems(result, [*beforehand.problems, *sampler.problems, *gpus.problems, *silent, *problems])
+
+
+def _counted(progress: Progress, flight: Flight | None) -> Progress:
+    """Progress that is told to whoever counts what is under way, too."""
+    if flight is None:
+        return progress
+
+    def advance(ended: int, of: int) -> None:
+        flight.advance(ended)
+        progress(ended, of)
+
+    return advance
 
 
 def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:

@@ -14,6 +14,7 @@ from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.leases import Leases
+from harness.measure.purse import Purse
 from harness.measure.trial import visit_target
 from harness.measure.visit import Visit
 from harness.record.folder import RunFolder
@@ -76,12 +77,17 @@ def walk_plan(
     packages: dict[tuple[str, str], Package],
     watcher: Watcher,
     witness: Path | None = None,
+    purse: Purse | None = None,
 ) -> RunFolder:
-    """Carry out every trial that is due. MissingError when the disk is full or the engine stays away."""
+    """Carry out every trial that is due. MissingError when the disk is full or the engine stays away, BudgetSpent when
+    the purse is empty."""
+    purse = purse or Purse()
     trials = runnable.trials
     attempts = Attempts(folder, runnable.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
     with (
+        purse.watched(),
+        _kept(folder, purse),
         _sweep_after(runnable, folder.manifest.run, watcher),
         _load_process(runnable.experiment.load.workers, owned) as load,
         _leases(watcher) as leases,
@@ -92,8 +98,9 @@ def walk_plan(
                 _check_constancy(folder.manifest, runnable)
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
-                result = visit_target(visit, leases, load, watcher.advance)
+                result = visit_target(visit, leases, load, watcher.advance, purse)
                 record = folder.save_trial(result.record, result.requests, result.samples, result.gpus)
+                _keep(folder, purse)
                 attempts.add(record)
                 watcher.end(trial, record)
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
@@ -152,6 +159,20 @@ def _check_constancy(manifest: Manifest, runnable: RunnableExperiment) -> None:
     if lines := changes(manifest.facts.get("lasting") or {}, lasting_facts(runnable.engine)):
         why = "\n".join(f"facts changed since the run began: {line}" for line in lines)
         raise TrialError(f"{why}\nthe run ends here, for its trials could not be compared: start a new one")
+
+
+def _keep(folder: RunFolder, purse: Purse) -> None:
+    if (metered := purse.record()) is not None:
+        folder.write_metered(metered)
+
+
+@contextmanager
+def _kept(folder: RunFolder, purse: Purse) -> Iterator[None]:
+    """What was consumed is kept once more when all is torn down, however the run ends."""
+    try:
+        yield
+    finally:
+        _keep(folder, purse)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from harness.record.stated import FIELDS as ECONOMICS
 
 SHIPPED = Path(__file__).parents[1] / "experiment" / "shipped"
 """The experiments that come with Frostline."""
+BUDGET = "budget_usd"
+"""What a run may cost is not what it measures."""
 FORM = 1
 """Of the canonical form. Raise it when a default below changes what is measured: then every definition is another."""
 DEFAULTS: Mapping[str, Any] = {
@@ -89,7 +91,7 @@ def definition_sha256(experiment: Mapping[str, Any]) -> str:
 
 def canonical(experiment: Mapping[str, Any]) -> dict[str, Any]:
     """Without what is said of money, and without defaults, so that a field that is added later changes nothing here."""
-    measured = {name: value for name, value in experiment.items() if name not in ECONOMICS}
+    measured = {name: value for name, value in experiment.items() if name not in (*ECONOMICS, BUDGET)}
     pieces = {name: _piece(value, INNER_DEFAULTS.get(name, {})) for name, value in measured.items()}
     if isinstance(pieces.get("profiles"), list):
         pieces["profiles"] = [_profile(choice) for choice in pieces["profiles"]]

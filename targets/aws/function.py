@@ -264,6 +264,7 @@ class FunctionDeployment:
             return
         functions.remove_function(self._account, self.name)
         logs.remove_group(self._account, self._log_group)
+        self._meter.end()
         self._made = False
 
 

@@ -44,6 +44,7 @@ class LambdaMeter:
     def __init__(self, size: Size) -> None:
         self._size = size
         self._begun_ns = now_ns()
+        self._ended_ns: int | None = None
         self._lock = threading.Lock()
         self._billed_ms: dict[str, int] = {}
         """By request: whoever is told of twice is billed once."""
@@ -62,6 +63,10 @@ class LambdaMeter:
             self._untold += requests
             self._untold_s += held_s
 
+    def end(self) -> None:
+        """It is gone: what is billed for being there is billed no more."""
+        self._ended_ns = self._ended_ns or now_ns()
+
     def consumed(self) -> list[Consumed]:
         """All of it so far."""
         with self._lock:
@@ -70,7 +75,7 @@ class LambdaMeter:
         return [
             *self._by_use(told, billed_ms / MS_PER_S, "witnessed"),
             *(self.bound(untold, untold_s) if untold else ()),
-            *self.standing((now_ns() - self._begun_ns) / 1e9),
+            *self.standing(((self._ended_ns or now_ns()) - self._begun_ns) / 1e9),
         ]
 
     def bound(self, requests: int, held_s: float) -> list[Consumed]:

@@ -198,9 +198,13 @@ class _Rows:
                 self._take_word(row, witness)
             elif request_id:
                 self._strangers[request_id] = witness.billed_ns or 0
-            elif witness.unit and witness.memory_used_bytes is not None:
-                most = self._unit_memory.get(witness.unit, 0)
-                self._unit_memory[witness.unit] = max(most, witness.memory_used_bytes)
+            elif witness.unit:
+                self._take_unit_word(witness.unit, witness)
+
+    def _take_unit_word(self, unit: str, witness: Witnessed) -> None:
+        self._starts.add_unit_word(witness)
+        if witness.memory_used_bytes is not None:
+            self._unit_memory[unit] = max(self._unit_memory.get(unit, 0), witness.memory_used_bytes)
 
     def _take_word(self, row: int, witness: Witnessed) -> None:
         self._told[row] = True

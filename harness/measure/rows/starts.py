@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.record.nouns import PROVEN_COLD, StartClass
+from targets.contract import INITIALISED
 
 STARTED = (StartClass.COLD, StartClass.COLD_REINIT, StartClass.RESET)
 """The request waited for a start, whose parts are a part of its latency."""
@@ -137,7 +138,13 @@ def reconcile(finding: Finding, word: str | None) -> tuple[StartClass | None, bo
 
 
 def is_open(finding: Finding, word: str | None) -> bool:
-    """Whether the class is but what nothing excludes: others are as well, and no word decided between them."""
+    """Whether the class is but what nothing excludes: others are as well, and no word decided between them.
+
+    That a request was its unit's first since that was initialised leaves one other than COLD: a unit that began before
+    it was sent, and so little that the request waited for nearly all of its start.
+    """
+    if finding.proved == StartClass.COLD and word == INITIALISED:
+        return False
     return finding.proved is not None and len(finding.open) > 1 and word not in finding.open
 
 

@@ -11,6 +11,7 @@ from harness.measure.rows.evidence import Evidence, UnitLog
 from harness.measure.rows.phases import OwnPhases, Parts, logged_phases, split_start
 from harness.measure.rows.starts import DRIFT, STARTED, UNKNOWN, Finding, Lives, Wait, is_open, reconcile, start_class
 from harness.record.nouns import StartClass
+from harness.record.phases import BOOT
 from targets.clock import clock_id
 from targets.contract import Capabilities, Witnessed
 
@@ -33,6 +34,10 @@ class TrialStarts:
         self._bare: dict[int, Parts] = {}
         """By row: the parts of a start of which only the log tells."""
         self._platform_ns: dict[int, Mapping[str, int]] = {}
+        self._init_ns: dict[int, int] = {}
+        """By row: the whole initialisation, as the platform tells it."""
+        self._unit_ns: dict[str, Mapping[str, int]] = {}
+        """By unit: parts of its start that the platform tells of the unit, and of no request."""
         self._told: set[int] = set()
         """Rows of which the platform told something that has to be held against the evidence."""
         self._ended_ns = np.zeros(len(sent.records), np.int64)
@@ -72,10 +77,17 @@ class TrialStarts:
         """What the platform tells of a row."""
         if witness.phases_ns:
             self._platform_ns[row] = witness.phases_ns
+        if witness.init_ns is not None:
+            self._init_ns[row] = witness.init_ns
         if witness.unit and not unit_is_known and self._ended_ns[row]:
             self._lives.add_loss(witness.unit, int(self._ended_ns[row]))
         if row in self._firsts or witness.start_type != self._kinds.get(row):
             self._told.add(row)
+
+    def add_unit_word(self, witness: Witnessed) -> None:
+        """What the platform tells of a unit's start, whichever request met it."""
+        if witness.unit and witness.phases_ns:
+            self._unit_ns[witness.unit] = witness.phases_ns
 
     def judge(self) -> Iterator[tuple[int, Parts]]:
         """Tell the class of each row that is not told yet; yields the parts of each start, in the order of rows."""
@@ -118,7 +130,7 @@ class TrialStarts:
     def _parts(self, row: int) -> Parts:
         """Of what was before our code the log's word goes first, and the platform's fills in what it leaves out."""
         evidence, ended_ns = self._firsts[row]
-        told_ns = self._platform_ns.get(row, {})
+        told_ns = self._platform_ns.get(row) or self._unit_ns.get(evidence.unit or "") or self._boot(row, evidence)
         scheduled_ns = int(self._records["scheduled_ns"][row])
         logged, drift = Parts(), DRIFT
         if self._our_clock and evidence.inside and evidence.inside.get("clock") == self._our_clock:
@@ -129,6 +141,15 @@ class TrialStarts:
                 break
         self._placed += row in self._platform_ns and told_ns.keys() <= parts.keys()
         return parts
+
+    def _boot(self, row: int, evidence: Evidence) -> Mapping[str, int]:
+        """What of an initialisation, told as a whole, was before our code: two lengths of one clock."""
+        inside, init = evidence.inside, evidence.init
+        ended_ns = inside.get("init_ended_ns") if inside else None
+        if init is None or ended_ns is None or row not in self._init_ns:
+            return {}
+        boot_ns = self._init_ns[row] - (ended_ns - init["entered_ns"])
+        return {BOOT: boot_ns} if boot_ns >= 0 else {}
 
 
 def _later(evidence: Evidence) -> StartClass | None:

@@ -1,0 +1,156 @@
+"""What a run may spend: counted all the time by our own metering, and a hard stop."""
+
+import _thread
+import threading
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from harness.clock import now_ns
+from harness.errors import TrialError
+from harness.record.metered import Metered as MeteredRecord
+from harness.record.metered import MeteredLine
+from targets.contract import Consumed, Metered
+
+LOOK_S = 0.5
+"""So often it is looked whether the budget is spent."""
+Price = Callable[[Sequence[MeteredLine]], float]
+"""What so much costs, in USD."""
+
+
+class BudgetSpent(TrialError):
+    """The run was ended because its budget is spent: what was measured is kept."""
+
+
+@dataclass(frozen=True)
+class Meter:
+    """One deployment that is counted, and whose it is."""
+
+    workload: str
+    target: str
+    deployment: Metered
+
+    def lines(self, consumed: Sequence[Consumed]) -> list[MeteredLine]:
+        """As the run keeps them."""
+        return lines_of(self.workload, self.target, consumed)
+
+
+def lines_of(workload: str, target: str, consumed: Sequence[Consumed]) -> list[MeteredLine]:
+    """What was consumed, as a run keeps it."""
+    return [MeteredLine(workload=workload, target=target, **vars(line)) for line in consumed]
+
+
+class Flight:
+    """Requests of one trial that are under way: what they hold at most, until it is told."""
+
+    def __init__(self, meter: Meter, schedule: "array[float] | None") -> None:
+        self.meter = meter
+        self._schedule = schedule
+        self._begun_ns = self._looked_ns = now_ns()
+        self._ended = 0
+        self._held_s = 0.0
+
+    def advance(self, ended: int) -> None:
+        """So many have ended."""
+        self._ended = ended
+
+    def look(self) -> list[MeteredLine]:
+        """What they have consumed at most by now. Of forced starts one is under way at a time."""
+        at_ns = now_ns()
+        begun = self._ended + 1
+        if self._schedule is not None:
+            begun = bisect_right(self._schedule, (at_ns - self._begun_ns) / 1e9)
+        self._held_s += max(0, begun - self._ended) * (at_ns - self._looked_ns) / 1e9
+        self._looked_ns = at_ns
+        return self.meter.lines(self.meter.deployment.bound(max(begun, self._ended), self._held_s))
+
+
+class Purse:
+    """All deployments of a run that cost money."""
+
+    def __init__(self, price: Price | None = None, budget_usd: float | None = None) -> None:
+        self._price, self.budget_usd = price, budget_usd
+        self._earlier: list[MeteredLine] = []
+        """What the run had consumed before it was taken up again."""
+        self._meters: dict[int, Meter] = {}
+        self._flight: Flight | None = None
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.is_spent = False
+
+    def open(self, workload: str, target: str, deployment: object) -> Meter | None:
+        """Count a deployment from now on, to the end of the run; None where it costs nothing."""
+        if not isinstance(deployment, Metered):
+            return None
+        with self._lock:
+            return self._meters.setdefault(id(deployment), Meter(workload, target, deployment))
+
+    def carry_on(self, earlier: Sequence[MeteredLine]) -> None:
+        """Count what the run consumed before it was cut off as well."""
+        self._earlier = list(earlier)
+
+    @contextmanager
+    def flight(self, meter: Meter | None, schedule: "array[float] | None") -> Iterator[Flight | None]:
+        """While a trial's requests are under way."""
+        flight = Flight(meter, schedule) if meter else None
+        with self._lock:
+            self._flight = flight
+        try:
+            yield flight
+        finally:
+            with self._lock:
+                self._flight = None
+
+    def record(self) -> MeteredRecord | None:
+        """As the run keeps it: what is told by now; None where nothing cost anything."""
+        with self._lock:
+            lines = self._lines()
+        if not lines:
+            return None
+        spent = self._price(lines) if self._price else None
+        return MeteredRecord(budget_usd=self.budget_usd, spent_usd=spent, lines=lines)
+
+    @property
+    def spent_usd(self) -> float:
+        """What is told, and what may be under way at most."""
+        with self._lock:
+            lines = self._lines() + (self._flight.look() if self._flight else [])
+        return self._price(lines) if self._price else 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Ends what goes on in the main thread as Ctrl-C does once the budget is spent. Raises BudgetSpent then."""
+        if self.budget_usd is None or self._price is None:
+            yield
+            return
+        watch = threading.Thread(target=self._watch, name="purse", daemon=True)
+        watch.start()
+        try:
+            yield
+        except KeyboardInterrupt:
+            if self.is_spent:
+                raise BudgetSpent(self._told()) from None
+            raise
+        finally:
+            self._stop.set()
+            watch.join()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            if self.spent_usd >= (self.budget_usd or 0.0):
+                self.is_spent = True
+                _thread.interrupt_main()
+                return
+
+    def _told(self) -> str:
+        spent, budget = self.spent_usd, self.budget_usd or 0.0
+        return (
+            f"budget_usd: {budget:g} is spent ({spent:.4f} by our own metering, what nobody told of taken at most): "
+            "the run was ended and torn down, and its trials are kept; carry on with --resume and a larger --budget-usd"
+        )
+
+    def _lines(self) -> list[MeteredLine]:
+        meters = list(self._meters.values())
+        return self._earlier + [line for each in meters for line in each.lines(each.deployment.consumed())]
