@@ -14,7 +14,7 @@ help:
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
 	@echo "make test-models every workload with a model on both packagings, outside of the gate (WORKLOAD=name takes one)"
 	@echo "make check      ruff, mypy, import-linter"
-	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops"
+	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops, signatures"
 	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
 	@echo "make servers    install the servers that process- targets start, such as Redis (Debian or Ubuntu, as root)"

@@ -14,6 +14,10 @@ sleep = time.sleep
 """Seconds; here so that no other file needs the time module."""
 
 
+unix_s = time.time
+"""The calendar's time in seconds since 1970, for signatures: never subtracted from another one to measure."""
+
+
 def utc_now() -> datetime:
     """Never subtracted from another one to measure."""
     return datetime.now(UTC)

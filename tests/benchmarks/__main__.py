@@ -8,7 +8,18 @@ import sys
 
 from tests.benchmarks.calm import worst
 
-BENCHMARKS = ("load_path", "servers", "lambda_front", "memory", "scale", "capacity", "forecast", "traces", "coverage")
+BENCHMARKS = (
+    "load_path",
+    "servers",
+    "lambda_front",
+    "memory",
+    "scale",
+    "capacity",
+    "forecast",
+    "traces",
+    "coverage",
+    "signer",
+)
 
 
 def main() -> int:

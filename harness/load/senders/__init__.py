@@ -74,5 +74,7 @@ def endpoint_problems(endpoint: Endpoint) -> list[str]:
 
 
 def failure_of(endpoint: Endpoint, error: BaseException) -> str:
-    """What is said of a sender that raised."""
+    """What is said of a sender that raised; it may have said it itself."""
+    if isinstance(error, SenderFailed):
+        return str(error)
     return f"sender: {sender_name(endpoint)} raised {type(error).__name__}: {error}"

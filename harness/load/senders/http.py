@@ -66,18 +66,29 @@ class Http:
 
 
 def write_request(endpoint: Endpoint, body: bytes, further: dict[str, str]) -> bytes:
-    """A request with the endpoint's headers and `further` ones: a later one replaces another of its name, which is one
+    """A request with the endpoint's headers and `further` ones."""
+    return write_head(endpoint, headers_of(endpoint, body, further)) + b"\r\n" + body
+
+
+def headers_of(endpoint: Endpoint, body: bytes, further: dict[str, str]) -> list[tuple[str, str]]:
+    """All that a request has, the endpoint's and `further` ones: a later one replaces another of its name, which is one
     in whatever case."""
     parts = urlsplit(endpoint.url)
     host, port = origin(endpoint)
     name = f"[{host}]" if ":" in host else host
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     ours = {"Host": f"{name}:{port}" if parts.port else name}
     if body or endpoint.method in ("POST", "PUT", "PATCH"):
         ours |= {"Content-Length": str(len(body)), "Content-Type": "application/json"}
     headers = [*ours.items(), *endpoint.headers.items(), *further.items()]
-    lines = {name.lower(): f"{name}: {value}" for name, value in headers}
-    return "\r\n".join([f"{endpoint.method} {target} HTTP/1.1", *lines.values(), "", ""]).encode() + body
+    return list({name.lower(): (name, value) for name, value in headers}.values())
+
+
+def write_head(endpoint: Endpoint, headers: list[tuple[str, str]]) -> bytes:
+    """A request's first line and these headers, without the empty line that ends a head."""
+    parts = urlsplit(endpoint.url)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    lines = [f"{endpoint.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), ""]
+    return "\r\n".join(lines).encode()
 
 
 SENDER = Http()

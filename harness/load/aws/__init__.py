@@ -1,0 +1,1 @@
+"""What senders to AWS share: settings, credentials, signatures. botocore is imported only where one of them sends."""
