@@ -211,7 +211,6 @@ class Preparation:
 
     def _judge(self, asked: list[Arrival]) -> "list[Asked]":
         """What each took and met; that one was not answered well is told."""
-        self.request_ids |= {arrival.reply.request_id for arrival in asked if arrival.reply}
         self.asked += len(asked)
         visit = self.visit
         own_model = visit.trial.workload.has_own_model
@@ -224,6 +223,7 @@ class Preparation:
             rows = Judge(visit.workload, own_model, can, log).judge(sent).requests
         finally:
             sent.replies.close()
+        self.request_ids |= {name for name in rows["request_id"].to_pylist() if name}
         good = [outcome == Outcome.OK for outcome in rows["outcome"].to_pylist()]
         if bad := good.count(False):
             reasons = reasons_of(rows)

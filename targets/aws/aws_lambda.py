@@ -76,9 +76,10 @@ class AwsLambdaSettings:
         return self
 
     def case(self) -> dict[str, float | str]:
-        """What tells two rows apart."""
-        case: dict[str, float | str] = {"concurrency": self.reserved or ACCOUNT_LIMIT, "way_in": self.way_in}
-        return case | {"sender": self.sender, "provisioned": self.provisioned}
+        """What tells two rows apart: of what is as usual, nothing is said."""
+        usual, case = AwsLambdaSettings(), dict[str, float | str](concurrency=self.reserved or ACCOUNT_LIMIT)
+        told = {name: getattr(self, name) for name in ("way_in", "sender", "provisioned")}
+        return case | {name: value for name, value in told.items() if value != getattr(usual, name)}
 
     @property
     def limits(self) -> PoolLimits:

@@ -219,11 +219,12 @@ class FunctionDeployment:
         self._reports.update((report.request_id, report) for report in told)
 
     def witnesses(self) -> Iterable[Witnessed]:
-        """What Lambda told of each request. Of an emulator's word only the bill counts: it measures nothing else."""
+        """What Lambda told of each request. An emulator measures no initialisation and no memory: it tells only that a
+        unit began, and the bill."""
         for report in self._reports.values():
             told = report.witnessed()
             if self._account.emulated:
-                yield Witnessed(told.request_id, billed_ns=told.billed_ns)
+                yield Witnessed(told.request_id, start_type=told.start_type, billed_ns=told.billed_ns)
             else:
                 yield told
 
