@@ -194,7 +194,8 @@ class Witnessed:
     """What a platform itself says of one request or unit, later: durations on its own clock; None: untold."""
 
     request_id: str | None = None
-    """None where it is said of the whole `unit`, whose start `phases_ns` and whose peak `memory_used_bytes` is then."""
+    """None where it is said of the whole `unit`, whose start `start_type` and `phases_ns` and whose peak
+    `memory_used_bytes` is then."""
     unit: str | None = None
     start_type: str | None = None
     """The name of a start class: cold, cold_reinit, reset, restored, proactive or warm; or INITIALISED."""

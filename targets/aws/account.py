@@ -63,11 +63,11 @@ class Account:
                 raise NoAccess(f"{service} cannot be reached: {scrub(str(error))}") from error
         return self._clients[service]
 
-    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """What one operation (snake case) answers; asked again only while it is throttled. Raises Refused, NoAccess."""
         return self._ask(service, operation, lambda client: dict(getattr(client, operation)(**parameters)))
 
-    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+    def pages(self, service: str, operation: str, key: str, /, **parameters: Any) -> list[Any]:
         """All that an operation lists under `key`, of every page. Raises as `call`."""
 
         def ask(client: Any) -> list[Any]:

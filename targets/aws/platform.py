@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from targets.aws import functions, logs, registry, roles
+from targets.aws import balancers, functions, logs, network, registry, roles, tasks
 from targets.aws.account import Account, account
 from targets.aws.common import refusal
 from targets.aws.refusals import Refused
@@ -25,6 +25,11 @@ class Sort:
 
 SORTS = (
     Sort("function", functions.list_functions, functions.remove_function),
+    Sort("cluster", tasks.list_clusters, tasks.remove_cluster),
+    Sort("definition", tasks.list_definitions, tasks.remove_definition),
+    Sort("balancer", balancers.list_balancers, balancers.remove_balancer),
+    Sort("target-group", balancers.list_groups, balancers.remove_group),
+    Sort("security-group", network.list_groups, network.remove_group),
     Sort("log", logs.list_groups, logs.remove_group),
     Sort("repository", registry.list_repositories, registry.remove_repository),
     Sort("role", roles.list_roles, roles.remove_role),

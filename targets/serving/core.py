@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from targets.clock import clock_id, now_ns
 from targets.serving.marks import Channel
-from targets.serving.platform import request_id, spent_ns, start_facts, unit_name
+from targets.serving.platform import MEMORY_VARIABLE, memory_used_bytes, request_id, spent_ns, start_facts, unit_name
 from targets.serving.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ class Core:
         self._loading = _thread.allocate_lock()
         self._infer: Any = None if os.environ.get("FROSTLINE_LOAD") == "first_request" else self._load(threads)
         self._facts.update(start_facts())
+        self._tells_memory = MEMORY_VARIABLE in os.environ
 
     def _load(self, threads: int) -> Any:
         with self.timeline.stamp("imports"):
@@ -95,6 +96,8 @@ class Core:
         evidence["init_ended_ns"] = self.timeline.ended_ns
         if received_ns is not None:
             evidence["received_ns"] = received_ns
+        if self._tells_memory and (used_bytes := memory_used_bytes()) is not None:
+            evidence["memory_used_bytes"] = used_bytes
         if context is not None:
             evidence.update(_told(context, evidence["invocation"]))
         if evidence["invocation"] == 1:

@@ -5,6 +5,8 @@ from typing import Any
 
 START_FACTS = {"generation": "FROSTLINE_GENERATION", "initialization": "AWS_LAMBDA_INITIALIZATION_TYPE"}
 """Members of every envelope of this unit, and the variables that they come from."""
+MEMORY_VARIABLE = "FROSTLINE_TELL_MEMORY"
+"""In a unit's environment: nobody else tells what it uses, so its answers do."""
 OWN_NAME = os.urandom(16).hex()
 
 
@@ -30,3 +32,13 @@ def spent_ns(context: Any) -> int | None:
     if not limit_s or not hasattr(context, "get_remaining_time_in_millis"):
         return None
     return max(0, int(float(limit_s) * 1e9) - int(context.get_remaining_time_in_millis()) * 1_000_000)
+
+
+def memory_used_bytes() -> int | None:
+    """The most that this process has had so far, by its kernel; None where it does not say."""
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:  # noqa: PTH123 - of each request
+            peak = next((line for line in status if line.startswith("VmHWM:")), "")
+    except OSError:
+        return None
+    return int(peak.split()[1]) * 1024 if peak else None

@@ -15,6 +15,8 @@ from harness.record.phases import BOOT
 from targets.clock import clock_id
 from targets.contract import Capabilities, Witnessed
 
+UNTOLD = Witnessed()
+NO_EVIDENCE = Evidence(), 0
 GATEWAY_TIMEOUT = 504
 """Whoever waited for the answer gave up: the request goes on."""
 
@@ -36,8 +38,8 @@ class TrialStarts:
         self._platform_ns: dict[int, Mapping[str, int]] = {}
         self._init_ns: dict[int, int] = {}
         """By row: the whole initialisation, as the platform tells it."""
-        self._unit_ns: dict[str, Mapping[str, int]] = {}
-        """By unit: parts of its start that the platform tells of the unit, and of no request."""
+        self._unit_words: dict[str, Witnessed] = {}
+        """By unit: what the platform tells of its start, and of no request."""
         self._told: set[int] = set()
         """Rows of which the platform told something that has to be held against the evidence."""
         self._ended_ns = np.zeros(len(sent.records), np.int64)
@@ -86,14 +88,14 @@ class TrialStarts:
 
     def add_unit_word(self, witness: Witnessed) -> None:
         """What the platform tells of a unit's start, whichever request met it."""
-        if witness.unit and witness.phases_ns:
-            self._unit_ns[witness.unit] = witness.phases_ns
+        if witness.unit and (witness.phases_ns or witness.start_type):
+            self._unit_words[witness.unit] = witness
 
     def judge(self) -> Iterator[tuple[int, Parts]]:
         """Tell the class of each row that is not told yet; yields the parts of each start, in the order of rows."""
         yield from sorted(self._bare.items())
         for row in sorted({*self._firsts, *self._told} - self.older):
-            finding, word = self._finding(row), self._words.get(row)
+            finding, word = self._finding(row), self._words.get(row) or self._unit_word(row).start_type
             kind, disagrees = reconcile(finding, word)
             self._kinds.put(row, kind)
             self.disagreements += disagrees
@@ -130,7 +132,7 @@ class TrialStarts:
     def _parts(self, row: int) -> Parts:
         """Of what was before our code the log's word goes first, and the platform's fills in what it leaves out."""
         evidence, ended_ns = self._firsts[row]
-        told_ns = self._platform_ns.get(row) or self._unit_ns.get(evidence.unit or "") or self._boot(row, evidence)
+        told_ns = self._platform_ns.get(row) or self._unit_word(row).phases_ns or self._boot(row, evidence)
         scheduled_ns = int(self._records["scheduled_ns"][row])
         logged, drift = Parts(), DRIFT
         if self._our_clock and evidence.inside and evidence.inside.get("clock") == self._our_clock:
@@ -141,6 +143,11 @@ class TrialStarts:
                 break
         self._placed += row in self._platform_ns and told_ns.keys() <= parts.keys()
         return parts
+
+    def _unit_word(self, row: int) -> Witnessed:
+        """What is told of the unit whose first invocation a row was."""
+        evidence, _ = self._firsts.get(row, NO_EVIDENCE)
+        return self._unit_words.get(evidence.unit or "", UNTOLD)
 
     def _boot(self, row: int, evidence: Evidence) -> Mapping[str, int]:
         """What of an initialisation, told as a whole, was before our code: two lengths of one clock."""
