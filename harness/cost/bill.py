@@ -1,7 +1,7 @@
 """The bill of one month: priced lines, each quantity x unit price = cost to the last digit."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from harness.cost.book import PriceBook
@@ -11,7 +11,7 @@ from harness.cost.usage import Meter
 from harness.errors import RecordError
 from harness.files.problems import quote
 from harness.record.nouns import Case
-from harness.record.stated import Economics
+from harness.record.stated import HOURS_PER_MONTH, Economics
 
 MB_PER_GB = 1024
 HYBRID = "hybrid"
@@ -38,6 +38,8 @@ class Way:
     """What the provider bills besides the registry."""
     basis: Callable[["Bought", Month, TermName, str], str]
     """On what a billed term rests; the text is on what the replicas rest."""
+    least_units: int = 0
+    """Paid for all month even where fewer carry the traffic."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,11 @@ class Bought:
     def by_use(self) -> bool:
         """Whether any part is billed by what each request uses."""
         return any(not part.way.replicated for part in self.parts)
+
+    def paid(self, month: Month) -> Month:
+        """The month with the units that are paid for at least."""
+        least = self.way.least_units * HOURS_PER_MONTH
+        return month if month.unit_hours is None else replace(month, unit_hours=max(least, month.unit_hours))
 
     @property
     def memory_gb(self) -> float:

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.cost.nouns import Purchase
+from harness.cost.nouns import Purchase, TermName
 from harness.errors import RecordError
 from harness.record.forecast import Figure, Quantities
 
@@ -48,6 +48,11 @@ class Month:
         if self.busy_hours is None or not self.unit_hours:
             return None
         return min(1.0, self.busy_hours / (self.unit_hours * slots_of(purchase)))
+
+    def shares(self, purchase: Purchase) -> list[tuple[TermName, float]]:
+        """Of the replicas' hours: the busy ones are compute, the rest idle; all compute where it is not known which."""
+        busy = self.utilisation(purchase)
+        return [("compute", 1.0)] if busy is None else [("compute", busy), ("idle", 1 - busy)]
 
 
 def slots_of(purchase: Purchase) -> int:

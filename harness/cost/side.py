@@ -129,6 +129,7 @@ class Side:
     def cost(self) -> SideCost:
         """What this side costs, as tables and JSON have it."""
         bought, month, lines = self.bought, self.month, self.lines()
+        by_hour = bought.replicated or bought
         return SideCost(
             workload=self.workload,
             target=self.target,
@@ -137,7 +138,7 @@ class Side:
             purchase=bought.purchase,
             further=[part.purchase for part in bought.further],
             replicas=self.grounds.replicas,
-            utilisation=month.utilisation((bought.replicated or bought).purchase),
+            utilisation=by_hour.paid(month).utilisation(by_hour.purchase),
             terms=terms_of(bought, month, self.grounds.words, lines),
             lines=lines,
             per_month_usd=self.per_month(BILLED),

@@ -557,7 +557,10 @@ def test_a_target_that_is_bought_in_no_known_way_is_named_and_the_others_are_pri
     assert [side.target for side in costing.sides] == ["docker-service"]
     (told,) = [text for text in costing.notices if "is not priced" in text]
     assert (
-        "is no way of buying that is known here: aws_lambda, fargate, fargate_tasks are" in told and "\x1b" not in told
+        "is no way of buying that is known here: aws_lambda, fargate, fargate_tasks, lambda_managed_instances, "
+        "sagemaker, sagemaker_serverless are"
+        in told
+        and "\x1b" not in told
     )
 
 

@@ -45,14 +45,10 @@ def meter(requests: Requests) -> Billed:
 
 
 def bill_lines(bought: Bought, month: Month) -> Iterator[CostLine]:
-    """The busy part of the tasks' hours is compute, the rest idle; all is compute where it is not known which."""
+    """The tasks' hours, busy and idle, then what stands before them."""
     size, terms, source = bought.purchase, bought.economics.priced_as, month.source
-    busy = month.utilisation(size)
     amounts = {"vcpu-hour": size.vcpus, "gb-hour": bought.memory_gb}
-    parts: tuple[tuple[TermName, float], ...] = (("compute", 1.0),)
-    if busy is not None:
-        parts = (("compute", busy), ("idle", 1 - busy))
-    for term, part in parts:
+    for term, part in month.shares(size):
         for unit, amount in amounts.items():
             yield from lines(bought, term, f"{size.sku}.{unit}", (month.unit_hours or 0.0) * amount * part, source)
     if terms.load_balancer == "alb":
