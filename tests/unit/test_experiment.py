@@ -309,7 +309,7 @@ def test_nothing_but_a_usage_error_comes_of_any_mutation(fields):
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
-        ({"elsewhere": {}}, "settings: 'elsewhere' is not one of: aws-lambda"),
+        ({"elsewhere": {}}, "settings: 'elsewhere' is not one of: aws-ecs"),
         ({"process-service": {"keep_alive_s": 5}}, "settings.process-service.keep_alive_s: "),
         ({"process-lambda": {"keep_alive_s": 0}}, "settings.process-lambda.keep_alive_s: "),
         ({"process-lambda": {"concurrency_limit": "many"}}, "settings.process-lambda.concurrency_limit: "),
