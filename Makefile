@@ -7,7 +7,7 @@ WHOLE := $(shell echo $$(($$(nproc) + 1)))
 SOURCES := $(shell find harness loadprofiles targets tests -name '*.py')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models ready check benchmark selftest engine servers chromium clean
+.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models ready check benchmark selftest engine emulator aws-smoke servers chromium clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -16,8 +16,10 @@ help:
 	@echo "make check      ruff, mypy, import-linter"
 	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops, signatures"
 	@echo "make selftest   all that is measured beside a truth that is known (needs a quiet machine)"
+	@echo "make aws-smoke  the quickstart on your AWS account, with a budget of 1 USD; it asks first"
 	@echo "make engine     install and start a Docker engine (Debian or Ubuntu, as root)"
 	@echo "make servers    install the servers that process- targets start, such as Redis (Debian or Ubuntu, as root)"
+	@echo "make emulator   install a server that stands in for AWS in tests, in an environment of its own"
 	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"
 	@echo "make clean      remove what runs left behind"
 
@@ -69,11 +71,21 @@ benchmark: install-dev
 selftest: install
 	$(BIN)/frostline selftest
 
+aws-smoke: install
+	$(BIN)/frostline run quickstart --on aws --budget-usd 1
+
 engine:
 	./.ci/engine
 
 servers:
 	command -v redis-server >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends redis-server >/dev/null; }
+
+# In an environment of its own, for it pins libraries that ours has in other versions.
+emulator: $(VENV)/emulator/ready
+$(VENV)/emulator/ready: tests/emulator/constraints.txt | $(BIN)/python
+	$(PYTHON) -m venv $(VENV)/emulator
+	$(VENV)/emulator/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< ministack docker
+	@touch $@
 
 chromium:
 	./.ci/chromium

@@ -2,7 +2,7 @@
 
 from typing import Literal, get_args, get_origin, get_type_hints
 
-from targets.contract import Capabilities, Kind, Target
+from targets.contract import Billed, Capabilities, Kind, Target
 
 RESERVED_CASE = frozenset(
     {
@@ -43,6 +43,8 @@ def claim_problems(target: Target) -> list[str]:
         problems.append("cold is removed and events is not claimed: what proves it? claim renewed, or give events")
     if can.images_absent and not can.engine:
         problems.append("images_absent is claimed and engine is not: only the engine here can be rid of an image")
+    if can.billed and not isinstance(target, Billed):
+        problems.append("billed is claimed, and resources() or foresee() is missing: what would a plan show? add both")
     if can.scale_out and can.asynchronous:
         problems.append("scale_out and asynchronous are claimed together: a queue has no unit of its own to ask")
     return problems

@@ -32,10 +32,14 @@ from harness.record.estimate import Estimate, plain
 from harness.record.folder import RunFolder, latest_attempts, missing_trials
 from harness.record.nouns import FORCED_COLD, Case, Manifest, TrialRecord
 from harness.record.shelf import find_run
+from harness.record.target_facts import incomparable
 
 DEFAULT_MARGIN = 0.10
 NOT_INTERLEAVED = "different runs: not interleaved, so drift between them is part of the ratio"
 COMPARE_SCHEMA = "frostline/compare/1"
+
+
+NEVER = "one is a cloud service and the other an emulation, whose numbers are never held together"
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,8 @@ def compare_within(folder: RunFolder, records: list[TrialRecord], names: tuple[s
     def is_of(record: TrialRecord, name: str) -> bool:
         return name == (record.target if mode == "targets" else record.workload)
 
+    if mode == "targets" and incomparable(*(folder.manifest.target(name) for name in names)):
+        raise UsageError([f"compare: {quote(names[0])} and {quote(names[1])}: {NEVER}"])
     a, b = (group_by_key(folder, [r for r in records if is_of(r, name)], name, key) for name in names)
     margin, doubts = margin_of(folder.manifest)
     warnings = [*doubts, *folder.notices, *missing_trials(folder, records)]
@@ -155,6 +161,10 @@ def compare_runs(a: RunFolder, b: RunFolder) -> Comparison:
     if experiments[0] != experiments[1]:
         both = f"A is of {quote(experiments[0])}, B of {quote(experiments[1])}"
         raise UsageError([f"compare: experiment: {both}: name two runs of one experiment"])
+    common = sorted(a.manifest.targets.keys() & b.manifest.targets.keys())
+    mixed = [name for name in common if incomparable(a.manifest.target(name), b.manifest.target(name))]
+    if mixed:
+        raise UsageError([f"compare: {quote(name)} in A and in B: {NEVER}" for name in mixed])
     sides: list[Groups] = []
     warnings = [NOT_INTERLEAVED, *differences(a.manifest, b.manifest)]
     for name, folder in (("A", a), ("B", b)):

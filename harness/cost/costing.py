@@ -19,9 +19,9 @@ from harness.files.whole import one_line
 from harness.record.capacity import KeptCapacity, Subject, kept_capacity, misfits, subject_of
 from harness.record.folder import RunFolder
 from harness.record.forecast import Forecast, ForecastRow, read_forecast
-from harness.record.nouns import FORCED_COLD, SCALE_OUT
+from harness.record.nouns import FORCED_COLD, SCALE_OUT, Manifest
 from harness.record.stated import Economics, economics_of
-from harness.record.target_facts import TargetFacts
+from harness.record.target_facts import incomparable
 
 Place = tuple[str, str, str]
 """Workload, target and profile."""
@@ -59,7 +59,7 @@ def costing_of(
     priced = price_run(run, summary, book, capacity, forecast)
     expected, chosen, sides = priced.economics.expected, priced.book, priced.sides
     costs, (metered, unread) = [side.cost() for side in sides], own_bill_or_why(run, chosen.book)
-    in_cloud = bool(sides) and all(runs_elsewhere(run.manifest.target(side.target)) for side in sides)
+    in_cloud = bool(sides) and all(run.manifest.target(side.target).elsewhere for side in sides)
     given = [f"capacity: not what the run keeps, but {capacity.file}, wherever it belongs"] if capacity else []
     if capacity and any(side.grounds.basis == "forecast" for side in sides):
         given.append("capacity: a forecast has replicas of its own, so the one given prices none of its rows")
@@ -71,7 +71,7 @@ def costing_of(
         requests_per_month=expected.requests_per_month if expected else most_requests(sides),
         expected=expected is not None,
         sides=costs,
-        break_evens=break_evens(sides),
+        break_evens=break_evens(sides, run.manifest),
         notices=[
             *chosen.notices,
             *given,
@@ -103,11 +103,6 @@ def notices_of_forecast(priced: PricedRun) -> Iterator[str]:
             its, ours = f"{traffic.mean_rps:.3g}", f"{expected.mean_rps:.3g}"
             yield f"forecast: {traffic.name} is of {its} requests per second, and the experiment expects {ours}"
     yield from (f"forecast: {text}" for text in (*priced.forecast.withheld, *priced.forecast.notices))
-
-
-def runs_elsewhere(target: TargetFacts) -> bool:
-    """Whether a target is the service that is sold: its units ran under another clock, and it stands in for nothing."""
-    return target.capabilities.get("clock") == "own" and target.emulated is False
 
 
 def price_run(
@@ -191,12 +186,19 @@ def most_requests(sides: list[Side]) -> float:
     return max((side.month.arrivals for side in sides), default=0.0)
 
 
-def break_evens(sides: list[Side]) -> list[BreakEven]:
+def break_evens(sides: list[Side], manifest: Manifest) -> list[BreakEven]:
     """Every side that is billed by use beside every one that is bought by the hour and met the same traffic; one of
-    two parts is both, to each of the others."""
+    two parts is both, to each of the others. None of a cloud service beside an emulation."""
     by_use = [side for side in sides if side.bought.by_use]
     by_hour = [side for side in sides if side.bought.replicated]
-    return [crossing_of(f, s) for f in by_use for s in by_hour if f is not s and f.traffic == s.traffic]
+    return [
+        crossing_of(f, s)
+        for f in by_use
+        for s in by_hour
+        if f is not s
+        and f.traffic == s.traffic
+        and not incomparable(manifest.target(f.target), manifest.target(s.target))
+    ]
 
 
 def crossing_of(function: Side, service: Side) -> BreakEven:

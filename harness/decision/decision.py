@@ -18,6 +18,7 @@ from harness.record.folder import RunFolder
 from harness.record.forecast import Forecast, read_forecast
 from harness.record.nouns import Manifest
 from harness.record.stated import Economics, Objective, economics_of, objective_of
+from harness.record.target_facts import incomparable
 
 MOST_LINE = 200
 """Characters of a line of an answer, as far as names allow."""
@@ -165,13 +166,15 @@ def list_changes(pair: Pair, advice: Advice, dimensions: Sequence[Dimension]) ->
 
 def pairs_of(names: Mapping[str, None], manifest: Manifest) -> Iterator[tuple[str | None, str | None]]:
     """Every service beside every function, and every hybrid beside each of them: its edge is what it shares with a
-    function, its core with a service. One alone where there is no other side; other kinds are on neither side."""
+    function, its core with a service. One alone where there is no other side; other kinds are on neither side, and no
+    cloud service is beside an emulation."""
     services, functions, hybrids = (
         [name for name in names if manifest.target(name).form == form] for form in ("service", "function", "hybrid")
     )
     pairs = [(service, function) for service in services for function in functions]
     pairs += [(service, hybrid) for service in services for hybrid in hybrids]
     pairs += [(hybrid, function) for hybrid in hybrids for function in functions]
+    pairs = [(a, b) for a, b in pairs if not incomparable(manifest.target(a), manifest.target(b))]
     yield from pairs
     if not pairs:
         yield from ((service, None) for service in services)

@@ -13,9 +13,11 @@ from harness.files.whole import one_line
 from harness.record.folder import RunFolder
 from harness.record.nouns import KERNEL, MACHINE, Manifest
 from harness.record.shelf import list_runs
+from harness.record.target_facts import incomparable
 
 NEW_DEFINITION = "definition changed"
 NEW_MACHINE = "different machine"
+NEW_PLATFORM = "an emulation and the cloud service itself"
 PAID_FOR = ("expected", "priced_as")
 """Sections of an experiment that change its cost, but not its measurements."""
 
@@ -93,6 +95,11 @@ def compare_with(before: tuple[PastRun, Manifest], run: PastRun, manifest: Manif
     earlier, then = before
     breaks = [NEW_DEFINITION] if manifest.definition != then.definition else []
     breaks += [f"{NEW_MACHINE}: {text}" for text in list_changes(then, manifest, [n for n in MACHINE if n != KERNEL])]
+    breaks += [
+        f"{NEW_PLATFORM}: {quote(name)[1:-1]}"
+        for name in sorted(manifest.targets.keys() & then.targets.keys())
+        if incomparable(manifest.target(name), then.target(name))
+    ]
     remarks = [f"new kernel: {text}" for text in list_changes(then, manifest, [KERNEL])]
     software = [m.facts.get("software", {}).get("frostline", UNKNOWN) for m in (then, manifest)]
     if differ(*software):

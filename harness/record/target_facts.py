@@ -75,9 +75,19 @@ class TargetFacts(Record):
         return self.capabilities.get("emulated")
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether it is the service that is sold: its units ran under another clock, and it stands in for nothing."""
+        return self.capabilities.get("clock") == "own" and self.emulated is False
+
+    @property
     def isolated(self) -> bool | None:
         """Whether its units are held to their memory and CPU limits."""
         return self.capabilities.get("isolated")
+
+
+def incomparable(a: TargetFacts, b: TargetFacts) -> bool:
+    """Whether one of two is a cloud service and the other an emulation: their numbers are never held together."""
+    return (a.elsewhere and b.emulated is True) or (b.elsewhere and a.emulated is True)
 
 
 UNTOLD = TargetFacts()
