@@ -110,12 +110,12 @@ def _is_answered(kept: KeptCapacity | None) -> bool:
 
 
 def _pairs(experiment: Experiment, chosen: list[str]) -> list[tuple[str, str]]:
-    """Every workload, by its key, on every service that answers at once: a queue takes whatever comes."""
+    """Every workload, by its key, on every service that answers at once, for a queue takes whatever comes, and that
+    costs nothing to search."""
     of = {name: targets.target(name) for name in chosen}
-    services = [
-        name for name in chosen if of[name].parts[0].kind == "service" and not of[name].capabilities.asynchronous
-    ]
-    return [(workload.key, name) for workload in experiment.workloads for name in services]
+    services = [name for name in chosen if of[name].parts[0].kind == "service"]
+    searched = [name for name in services if not (of[name].capabilities.asynchronous or of[name].capabilities.billed)]
+    return [(workload.key, name) for workload in experiment.workloads for name in searched]
 
 
 def _only_pair(experiment: Experiment, name: str, tell: Callable[[str], None]) -> tuple[str, str]:

@@ -109,6 +109,8 @@ def check(order: CapacityOrder) -> None:
             f"TARGET: {order.target} takes every request into a queue, so no rate is too high: search a service, "
             "or measure how long a batch takes with an experiment"
         )
+    if not problems and targets.target(order.target).capabilities.billed:
+        problems.append(f"TARGET: {order.target} costs money, and only `frostline run` says how much first: use that")
     if not problems:
         chosen = WorkloadChoice(name=order.workload, settings=dict(order.settings))
         problems = [f"TARGET: {line}" for line in payload_size_problems([chosen], [order.target])]

@@ -17,6 +17,10 @@ from harness.record.metered import MeteredLine
 from targets.contract import Kind
 
 CENT = 0.01
+NOBODY = (
+    "run: this costs money, and nobody is there to be asked: give --yes or use a terminal; for a schedule, state "
+    "budget_usd in the experiment"
+)
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,7 @@ def _usd(lines: Sequence[MeteredLine], book: PriceBook) -> float:
 def _ask() -> None:
     """UsageError unless a person says yes."""
     if not sys.stdin.isatty():
-        raise UsageError(["run: this costs money, and nobody is there to be asked: give --yes, or use a terminal"])
+        raise UsageError([NOBODY])
     print("Go on? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise UsageError(["run: not wanted: nothing was made"])

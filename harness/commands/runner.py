@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from harness.capacity.like import offers
-from harness.commands.consent import on_platform
+from harness.commands.consent import Consenting, on_platform
 from harness.commands.forecast import forecast_at_end
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
@@ -65,9 +65,11 @@ def resume_run(run: str, results: Path, console: Console, wait: bool = False, co
 def measure(
     runnable: RunnableExperiment, results: Path, console: Console, anchor: Anchor | None = None
 ) -> tuple[RunFolder, int]:
-    """A new run, announced, and its exit code; with an `anchor`, an earlier run's images are deployed."""
+    """A new run, announced, and its exit code; with an `anchor`, an earlier run's images are deployed. Nobody is there
+    to be asked: what costs money is measured where the experiment states a budget."""
     _announce(runnable, console)
-    return _measure(runnable, results, console, anchor)
+    consent = Consenting(plainly(console), yes=runnable.experiment.budget_usd is not None)
+    return _measure(runnable, results, console, anchor, consent)
 
 
 def plainly(console: Console) -> Callable[[str], None]:

@@ -43,6 +43,10 @@ class TryOrder:
         experiment = parse_experiment(self._fields(), TRY)
         if targets.target(self.target).capabilities.asynchronous:
             raise UsageError([f"--in: {self.target} only accepts requests, and answers later: try it in another"])
+        if targets.target(self.target).capabilities.billed:
+            raise UsageError(
+                [f"--in: {self.target} costs money, and only `frostline run` says how much first: use that"]
+            )
         runnable = fit_to_machine(experiment)
         return runnable.experiment, plan(runnable.experiment, [self.target])[0]
 
