@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.listing import unusable
+from harness.load.host_times import HostTimes
 from harness.measure.gpus.nvml import gpu_facts, unreadable
-from harness.measure.machine import HostTimes, machine_facts, usable_cpus
+from harness.measure.machine import machine_facts, usable_cpus
 from targets.contract import DeploymentError
 from targets.local import containers, gpus
 from targets.local.allowance import group_without_real_time

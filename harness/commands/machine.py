@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from harness.commands.options import AsProgress, console
+from harness.commands.options import JOIN_WITHIN_S, AsProgress, JoinWithin, console
 from harness.errors import UsageError
 
 machine_app = typer.Typer()
@@ -94,6 +94,15 @@ def load(
     seconds: Annotated[float, typer.Option(help="how long requests are sent")] = 10.0,
     seed: Annotated[int, typer.Option(help="draws when they leave")] = 1,
     workers: Annotated[int, typer.Option(help="processes that share the schedule")] = 1,
+    listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="the workers are on other machines, each a `frostline load-worker`, and are awaited here; a PORT "
+            "alone is this machine's loopback",
+        ),
+    ] = "",
+    join_within_s: JoinWithin = JOIN_WITHIN_S,
     body: Annotated[Path | None, typer.Option(help="file that each request carries")] = None,
     method: Annotated[str, typer.Option(help="default: POST with a body, GET without one")] = "",
     header: Annotated[
@@ -130,7 +139,21 @@ def load(
         *(url, profile, rate, seconds, seed, workers, body, timeout_s, insecure, ca_file, method),
         *(tuple(header or ()), tuple(expect_status or ()), tuple(expect_json or ())),
     )
-    raise typer.Exit(load_url(order, format, console()))
+    raise typer.Exit(load_url(order, format, console(), listen, join_within_s))
+
+
+@machine_app.command()
+def load_worker(
+    join: Annotated[str, typer.Option(metavar="HOST:PORT", help="where the run listens")],
+    token_file: Annotated[
+        Path | None, typer.Option(help="holds the run's token; default: the environment's FROSTLINE_TOKEN")
+    ] = None,
+    join_within_s: JoinWithin = JOIN_WITHIN_S,
+) -> None:
+    """Be a load worker for a run on another machine, until that is over: docs/load-workers.md."""
+    from harness.commands.load.far import join_run
+
+    join_run(join, token_file, join_within_s)
 
 
 @lambda_app.command("up")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from harness.commands.options import RESULTS, AsProgress, Results, Wait, console
+from harness.commands.options import JOIN_WITHIN_S, RESULTS, AsProgress, JoinWithin, Results, Wait, console
 from harness.errors import UsageError
 
 measure_app = typer.Typer()
@@ -25,20 +25,32 @@ def run(
     budget_usd: Annotated[
         float | None, typer.Option(min=0.0, help="end the run when it has spent so much; before the experiment's own")
     ] = None,
+    load_workers: Annotated[
+        int | None, typer.Option(help="processes that send, instead of the experiment's load.workers")
+    ] = None,
+    load_listen: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="they are on other machines, each a `frostline load-worker`, and are awaited here; with --resume, too",
+        ),
+    ] = "",
+    join_within_s: JoinWithin = JOIN_WITHIN_S,
     results: Results = RESULTS,
     wait: Wait = False,
 ) -> None:
     """Measure: package, deploy, send the traffic, save after every trial, show the table."""
     from harness.commands.consent import Consenting
+    from harness.commands.load_from import LoadFrom
     from harness.commands.runner import plainly, resume_run, run_experiment
 
     shown = console()
-    consent = Consenting(plainly(shown), yes, budget_usd or None)
+    consent, load = Consenting(plainly(shown), yes, budget_usd or None), LoadFrom(load_listen, join_within_s)
     if resume is None:
-        raise typer.Exit(run_experiment(experiment, rounds, results, shown, wait, on, consent))
-    if experiment is not None or rounds is not None or on is not None:
-        raise UsageError(["--resume takes neither an experiment nor --rounds nor --on: the run's own are used"])
-    raise typer.Exit(resume_run(resume, results, shown, wait, consent))
+        raise typer.Exit(run_experiment(experiment, rounds, results, shown, wait, on, consent, load_workers, load))
+    if experiment is not None or rounds is not None or on is not None or load_workers is not None:
+        raise UsageError(["--resume takes no experiment, --rounds, --on or --load-workers: the run's own are used"])
+    raise typer.Exit(resume_run(resume, results, shown, wait, consent, load))
 
 
 @measure_app.command()

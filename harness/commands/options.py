@@ -15,6 +15,10 @@ RESULTS = Path("results")
 Wait = Annotated[
     bool, typer.Option("--wait", help="wait your turn while somebody else measures on this machine, not be refused")
 ]
+JoinWithin = Annotated[
+    float, typer.Option(help="so long workers of other machines, and their run, wait for each other")
+]
+JOIN_WITHIN_S = 300.0
 Run = Annotated[str, typer.Argument(help="a folder, a run id, or latest")]
 
 

@@ -10,17 +10,19 @@ from rich.console import Console
 from harness.capacity.like import offers
 from harness.commands.consent import Consenting, on_platform
 from harness.commands.forecast import forecast_at_end
+from harness.commands.load_from import HERE, LoadFrom
 from harness.cost.book import book_for
 from harness.cost.costing import summary_with_cost
 from harness.decision.decision import decide
 from harness.errors import UsageError
 from harness.experiment.question import Experiment, experiment_names, parse_experiment, read_experiment
+from harness.load.process import LoadProcess
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor
 from harness.measure.fitting import RunnableExperiment, fit_to_machine
 from harness.measure.outlook import Consent
 from harness.measure.run import continue_run, start_run
-from harness.measure.walk import Watcher
+from harness.measure.walk import OpenLoad, Watcher
 from harness.measure.watchers import watcher
 from harness.record.folder import RunFolder, latest_attempts
 from harness.record.forecast import read_forecast
@@ -37,25 +39,36 @@ def run_experiment(
     wait: bool = False,
     on: str | None = None,
     consent: Consent | None = None,
+    load_workers: int | None = None,
+    load: LoadFrom = HERE,
 ) -> int:
     """Measure an experiment, on a platform in place of its own targets where `on` names one; returns the exit code: 1
     when a trial is INVALID or had no good answer."""
-    experiment = _experiment(name, rounds)
+    experiment = _experiment(name, rounds, load_workers)
     runnable = fit_to_machine(on_platform(experiment, on) if on else experiment)  # what cannot be done is said first
+    open_load = load.opener(runnable.targets, plainly(console))
     _announce(runnable, console)
     with alone(tell=plainly(console) if wait else None):
-        folder, code = _measure(runnable, results, console, consent=consent)
+        folder, code = _measure(runnable, results, console, consent=consent, open_load=open_load)
     _offer_capacity(folder, runnable.experiment, runnable.targets, name or runnable.experiment.name, console)
     return code
 
 
-def resume_run(run: str, results: Path, console: Console, wait: bool = False, consent: Consent | None = None) -> int:
+def resume_run(
+    run: str,
+    results: Path,
+    console: Console,
+    wait: bool = False,
+    consent: Consent | None = None,
+    load: LoadFrom = HERE,
+) -> int:
     """Carry on an interrupted run; returns the exit code as `run_experiment` does."""
     folder = find_run(results, run)
     folder.check_can_grow()
+    open_load = load.opener(list(folder.manifest.targets), plainly(console))
     with alone(folder.manifest.run, plainly(console)) if wait else nullcontext():
         folder = RunFolder.open(folder.path) if wait else folder  # it may have gone on meanwhile
-        folder, code = _carry_out(lambda shown: continue_run(folder, shown, consent), console)
+        folder, code = _carry_out(lambda shown: continue_run(folder, shown, consent, open_load), console)
     experiment = parse_experiment(folder.manifest.experiment, "manifest.json: experiment")
     name = experiment.name if experiment.name in experiment_names() else "EXPERIMENT"  # its file is not kept
     _offer_capacity(folder, experiment, list(folder.manifest.targets), name, console)
@@ -83,11 +96,14 @@ def _measure(
     console: Console,
     anchor: Anchor | None = None,
     consent: Consent | None = None,
+    open_load: OpenLoad = LoadProcess,
 ) -> tuple[RunFolder, int]:
     prices = _prices(runnable.experiment)
-    return _carry_out(
-        lambda shown: start_run(runnable, results, shown, anchor=anchor, prices=prices, consent=consent), console
-    )
+
+    def work(shown: Watcher) -> RunFolder:
+        return start_run(runnable, results, shown, anchor=anchor, prices=prices, consent=consent, open_load=open_load)
+
+    return _carry_out(work, console)
 
 
 def _carry_out(work: Callable[[Watcher], RunFolder], console: Console) -> tuple[RunFolder, int]:
@@ -125,13 +141,17 @@ def _offer_capacity(folder: RunFolder, experiment: Experiment, chosen: list[str]
         )
 
 
-def _experiment(name: str | None, rounds: int | None) -> Experiment:
+def _experiment(name: str | None, rounds: int | None, load_workers: int | None) -> Experiment:
     if name is None:
         raise UsageError(["run: name an experiment (see `frostline list`), a YAML file, or --resume RUN"])
     experiment = read_experiment(name)
+    fields = experiment.model_dump(mode="json")
+    if load_workers is not None:
+        fields["load"]["workers"] = load_workers
+        experiment = parse_experiment(fields, "--load-workers")
     if rounds is None:
         return experiment
-    return parse_experiment({**experiment.model_dump(mode="json"), "rounds": rounds}, "--rounds")
+    return parse_experiment({**fields, "rounds": rounds}, "--rounds")
 
 
 def _announce(runnable: RunnableExperiment, console: Console) -> None:

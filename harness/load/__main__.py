@@ -1,7 +1,9 @@
 """A load process: reads folders of plans as lines, carries each out, answers with one JSON line each.
 
 `python -m harness.load WORKERS LEASH_FD` is the process that a run talks to; with more than one worker it is Locust's
-master and starts the others as `python -m harness.load worker PORT`.
+master and starts the others as `python -m harness.load worker PORT`. With an address behind them it is a master that
+waits there for workers on other machines, each of which is `python -m harness.load join HOST PORT SECONDS` (far/); both
+read the token that they share as their first line.
 """
 
 from gevent import monkey
@@ -16,11 +18,12 @@ import json  # noqa: E402
 import logging  # noqa: E402
 import math  # noqa: E402
 import os  # noqa: E402
+import signal  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Callable  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
 from types import ModuleType  # noqa: E402
-from typing import Any  # noqa: E402
+from typing import Any, Protocol  # noqa: E402
 
 import gevent  # noqa: E402
 from gevent.fileobject import FileObjectPosix  # noqa: E402
@@ -35,7 +38,7 @@ from locust.env import Environment  # noqa: E402
 from harness.clock import now_ns  # noqa: E402
 from harness.errors import TrialError  # noqa: E402
 from harness.load.failures import end_of, told_of, told_of_all  # noqa: E402
-from harness.load.wire import LoadPlan, unheard  # noqa: E402
+from harness.load.wire import MUSTER, LoadPlan, unheard  # noqa: E402
 from harness.load.worker import LoneUser, Shift  # noqa: E402
 from targets.serving.leash import hold  # noqa: E402
 
@@ -49,16 +52,36 @@ def say(**message: Any) -> None:
     print(json.dumps(message), flush=True)
 
 
+class Team(Protocol):
+    """Workers, one or several."""
+
+    workers: int
+    is_lasting: bool
+    """Whether it goes on when one of them is lost; otherwise the next plan gets a new process."""
+
+    def muster(self) -> None:
+        """Wait until all of them are there."""
+
+    def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
+        """Run the plan in this folder; returns the moment of offset 0 and the workers' reports, or their errors."""
+
+
 class Alone:
     """One worker in this very process, on Locust's local runner."""
+
+    workers = 1
+    is_lasting = False
 
     def __init__(self) -> None:
         self.environment = Environment(user_classes=[LoneUser])
         self.runner = self.environment.create_local_runner()
 
+    def muster(self) -> None:
+        """It came with this process."""
+
     def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
         """Run the plan in this folder; returns the moment of offset 0 and the worker's report."""
-        shift = Shift(self.environment, folder, 0, 1)
+        shift = Shift.read(self.environment, folder, 0, 1)
         self.environment.shift = shift  # type: ignore[attr-defined]
         self.runner.start(1, spawn_rate=1)
         if not shift.armed.wait(READY_LIMIT_S):
@@ -77,6 +100,7 @@ class Alone:
 class Master:
     """Locust's master: workers get a stripe of the schedule each and start at one moment of the host's one clock."""
 
+    is_lasting = False
     KINDS = ("frostline_planned", "frostline_armed", "frostline_done")
 
     def __init__(self, workers: int) -> None:
@@ -97,6 +121,9 @@ class Master:
         self.processes = [subprocess.Popen(command, stdin=subprocess.PIPE) for _ in range(workers)]
         # Locust knows a worker before that listens for our messages, and drops what comes too early.
         self._await(lambda: len(self.pids) == workers, "workers did not report to Locust's master")
+
+    def muster(self) -> None:
+        """They came with this process."""
 
     def carry_out(self, folder: str) -> tuple[int, list[dict[str, Any]]]:
         """Run the plan in this folder; returns the moment of offset 0 and the workers' reports, or their errors."""
@@ -158,7 +185,7 @@ def work(port: int) -> None:
 
     def on_plan(environment: Environment, msg: Any, **_: Any) -> None:
         try:
-            shift = Shift(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
+            shift = Shift.read(environment, msg.data["folder"], msg.data["rank"], msg.data["of"])
         except Exception as error:
             runner.send_message("frostline_planned", {"rank": msg.data["rank"], **told_of(error)})
             return
@@ -178,6 +205,18 @@ def work(port: int) -> None:
     FileObjectPosix(sys.stdin.fileno(), "rb").read()  # the master's end: nothing is left to do
 
 
+def team_of(workers: int, address: list[str], lines: Iterator[str]) -> Team:
+    """Those that are asked for; at an address, those that come there, who know the token that is read first."""
+    if not address:
+        return Alone() if workers == 1 else Master(workers)
+    from harness.load.far.fleet import Fleet  # brings along what only it needs
+
+    host, port, within_s = address
+    fleet = Fleet(workers, host, int(port), float(within_s), next(lines), say)
+    gevent.signal_handler(signal.SIGTERM, fleet.dismiss)
+    return fleet
+
+
 def main() -> None:
     """Serve plans until standard input closes."""
     logging.disable(logging.WARNING)
@@ -186,23 +225,32 @@ def main() -> None:
     if sys.argv[1] == "worker":
         work(int(sys.argv[2]))
         return
+    lines = (line.decode().strip() for line in FileObjectPosix(sys.stdin.fileno(), "rb"))
+    if sys.argv[1] == "join":
+        from harness.load.far.joined import join
+
+        sys.exit(join(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), next(lines)))
     hold(int(sys.argv[2]))  # a run that is killed in the midst of a schedule takes its load with it
-    count = int(sys.argv[1])
     try:
-        team = Alone() if count == 1 else Master(count)
+        team = team_of(int(sys.argv[1]), sys.argv[3:], lines)
     except Exception as error:
         say(**told_of(error))
         return
-    say(ready=count)
-    for line in FileObjectPosix(sys.stdin.fileno(), "rb"):
+    say(ready=team.workers)
+    for line in lines:
         try:
-            begin_ns, reports = team.carry_out(line.decode().strip())
+            if line == MUSTER:
+                team.muster()
+                say(spent=False)
+                continue
+            begin_ns, reports = team.carry_out(line)
         except Exception as error:  # told to the run, which decides
             say(**told_of(error))
             continue
-        say(**(told_of_all(reports) or {"begin_ns": begin_ns, "workers": reports}))
-        if any(report.get("lost") for report in reports):
-            return  # whoever is left goes, too: the next plan gets a new process
+        is_spent = not team.is_lasting and any(report.get("lost") for report in reports)
+        say(**(told_of_all(reports) or {"begin_ns": begin_ns, "workers": reports, "spent": is_spent}))
+        if is_spent:
+            return
 
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ TOO_LONG = "too long to be kept"
 SHORTER = "ask for shorter answers, or keep none (leave out --expect-json): the limit is the generator's"
 
 
+class WorkersLost(TrialError):
+    """Workers on other machines are not there any more, or not yet: no fault of the target."""
+
+
 def lack_of(error: BaseException, folder: str = "") -> str:
     """In words what the generator ran out of, and the fix; `folder`: where it wrote."""
     if isinstance(error, MemoryError):
@@ -59,9 +63,14 @@ def end_of(status: int) -> str:
 
 
 def told_of(error: BaseException) -> dict[str, Any]:
-    """What a worker tells: errors of ours are sentences, of others the kind says most; and whether it is a sender's."""
+    """What a worker tells: errors of ours are sentences, of others the kind says most; and whether it is a
+    sender's, or of workers that are lost."""
     text = str(error) if isinstance(error, FrostlineError) else lack_of(error)
-    return {"error": text, "is_senders": isinstance(error, SenderFailed)}
+    return {
+        "error": text,
+        "is_senders": isinstance(error, SenderFailed),
+        "is_lost": isinstance(error, WorkersLost),
+    }
 
 
 def told_of_all(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -70,11 +79,13 @@ def told_of_all(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     if not failed:
         return {}
     text = "; ".join(sorted({report["error"] for report in failed}))
-    return {"error": text, "is_senders": all(report["is_senders"] for report in failed)}
+    return {"error": text, "is_senders": all(report["is_senders"] for report in failed), "is_lost": False}
 
 
 def failure_from(told: Mapping[str, Any]) -> TrialError:
-    """The error to raise for what was told: a sender's ends its trial, any other one the run."""
-    return (
-        SenderFailed(told["error"]) if told["is_senders"] else TrialError(f"the load process failed: {told['error']}")
-    )
+    """The error to raise for what was told: a sender's, or lost workers', ends its trial, any other one the run."""
+    if told["is_senders"]:
+        return SenderFailed(told["error"])
+    if told["is_lost"]:
+        return WorkersLost(told["error"])
+    return TrialError(f"the load process failed: {told['error']}")

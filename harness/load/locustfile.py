@@ -74,7 +74,7 @@ class Schedule(OpenLoopUser):
             report_to_locust=True,
         )
         plan.write(offsets, [Path(options.body).read_bytes()] if options.body else [b""])
-        self.environment.shift = Shift(self.environment, plan.folder, 0, 1)
+        self.environment.shift = Shift.read(self.environment, plan.folder, 0, 1)
         gevent.spawn(self._begin)
 
     def _begin(self) -> None:

@@ -24,9 +24,9 @@ class Patience:
         self._until_ns = now_ns() + int(READY_S * 1e9)
 
     @property
-    def has_begun(self) -> bool:
-        """Whether any request was on record when this was last looked at."""
-        return self._begin_ns > 0
+    def words(self) -> str:
+        """What is said of who was waited for in vain: by whether any request was on record when last looked at."""
+        return STUCK if self._begin_ns else f"said nothing for {READY_S:g} s and was killed"
 
     def is_over(self) -> bool:
         """Whether nothing is to be expected any more. Cheap, but where the time seems to be over."""

@@ -21,7 +21,7 @@ import numpy as np
 from harness.errors import TrialError
 from harness.load.failures import end_of, failure_from, lack_of
 from harness.load.limits import MOST_ARRIVALS, bodies_problem, load_problems
-from harness.load.patience import READY_S, STUCK, Patience, of_all
+from harness.load.patience import Patience, of_all
 from harness.load.replies import Body, Pair, Replies, Reply, Spool
 from harness.load.senders import SenderFailed, endpoint_problems
 from harness.load.stripes import RECORD_TYPE, Records, begin_of, complete, disown_answers, read_stripe, reserve
@@ -138,9 +138,7 @@ class LoadProcess:
             raise TrialError("\n".join(problems))
         if problems := [line for endpoint in plan.endpoints for line in endpoint_problems(endpoint)]:
             raise SenderFailed("\n".join(problems))
-        if self._is_spent:
-            self._end()
-            self._start()
+        self._renew()
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         plan = replace(plan, folder=str(folder), sha256=fingerprint(offsets))
         try:
@@ -152,16 +150,28 @@ class LoadProcess:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def muster(self) -> None:
+        """Have all workers there, before what they are to ask is; those of this machine come with their process."""
+
     def close(self) -> None:
         """End the load process at once, also in the midst of a schedule. Safe to call twice."""
         self._end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _arguments(self) -> list[str]:
+        """What it is told beside how many workers there are."""
+        return []
+
+    def _renew(self) -> None:
+        if self._is_spent:
+            self._end()
+            self._start()
+
     def _start(self) -> None:
         inherited_end, self._leash = os.pipe()
         try:
             self._process = own_children.start(
-                [sys.executable, "-m", "harness.load", str(self.workers), str(inherited_end)],
+                [sys.executable, "-m", "harness.load", str(self.workers), str(inherited_end), *self._arguments()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 bufsize=0,
@@ -193,27 +203,45 @@ class LoadProcess:
         return self._process.wait()
 
     def _send_order(self, plan: LoadPlan, progress: Progress) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(plan.folder.encode() + b"\n")
-        except OSError as error:
-            raise TrialError(f"the load process has ended: {error}") from error
-        patience = of_all(plan, self.workers)
+        patience = self._patience(plan)
+        if (message := self._ask(plan.folder, patience, progress)) is not None:
+            self._is_spent = message["spent"]
+            return message
+        return self._message_of_the_dead(plan, self._end_of(patience))
+
+    def _patience(self, plan: LoadPlan) -> Patience:
+        return of_all(plan, self.workers)
+
+    def _ask(self, order: str, patience: Patience, progress: Progress) -> dict[str, Any] | None:
+        """What it answers to a line; None when it has ended, or is not waited for any more."""
+        self._write(order)
         for line in self._read_lines(patience):
             message: dict[str, Any] = json.loads(line)
             if "error" in message:
                 raise failure_from(message)
-            if "begin_ns" in message:
-                self._is_spent = any(report["lost"] for report in message["workers"])
+            if "spent" in message:
                 return message
-            if "ended" in message:
-                progress(message["ended"])
-        if patience.is_over():
-            self._kill()
-            how = STUCK if patience.has_begun else f"said nothing for {READY_S:g} s and was killed"
-        else:
-            how = end_of(self._process.wait())
-        return self._message_of_the_dead(plan, how)
+            self._heed(message, patience, progress)
+        return None
+
+    def _write(self, line: str) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+        except OSError as error:
+            raise TrialError(f"the load process has ended: {error}") from error
+
+    def _heed(self, message: dict[str, Any], patience: Patience, progress: Progress) -> None:
+        """What it says in between."""
+        if "ended" in message:
+            progress(message["ended"])
+
+    def _end_of(self, patience: Patience) -> str:
+        """How a load process went that does not answer any more."""
+        if not patience.is_over():
+            return end_of(self._process.wait())
+        self._kill()
+        return patience.words
 
     def _message_of_the_dead(self, plan: LoadPlan, how: str) -> dict[str, Any]:
         """What a load process that has ended would have said. TrialError when it had not begun."""

@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,13 @@ STEP_BYTES = 2**26
 
 
 @contextmanager
-def reserve(plan: LoadPlan, count: int, workers: int) -> Iterator[None]:
-    """Give each worker memory for its stripe of `count` records, under the names that `plan` has for them. TrialError
-    where there is not enough."""
+def reserve(plan: LoadPlan, count: int, workers: int, ranks: Sequence[int] | None = None) -> Iterator[None]:
+    """Give each worker, or those of these ranks, memory for its stripe of `count` records, under the names that `plan`
+    has for them. TrialError where there is not enough."""
     opened: list[int] = []
     try:
         try:
-            for rank in range(workers):
+            for rank in range(workers) if ranks is None else ranks:
                 opened.append(_memory(plan.output("records", rank)))
                 _allocate(opened[-1], RECORD.size * len(range(rank, count, workers)))
         except OSError as error:

@@ -12,13 +12,17 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
-from typing import TextIO, TypedDict
+from typing import TextIO
+
+from typing_extensions import TypedDict  # pydantic takes that of Python 3.12 and newer only
 
 from harness.errors import TrialError
 from harness.load.failed import TooLong
 from loadprofiles.contract import fingerprint
 from targets.contract import Endpoint
 
+MUSTER = "muster"
+"""What a load process reads in place of a plan's folder: wait until all workers are there."""
 SCHEDULE, BODIES, PLAN = "schedule.f64", "bodies.bin", "plan.json"
 
 FIELDS = (
@@ -52,6 +56,9 @@ RECORD = struct.Struct("<3q2i11q2H3Bx")
 """The same as it is written."""
 UNKNOWN_GAP = -1
 """In place of a gap between chunks: chunks that came at once are 0 apart."""
+
+STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
+"""Fields of a record that are moments of its worker's clock, all others are none."""
 
 BEGUN = struct.Struct("<qi")
 BEGUN_AT = 16
@@ -132,6 +139,29 @@ class ErrorTexts:
         return self._numbers[text]
 
 
+class WorkerClock(TypedDict):
+    """How a far worker's clock stands to that of the run's machine."""
+
+    ahead_ns: int
+    """By so much its stamps were moved back, all by the same, so that differences between them are its own."""
+    bound_ns: int
+    """They are off by this at most: by what is not known of the two measurements, and by `drift_ns`."""
+    drift_ns: int
+    """How much further ahead it was after the schedule than before it."""
+
+
+class FarReport(TypedDict):
+    """Of a worker on another machine."""
+
+    machine: str
+    """Tells machines apart without naming them, as in machine_facts."""
+    clock: WorkerClock | None
+    """None where it was lost before this could be measured again."""
+    steal_share: float | None
+    throttled: bool
+    """What the run looks at on its own machine, over the schedule."""
+
+
 class WorkerReport(TypedDict):
     """What a worker says of itself when its share is done."""
 
@@ -157,6 +187,8 @@ class WorkerReport(TypedDict):
     """What it ran out of: what was measured is kept, and does not count."""
     lost: str
     """How the worker ended in the midst of its share; "" where it did not."""
+    far: FarReport | None
+    """None of a worker of the run's own machine."""
 
 
 def unheard(rank: int, lost: str = "") -> WorkerReport:
@@ -175,6 +207,7 @@ def unheard(rank: int, lost: str = "") -> WorkerReport:
         "descriptors": 0,
         "problems": [],
         "lost": lost,
+        "far": None,
     }
 
 
@@ -212,27 +245,41 @@ class LoadPlan:
     @classmethod
     def read(cls, folder: str) -> "LoadPlan":
         """The plan in this folder."""
-        fields = json.loads((Path(folder) / PLAN).read_text())
+        return cls.parse((Path(folder) / PLAN).read_bytes(), folder)
+
+    @classmethod
+    def parse(cls, text: bytes, folder: str) -> "LoadPlan":
+        """The plan that this text holds, to be carried out in this folder."""
+        fields = json.loads(text) | {"folder": folder}
         fields["endpoints"] = [Endpoint(**endpoint) for endpoint in fields["endpoints"]]
         return cls(**fields)
 
     def offsets(self) -> "array.array[float]":
         """The schedule, in seconds. TrialError when it is not the one that was planned."""
+        return self.parse_offsets((Path(self.folder) / SCHEDULE).read_bytes())
+
+    def parse_offsets(self, data: bytes) -> "array.array[float]":
+        """The schedule that this holds. TrialError when it is not the one that was planned."""
         offsets = array.array("d")
-        offsets.frombytes((Path(self.folder) / SCHEDULE).read_bytes())
+        offsets.frombytes(data)
         if fingerprint(offsets) != self.sha256:
             raise TrialError("the schedule on disk is not the one that was planned")
         return offsets
 
     def bodies(self) -> list[bytes]:
         """The request bodies; at least one."""
-        data, bodies, at = (Path(self.folder) / BODIES).read_bytes(), [], 0
-        while at < len(data):
-            (size,) = struct.unpack_from("<I", data, at)
-            bodies.append(data[at + 4 : at + 4 + size])
-            at += 4 + size
-        return bodies or [b""]
+        return parse_bodies((Path(self.folder) / BODIES).read_bytes())
 
     def output(self, kind: str, rank: int) -> Path:
         """Where worker `rank` leaves its records, errors, replies or their heads."""
         return Path(self.folder) / f"{kind}.{rank}"
+
+
+def parse_bodies(data: bytes) -> list[bytes]:
+    """Request bodies as `LoadPlan.write` puts them one after the other; at least one."""
+    bodies, at = [], 0
+    while at < len(data):
+        (size,) = struct.unpack_from("<I", data, at)
+        bodies.append(data[at + 4 : at + 4 + size])
+        at += 4 + size
+    return bodies or [b""]

@@ -1,5 +1,6 @@
 """Locust's side of a load process: one user whose task is its share of the schedule."""
 
+import array
 import gc
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,15 +30,22 @@ COOL_DOWN = (50_000, 20, 100)
 class Shift:
     """Worker `rank` of `of` carries out arrivals rank, rank + of, ...: together they are exactly the schedule."""
 
-    def __init__(self, environment: Environment, folder: str, rank: int, of: int) -> None:
-        plan, descriptors = LoadPlan.read(folder), raise_descriptor_limit()
+    def __init__(
+        self,
+        environment: Environment,
+        plan: LoadPlan,
+        offsets: "array.array[float]",
+        bodies: list[bytes],
+        rank: int,
+        of: int,
+    ) -> None:
+        descriptors = raise_descriptor_limit()
         if problems := load_problems(plan.cap, plan.prewarm, len(plan.endpoints), descriptors):
             raise TrialError("\n".join(problems))
         self.plan = plan = fitted(plan, descriptors)
         self.environment = environment
-        offsets = plan.offsets()
         indexes = range(rank, len(offsets), of)
-        self.client = Client(plan, plan.bodies())
+        self.client = Client(plan, bodies)
         listener = self._report_to_locust if plan.report_to_locust else None
         self.outputs = Outputs(plan, rank, len(indexes))
         self.dispatcher = Dispatcher(offsets, indexes, self.client, self.outputs, listener)
@@ -45,6 +53,12 @@ class Shift:
         self.go = gevent.event.AsyncResult()
         self.finished = gevent.event.Event()
         self.report: dict[str, Any] = {**unheard(rank), "cap": plan.cap, "descriptors": descriptors}
+
+    @classmethod
+    def read(cls, environment: Environment, folder: str, rank: int, of: int) -> "Shift":
+        """That of the plan in this folder."""
+        plan = LoadPlan.read(folder)
+        return cls(environment, plan, plan.offsets(), plan.bodies(), rank, of)
 
     def run(self) -> None:
         """Carry the share out. A failure of ours goes into `report`, never to Locust, which would start again; what

@@ -6,11 +6,10 @@ from numpy.typing import NDArray
 
 from harness.load.failures import fix_of
 from harness.load.process import Sent
-from harness.load.wire import Fate
+from harness.load.wire import STAMPS, Fate
 from harness.measure import validity
 from harness.record.nouns import GeneratorRecord
 
-STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
 DURATIONS = ("connect_ns", "tls_ns")
 GAPS = ("chunk_gap_p50_ns", "chunk_gap_p95_ns")
 MOMENT_NS = 1_000
@@ -30,12 +29,14 @@ def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | 
     exhausted = np.flatnonzero(records["fate"] == Fate.EXHAUSTED)
     why = sent.errors[exhausted[0]] if len(exhausted) else ""
     heard = [worker for worker in sent.workers if worker["cap"]]
+    far = [worker["far"] for worker in sent.workers if worker["far"]]
+    steal_shares = [share for share in (steal_share, *(each["steal_share"] for each in far)) if share is not None]
     cap = min((worker["cap"] for worker in heard), default=None)
     descriptors = min((worker["descriptors"] for worker in heard), default=None)
     problems = [
         validity.exhausted_problem(len(exhausted), why, fix_of(why)),
         validity.shed_problem(int((records["fate"] == Fate.SHED).sum()), cap, descriptors),
-        validity.steal_problem(steal_share, limits),
+        validity.steal_problem(max(steal_shares, default=None), limits),
     ]
     if sent.workers:
         service_ns = (records["done_ns"] - records["sent_ns"])[good]
@@ -48,7 +49,8 @@ def validity_problems(sent: Sent, good: NDArray[np.bool_], steal_share: float | 
             ),
             validity.unfinished_problem(int((records["fate"] == Fate.UNFINISHED).sum())),
             validity.rate_problem(pace_of(sent), limits),
-            validity.throttle_problem(throttled, limits),
+            validity.throttle_problem(throttled or any(each["throttled"] for each in far), limits),
+            validity.clock_problem(clock_bound_ns(sent), validity.percentile_ns(service_ns, 0.5), limits),
         ]
     return [problem for problem in problems if problem]
 
@@ -108,6 +110,12 @@ def _pauses_ns(started: NDArray[np.int64], first: NDArray[np.int64], workers: in
     return longest
 
 
+def clock_bound_ns(sent: Sent) -> int | None:
+    """By how much stamps of workers on other machines may be off on this one's clock, of the worst; None without."""
+    clocks = [worker["far"]["clock"] for worker in sent.workers if worker["far"]]
+    return max((clock["bound_ns"] for clock in clocks if clock), default=None)
+
+
 def cpu_share(sent: Sent) -> float | None:
     """How many cores the busiest worker used; None where none came to say so."""
     return max((worker["cpu_share"] for worker in sent.workers if worker["cpu_share"] is not None), default=None)
@@ -128,6 +136,7 @@ def generator_record(sent: Sent, throttled: bool) -> GeneratorRecord | None:
         cpu_share=cpu_share(sent),
         throttled=throttled,
         prewarmed=sum(worker["prewarmed"] for worker in workers),
+        clock_bound_ns=clock_bound_ns(sent),
     )
 
 

@@ -8,12 +8,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.clock import now_ns, utc_now
+from harness.load.host_times import HostTimes
 from harness.load.process import Arrival, Sent
 from harness.load.wire import Fate
 from harness.measure.beforehand import NOTHING, Beforehand
 from harness.measure.forced import first_line
 from harness.measure.generator import connection_warnings, generator_record, validity_problems
-from harness.measure.machine import HostTimes, usable_cpus
+from harness.measure.machine import usable_cpus
 from harness.measure.rows.deaths import with_death
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge, Judged

@@ -16,6 +16,7 @@ from harness.files.problems import quote
 from harness.files.text import harmless
 from harness.files.whole import one_line
 from harness.interruption import interruptible
+from harness.load.process import LoadProcess
 from harness.measure import validity
 from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, prepare_same_anchor
@@ -26,7 +27,7 @@ from harness.measure.gpus.nvml import gpu_facts
 from harness.measure.machine import machine_facts
 from harness.measure.outlook import Consent, Packages, is_billed
 from harness.measure.purse import Purse
-from harness.measure.walk import Watcher, walk_plan
+from harness.measure.walk import OpenLoad, Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
 from harness.record.nouns import Manifest, package_identity
@@ -47,13 +48,15 @@ def start_run(
     anchor: Anchor | None = None,
     prices: dict[str, Any] | None = None,
     consent: Consent | None = None,
+    open_load: OpenLoad = LoadProcess,
 ) -> RunFolder:
     """Measure a new run, to its end. Interrupted, it can be resumed; whatever happens, nothing is left running.
 
     `witness` is a folder for what workloads and deployments themselves say of each attempt, in a folder of its own.
     With an `anchor`, an earlier run's images are deployed. `prices` is the book that the run keeps, as it is today;
     so are the measured capacities of results_dir that belong to what was packaged. `consent` is asked before anything
-    is made that costs money; UsageError where something does and nobody is there to be asked.
+    is made that costs money; UsageError where something does and nobody is there to be asked. `open_load` says where
+    load comes from.
     """
     began = utc_now()
     run_id = f"{began:%Y-%m-%dT%H-%M-%SZ}_{runnable.experiment.name}_{secrets.token_hex(2)}"
@@ -69,7 +72,7 @@ def start_run(
         manifest.anchor = anchor.facts if anchor else {}
         folder = RunFolder.create(results_dir, manifest)
         watcher.say(f"Run {run_id} in {folder.path}")
-        return walk_plan(runnable, folder, packages, watcher, witness, purse)
+        return walk_plan(runnable, folder, packages, watcher, witness, purse, open_load)
 
 
 def _purse(runnable: RunnableExperiment, packages: Packages, consent: Consent | None) -> Purse | None:
@@ -81,7 +84,9 @@ def _purse(runnable: RunnableExperiment, packages: Packages, consent: Consent | 
 
 
 @interruptible()
-def continue_run(folder: RunFolder, watcher: Watcher, consent: Consent | None = None) -> RunFolder:
+def continue_run(
+    folder: RunFolder, watcher: Watcher, consent: Consent | None = None, open_load: OpenLoad = LoadProcess
+) -> RunFolder:
     """Carry out the trials that an interrupted run lacks, and those whose files are damaged.
 
     UsageError when another process is at it, or when machine, code or packages are not those that it began with;
@@ -120,7 +125,7 @@ def continue_run(folder: RunFolder, watcher: Watcher, consent: Consent | None = 
             purse.carry_on(metered.lines)
         folder.manifest.owner = {"process": str(Owner.current())}
         folder.write_manifest()
-        return walk_plan(runnable, folder, packages, watcher, purse=purse)
+        return walk_plan(runnable, folder, packages, watcher, None, purse, open_load)
 
 
 def _manifest(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from harness.clock import now_ns
+from harness.load.failures import WorkersLost
 from harness.load.process import LoadProcess, Sent
 from harness.load.senders import SenderFailed
 from harness.load.wire import LoadPlan
@@ -139,8 +140,8 @@ def _add_problems(result: VisitResult, problems: list[str]) -> VisitResult:
 
 
 def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Progress) -> Sent:
-    """Send in the one of three ways that the trial's cell asks for. Where the target's sender cannot send, nothing is
-    sent and the trial has that problem: other targets have other senders."""
+    """Send in the one of three ways that the trial's cell asks for. Where the target's sender cannot send, or
+    workers of other machines are lost before it begins, nothing is sent and the trial has that problem."""
     asker = _asker(visit)
     begin_ns = now_ns()
     try:
@@ -149,7 +150,7 @@ def _send(visit: Visit, deployment: Deployment, load: LoadProcess, progress: Pro
         if visit.trial.scale_out:
             return _send_while_scaling_out(visit, deployment, load, asker, progress)
         return _send_schedule(visit, deployment, load, progress)
-    except SenderFailed as error:
+    except (SenderFailed, WorkersLost) as error:
         return Sent.of(begin_ns, [], [str(error)])
 
 

@@ -80,6 +80,18 @@ def lag_problem(
     return f"{told}: a worker needed {100 * cpu_share:.0f} % of its one core: lower the rate, or raise the workers"
 
 
+def clock_problem(bound_ns: int | None, service_median_ns: int | None, limits: Limits = STRICT) -> str | None:
+    """What to say when stamps of workers on other machines may be off by too much on this machine's clock: arrivals of
+    one worker would then be as late beside those of another, and the limit is that of being late."""
+    limit_ns = max(limits.least_lag_ns, int(limits.lag_share * (service_median_ns or 0)))
+    if bound_ns is None or bound_ns <= limit_ns:
+        return None
+    return (
+        f"a worker's clock is known to within {bound_ns / 1e6:.2f} ms, allowed are {limit_ns / 1e6:.2f} ms: begin it "
+        "nearer to this machine, keep both clocks disciplined (chrony), or send for a shorter time"
+    )
+
+
 def pace(scheduled_ns: Any, started_ns: Any) -> float | None:
     """Achieved over planned rate: the inverse slope of started over scheduled. None of fewer than 3 arrivals, and over
     less than PACE_SPAN_NS, where the lag of one arrival already is a thousandth of the whole."""

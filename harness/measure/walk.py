@@ -1,7 +1,7 @@
 """Walks the plan: trial after trial, saved after each, tried again where that is due; always tears down."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +24,10 @@ from targets.ownership import Owner, variables
 
 PATIENCE_S = 60.0
 """How long a run waits for an engine that answered when it began."""
+
+
+OpenLoad = Callable[[int, dict[str, str]], LoadProcess]
+"""Makes a load process with so many workers, which has these variables in its environment."""
 
 
 class Watcher(Protocol):
@@ -78,6 +82,7 @@ def walk_plan(
     watcher: Watcher,
     witness: Path | None = None,
     purse: Purse | None = None,
+    open_load: OpenLoad = LoadProcess,
 ) -> RunFolder:
     """Carry out every trial that is due. MissingError when the disk is full or the engine stays away, BudgetSpent when
     the purse is empty."""
@@ -89,13 +94,14 @@ def walk_plan(
         purse.watched(),
         _kept(folder, purse),
         _sweep_after(runnable, folder.manifest.run, watcher),
-        _load_process(runnable.experiment.load.workers, owned) as load,
+        closing(open_load(runnable.experiment.load.workers, owned)) as load,
         _leases(watcher) as leases,
     ):
         for trial in trials:
             while attempts.is_due(trial):
                 _await_platform(trial, runnable, folder.manifest.run, watcher)
                 _check_constancy(folder.manifest, runnable)
+                load.muster()
                 watcher.begin(trial, trial.order + 1, len(trials))
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
                 result = visit_target(visit, leases, load, watcher.advance, purse)
@@ -195,12 +201,3 @@ def _leases(watcher: Watcher) -> Iterator[Leases]:
     finally:
         for problem in leases.close():
             watcher.say(problem)
-
-
-@contextmanager
-def _load_process(workers: int, owned: dict[str, str]) -> Iterator[LoadProcess]:
-    load = LoadProcess(workers, owned)
-    try:
-        yield load
-    finally:
-        load.close()

@@ -139,6 +139,8 @@ class GeneratorRecord(Record):
     cpu_share: float | None = None
     throttled: bool = False
     prewarmed: Count = 0
+    clock_bound_ns: Count | None = None
+    """Of workers on other machines: their stamps are on this machine's clock within this much, those of the worst."""
 
 
 @with_config(ConfigDict(extra="allow", allow_inf_nan=False))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from harness.measure.machine import HostTimes
+from harness.load.host_times import HostTimes
 from harness.selftest.others import MOST_SHARE, Others
 
 TRIES = 3

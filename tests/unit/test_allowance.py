@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from harness.commands.doctor import _priority
-from harness.measure.machine import HostTimes, machine_facts, usable_cpus
+from harness.load.host_times import HostTimes
+from harness.measure.machine import machine_facts, usable_cpus
 from targets.local.allowance import available_cpus, available_memory_bytes, group_without_real_time
 
 V1_CPU = Path("/sys/fs/cgroup/cpu")

@@ -20,6 +20,7 @@ import pytest
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.summary import summarise
 from harness.errors import TrialError
+from harness.load.host_times import HostTimes
 from harness.load.limits import cap_problem, prewarm_problem
 from harness.load.process import RECORD_TYPE, Arrival, LoadProcess, Sent, read_sent
 from harness.load.replies import Body, Reply, Spool
@@ -34,7 +35,6 @@ from harness.load.wire import (
     fate_of,
     unheard,
 )
-from harness.measure.machine import HostTimes
 from loadprofiles.contract import fingerprint
 from targets.contract import Endpoint
 from tests.http_server import HttpServer

@@ -11,10 +11,10 @@ from harness.commands.load.answers import content_problem
 from harness.commands.load.expectations import Expectations
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.summary import summarise
+from harness.load.host_times import HostTimes
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
 from harness.load.wire import Fate, unheard
-from harness.measure.machine import HostTimes
 
 WORKER = {**unheard(0), "cpu_share": 0.1, "priority": "normal", "timer": "timerfd"}
 

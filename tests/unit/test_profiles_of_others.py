@@ -15,12 +15,12 @@ from harness.errors import UsageError
 from harness.experiment import profiles
 from harness.experiment.profiles import draw
 from harness.experiment.question import parse_experiment
+from harness.load.host_times import HostTimes
 from harness.load.process import RECORD_TYPE, Sent
 from harness.load.replies import Replies
 from harness.load.wire import Fate
 from harness.measure.fitting import fit_to_machine
 from harness.measure.generator import lags_ns, pace_of, validity_problems
-from harness.measure.machine import HostTimes
 from loadprofiles import LoadProfile
 from tests.unit.test_load_answers import WORKER
 

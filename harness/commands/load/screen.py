@@ -32,6 +32,7 @@ def lines_of(summary: Summary) -> Iterator[str]:
     yield from _withheld(summary)
     yield from _connections(summary)
     yield f"timer {summary['timer']}, priority {summary['priority']}, CPU {summary['cpu_share']} cores"
+    yield from _clocks(summary)
     yield from _burst(summary)
     yield from (f"note: {note}" for note in summary["notes"])
     yield from _reasons(summary)
@@ -98,6 +99,15 @@ def _connections(summary: Summary) -> Iterator[str]:
             f"{plural(summary['resent'], 'request')} sent once more: the server had closed an idle connection; they "
             "count from when they were due"
         )
+
+
+def _clocks(summary: Summary) -> Iterator[str]:
+    told = [
+        f"within {clock['bound_ms']:.3f} ms, drift {clock['drift_ms']:+.3f} ms" if clock else "unknown, it was lost"
+        for clock in summary.get("clocks", [])
+    ]
+    if told:
+        yield f"clocks of the workers beside this machine's: {'; '.join(told)}"
 
 
 def _burst(summary: Summary) -> Iterator[str]:

@@ -13,11 +13,11 @@ from harness.commands.load.figures import Durations
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.reasons import Reasons, find_reasons
 from harness.commands.load.secrets import without_secrets
+from harness.load.host_times import HostTimes
 from harness.load.process import Sent
 from harness.load.stripes import Records, unkept
 from harness.load.wire import Fate, WorkerReport
 from harness.measure.generator import lags_ns, pace_of, places_in_burst, raw_lags_ns, validity_problems
-from harness.measure.machine import HostTimes
 from harness.measure.rows.answers import THROTTLED_STATUS
 
 SCHEMA = "frostline/load/1"
@@ -63,12 +63,28 @@ def summarise(
         **_first_connection(sent),
         **_chunk_counts(records, reasons.good),
         **_burst(records),
+        **_clocks(sent),
         "cpu_share": [None if each["cpu_share"] is None else round(each["cpu_share"], 3) for each in sent.workers],
         "notes": _each_once([*(note for worker in sent.workers for note in _notes(worker)), *_unheard(sent)]),
         **_told(reasons),
         "failure": None if reasons.good.any() else failure_of(reasons, order),
         "problems": sent.problems
         + validity_problems(sent, reasons.good, now.steal_share(before), now.was_throttled_since(before)),
+    }
+
+
+def _clocks(sent: Sent) -> dict[str, Any]:
+    """Of workers on other machines: how far off their stamps may be on this machine's clock, and how theirs drifted."""
+    if not (far := [worker["far"] for worker in sent.workers if worker["far"]]):
+        return {}
+    clocks = [each["clock"] for each in far]
+    return {
+        "clocks": [
+            None
+            if clock is None
+            else {"bound_ms": round(clock["bound_ns"] / 1e6, 4), "drift_ms": round(clock["drift_ns"] / 1e6, 4)}
+            for clock in clocks
+        ]
     }
 
 

@@ -1,0 +1,33 @@
+"""The kinds of our messages, which travel as Locust's own, and what each holds."""
+
+HELLO = "frostline_hello"
+"""Worker: its identity, machine and network, before anything else."""
+WELCOME = "frostline_welcome"
+"""Master: it may join, and Locust hears it from now on."""
+FULL = "frostline_full"
+"""Master: there are as many as were asked for; it may ask again."""
+OVER = "frostline_over"
+"""Master: `why` it is not wanted, or not any more; and whether that is a `fault`."""
+LEAVING = "frostline_leaving"
+"""Worker: `why` it goes."""
+PLAN = "frostline_plan"
+"""Master: `order`, `rank`, `of`, and `sizes` of what makes a plan."""
+PLANNED = "frostline_planned"
+"""Worker: `sha256` of the schedule that it holds; or an error, as `told_of` has it."""
+ARMED = "frostline_armed"
+"""Worker: ready to begin."""
+PING, PONG = "frostline_ping", "frostline_pong"
+"""There, and back with `now_ns` of the worker's clock."""
+GO = "frostline_go"
+"""Master: `begin_ns`, by the worker's own clock."""
+DONE = "frostline_done"
+"""Worker: its `report`, and `sizes` of what it recorded."""
+FETCH, PIECE = "frostline_fetch", "frostline_piece"
+"""Either side: the `name` and `at` of a piece, and its `data`."""
+KEPT = "frostline_kept"
+"""Master: all was fetched, or nobody wants it."""
+
+OF_WORKERS = frozenset({PLANNED, ARMED, PONG, DONE, FETCH, PIECE})
+OF_LOCUST = frozenset({"client_ready", "client_stopped", "heartbeat", "spawning", "spawning_complete"})
+"""What Locust's master gets to see: enough to have users started and stopped. It also would read files for a worker,
+and keep logs, statistics and tracebacks of theirs without end."""
