@@ -7,7 +7,7 @@ WHOLE := $(shell echo $$(($$(nproc) + 1)))
 SOURCES := $(shell find harness loadprofiles targets tests -name '*.py')
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models ready check benchmark selftest engine emulator aws-smoke servers chromium clean
+.PHONY: help install install-dev bench test test-parts test-whole test-alone test-models ready check benchmark selftest engine emulator aws-smoke servers chromium netns clean
 
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
@@ -21,6 +21,7 @@ help:
 	@echo "make servers    install the servers that process- targets start, such as Redis (Debian or Ubuntu, as root)"
 	@echo "make emulator   install a server that stands in for AWS in tests, in an environment of its own"
 	@echo "make chromium   install Chromium and its driver for the tests of the report (Debian, as root)"
+	@echo "make netns      install ip, with which the tests of load workers make network namespaces (Debian or Ubuntu, as root)"
 	@echo "make clean      remove what runs left behind"
 
 install: $(VENV)/core
@@ -86,6 +87,9 @@ $(VENV)/emulator/ready: tests/emulator/constraints.txt | $(BIN)/python
 	$(PYTHON) -m venv $(VENV)/emulator
 	$(VENV)/emulator/bin/python -m pip install --quiet --disable-pip-version-check --constraint $< ministack docker
 	@touch $@
+
+netns:
+	command -v ip >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends iproute2 >/dev/null; }
 
 chromium:
 	./.ci/chromium

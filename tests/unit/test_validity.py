@@ -103,6 +103,8 @@ def test_wide_limits_let_pass_what_strict_ones_do_not():
         assert judge(WIDE) is None
         assert validity.is_disturbance(judge(validity.STRICT))
     assert validity.lag_problem(61 * 10**9, 5, WIDE)
+    assert validity.clock_problem(3 * 10**9, 5, WIDE) is None and validity.clock_problem(61 * 10**9, 5, WIDE)
+    assert not validity.is_disturbance(validity.clock_problem(3 * 10**9, 5))
     assert not validity.is_disturbance(validity.shed_problem(1))
 
 

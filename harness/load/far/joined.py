@@ -12,7 +12,7 @@ from locust import runners
 from locust.env import Environment
 
 from harness.clock import now_ns
-from harness.errors import TrialError
+from harness.errors import FrostlineError, TrialError
 from harness.files.text import harmless
 from harness.load.failures import WorkersLost, told_of
 from harness.load.far.admission import Admission, Tell, reason
@@ -152,4 +152,8 @@ def join(host: str, port: int, within_s: float, token: str) -> int:
     def tell(line: str) -> None:
         print(f"frostline: {line}", file=sys.stderr, flush=True)
 
-    return Joined(Admission(host, port, within_s, token, tell), tell).wait()
+    try:
+        return Joined(Admission(host, port, within_s, token, tell), tell).wait()
+    except FrostlineError as error:
+        tell(str(error))
+        return error.exit_code

@@ -2,9 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from locust.rpc import Message
+from typing import Any, Protocol
 
 from harness.clock import now_ns
 from harness.files.text import harmless
@@ -17,6 +15,13 @@ OVERSLEPT_S = 2.0
 """A master that was stopped for so long itself has heard nobody: that is no silence of theirs."""
 LONGEST_NAME = 100
 Reply = Callable[[str, str, dict[str, Any]], None]
+
+
+class Said(Protocol):
+    """One of Locust's messages."""
+
+    type: str
+    data: Any
 
 
 @dataclass
@@ -41,7 +46,7 @@ class Roster:
         self._looked_ns = now_ns()
         self._has_refused = False
 
-    def lets_in(self, client: str, message: Message) -> bool:
+    def lets_in(self, client: str, message: Said) -> bool:
         """Whether Locust may handle it."""
         if message.type == HELLO:
             self._greet(client, message.data if isinstance(message.data, dict) else {})

@@ -17,6 +17,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from harness.clock import now_ns
 from harness.errors import MissingError, TrialError
+from harness.load.far.token import keys
 
 MOST_MESSAGE_BYTES = 2**21
 """A connection that sends a longer one is closed; pieces are half as long."""
@@ -45,12 +46,6 @@ def require_curve() -> None:
         raise MissingError(
             "this build of pyzmq has no CURVE, without which workers cannot be joined: pip install pyzmq"
         )
-
-
-def keys(token: str, side: str) -> tuple[bytes, bytes]:
-    """Public and secret key of one side, as Z85 text."""
-    secret = z85.encode(hmac.digest(token.encode(), f"frostline load {side}".encode(), "sha256"))
-    return zmq.curve_public(secret), secret
 
 
 class SealedServer(BaseSocket):

@@ -1,5 +1,6 @@
 """The secret that a run and its far workers share. It is in no file of a run, no log and no list of processes."""
 
+import hmac
 import os
 import secrets
 from collections.abc import MutableMapping
@@ -39,3 +40,12 @@ def take_token(environment: MutableMapping[str, str] = os.environ, file: Path | 
         wanted = f"it has {FEWEST} to {MOST} printable characters without spaces"
         raise UsageError([f"{where}: what it holds ({len(given)} characters) is no token: {wanted}: {MAKE_ONE}"])
     return given
+
+
+def keys(token: str, side: str) -> tuple[bytes, bytes]:
+    """Public and secret CURVE key of the master or of a worker, as Z85 text: who has the token has both sides'."""
+    import zmq  # commands that only hand the token on have no use of it
+    from zmq.utils import z85
+
+    secret = z85.encode(hmac.digest(token.encode(), f"frostline load {side}".encode(), "sha256"))
+    return zmq.curve_public(secret), secret
