@@ -3,6 +3,7 @@
 import array
 import json
 import os
+import platform
 import secrets
 import shutil
 import signal
@@ -29,6 +30,7 @@ from harness.load.senders import SenderFailed
 from harness.load.wire import Fate, LoadPlan
 from harness.measure.generator import validity_problems
 from targets.contract import Endpoint
+from tests.certificates import make_certificate
 from tests.http_server import HttpServer
 
 REQUIRED = "FROSTLINE_REQUIRE_NETNS"
@@ -261,6 +263,23 @@ def test_an_address_that_each_machine_has_of_its_own_is_not_asked_from_elsewhere
         with pytest.raises(SenderFailed, match=r"http://127\.0\.0\.1.* would ask itself"):
             send(far, server, host="127.0.0.1")
         assert fates(send(far, server, count=20)[0].records) == {"ANSWERED": 20}
+
+
+def test_a_plan_that_one_machine_cannot_carry_out_is_refused_with_its_name_and_the_next_one_is_sent(
+    site, server, tmp_path
+):
+    """Certificates that lie on the run's machine, and not on one of the others."""
+    certificate, _ = make_certificate(tmp_path)
+    hidden = ["unshare", "--mount", "sh", "-c", f'mount -t tmpfs none {tmp_path} && exec "$@"', "sh"]
+    with run_at(site.host) as far:
+        far.start(*inside(site.spaces[0]))
+        far.start(*inside(site.spaces[1]), *hidden)
+        far.load.muster()
+        endpoint = Endpoint(f"https://{site.host}:{server.port}/", ca_file=str(certificate))
+        for _ in range(2):
+            with pytest.raises(SenderFailed, match=rf"ca_file: .*No such file.*\(on {platform.node()}\)"):
+                far.load.carry_out(LoadPlan("", [endpoint], "", 1.0), array.array("d", [0.0]), [b""], print)
+            assert fates(send(far, server, count=40)[0].records) == {"ANSWERED": 40}
 
 
 @pytest.fixture

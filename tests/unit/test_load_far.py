@@ -97,13 +97,25 @@ def far_report(**fields):
 
 
 def test_a_report_is_held_against_its_form():
-    report = report_of(far_report(lost="no", problems=["a\nb"]), 1)
+    report = report_of(far_report(lost="no", problems=["a\nb"], timer="t\x1b"), 1)
+    assert report["timer"] == "t\\x1b"
     assert (report["rank"], report["lost"], report["opened"]) == (1, "", [(1, 2), None])
     assert report["problems"] == ["a\\nb"]
     assert report_of({"error": "url: no", "is_senders": True}, 1)["is_senders"] is True
 
 
-@pytest.mark.parametrize("told", [None, [], {}, unheard(0), far_report(cpu_share="x"), far_report(far={"machine": 1})])
+@pytest.mark.parametrize(
+    "told",
+    [
+        None,
+        [],
+        {},
+        unheard(0),
+        far_report(cpu_share="x"),
+        far_report(far={"machine": 1}),
+        far_report(cpu_share=float("nan")),
+    ],
+)
 def test_what_is_no_report_is_refused(told):
     with pytest.raises(TrialError, match="its report"):
         report_of(told, 0)

@@ -6,6 +6,7 @@ import shutil
 from contextlib import ExitStack
 from typing import Any
 
+import gevent
 from locust.env import Environment
 
 from harness.errors import TrialError
@@ -42,11 +43,19 @@ class Errand:
         offsets = plan.parse_offsets(parts[SCHEDULE])
         self._opened.enter_context(reserve(plan, len(offsets), self._of, [self._rank]))
         self.shift = Shift(environment, plan, offsets, parse_bodies(parts[BODIES]), self._rank, self._of)
+        self._opened.callback(self._put_away)
         return self.shift, fingerprint(offsets)
+
+    def _put_away(self) -> None:
+        """What a share that nobody began on holds; one that was begun on does so itself."""
+        if not self.shift.armed.is_set():
+            self.shift.client.close()
+            self.shift.dispatcher.stop()
+            self.shift.outputs.close()
 
     def wait_out(self) -> dict[str, Any]:
         """Wait until its share is over; returns what is to be said of it, and has the rest ready to be fetched."""
-        self.shift.go.wait()
+        gevent.wait([self.shift.go, self.shift.finished], count=1)
         before = HostTimes.read()
         self.shift.finished.wait()
         now = HostTimes.read()
@@ -65,5 +74,5 @@ class Errand:
         return report
 
     def close(self) -> None:
-        """Let go of all that is left of it. Safe to call twice."""
+        """Let go of all that is left of it, also when it was never begun. Safe to call twice."""
         self._opened.close()

@@ -41,6 +41,8 @@ class Joined:
         self._over = AsyncResult()
         self._mailbox = Mailbox()
         self._errand: Errand | None = None
+        self._work: gevent.Greenlet | None = None
+        """Carries the errand out."""
         sealed = SimpleNamespace(Client=lambda host, port, client_id: self._obtain(client_id))
         runners.__dict__["rpc"] = sealed
         self._environment = Environment(user_classes=[LoneUser])
@@ -75,6 +77,7 @@ class Joined:
     def _carry_out(self, data: dict[str, Any]) -> None:
         """In a greenlet of its own."""
         self._drop({"order": self._errand.order if self._errand else ""})
+        self._work = gevent.getcurrent()
         errand = self._errand = Errand(data["order"], data["rank"], data["of"])
         ask = lambda name, at: self._ask(errand.order, name, at)  # noqa: E731
         try:
@@ -91,6 +94,7 @@ class Joined:
         except TrialError as error:
             report = told_of(error)
         if self._errand is errand:
+            self._work = None
             self._say(DONE, data, report=report, sizes=errand.offer.sizes)
 
     def _ask(self, order: str, name: str, at: int) -> Any:
@@ -113,8 +117,10 @@ class Joined:
 
     def _drop(self, data: dict[str, Any]) -> None:
         if self._errand is not None and self._errand.order == data["order"]:
+            if self._work is not None:
+                self._work.kill(block=False)
             self._errand.close()
-            self._errand = None
+            self._errand = self._work = None
 
     def _end(self, data: dict[str, Any]) -> None:
         self._over.set((1 if data.get("fault") else 0, harmless(reason(data))))

@@ -1,5 +1,6 @@
 """What far workers say of themselves, held against what such a report is."""
 
+from math import isfinite
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -22,8 +23,18 @@ def report_of(told: Any, rank: int) -> dict[str, Any]:
         raise TrialError(f"its report: {error.error_count()} fields are not as they should be") from None
     if report["far"] is None:
         raise TrialError("its report: it does not say which machine it is of")
-    problems = [harmless(problem)[:LONGEST_TEXT] for problem in report["problems"]]
-    return {**report, "rank": rank, "problems": problems, "lost": ""}
+    return {**_harmless(report), "rank": rank, "lost": ""}
+
+
+def _harmless(value: Any) -> Any:
+    """Texts as they may be shown. TrialError for a number that is none."""
+    if isinstance(value, dict):
+        return {name: _harmless(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_harmless(each) for each in value]
+    if isinstance(value, float) and not isfinite(value):
+        raise TrialError("its report: a number of it is none")
+    return harmless(value)[:LONGEST_TEXT] if isinstance(value, str) else value
 
 
 def refusal_of(told: dict[str, Any], host: str) -> dict[str, Any]:
