@@ -49,7 +49,8 @@ def run(
     if resume is None:
         raise typer.Exit(run_experiment(experiment, rounds, results, shown, wait, on, consent, load_workers, load))
     if experiment is not None or rounds is not None or on is not None or load_workers is not None:
-        raise UsageError(["--resume takes no experiment, --rounds, --on or --load-workers: the run's own are used"])
+        others = "--resume takes neither an experiment nor --rounds nor --on nor --load-workers"
+        raise UsageError([f"{others}: the run's own are used"])
     raise typer.Exit(resume_run(resume, results, shown, wait, consent, load))
 
 
