@@ -13,7 +13,6 @@ from targets.aws.account import Account
 from targets.aws.common import PYTHON, architecture_of, variables_of
 from targets.aws.lambda_meter import LambdaMeter, Size
 from targets.aws.patience import insist
-from targets.aws.refusals import Refused
 from targets.aws.report import Report, read_log, read_tail
 from targets.aws.roles import take_role
 from targets.aws.tags import new_name, tags_of
@@ -39,7 +38,8 @@ LAMBDA = "lambda.amazonaws.com"
 COMMAND = [PYTHON, "-m", "awslambdaric", "targets.serving.function.handler"]
 LOG_RESULT, REQUEST_ID = "x-amz-log-result", "x-amzn-requestid"
 INIT_LIMIT_S = 10.0
-LOG_POLL_S = 2.0
+CLOCKS_S = 60.0
+LOG_POLL_S, LOG_LIMIT_S, EMULATED_LIMIT_S = 1.0, 30.0, 2.0
 AWAKE_LIMIT_S = 600.0
 
 
@@ -55,12 +55,15 @@ class FunctionDeployment:
         self.generation = secrets.token_hex(8)
         self._variables = variables_of(package, order) | self._own_variables()
         self._reports: dict[str, Report] = {}
-        self._asked: set[str] = set()
-        """Ids of replies that carried no report: the log has to tell of them."""
+        self._earlier: set[str] = set()
+        """Requests of earlier trials that were told of."""
+        self._ids: set[str] = set()
+        self._replies = 0
+        """Whose reports are awaited: those of this trial, of whom some may have no name."""
         self._first_start: dict[str, Any] = {}
         self._colds, self._version, self._url = 0, "", ""
         self.endpoints: tuple[Endpoint, ...] = ()
-        self._made, self._since_ms = False, int(wall_time() * 1000)
+        self._made, self._since_ms = False, _now_ms()
         functions.check_variables(self._variables)
         self._meter = LambdaMeter(Size.of(package, order, settings.provisioned, settings.tmp_mb))
         try:
@@ -120,8 +123,9 @@ class FunctionDeployment:
             AWAKE_LIMIT_S,
         )
         took_ms = (now_ns() - begun_ns) / 1e6
-        reports = read_tail(answer.get("LogResult", "").encode())
-        self._meter.hear(reports)
+        self.hear("", answer.get("LogResult", "").encode())
+        self.settle(LOG_LIMIT_S)
+        reports = list(self._reports.values())
         if not reports:
             self._meter.write_off(1, self._longest_s)
         if "FunctionError" in answer:
@@ -173,8 +177,10 @@ class FunctionDeployment:
         """No unit but those that are provisioned. DeploymentError where a ledger is asked for: no folder is shared."""
         if ledger is not None:
             raise DeploymentError("a function on AWS can write into no folder of this machine")
+        self._earlier.update(self._reports)
         self._reports.clear()
-        self._asked.clear()
+        self._ids.clear()
+        self._replies, self._since_ms = 0, _now_ms()
         self.make_cold()
         if self._settings.provisioned:
             self._version = functions.provision(self._account, self.name, self._settings.provisioned)
@@ -194,20 +200,22 @@ class FunctionDeployment:
 
     def hear(self, request_id: str, header: bytes) -> None:
         """Take in the report that a reply carries; of one that carries none, the log is asked later."""
-        reports = [] if self._url else read_tail(header)
-        self._take(reports)
-        if not reports and request_id:
-            self._asked.add(request_id)
+        self._replies += 1
+        self._ids.update({request_id} - {""})
+        self._take([] if self._url else read_tail(header))
 
     def settle(self, limit_s: float) -> None:
-        """Read the log until it tells of every request whose reply did not, at most so long."""
-        deadline_ns = now_ns() + int(limit_s * 1e9)
-        while self._asked - self._reports.keys():
+        """Read the log until it has a report for every reply, at most so long; an emulator logs at once or never."""
+        deadline_ns = now_ns() + int((min(limit_s, EMULATED_LIMIT_S) if self._account.emulated else limit_s) * 1e9)
+        while not self._are_told():
             lines = logs.read_messages(self._account, self._log_group, self._since_ms, self._pattern)
-            self._take(report for line in lines for report in read_log([line.rstrip()]))
-            if now_ns() > deadline_ns or not self._asked - self._reports.keys():
+            self._take(report for line in lines for report in read_log(line.splitlines()))
+            if now_ns() > deadline_ns or self._are_told():
                 return
             sleep(LOG_POLL_S)
+
+    def _are_told(self) -> bool:
+        return self._ids <= self._reports.keys() and len(self._reports) >= self._replies
 
     @property
     def _pattern(self) -> str:
@@ -216,7 +224,8 @@ class FunctionDeployment:
     def _take(self, reports: Iterable[Report]) -> None:
         told = list(reports)
         self._meter.hear(told)
-        self._reports.update((report.request_id, report) for report in told)
+        new = (report for report in told if report.request_id not in self._earlier)
+        self._reports.update((report.request_id, report) for report in new)
 
     def witnesses(self) -> Iterable[Witnessed]:
         """What Lambda told of each request. An emulator measures no initialisation and no memory: it tells only that a
@@ -269,4 +278,6 @@ class FunctionDeployment:
         self._made = False
 
 
-__all__ = ["FunctionDeployment", "Refused"]
+def _now_ms() -> int:
+    """When the log begins to be of interest, for clocks that may differ by this much."""
+    return int((wall_time() - CLOCKS_S) * 1000)

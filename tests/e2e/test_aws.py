@@ -105,7 +105,6 @@ def test_start_classes_are_those_of_the_containers_that_were_started(aws: Emulat
         assert rows["start_class"].notna().all()
         for row in rows.sort_values("invocation").itertuples():
             classes.setdefault(str(row.unit), []).append(str(row.start_class))
-        assert record.open_starts == 0
     assert set(classes) <= started and len(classes) > 3
     assert all(kinds == ["cold"] + ["warm"] * (len(kinds) - 1) for kinds in classes.values()), classes
 
@@ -138,10 +137,11 @@ def test_own_metering_is_what_the_log_says_was_billed(aws: Emulator, monkeypatch
         for index in range(REQUESTS):
             answer = client.invoke(FunctionName=deployment.name, LogType="Tail", Payload=bodies[index % len(bodies)])
             deployment.hear("", answer["ResponseMetadata"]["HTTPHeaders"]["x-amz-log-result"].encode())
+        deployment.settle(30)
         reports = {report.request_id: report for line in logged(aws, deployment.name) for report in read_log([line])}
         billed_ms = sum(report.billed_ms for report in reports.values())
         consumed = {(line.sku, line.source): line.quantity for line in deployment.consumed()}
-        assert len(reports) > REQUESTS / 2 and billed_ms > 5 * len(reports) / 2
+        assert len(reports) >= REQUESTS and billed_ms > 5 * len(reports) / 2
         assert consumed["lambda.x86.gb-second", "witnessed"] == pytest.approx(billed_ms / 1000 * 1769 / 1024, rel=1e-12)
         assert consumed["lambda.request", "witnessed"] == len(reports)
     finally:

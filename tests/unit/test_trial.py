@@ -12,7 +12,7 @@ from harness.experiment.plan import plan
 from harness.experiment.question import parse_experiment
 from harness.load.process import Arrival, Sent
 from harness.load.replies import Reply
-from harness.load.senders import SenderFailed
+from harness.load.senders import SenderFailed, sender_names
 from harness.load.wire import Fate
 from harness.measure.leases import Leases
 from harness.measure.recording import NEVER_STARTED, Outset, record_trial
@@ -136,7 +136,7 @@ class Unreachable:
     make_cold = wake = settle = destroy = do_nothing
 
     def carry_out(self, plan, *_):
-        raise SenderFailed("sender: 'absent' is not one of: http, https")
+        raise SenderFailed(f"sender: 'absent' is not one of: {', '.join(sender_names())}")
 
 
 @pytest.mark.parametrize("profile", ["constant", "cold", "scale-out"])
@@ -145,7 +145,7 @@ def test_a_target_whose_sender_cannot_send_has_an_invalid_trial_and_ends_no_run(
     it.target.deploy = lambda package, order: Unreachable()
     record = visit_target(it, Leases(), Unreachable(), lambda ended, of: None).record  # type: ignore[arg-type]
     assert record.scheduled == 0 and not record.valid
-    assert record.problems[0].endswith("sender: 'absent' is not one of: http, https")
+    assert record.problems[0].endswith(f"sender: 'absent' is not one of: {', '.join(sender_names())}")
 
 
 def test_arrivals_are_drawn_once(monkeypatch):
