@@ -22,6 +22,10 @@ for number in (signal.SIGINT, signal.SIGHUP):  # ignored where the tests were st
 settings.register_profile("untimed", settings.default, deadline=None)  # how long an example takes is the machine's mood
 settings.load_profile("untimed")
 os.environ.update(NO_TELEMETRY)  # for the tests that load a model in their own process
+for name in [name for name in os.environ if name.startswith("AWS_")]:  # no test reaches an account of whoever runs it
+    del os.environ[name]
+os.environ |= {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.devnull}
+os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 
 @pytest.fixture(scope="session", autouse=True)

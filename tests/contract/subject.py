@@ -23,12 +23,15 @@ from targets.ownership import BACKING_LABEL, RUN_LABEL, RUN_VARIABLE
 from targets.settings import QueueSettings, Settings
 from targets.workloads.contract import Workload
 from tests.conftest import engine_refusal, one_at_a_time
+from tests.fakes.plugged import FAR, plugged_in
 
 SIZING = Sizing.of_function(1769)
 PATIENCE_S = 120
 WORKLOAD = "known-truth"
 HURRY = 60.0
 BRISK = {"visibility_s": 2.0, "most_deliveries": 1}
+with plugged_in(FAR):
+    PLATFORMS = {name: targets.platform(of) for name in targets.target_names() if (of := targets.platform_of(name))}
 
 
 @dataclass(frozen=True)
@@ -91,8 +94,8 @@ class Subject:
         found = [str(item) for item in psutil.process_iter(["environ"]) if _carries(item, run)]
         found += [f"container {container['Name']}" for container in self.containers()]
         found += [f"network {name}" for name in self.networks()]
-        if name := targets.platform_of(self.target.name):
-            found += [remnant.name for remnant in targets.platform(name).remnants(run)]
+        if (platform := PLATFORMS.get(self.target.name)) is not None:
+            found += [remnant.name for remnant in platform.remnants(run)]
         return found
 
     def units(self) -> list[dict[str, Any]]:

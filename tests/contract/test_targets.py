@@ -7,6 +7,7 @@ a kind that nobody can ask it for. `python -m tests.contract.matrix` prints what
 import dataclasses
 import inspect
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -24,11 +25,23 @@ from harness.load.senders import endpoint_problems
 from harness.load.single import Lone
 from harness.load.wire import Fate
 from targets.clock import clock_id, now_ns, sleep
-from targets.contract import Capabilities, Deployment, DeploymentError, Endpoint, Kind, Sizing, Swept, Target
+from targets.contract import (
+    Billed,
+    Capabilities,
+    Demand,
+    Deployment,
+    DeploymentError,
+    Endpoint,
+    Kind,
+    Order,
+    Package,
+    Sizing,
+    Target,
+)
 from targets.events import Event
 from tests.conftest import one_at_a_time
 from tests.contract.page_cache import code_of, is_cached, is_forgotten
-from tests.contract.subject import PATIENCE_S, WORKLOAD, Subject, deploy, post
+from tests.contract.subject import PATIENCE_S, PLATFORMS, WORKLOAD, Subject, deploy, post
 from tests.fakes.plug_ins import put
 from tests.fakes.plugged import FAR, plugged_in
 
@@ -505,15 +518,37 @@ def is_gone(endpoint: Endpoint) -> bool:
 
 @pytest.mark.parametrize("name", HERE)
 def test_sweeps(name: str, say: Say) -> None:
-    """What lies where no look at this machine finds it is found and removed by its target."""
-    target = TARGETS[name]
-    if not isinstance(target, Swept):
+    """What lies where no look at this machine finds it is found and removed by its platform."""
+    target, platform = TARGETS[name], PLATFORMS.get(name)
+    if platform is None:
         say("not applicable")
         return
     with deploy(target) as subject:
-        (remnant,) = [remnant for remnant in target.remnants() if remnant.run == subject.order.run_id]
-        assert remnant.owner
-        target.remove(remnant)
-        target.remove(remnant)
+        (remnant,) = platform.remnants(subject.order.run_id)
+        assert remnant.owner and remnant in platform.remnants()
+        platform.remove(remnant)
+        platform.remove(remnant)
         assert subject.left() == []
+    say("proven")
+
+
+BILLED = [name for name, target in TARGETS.items() if target.capabilities.billed]
+IMAGE = Package("echo", "frostline/echo:0", {"machine": "x86_64", "size_bytes": 200_000_000})
+
+
+@pytest.mark.parametrize("name", BILLED)
+def test_what_costs_money_foresees_it(name: str, say: Say) -> None:
+    """A plan is shown before anything is made: more is never foreseen to cost less, and nothing is left unsaid."""
+    target = TARGETS[name]
+    assert isinstance(target, Billed)
+    order = Order("run", Sizing.of_function(2048) if target.parts[0].kind == "function" else Sizing(2048, 1.0))
+    assert all(target.resources(IMAGE, order))
+    little, much = (target.foresee(IMAGE, order, Demand(n, n, 60.0 * n, 0.1)) for n in (10, 100))
+    sums = [
+        {sku: sum(line.quantity for line in lines if line.sku == sku) for sku in {line.sku for line in lines}}
+        for lines in (little, much)
+    ]
+    assert sums[0].keys() == sums[1].keys() and sums[0]
+    assert all(math.isfinite(sums[1][sku]) and 0 <= sums[0][sku] <= sums[1][sku] for sku in sums[0])
+    assert any(sums[0][sku] < sums[1][sku] for sku in sums[0])
     say("proven")

@@ -189,6 +189,13 @@ def test_what_a_killed_run_left_is_swept_and_nothing_else(aws: Emulator, bench: 
             assert "left alone, its run is going on: remnant aws repository frostline-of-a-live-run" in cleaned.out
         again = bench.run("clean", "--on", "aws", **aws.environment)
         assert "0 removed" in again.out
+        for number in (signal.SIGINT, signal.SIGTERM):
+            run = bench.start("run", experiment, "--yes", "--results", bench.results, **aws.environment)
+            until(lambda: "[1/" in run.said, "a trial has ended")  # noqa: B023
+            run.signal(number)
+            finished = run.finish()
+            assert finished.code == 130 and "nothing of run" in finished.out, finished.out + finished.err
+            assert held(aws) == spared
         assert {kind.partition(" ")[0] for kind in seen} >= {"function", "cluster", "balancer", "repository", "role"}
     finally:
         for name in spared:
