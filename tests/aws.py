@@ -33,10 +33,12 @@ def signed_by_botocore(method, url, headers, body, keys, service, region, date):
 
 
 def is_signed(scheme, head, body, keys, service, region):
-    """Whether what a server got is signed by these keys, for the host that it names."""
+    """Whether what a server got is signed by these keys, for the host and with the headers that it names."""
     (method, target), headers = head.split(" ", 2)[:2], headers_in(head)
+    names = set(headers["authorization"].split("SignedHeaders=")[1].split(",")[0].split(";"))
+    given = {name: value for name, value in headers.items() if name in names}
     url, date = f"{scheme}://{headers['host']}{target}", headers["x-amz-date"]
-    expected = signed_by_botocore(method, url, headers, body, keys, service, region, date)
+    expected = signed_by_botocore(method, url, given, body, keys, service, region, date)
     return expected == {name: headers[name] for name in expected} and ("x-amz-security-token" in headers) == bool(
         keys[2]
     )

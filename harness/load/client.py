@@ -6,6 +6,7 @@ import gevent
 from gevent import monkey
 
 from harness.load.connection import Connection, Untaken
+from harness.load.hands import MOST_HANDS, Hands
 from harness.load.idle import Idle
 from harness.load.parser import Exchange
 from harness.load.prewarming import Prewarming
@@ -83,12 +84,15 @@ class Client:
         self.hub: Any = gevent.get_hub()
         self.plan = plan
         self.routes = [route_of(plan, endpoint, bodies) for endpoint in plan.endpoints]
+        self._hands = [Hands(route, plan.timeout_s) if route.caller else None for route in self.routes]
+        self.cap = min(plan.cap, MOST_HANDS) if any(self._hands) else plan.cap
+        """Most requests in flight: each that a sender carries out itself takes a thread."""
         self._limits = TimeLimits(self.hub, plan.timeout_s)
         self._idle: list[Idle[HubConnection]] = [Idle(plan.takes_many) for _ in plan.endpoints]
         self._sweeper: Any = self.hub.loop.timer(SWEEP_S, SWEEP_S, ref=False)
         self._sweeper.start(self._sweep)
         self.opened: list[tuple[int, int] | None] = []
-        """By endpoint: ns for connecting and for TLS."""
+        """By endpoint: ns for connecting and for TLS; None where that failed, or is its sender's own affair."""
         self.prewarmed = 0
         """Connections that were opened in advance and kept."""
         self.prewarm_problem = ""
@@ -110,8 +114,12 @@ class Client:
 
     def prewarm(self) -> None:
         """Open connections before the start, or the first arrivals would pay for them; a refusal is left to them."""
+        for hands in filter(None, self._hands):
+            hands.make_ready(self.plan.prewarm)
         if self.plan.prewarm:
-            prewarming = Prewarming(self.plan, lambda turn: HubConnection(self.routes[turn], self.hub), self._idle)
+            turns = [turn for turn, hands in enumerate(self._hands) if hands is None]
+            connect = lambda turn: HubConnection(self.routes[turn], self.hub)  # noqa: E731
+            prewarming = Prewarming(self.plan, connect, self._idle, turns)
             prewarming.run()
             self.opened, self.prewarm_problem = prewarming.opened, prewarming.problem
             self.prewarmed = sum(map(len, self._idle))
@@ -120,8 +128,11 @@ class Client:
         """Send one request, read its reply. On RequestFailed, TimedOut or OSError `exchange` holds what was reached."""
         turn = index % len(self.routes)
         route = self.routes[turn]
-        position = index % len(route.requests)
+        position = index % len(route.bodies)
         exchange.body_bytes = len(route.bodies[position])
+        if hands := self._hands[turn]:
+            self._call(hands, position, exchange)
+            return
         idle = self._idle[turn]
         connection = idle.take() or HubConnection(route, self.hub)
         if not idle.turns.is_parallel:
@@ -147,6 +158,13 @@ class Client:
                 idle.turns.end(connection)
                 connection.close()
 
+    def _call(self, hands: Hands, position: int, exchange: Exchange) -> None:
+        self._limits.begin()
+        try:
+            hands.ask(position, exchange)
+        finally:
+            self._limits.end()
+
     def _ask_again(self, connection: HubConnection, request: Request, exchange: Exchange) -> None:
         """On a connection of its own: nobody took it on the one that it met."""
         exchange.sent_ns = 0
@@ -161,6 +179,8 @@ class Client:
         self._sweeper.close()
         for idle in self._idle:
             idle.close()
+        for hands in filter(None, self._hands):
+            hands.close()
 
     def _sweep(self) -> None:
         for idle in self._idle:

@@ -21,20 +21,12 @@ from harness.load.wire import EXHAUSTED
 
 PIECE = 65_536
 """Most that is read at once: between the pieces of a long reply, others get their turn."""
-NO_REPLY = "no reply in time"
 MOST_CONNECT_S = 3.0
 """So long one of several addresses is waited for at most: it may lead nowhere. The last one may take all the time."""
 AT_ONCE_NS = 1_000_000
 """A kernel says within this time and two ways there and back that nobody is there to take what came."""
 TRIPS = 2
 PAUSE_S = 0.0002
-
-
-class TimedOut(Exception):
-    """No whole reply within the time limit."""
-
-    def __init__(self) -> None:
-        super().__init__(NO_REPLY)
 
 
 class Untaken(RequestFailed):

@@ -10,8 +10,7 @@ import greenlet
 
 from harness.clock import now_ns
 from harness.load.client import Client
-from harness.load.connection import TimedOut
-from harness.load.failed import RequestFailed
+from harness.load.failed import RequestFailed, TimedOut
 from harness.load.failures import lack_of
 from harness.load.outputs import Outputs
 from harness.load.parser import Exchange
@@ -45,7 +44,7 @@ class Dispatcher:
         self.offsets_ns = [int(offset * 1e9) for offset in offsets]
         self.indexes = indexes
         self.client = client
-        self.cap = client.plan.cap
+        self.cap = client.cap
         self.records, self.errors, self.spool = outputs.records, outputs.texts, outputs.spool
         self.problem: SenderFailed | None = None
         """What went wrong here, and makes what was seen worthless."""

@@ -34,14 +34,19 @@ CHUNK_FAULTS = {
 """What is said of a body, by the parser's own words."""
 
 
+def too_long() -> TooLong:
+    """What is raised of a reply that is longer than can be kept."""
+    return TooLong(f"the reply is too long to be kept: more than {MOST_KEPT // 1_000_000} MB")
+
+
 class Exchange:
     """One request under way and what came back so far; filled as it happens, so a failure leaves what was reached.
 
     Defaults stand in the class: making one costs next to nothing. Stamps are in ns, 0 is what did not happen.
     """
 
-    fresh = False
-    """The connection was opened for this request."""
+    fresh: int = False
+    """The connection was opened for this request; UNSEEN where it is not known."""
     resent = False
     """It met a connection that the server had closed before it, and was sent once more."""
     connect_ns = 0
@@ -241,7 +246,7 @@ class ReplyParser:
         if self._head_size > MOST_HEAD:
             raise RequestFailed(f"more than {MOST_HEAD // 1_000_000} MB came before a body: too long to be a head")
         if self._keep and exchange.size > MOST_KEPT:
-            raise TooLong(f"the reply is too long to be kept: more than {MOST_KEPT // 1_000_000} MB")
+            raise too_long()
 
     def _count_chunks(self, count: int) -> None:
         if count:

@@ -23,8 +23,11 @@ EACH_S = 1.0
 class Prewarming:
     """Opens a plan's connections in advance, into the idle ones of each endpoint."""
 
-    def __init__(self, plan: LoadPlan, connect: Callable[[int], Kind], idle: "Sequence[Idle[Kind]]") -> None:
-        self._plan, self._connect, self._idle = plan, connect, idle
+    def __init__(
+        self, plan: LoadPlan, connect: Callable[[int], Kind], idle: "Sequence[Idle[Kind]]", turns: Sequence[int]
+    ) -> None:
+        """`turns`: of the endpoints whose connections are ours."""
+        self._plan, self._connect, self._idle, self._turns = plan, connect, idle, turns
         # no arrival would wait longer for its own
         self._limit_s, self._each_s = min(LIMIT_S, plan.timeout_s), min(EACH_S, plan.timeout_s)
         self.opened: list[tuple[int, int] | None] = [None] * len(plan.endpoints)
@@ -35,7 +38,7 @@ class Prewarming:
     def run(self) -> None:
         """Open them. What was opened where it was given up is closed: it would stand in the way of the requests."""
         with gevent.Timeout(self._limit_s, False):
-            for turn in range(len(self._plan.endpoints)):
+            for turn in self._turns:
                 self._open_all(turn)
                 if self.problem:
                     self._idle[turn].close()

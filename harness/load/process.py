@@ -48,7 +48,8 @@ class Arrival:
     done_ns: int = 0
     status: int = 0
     in_flight: int = 0
-    fresh: bool = False
+    fresh: int = False
+    """As an exchange has it."""
     resent: bool = False
     error: str = ""
     reply: Reply | None = None

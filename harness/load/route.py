@@ -6,7 +6,7 @@ import ssl
 from dataclasses import dataclass, field
 from typing import Any
 
-from harness.load.senders import SenderFailed, endpoint_problems, failure_of, sender_of
+from harness.load.senders import Caller, SenderFailed, endpoint_problems, failure_of, sender_of
 from harness.load.senders.contract import Request, origin
 from targets.contract import Endpoint
 from targets.names import FAULTS
@@ -25,6 +25,8 @@ class Route:
     tls: ssl.SSLContext | None
     keep: bool
     """Replies are kept."""
+    caller: Caller | None = None
+    """Who carries the requests out; then nothing else of the way is ours."""
     reached: dict[str, None] = field(default_factory=dict)
     """The addresses that took us, in the order in which they first did."""
 
@@ -35,6 +37,8 @@ class Route:
             raise SenderFailed("\n".join(problems))
         try:
             sender = sender_of(endpoint)
+            if isinstance(sender, Caller):
+                return cls(endpoint, bodies, [], [], None, keep, sender)
             tls, requests = sender.tls(endpoint), [sender.request(endpoint, body) for body in bodies]
         except FAULTS as error:
             raise SenderFailed(failure_of(endpoint, error)) from error

@@ -1,16 +1,24 @@
-"""Requests one by one, each on a connection of its own and never sent again: where no generator runs."""
+"""Requests one by one, each on a connection of its own and never sent again: where no generator runs.
+
+Of a sender that carries its requests out itself the connections are its own.
+"""
 
 import selectors
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 from harness.clock import now_ns
-from harness.load.connection import Connection, TimedOut
-from harness.load.failed import RequestFailed
+from harness.load.connection import Connection
+from harness.load.failed import RequestFailed, TimedOut
 from harness.load.parser import Exchange
 from harness.load.process import Arrival
 from harness.load.replies import Body, Reply
+from harness.load.responses import take
 from harness.load.route import Route
 from harness.load.senders import SenderFailed, failure_of
-from harness.load.wire import Fate, fate_of
+from harness.load.senders.contract import Call, Response
+from harness.load.wire import UNSEEN, Fate, fate_of
 from targets.contract import Endpoint
 from targets.names import FAULTS
 
@@ -64,8 +72,9 @@ class LoneConnection(Connection):
 class Lone:
     """The way to one endpoint, made ready before a clock begins: looked up, built, certificates loaded."""
 
-    def __init__(self, endpoint: Endpoint, bodies: list[bytes]) -> None:
-        """SenderFailed when the endpoint's sender cannot send there."""
+    def __init__(self, endpoint: Endpoint, bodies: list[bytes], timeout_s: float = 60.0) -> None:
+        """SenderFailed when the endpoint's sender cannot send there. `timeout_s`: after it a sender that carries its
+        requests out itself ends one whatever `ask` waited for."""
         self.endpoint = endpoint
         self._sizes = [len(body) for body in bodies]
         self._route: Route | OSError
@@ -73,6 +82,8 @@ class Lone:
             self._route = Route.to(endpoint, bodies, keep=True)
         except OSError as error:  # no address: its requests have failed
             self._route = error
+        self._open = ExitStack()
+        self._calls = [] if isinstance(self._route, OSError) else self._enter(self._route, timeout_s)
 
     def ask(self, index: int, scheduled_ns: int, timeout_s: float) -> Arrival:
         """Send one request, whose body is the one whose turn it is, and wait for its end. No generator began on it, so
@@ -91,16 +102,51 @@ class Lone:
         exchange.done_ns = exchange.done_ns or now_ns()
         return _arrival(index, scheduled_ns, exchange, fate, text)
 
+    def _enter(self, route: Route, timeout_s: float) -> list[Call]:
+        """The calls of a sender that carries its requests out itself; of any other there are none."""
+        if route.caller is None:
+            return []
+        try:
+            return self._open.enter_context(route.caller.calls(route.endpoint, route.bodies, timeout_s))
+        except FAULTS as error:
+            raise SenderFailed(failure_of(self.endpoint, error)) from error
+
     def _carry_out(self, position: int, exchange: Exchange, timeout_s: float) -> None:
         route = self._route
         if isinstance(route, OSError):
             raise route
+        if route.caller is not None:
+            exchange.fresh = UNSEEN
+            response, done_ns = _carry_out(self._calls[position], exchange, timeout_s)
+            take(response, exchange, route, done_ns)
+            return
         connection = LoneConnection(route, now_ns() + int(timeout_s * 1e9))
         try:
             connection.open(exchange, timeout_s)
             connection.ask(route.requests[position](), exchange)
         finally:
             connection.close()
+
+
+def _carry_out(call: Call, exchange: Exchange, timeout_s: float) -> tuple[Response, int]:
+    """What came of a call and when it had ended, or raise what it raises; TimedOut where it goes on for longer."""
+    ends: SimpleQueue[tuple[Response | BaseException, int]] = SimpleQueue()
+
+    def work() -> None:
+        exchange.sent_ns = now_ns()
+        try:
+            ends.put((call(), now_ns()))
+        except BaseException as error:
+            ends.put((error, now_ns()))
+
+    Thread(target=work, daemon=True).start()
+    try:
+        response, done_ns = ends.get(timeout=timeout_s)
+    except Empty:
+        raise TimedOut from None
+    if isinstance(response, BaseException):
+        raise response
+    return response, done_ns
 
 
 def _arrival(index: int, scheduled_ns: int, exchange: Exchange, fate: Fate, text: str) -> Arrival:

@@ -6,7 +6,7 @@ from typing import Any
 import gevent
 
 from harness.clock import now_ns
-from harness.load.connection import TimedOut
+from harness.load.failed import TimedOut
 
 
 class TimeLimits:

@@ -57,6 +57,9 @@ RECORD = struct.Struct("<3q2i11q2H3Bx")
 UNKNOWN_GAP = -1
 """In place of a gap between chunks: chunks that came at once are 0 apart."""
 
+UNSEEN = 2
+"""In place of whether a connection was opened for a request: those of a sender that carries it out are its own."""
+
 STAMPS = ("scheduled_ns", "started_ns", "sent_ns", "first_byte_ns", "first_chunk_ns", "last_chunk_ns", "done_ns")
 """Fields of a record that are moments of its worker's clock, all others are none."""
 

@@ -52,7 +52,7 @@ class Shift:
         self.armed = gevent.event.Event()
         self.go = gevent.event.AsyncResult()
         self.finished = gevent.event.Event()
-        self.report: dict[str, Any] = {**unheard(rank), "cap": plan.cap, "descriptors": descriptors}
+        self.report: dict[str, Any] = {**unheard(rank), "cap": self.client.cap, "descriptors": descriptors}
 
     @classmethod
     def read(cls, environment: Environment, folder: str, rank: int, of: int) -> "Shift":

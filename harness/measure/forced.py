@@ -36,12 +36,14 @@ class Asker:
         """The way to the first of them, where it is known: nothing of it then falls into what is measured.
 
         SenderFailed when its sender cannot send there."""
-        return Lone(endpoints[0], [payload.body for payload in self.payloads]) if endpoints else None
+        bodies = [payload.body for payload in self.payloads]
+        return Lone(endpoints[0], bodies, self.timeout_s) if endpoints else None
 
     def ask(self, endpoint: Endpoint, ready: Lone | None, index: int, scheduled_ns: int) -> Arrival:
         """Send one request with the payload whose turn it is, by the way that was made ready if it leads there."""
         if ready is None or ready.endpoint != endpoint:
-            ready = Lone(endpoint, [self.payloads[index % len(self.payloads)].body])  # no more: the clock is running
+            body = self.payloads[index % len(self.payloads)].body  # no more: the clock is running
+            ready = Lone(endpoint, [body], self.timeout_s)
         return ready.ask(index, scheduled_ns, self.timeout_s)
 
 

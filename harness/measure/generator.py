@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from harness.load.failures import fix_of
 from harness.load.process import Sent
-from harness.load.wire import STAMPS, Fate
+from harness.load.wire import STAMPS, UNSEEN, Fate
 from harness.measure import validity
 from harness.record.nouns import GeneratorRecord
 
@@ -164,7 +164,7 @@ def generator_columns(sent: Sent, payloads: list[str]) -> dict[str, pa.Array]:
         "index": pa.array(np.ascontiguousarray(records["index"])),
         "payload": pa.DictionaryArray.from_arrays(pa.array(turns), payloads),
         "status": pa.array(np.ascontiguousarray(records["status"]), mask=~has_reply),
-        "new_connection": pa.array(records["fresh"] != 0),
+        "new_connection": pa.array(records["fresh"] != 0, mask=records["fresh"] == UNSEEN),
         "resent": pa.array(records["resent"] != 0),
         "in_flight": pa.array(np.ascontiguousarray(records["in_flight"])),
         "bytes_in": pa.array(np.ascontiguousarray(records["body_bytes"]), mask=~was_sent),

@@ -211,7 +211,8 @@ def warnings_of(visit: Visit, requests: pa.Table, events: list[Event]) -> list[s
         )
     warnings += refusal_warnings(requests)
     if visit.trial.regime is not None:
-        if len(requests) and not any(requests["new_connection"].to_pylist()):  # nothing was there to connect to
+        opened = requests["new_connection"].to_pylist()
+        if opened and all(new is False for new in opened):  # nothing was there to connect to
             warnings.append(f"{NEVER_STARTED}\n{requests['error'][0].as_py()}")
         warnings += unproven_warnings(requests.column("start_class").to_pylist(), visit.experiment.cold_starts)
     return warnings

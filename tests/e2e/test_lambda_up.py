@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import threading
+from array import array
 
 import boto3
 import psutil
@@ -12,6 +13,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from harness.load.process import LoadProcess
+from harness.load.wire import Fate, LoadPlan
+from targets.contract import Endpoint
 from tests.e2e.bench import HANG_S, Bench, Started, listens, until
 
 KINDS = ["process-lambda", pytest.param("docker-lambda", marks=pytest.mark.docker)]
@@ -60,6 +64,33 @@ def test_boto3_invokes_it_and_sigterm_leaves_nothing(bench, target):
     assert evidence == [("0001", 1), ("0001", 2)], "the warm sandbox is used again"
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         client.invoke(FunctionName="another", Payload=b"{}")
+    assert_ended(bench, started, port)
+
+
+@pytest.mark.parametrize("sender", ["aws-invoke", "boto3"])
+def test_senders_to_aws_drive_it(bench, sender):
+    """The load process itself, with credentials that it finds in its environment."""
+    started, port = start_front(bench, "process-lambda")
+    endpoint = Endpoint(
+        f"http://127.0.0.1:{port}/2015-03-31/functions/echo%3A%24LATEST/invocations",
+        sender=sender,
+        sender_settings={"service": "lambda", "region": "us-east-1"},
+        request_id_header="x-amzn-requestid",
+    )
+    load = LoadProcess(environment={"AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local"})
+    try:
+        plan = LoadPlan("", [endpoint], "", 2.0, timeout_s=HANG_S)
+        offsets = array("d", [n / 5 for n in range(10)])
+        sent = load.carry_out(plan, offsets, [b'{"text": "frost"}'], lambda ended: None)
+        kept = [(reply, sent.replies.head(reply.head) + reply.tail) for _, reply in sent.replies]
+        sent.replies.close()
+    finally:
+        load.close()
+    assert sent.records["fate"].tolist() == [Fate.ANSWERED] * 10, sent.errors
+    assert sent.records["status"].tolist() == [200] * 10
+    assert [json.loads(body)["answer"] for _, body in kept] == [{"text": "frost"}] * 10
+    assert all(json.loads(reply.header)["unit"] for reply, _ in kept), "the front's own word of it"
+    assert len({reply.request_id for reply, _ in kept}) == 10
     assert_ended(bench, started, port)
 
 

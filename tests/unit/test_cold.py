@@ -60,7 +60,7 @@ def lone(answer):
     """The class of a way to an endpoint on which nothing is sent."""
 
     class Fake:
-        def __init__(self, endpoint, bodies):
+        def __init__(self, endpoint, bodies, timeout_s):
             self.endpoint = endpoint
 
         def ask(self, index, scheduled_ns, timeout_s):
@@ -248,7 +248,7 @@ def test_no_more_than_one_request_is_built_while_the_clock_runs(monkeypatch):
     built = []
 
     class Counted:
-        def __init__(self, endpoint, bodies):
+        def __init__(self, endpoint, bodies, timeout_s):
             built.append((endpoint, bodies))
             self.endpoint = endpoint
 

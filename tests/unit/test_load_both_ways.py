@@ -8,7 +8,7 @@ import pytest
 
 from harness.clock import now_ns
 from harness.load.client import Client
-from harness.load.connection import TimedOut
+from harness.load.failed import TimedOut
 from harness.load.parser import Exchange
 from harness.load.process import RECORD_TYPE
 from harness.load.single import Lone

@@ -17,8 +17,7 @@ from harness.clock import now_ns
 from harness.errors import TrialError
 from harness.load import parser
 from harness.load.client import Client
-from harness.load.connection import TimedOut
-from harness.load.failed import RequestFailed
+from harness.load.failed import RequestFailed, TimedOut
 from harness.load.parser import Exchange, ReplyParser
 from harness.load.process import LoadProcess
 from harness.load.route import Route

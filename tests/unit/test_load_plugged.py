@@ -100,7 +100,7 @@ def url(server):
 
 def test_a_sender_of_ones_own_is_found_and_signs_at_the_moment_of_sending(plugs, server):
     plugs.write("toy_now.py", NOW)
-    assert sender_names() == ["aws-invoke", "http", "https", "toy-now"]
+    assert sender_names() == ["aws-invoke", "boto3", "http", "https", "toy-now"]
     sent = send(Endpoint(url(server), sender="toy-now"), 5)
     signed = [int(head.split("x-signed-at: ")[1].split("\r")[0]) for head, _ in server.requests]
     assert len(set(signed)) == 5
@@ -112,7 +112,7 @@ def test_what_lies_beside_senders_is_none_and_does_plain_http_no_harm(plugs, ser
     plugs.write("parts/__init__.py", "SENDERS = 1\n")
     plugs.write("signed.py", "import a_library_that_is_absent\n\nSENDER: object = a_library_that_is_absent.Sender()\n")
     (plugs.folder / "latin.py").write_bytes(b"# \xff\n")
-    assert sender_names() == ["aws-invoke", "http", "https", "signed"]
+    assert sender_names() == ["aws-invoke", "boto3", "http", "https", "signed"]
     assert sender_of(Endpoint(url(server))) is sender("http")
     assert send(Endpoint(url(server))).records["fate"].tolist() == [Fate.ANSWERED] * 3
     (problem,) = endpoint_problems(Endpoint(url(server), sender="signed"))

@@ -10,8 +10,7 @@ import pytest
 
 from harness.load import connection as connections
 from harness.load.client import Client, HubConnection
-from harness.load.connection import TimedOut
-from harness.load.failed import RequestFailed
+from harness.load.failed import RequestFailed, TimedOut
 from harness.load.parser import Exchange
 from harness.load.wire import LoadPlan
 from targets.contract import Endpoint

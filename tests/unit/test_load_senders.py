@@ -294,10 +294,10 @@ def test_a_name_without_an_address_is_an_error_of_the_system():
 
 
 def test_senders_are_found_by_listing():
-    assert sender_names() == ["aws-invoke", "http", "https"]
+    assert sender_names() == ["aws-invoke", "boto3", "http", "https"]
     assert sender_of(Endpoint("http://x/")) is sender("http")
     assert sender_of(Endpoint("https://x/")) is sender("https")
-    with pytest.raises(SenderFailed, match="sender: 'post' is not one of: aws-invoke, http, https"):
+    with pytest.raises(SenderFailed, match="sender: 'post' is not one of: aws-invoke, boto3, http, https"):
         sender("post")
     (problem,) = endpoint_problems(Endpoint("gopher://x/"))
     assert problem == "url: 'gopher://x/' is not accepted: begin it with http:// or https://"
@@ -312,7 +312,7 @@ def test_senders_are_found_by_listing():
         ({"headers": {"Content-Length": "5"}}, "headers: 'Content-Length'"),
         ({"headers": {"x-a": "1\r\nx-b: 2"}}, "headers: the value of x-a"),
         ({"sender": "https"}, "url: 'http://127.0.0.1:1/' is not accepted: give https://host:port/path"),
-        ({"sender": "signed"}, "sender: 'signed' is not one of: aws-invoke, http, https"),
+        ({"sender": "signed"}, "sender: 'signed' is not one of: aws-invoke, boto3, http, https"),
     ],
 )
 def test_what_cannot_be_sent_is_refused_by_name(process, fields, said):

@@ -285,7 +285,7 @@ def test_another_copy_of_ours_is_no_plug_in(tmp_path):
     write(tmp_path / "loadprofiles" / "steady.py", "raise SystemExit('the other one was imported')")
     write(tmp_path / "harness" / "load" / "senders" / "http.py", "raise SystemExit('the other one was imported')")
     listed = python("from harness.load.senders import sender_names; print(sender_names())", on_path=(CODE, tmp_path))
-    assert listed.stdout == "['aws-invoke', 'http', 'https']\n", listed.stderr
+    assert listed.stdout == "['aws-invoke', 'boto3', 'http', 'https']\n", listed.stderr
     listed = python("from harness.cli import main; main()", "list", on_path=(CODE, tmp_path))
     assert listed.returncode == 0, listed.stderr
 

@@ -7,7 +7,7 @@ from harness.commands.load.answers import NO_JSON, NOTHING
 from harness.commands.load.expectations import FUNCTION_ERROR_HEADER
 from harness.commands.load.order import LoadOrder
 from harness.commands.load.reasons import UNKEPT, UNSEEN, Reasons
-from harness.load.connection import NO_REPLY
+from harness.load.failed import NO_REPLY
 from harness.load.tls import NO_TLS, NOT_VERIFIED
 
 EXPECTED = "see what the server said, or correct --expect-json"

@@ -58,7 +58,7 @@ def summarise(
         "withheld": withheld,
         "addresses": _each_once(address for worker in sent.workers for address in worker["addresses"]),
         "prewarmed": sum(worker["prewarmed"] for worker in sent.workers),
-        "new_connections": int(records["fresh"].sum()),
+        "new_connections": int((records["fresh"] == 1).sum()),
         "resent": int(records["resent"].sum()),
         **_first_connection(sent),
         **_chunk_counts(records, reasons.good),

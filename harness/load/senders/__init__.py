@@ -10,11 +10,20 @@ from pathlib import Path
 
 from harness.errors import TrialError
 from harness.files.problems import not_one_of
-from harness.load.senders.contract import Sender, as_shown
+from harness.load.senders.contract import Caller, Sender, as_shown
 from targets.contract import Endpoint
 from targets.names import FAULTS, NameTaken, Unreadable, files_by_name, passed_over, read
 
-__all__ = ["Sender", "SenderFailed", "endpoint_problems", "sender", "sender_name", "sender_names", "sender_of"]
+__all__ = [
+    "Caller",
+    "Sender",
+    "SenderFailed",
+    "endpoint_problems",
+    "sender",
+    "sender_name",
+    "sender_names",
+    "sender_of",
+]
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
@@ -38,12 +47,12 @@ def no_senders() -> list[str]:
     return passed_over("SENDER", __path__[1:])
 
 
-def sender(name: str) -> Sender:
+def sender(name: str) -> Sender | Caller:
     """The sender of this name. SenderFailed when there is none, or when it cannot be had."""
     if name not in _files():
         raise SenderFailed(f"sender: {not_one_of(name, sender_names())}")
     try:
-        found: Sender = read("sender", name, "SENDER", __name__, _files()[name])
+        found: Sender | Caller = read("sender", name, "SENDER", __name__, _files()[name])
     except Unreadable as error:
         raise SenderFailed(f"sender: {_files()[name]} cannot be read: {error.why}") from error
     return found
@@ -54,7 +63,7 @@ def sender_name(endpoint: Endpoint) -> str:
     return endpoint.sender or endpoint.url.partition("://")[0].lower()
 
 
-def sender_of(endpoint: Endpoint) -> Sender:
+def sender_of(endpoint: Endpoint) -> Sender | Caller:
     """The sender for an endpoint. SenderFailed when there is none."""
     name = sender_name(endpoint)
     if not endpoint.sender and name not in _files():

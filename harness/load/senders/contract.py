@@ -1,9 +1,14 @@
-"""What a sender is: it says which bytes leave for an endpoint, and over what. How they travel is the load path's."""
+"""What a sender is: it says which bytes leave for an endpoint, and over what. How they travel is the load path's.
+
+A sender that can say no such thing, because a library of its provider's does all, carries its requests out itself.
+"""
 
 import re
 import ssl
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from targets.contract import Endpoint
@@ -31,6 +36,39 @@ class Sender(Protocol):
 
     def request(self, endpoint: Endpoint, body: bytes) -> Request:
         """One request with this body, made ready before the schedule begins."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What came back for a request that its sender carried out itself."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By name in lower case."""
+    body: bytes
+
+
+Call = Callable[[], Response]
+"""One request, carried out once when it is called: whatever its status, it returns what came. TimedOut, RequestFailed
+or OSError where nothing whole did; all else that it raises is a fault of the sender's own."""
+
+
+@runtime_checkable
+class Caller(Protocol):
+    """A sender that carries its requests out itself, each in a thread of the system's: nothing of it holds up others.
+
+    Its file sets SENDER as others do. Of its connections nothing is known here, nor when the first byte came.
+    """
+
+    def problems(self, endpoint: Endpoint) -> list[str]:
+        """Why it cannot send there, one line each, which begins with the endpoint's field."""
+
+    def calls(self, endpoint: Endpoint, bodies: list[bytes], timeout_s: float) -> AbstractContextManager[list[Call]]:
+        """One for each body, made ready before the schedule begins; none takes much longer than `timeout_s`.
+
+        Each thread that sends enters calls of its own, and leaves them at its end, when their connections must be
+        closed: a load process's sockets belong to the thread that made them.
+        """
 
 
 def origin(endpoint: Endpoint) -> tuple[str, int]:
