@@ -216,9 +216,9 @@ class Preparation:
         own_model = visit.trial.workload.has_own_model
         sent = Sent.of(self.begun_ns, asked)
         hear_replies(self.deployment, sent)
-        write_off_lost(self.deployment, sent)
+        can = visit.target.capabilities
+        write_off_lost(self.deployment, sent, can)
         try:
-            can = visit.target.capabilities
             log = UnitLog(self.deployment.events()) if can.events else None
             rows = Judge(visit.workload, own_model, can, log).judge(sent).requests
         finally:

@@ -1,9 +1,13 @@
 """The platform's own word where replies carry it: handed to the deployment, which alone can read it."""
 
+from typing import Any
+
+import numpy as np
+
 from harness.load.process import Sent
 from harness.load.wire import Fate
 from harness.record.nouns import Witnesses
-from targets.contract import Deployment, Metered, Reported
+from targets.contract import Capabilities, Deployment, Metered, Reported
 
 REFUSED = range(400, 500)
 """Statuses of requests that no unit was given: nothing is told of them, and nothing is billed."""
@@ -19,15 +23,33 @@ def hear_replies(deployment: Deployment, sent: Sent) -> None:
             deployment.hear(reply.request_id, reply.header)
 
 
-def write_off_untold(deployment: Deployment, witnessed: Witnesses | None) -> None:
-    """Those of which no word came by the end of the trial are counted at what they can have cost at most."""
-    if isinstance(deployment, Metered) and witnessed is not None and witnessed.expected > witnessed.came:
+def write_off_untold(deployment: Deployment, sent: Sent, witnessed: Witnesses | None) -> None:
+    """Those of which no word came by the end of the trial are counted at what they can have cost at most: all of them
+    where the platform tells nothing of single requests."""
+    if not isinstance(deployment, Metered):
+        return
+    if witnessed is None:
+        _write_off(deployment, sent.records[_was_sent(sent)])
+    elif witnessed.expected > witnessed.came:
         deployment.write_off(witnessed.expected - witnessed.came, 0.0)
 
 
-def write_off_lost(deployment: Deployment, sent: Sent) -> None:
-    """The same of requests before a trial, of which no record is kept: those that were sent and had no reply."""
+def write_off_lost(deployment: Deployment, sent: Sent, can: Capabilities) -> None:
+    """The same of requests before a trial, of which no record is kept: those that had no reply, and all of them where
+    the platform tells nothing of single requests."""
     if isinstance(deployment, Metered):
-        lost = int(((sent.records["sent_ns"] > 0) & (sent.records["fate"] != Fate.ANSWERED)).sum())
-        if lost:
-            deployment.write_off(lost, 0.0)
+        is_told = (sent.records["fate"] == Fate.ANSWERED) & (can.usage == "per_request")
+        _write_off(deployment, sent.records[_was_sent(sent) & ~is_told])
+
+
+def _was_sent(sent: Sent) -> Any:
+    return sent.records["sent_ns"] > 0
+
+
+def _write_off(deployment: Metered, records: Any) -> None:
+    """With the time that they were under way; one that has no end was so until the last of them had one."""
+    if not len(records):
+        return
+    ends_ns = np.where(records["done_ns"] > 0, records["done_ns"], records["done_ns"].max())
+    held_ns = np.maximum(0, ends_ns - records["sent_ns"])
+    deployment.write_off(len(records), float(held_ns.sum()) / 1e9)

@@ -65,7 +65,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     said = replace(said, witnesses=lease.new_words(said.witnesses, beforehand.request_ids))
     said = replace(said, events=lease.events())  # after the removal, which is one of them
     result = record_trial(visit, outset, said, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
-    write_off_untold(deployment, result.record.witnessed)
+    write_off_untold(deployment, sent, result.record.witnessed)
     if visit.has_gpus:
         result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(said.events)))
     silent = [*unheard, *unsaid]
@@ -117,6 +117,7 @@ def _take_account(deployment: Deployment, ends: KeptCompletions) -> tuple[Accoun
         account = replace(account, facts=deployment.describe())
         deployment.settle(SETTLE_S)
         account = replace(account, witnesses=list(deployment.witnesses()))
+        account = replace(account, facts=deployment.describe())  # what came late is among them
     except Exception as error:  # a service far away fails in ways of its own
         return account, [f"the platform's own word could not be had: {type(error).__name__}: {error}"]
     return account, []

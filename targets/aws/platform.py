@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from targets.aws import balancers, functions, logs, network, registry, roles, tasks
+from targets.aws import balancers, endpoints, functions, logs, network, registry, roles, tasks
 from targets.aws.account import Account, account
 from targets.aws.common import refusal
 from targets.aws.refusals import Refused
@@ -30,6 +30,9 @@ SORTS = (
     Sort("balancer", balancers.list_balancers, balancers.remove_balancer),
     Sort("target-group", balancers.list_groups, balancers.remove_group),
     Sort("security-group", network.list_groups, network.remove_group),
+    Sort("endpoint", endpoints.list_endpoints, endpoints.remove_endpoint),
+    Sort("endpoint-config", endpoints.list_configs, endpoints.remove_config),
+    Sort("model", endpoints.list_models, endpoints.remove_model),
     Sort("log", logs.list_groups, logs.remove_group),
     Sort("repository", registry.list_repositories, registry.remove_repository),
     Sort("role", roles.list_roles, roles.remove_role),

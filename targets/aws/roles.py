@@ -10,7 +10,9 @@ from targets.aws.tags import PREFIX, mapping, pairs, run_name, tags_of
 PATH = "/frostline/"
 """Under which all of ours are listed."""
 POLICY = "frostline"
-LOGS = ["logs:CreateLogStream", "logs:PutLogEvents", "logs:CreateLogGroup"]
+LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:CreateLogGroup"]
+METRICS = {"sagemaker.amazonaws.com": ["cloudwatch:PutMetricData"]}
+"""What a service does as its role beside that: an endpoint's memory is told so (SageMaker, execution roles)."""
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
 SHORT = {"lambda.amazonaws.com": "fn", "ecs-tasks.amazonaws.com": "task", "sagemaker.amazonaws.com": "model"}
 
@@ -34,19 +36,20 @@ def take_role(account: Account, run_id: str, service: str, named: str = "") -> s
         if refused.code != "EntityAlreadyExists":
             raise
         made = account.call("iam", "get_role", RoleName=name)
-    account.call("iam", "put_role_policy", RoleName=name, PolicyName=POLICY, PolicyDocument=_rights(account, run_id))
+    rights = _rights(account, run_id, service)
+    account.call("iam", "put_role_policy", RoleName=name, PolicyName=POLICY, PolicyDocument=rights)
     return str(made["Role"]["Arn"])
 
 
-def _rights(account: Account, run_id: str) -> str:
-    """Logs of the run's names, and images of its repositories."""
+def _rights(account: Account, run_id: str, service: str) -> str:
+    """Logs of the run's names, images of its repositories, and metrics, which have no names."""
     owned = f"{account.region}:{account.number()}"
     groups = [f"arn:aws:logs:{owned}:log-group:*{run_name(run_id)}*"]
     images = [f"arn:aws:ecr:{owned}:repository/{run_name(run_id)}/*"]
     return _document(
         {"Effect": "Allow", "Action": LOGS, "Resource": groups},
         {"Effect": "Allow", "Action": PULL, "Resource": images},
-        {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken"], "Resource": ["*"]},
+        {"Effect": "Allow", "Action": ["ecr:GetAuthorizationToken", *METRICS.get(service, ())], "Resource": ["*"]},
     )
 
 
