@@ -1,6 +1,6 @@
 """Endpoints of SageMaker, with the models and configurations they are made of: made, changed, awaited and removed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,11 +77,8 @@ def make_endpoint(account: Account, name: str, version: Version) -> None:
 
 def change_version(account: Account, name: str, version: str) -> None:
     """Order new units of another version, which take the place of all others once each of them has answered."""
-    insist(
-        lambda: account.call("sagemaker", "update_endpoint", EndpointName=name, EndpointConfigName=version),
-        lambda refused: _is_changing(account, name, refused),
-        READY_LIMIT_S,
-    )
+    ask = lambda: account.call("sagemaker", "update_endpoint", EndpointName=name, EndpointConfigName=version)  # noqa: E731
+    _once_settled(account, name, ask)
 
 
 def await_version(account: Account, name: str, version: str) -> None:
@@ -103,12 +100,7 @@ def await_version(account: Account, name: str, version: str) -> None:
 def remove_endpoint(account: Account, name: str) -> None:
     """And wait until it is gone; one that is being made or changed is removed as soon as that is over. Fine when it is
     gone."""
-    insist(
-        lambda: _unless_gone(account, "delete_endpoint", EndpointName=name),
-        lambda refused: _is_changing(account, name, refused),
-        READY_LIMIT_S,
-        LOOK_S,
-    )
+    _once_settled(account, name, lambda: _unless_gone(account, "delete_endpoint", EndpointName=name))
     wait_until(lambda: _status(account, name) is None, f"endpoint {name} was not gone", GONE_LIMIT_S, LOOK_S)
 
 
@@ -162,9 +154,16 @@ def _status(account: Account, name: str) -> str | None:
         raise
 
 
-def _is_changing(account: Account, name: str, refused: Refused) -> bool:
-    """Whether something is refused only because of a change that is still going on: the state tells, not the words."""
-    return refused.code in CONFLICTS and _status(account, name) in CHANGING
+def _once_settled(account: Account, name: str, ask: Callable[[], object]) -> None:
+    """Ask, and where that is refused once more when no change of the endpoint goes on: that may have been why."""
+    try:
+        ask()
+    except Refused as refused:
+        if refused.code not in CONFLICTS:
+            raise
+        what = f"a change of endpoint {name} was not over"
+        wait_until(lambda: _status(account, name) not in CHANGING, what, READY_LIMIT_S, LOOK_S)
+        ask()
 
 
 def _unless_gone(account: Account, operation: str, **parameters: Any) -> None:
