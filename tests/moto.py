@@ -7,8 +7,6 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from targets.aws.account import forget
-
 ROOT = Path(__file__).parents[1]
 START_S, END_S = 60, 20
 
@@ -40,4 +38,3 @@ def mean(patch, url):
     files = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     for name, value in {**told, **files, **({"AWS_ENDPOINT_URL": url} if url else {})}.items():
         patch.setenv(name, value)
-    forget()

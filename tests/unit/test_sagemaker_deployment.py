@@ -192,8 +192,11 @@ class Faulty:
     "operation",
     ["create_role", "create_log_group", "create_model", "create_endpoint_config", "create_endpoint"],
 )
-@pytest.mark.parametrize("done", [False, True])
-@pytest.mark.parametrize("fault", [Refused("ResourceLimitExceeded", "a quota is reached"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("fault", "done"),
+    [(Refused("ResourceLimitExceeded", "a quota is reached"), False), (KeyboardInterrupt(), True)],
+    ids=["refused", "interrupted"],
+)
 def test_nothing_of_a_deployment_that_did_not_come_about_is_left(aws, name, operation, done, fault, monkeypatch):
     with monkeypatch.context() as patch, pytest.raises(type(fault)):
         faulty = Faulty(patch, operation, fault, done)
