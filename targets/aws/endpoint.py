@@ -10,7 +10,8 @@ from targets.aws import endpoints, logs, registry
 from targets.aws.account import Account
 from targets.aws.common import image_gb, variables_of
 from targets.aws.metrics import LATENCY, Figures, read_figures
-from targets.aws.refusals import scrub
+from targets.aws.patience import Overdue
+from targets.aws.refusals import Refused, scrub
 from targets.aws.roles import take_role
 from targets.aws.sagemaker_meter import Bought, SageMakerMeter
 from targets.aws.tags import new_name, tags_of
@@ -23,12 +24,12 @@ from targets.contract import (
     Endpoint,
     Order,
     Package,
-    StartFailed,
     UnitUsage,
     Witnessed,
 )
 from targets.events import Event
 from targets.local.last_words import tell_end
+from targets.serving.platform import MEMORY_VARIABLE
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 REQUEST_ID = "x-amzn-requestid"
@@ -63,7 +64,7 @@ class EndpointDeployment:
         self._account, self._package, self._wanted, self._run_id = account, package, wanted, order.run_id
         self.name = new_name(order.run_id, package.workload)
         self.generation = secrets.token_hex(8)
-        self._variables = variables_of(package, order) | dict(wanted.variables)
+        self._variables = variables_of(package, order) | {MEMORY_VARIABLE: "1"} | dict(wanted.variables)
         check_variables(self._variables)
         self._versions: list[str] = []
         """Names of those that are there, the latest last."""
@@ -112,13 +113,18 @@ class EndpointDeployment:
         self._is_pending = True
 
     def _await_units(self) -> None:
-        """Until those of the latest version alone are asked; what was before it is removed."""
+        """Until those of the latest version alone are asked; what was before it is removed. Where they fail, those that
+        were there stay, and another version can be tried."""
         if not self._is_pending:
             return
         try:
             endpoints.await_version(self._account, self.name, self._versions[-1])
-        except StartFailed as failed:
-            raise StartFailed(self._with_last_words(str(failed))) from failed
+        except (Overdue, Refused):  # they may be there all the same
+            raise
+        except DeploymentError as failed:
+            self._is_pending = False
+            self._meter.drop_last_fleet()
+            raise type(failed)(self._with_last_words(str(failed))) from failed
         self._is_pending = False
         self._meter.keep_last_fleet()
         while len(self._versions) > 1:
@@ -184,7 +190,7 @@ class EndpointDeployment:
 
     def usage(self) -> list[UnitUsage]:
         """DeploymentError always."""
-        raise DeploymentError("SageMaker tells no unit's memory: CloudWatch has that of all of them, by the minute")
+        raise DeploymentError("SageMaker cannot be asked for memory: each answer tells what its unit has used")
 
     def events(self) -> list[Event]:
         """None: SageMaker keeps its log of units to itself."""

@@ -11,12 +11,16 @@ Answer = TypeVar("Answer")
 POLL_S = 0.25
 
 
+class Overdue(DeploymentError):
+    """What was waited for may still come."""
+
+
 def wait_until(done: Callable[[], bool], what: str, limit_s: float, poll_s: float = POLL_S) -> None:
-    """Look again and again until it is so. DeploymentError when it is not within the limit."""
+    """Look again and again until it is so. Overdue when it is not within the limit."""
     deadline_ns = now_ns() + int(limit_s * 1e9)
     while not done():
         if now_ns() > deadline_ns:
-            raise DeploymentError(f"{what} within {limit_s:.0f} s: run it again, or look at it in the console")
+            raise Overdue(f"{what} within {limit_s:.0f} s: run it again, or look at it in the console")
         sleep(poll_s)
 
 

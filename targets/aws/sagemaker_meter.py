@@ -100,6 +100,12 @@ class SageMakerMeter:
             self._end_fleets(self._fleets[:-1])
             self._fleets = self._fleets[-1:]
 
+    def drop_last_fleet(self) -> None:
+        """The latest did not come about."""
+        with self._lock:
+            self._end_fleets(self._fleets[-1:])
+            self._fleets = self._fleets[:-1]
+
     def write_off(self, requests: int, held_s: float) -> None:
         """Count requests by the time that they were under way."""
         with self._lock:

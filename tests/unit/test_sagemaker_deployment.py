@@ -8,6 +8,7 @@ from harness.load.senders import endpoint_problems
 from targets.aws import endpoint as endpoint_module
 from targets.aws import endpoints, logs, registry
 from targets.aws.account import Account, account
+from targets.aws.patience import Overdue
 from targets.aws.refusals import Refused
 from targets.contract import DeploymentError, Metered, Order, Package, Reported, Sizing, StartFailed
 from tests.moto import mean, moto_server
@@ -159,13 +160,17 @@ def test_what_units_that_did_not_start_printed_is_told(aws, monkeypatch):
 
 
 @both
-def test_a_new_version_that_fails_is_told_and_all_of_both_is_removed(aws, name):
+def test_after_a_new_version_that_fails_another_one_can_be_tried_and_nothing_is_left(aws, name):
     deployment = aws.deploy(name)
     deployment._image = "repository@sha256:unhealthy"
     with pytest.raises(StartFailed, match="ping health check"):
         deployment.make_cold()
         deployment.wake()
-    assert aws.left().count("model") == 2
+    assert aws.left().count("model") == 2 and aws.generation(deployment) != deployment.generation
+    deployment._image = aws.image
+    deployment.make_cold()
+    deployment.wake()
+    assert aws.left().count("model") == 1 and aws.generation(deployment) == deployment.generation
     deployment.destroy()
     assert aws.left() == OF_THE_RUN
 
@@ -206,12 +211,13 @@ def test_nothing_of_a_deployment_that_did_not_come_about_is_left(aws, name, oper
 
 
 @both
-def test_an_interruption_while_it_is_made_waits_for_its_end_and_removes_it(aws, name, monkeypatch):
-    def interrupt(*_):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("fault", [KeyboardInterrupt(), Refused("AccessDenied", "no"), Overdue("was not in service")])
+def test_what_ends_the_wait_for_it_leaves_nothing_once_it_is_there(aws, name, fault, monkeypatch):
+    def end(*_):
+        raise fault
 
-    monkeypatch.setattr(endpoints, "await_version", interrupt)
-    with pytest.raises(KeyboardInterrupt):
+    monkeypatch.setattr(endpoints, "await_version", end)
+    with pytest.raises(type(fault)):
         aws.deploy(name)
     assert aws.left() == OF_THE_RUN
 

@@ -163,11 +163,15 @@ def test_both_fleets_are_paid_while_an_endpoint_is_renewed(clock):
     clock.hours = 2.5
     assert hours() == (4.0, "clock")
     meter.keep_last_fleet()
+    meter.add_fleet()
+    clock.hours = 2.75
+    meter.drop_last_fleet()
+    assert hours() == (5.0, "clock"), "what failed was there for a quarter of an hour, beside the others"
     clock.hours = 3.0
     meter.end()
     clock.hours = 9.0
     meter.end()
-    assert hours() == (5.0, "clock"), "what is gone costs no more"
+    assert hours() == (5.5, "clock"), "what is gone costs no more"
 
 
 def test_requests_that_nobody_tells_of_are_taken_to_hold_a_unit_as_long_as_they_were_under_way(clock):
@@ -182,7 +186,8 @@ def test_requests_that_nobody_tells_of_are_taken_to_hold_a_unit_as_long_as_they_
 
 def test_nothing_that_was_consumed_is_ever_less(clock):
     meter, seen = SageMakerMeter(Serverless(1024, 3, 10), 2.0), [{}]
-    steps = [meter.add_fleet, meter.keep_last_fleet, lambda: meter.write_off(2, 1.0), meter.add_fleet, meter.end]
+    steps = [meter.add_fleet, meter.keep_last_fleet, lambda: meter.write_off(2, 1.0), meter.add_fleet]
+    steps += [meter.drop_last_fleet, meter.end]
     for step in steps:
         clock.hours += 1.0
         step()
