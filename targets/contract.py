@@ -395,8 +395,9 @@ class Metered(Protocol):
 
         They were under way for `in_flight_s`, all together."""
 
-    def write_off(self, requests: int, in_flight_s: float) -> None:
-        """Nobody will tell of these: from now on `consumed` has their bound."""
+    def write_off(self, requests: int, in_flight_s: float | None) -> None:
+        """Nobody will tell of these: from now on `consumed` has their bound. None: of how long they were under way
+        nobody knows either, so they are taken to have gone on as long as they may."""
 
 
 @runtime_checkable

@@ -33,7 +33,7 @@ def list_() -> None:
     for heading, lines in listing().items():
         print(f"{heading}:")
         for name, line in lines:
-            print(f"  {name:<20} {line}")
+            print(f"  {name:<24} {line}")
 
 
 @machine_app.command()

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from harness.load.process import Sent
 from harness.load.wire import Fate
 from harness.record.nouns import Witnesses
@@ -31,7 +29,7 @@ def write_off_untold(deployment: Deployment, sent: Sent, witnessed: Witnesses | 
     if witnessed is None:
         _write_off(deployment, sent.records[_was_sent(sent)])
     elif witnessed.expected > witnessed.came:
-        deployment.write_off(witnessed.expected - witnessed.came, 0.0)
+        deployment.write_off(witnessed.expected - witnessed.came, None)
 
 
 def write_off_lost(deployment: Deployment, sent: Sent, can: Capabilities) -> None:
@@ -47,9 +45,10 @@ def _was_sent(sent: Sent) -> Any:
 
 
 def _write_off(deployment: Metered, records: Any) -> None:
-    """With the time that they were under way; one that has no end was so until the last of them had one."""
-    if not len(records):
-        return
-    ends_ns = np.where(records["done_ns"] > 0, records["done_ns"], records["done_ns"].max())
-    held_ns = np.maximum(0, ends_ns - records["sent_ns"])
-    deployment.write_off(len(records), float(held_ns.sum()) / 1e9)
+    """Those that were answered with the time that they were under way; whose end nobody saw may have gone on."""
+    is_answered = records["fate"] == Fate.ANSWERED
+    answered, lost = records[is_answered], int((~is_answered).sum())
+    if len(answered):
+        deployment.write_off(len(answered), float((answered["done_ns"] - answered["sent_ns"]).sum()) / 1e9)
+    if lost:
+        deployment.write_off(lost, None)

@@ -58,13 +58,24 @@ class Flight:
 
     def look(self) -> list[MeteredLine]:
         """What they have consumed at most by now. Of forced starts one is under way at a time."""
-        at_ns = now_ns()
-        begun = self._ended + 1
+        begun = self._look()
+        return self.meter.lines(self.meter.deployment.bound(begun, self._held_s))
+
+    def break_off(self) -> None:
+        """Nobody will hear of any of them: those that have ended held no more by now, and the others may go on."""
+        begun = self._look()
+        self.meter.deployment.write_off(self._ended, self._held_s)
+        if begun > self._ended:
+            self.meter.deployment.write_off(begun - self._ended, None)
+
+    def _look(self) -> int:
+        """How many have begun, and since the last look held a unit."""
+        at_ns, begun = now_ns(), self._ended + 1
         if self._schedule is not None:
-            begun = bisect_right(self._schedule, (at_ns - self._begun_ns) / 1e9)
-        self._held_s += max(0, begun - self._ended) * (at_ns - self._looked_ns) / 1e9
+            begun = max(self._ended, bisect_right(self._schedule, (at_ns - self._begun_ns) / 1e9))
+        self._held_s += (begun - self._ended) * (at_ns - self._looked_ns) / 1e9
         self._looked_ns = at_ns
-        return self.meter.lines(self.meter.deployment.bound(max(begun, self._ended), self._held_s))
+        return begun
 
 
 class Purse:
@@ -99,6 +110,10 @@ class Purse:
             self._flight = flight
         try:
             yield flight
+        except BaseException:
+            if flight is not None:
+                flight.break_off()
+            raise
         finally:
             with self._lock:
                 self._flight = None

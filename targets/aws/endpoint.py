@@ -34,6 +34,8 @@ from targets.serving.platform import MEMORY_VARIABLE
 SAGEMAKER = "sagemaker.amazonaws.com"
 REQUEST_ID = "x-amzn-requestid"
 FIGURES_POLL_S = 10.0
+MOST_REQUEST_S = 60.0
+"""So long SageMaker waits for a container's answer (SageMaker API, InvokeEndpoint)."""
 MOST_VARIABLE = 1024
 """Characters of one environment variable's value (SageMaker API, EnvironmentValue)."""
 
@@ -226,9 +228,9 @@ class EndpointDeployment:
         """No request holds a unit for longer than it is under way."""
         return self._meter.bound(requests, in_flight_s)
 
-    def write_off(self, requests: int, in_flight_s: float) -> None:
-        """As they were under way."""
-        self._meter.write_off(requests, in_flight_s)
+    def write_off(self, requests: int, in_flight_s: float | None) -> None:
+        """As they were under way; of how long nobody knows, as long as SageMaker waits for a container."""
+        self._meter.write_off(requests, requests * MOST_REQUEST_S if in_flight_s is None else in_flight_s)
 
     def describe(self) -> dict[str, Any]:
         """Limits in force, and what CloudWatch has told by now of the time since the last reset, in its own units.

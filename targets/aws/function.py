@@ -249,9 +249,9 @@ class FunctionDeployment:
         """Whoever waits for a unit is billed for no longer than it waits."""
         return self._meter.bound(requests, in_flight_s)
 
-    def write_off(self, requests: int, in_flight_s: float) -> None:
+    def write_off(self, requests: int, in_flight_s: float | None) -> None:
         """Each may have gone on when nobody waited any more."""
-        self._meter.write_off(requests, requests * self._longest_s)
+        self._meter.write_off(requests, requests * self._longest_s if in_flight_s is None else in_flight_s)
 
     def describe(self) -> dict[str, Any]:
         """Limits in force, and what is not told by rows. Nothing of it names the account."""

@@ -212,7 +212,7 @@ class TasksDeployment:
         """Nothing: a request costs nothing of its own."""
         return []
 
-    def write_off(self, requests: int, in_flight_s: float) -> None:
+    def write_off(self, requests: int, in_flight_s: float | None) -> None:
         """Nothing, likewise."""
 
     def describe(self) -> dict[str, Any]:

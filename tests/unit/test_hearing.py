@@ -47,8 +47,8 @@ def sent():
 @pytest.mark.parametrize(
     ("witnessed", "untold"),
     [
-        (None, [(4, 1.0 + 3.0 + 1.0 + 1.0)]),
-        (Witnesses(expected=4, came=3, disagree=0), [(1, 0.0)]),
+        (None, [(2, 1.0 + 3.0), (2, None)]),
+        (Witnesses(expected=4, came=3, disagree=0), [(1, None)]),
         (Witnesses(expected=4, came=4, disagree=0), []),
     ],
 )
@@ -59,9 +59,9 @@ def test_all_requests_of_a_trial_are_written_off_where_no_word_of_any_comes(witn
 
 def test_before_a_trial_those_without_a_reply_or_all_of_them():
     write_off_lost(counted := Counted(), sent(), replace(CAN, usage="per_request"))  # type: ignore[arg-type]
-    assert counted.untold == [(2, 1.0 + 0.0)]
+    assert counted.untold == [(2, None)]
     write_off_lost(counted := Counted(), sent(), replace(CAN, usage="afterwards"))  # type: ignore[arg-type]
-    assert counted.untold == [(4, 6.0)]
+    assert counted.untold == [(2, 4.0), (2, None)]
 
 
 def test_nothing_is_written_off_where_nothing_left_or_nothing_is_metered():
