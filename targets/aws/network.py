@@ -96,7 +96,7 @@ def public_address(account: Account, interface: str) -> str:
 def list_groups(account: Account) -> list[tuple[str, dict[str, str]]]:
     """Ids of those that carry our tag, with their tags; whoever lets another in comes after it."""
     found = account.pages("ec2", "describe_security_groups", "SecurityGroups", Filters=_filters({"tag-key": [RUN]}))
-    found.sort(key=lambda each: not each.get("IpPermissions", [{}])[0].get("UserIdGroupPairs"))
+    found.sort(key=lambda each: not any(rule.get("UserIdGroupPairs") for rule in each.get("IpPermissions", [])))
     return [(each["GroupId"], mapping(each.get("Tags", []))) for each in found]
 
 

@@ -68,6 +68,7 @@ def define(account: Account, wanted: Wanted, run_id: str) -> str:
         "image": wanted.image,
         "command": wanted.command,
         "essential": True,
+        "memory": wanted.memory_mb,
         "portMappings": [{"containerPort": PORT, "protocol": "tcp"}],
         "environment": [{"name": name, "value": value} for name, value in wanted.variables.items()],
         "stopTimeout": STOP_S,

@@ -16,10 +16,11 @@ from moto import mock_aws
 
 import targets
 from targets.aws import account as account_of
-from targets.aws import function, functions, network, patience, platform, registry, tasks_deployment
+from targets.aws import balancers, function, functions, network, patience, platform, registry, tasks, tasks_deployment
+from targets.aws.aws_ecs import AwsEcsSettings
 from targets.aws.aws_lambda import AwsLambdaSettings
 from targets.aws.refusals import NoAccess, Refused
-from targets.contract import DeploymentError, Order, Package, Sizing
+from targets.contract import DeploymentError, Order, Package, Sizing, StartFailed
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 RUN = "2026-11-27T00-00-00Z_faults_0000"
@@ -323,6 +324,84 @@ def test_a_group_that_is_still_in_use_is_asked_for_again(faults: Faults):
     network.make_group(account, "frostline-x", place, RUN, ["192.0.2.1/32"], 80)
     faults.refuse("DeleteSecurityGroup", "DependencyViolation", times=5)
     assert swept() == []
+
+
+def serve(**settings: Any) -> tasks_deployment.TasksDeployment:
+    order = Order(RUN, Sizing(2048, 1.0), AwsEcsSettings(reachable_from="192.0.2.1/32", address="private", **settings))
+    return tasks_deployment.TasksDeployment(account_of.account(), PACKAGE, order, order.settings)
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of moto's run nothing: they are said to answer, and to be healthy."""
+    monkeypatch.setattr(tasks_deployment, "is_ready", lambda url: True)
+    monkeypatch.setattr(balancers, "healthy", lambda account, targets: 1)
+    monkeypatch.setattr(tasks, "running", lambda account, cluster, service: 1)
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_service_is_made_and_all_of_it_is_gone(faults: Faults):
+    deployment = serve()
+    kinds = {remnant.name.partition(" ")[0] for remnant in targets.platform("aws").remnants(RUN)}
+    assert kinds >= {"cluster", "definition", "balancer", "target-group", "security-group", "log", "repository", "role"}
+    deployment.make_cold()
+    deployment.wake()
+    assert deployment.endpoints[0].url.startswith("http://")
+    deployment.destroy()
+    deployment.destroy()
+    assert swept() == []
+
+
+SERVING = [
+    ("CreateService", "LimitExceededException", "a quota is reached"),
+    ("RegisterTaskDefinition", "AccessDeniedException", "the permission ecs:RegisterTaskDefinition is missing"),
+    ("CreateLoadBalancer", "TooManyLoadBalancers", "a quota is reached"),
+    ("CreateTargetGroup", "AccessDenied", "the permission elasticloadbalancing:CreateTargetGroup is missing"),
+    ("AuthorizeSecurityGroupIngress", "UnauthorizedOperation", "ec2:AuthorizeSecurityGroupIngress is missing"),
+]
+
+
+@pytest.mark.usefixtures("answering")
+@pytest.mark.parametrize(("operation", "code", "told"), SERVING)
+def test_a_service_that_is_made_half_way_leaves_nothing(faults: Faults, operation: str, code: str, told: str):
+    faults.refuse(operation, code, times=None)
+    with pytest.raises(DeploymentError, match=told):
+        serve()
+    faults.always.pop(operation)
+    assert swept() == []
+
+
+def test_replicas_that_never_run_are_told_within_the_limit(faults: Faults, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tasks, "running", lambda account, cluster, service: 0)
+    with pytest.raises(DeploymentError, match=r"1 replicas of .* did not run within 900 s"):
+        serve()
+    assert swept() == []
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_task_that_is_not_placed_or_never_answers_is_a_start_that_failed(faults: Faults, monkeypatch: Any):
+    deployment = serve()
+    faults.answer("RunTask", lambda: {"tasks": [], "failures": [{"reason": "Capacity is unavailable at this time."}]})
+    with pytest.raises(StartFailed, match="ECS starts no task: Capacity is unavailable"):
+        deployment.wake()
+    details = [{"name": "privateIPv4Address", "value": "192.0.2.8"}]
+    running = {"lastStatus": "RUNNING", "attachments": [{"details": details}]}
+    monkeypatch.setattr(tasks, "look", lambda account, cluster, task: running)
+    monkeypatch.setattr(tasks_deployment, "is_ready", lambda url: False)
+    with pytest.raises(StartFailed, match="did not answer within 600 s"):
+        deployment.wake()
+    deployment.destroy()
+    assert swept() == []
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_cluster_that_still_has_something_is_asked_for_again(faults: Faults):
+    deployment = serve()
+    faults.refuse("DeleteCluster", "ClusterContainsServicesException", times=3)
+    faults.refuse("DeleteTargetGroup", "ResourceInUse", times=3)
+    deployment.destroy()
+    assert swept() == []
+    assert faults.calls["DeleteCluster"] >= 4 and faults.calls["DeleteTargetGroup"] >= 4
 
 
 def test_sorts_are_removed_before_what_they_stand_on():
