@@ -6,8 +6,9 @@ import gevent
 from gevent import monkey
 
 from harness.load.connection import Connection, Untaken
-from harness.load.hands import MOST_HANDS, Hands
+from harness.load.hands import Hands
 from harness.load.idle import Idle
+from harness.load.limits import MOST_HANDS
 from harness.load.parser import Exchange
 from harness.load.prewarming import Prewarming
 from harness.load.route import Route

@@ -9,6 +9,7 @@ import gevent
 from gevent.threadpool import ThreadPool
 
 from harness.clock import now_ns
+from harness.load.limits import MOST_HANDS
 from harness.load.parser import Exchange
 from harness.load.responses import take
 from harness.load.route import Route
@@ -16,9 +17,6 @@ from harness.load.senders import SenderFailed, failure_of
 from harness.load.senders.contract import Call, Response
 from harness.load.wire import UNSEEN
 from targets.names import FAULTS
-
-MOST_HANDS = 256
-"""Of one endpoint; as many requests are in flight at most, and arrivals beyond them are shed."""
 
 Outcome = tuple[Response | BaseException, int]
 """What came of a call, and when it had ended."""

@@ -10,6 +10,9 @@ RESERVED = 40
 MOST_DEFAULT_PREWARM = 16
 """So many connections are opened beforehand where nobody asked for more: they give way where they do not fit."""
 
+MOST_HANDS = 256
+"""Threads for the requests of one endpoint whose sender carries them out itself: more are not in flight, but shed."""
+
 MOST_ARRIVALS = 10_000_000
 """In one schedule. Each takes about 400 bytes, in the load process and in whoever reads what came of it."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.load.limits import most_in_flight
+from harness.load.limits import MOST_HANDS, most_in_flight
 from harness.record.facts import Fact
 
 PACE_SPAN_NS = 1_000_000_000
@@ -119,6 +119,9 @@ def shed_problem(shed: int, cap: int | None = None, descriptors: int | None = No
     told = f"{shed} arrivals were shed: more requests in flight than the generator's cap"
     if cap is None or descriptors is None:
         return told
+    if cap == MOST_HANDS:
+        sdk = "the most that a worker has with a provider's SDK"
+        return f"{told} of {cap}, {sdk}: have more workers, or lower the rate; with another sender raise load.cap"
     if cap < most_in_flight(descriptors):
         return f"{told} of {cap}: raise load.cap, or lower the rate"
     limit = f"{descriptors} descriptors allow no more"

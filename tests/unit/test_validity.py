@@ -84,6 +84,7 @@ def test_stolen_time(share, told):
 def test_shed_and_throttled_are_never_fine():
     assert validity.shed_problem(0) is None
     assert "1 arrivals were shed" in validity.shed_problem(1)
+    assert "cap of 256, the most that a worker has with a provider's SDK" in validity.shed_problem(1, 256, 9999)
     assert validity.throttle_problem(False) is None
     assert "throttled" in validity.throttle_problem(True)
 
