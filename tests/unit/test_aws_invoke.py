@@ -6,19 +6,21 @@ from collections import Counter
 
 import pytest
 
-from harness.clock import now_ns
+from harness.clock import now_ns, unix_s
 from harness.load.aws.credentials import keyring
 from harness.load.process import LoadProcess
 from harness.load.senders import SenderFailed, endpoint_problems, sender
 from harness.load.single import Lone
 from harness.load.wire import Fate, LoadPlan
 from targets.contract import Endpoint
-from tests.aws import headers_in, is_signed
+from tests.aws import headers_in, is_signed, moment_of
 from tests.certificates import make_certificate
 from tests.http_server import HttpServer
 
 KEYS = ("AKIDEXAMPLE", "a/s3cret", "a/t0ken+of=ours")
 SETTINGS = {"service": "lambda", "region": "eu-central-1"}
+CLOCKS_S = 0.05
+"""Between two clocks, of which one may be set right meanwhile."""
 PATH = "/2015-03-31/functions/frost%3Alive/invocations?Qualifier=live"
 
 
@@ -94,7 +96,12 @@ def test_every_request_is_signed_in_the_open_loop(service, workers):
     heads = [headers_in(head) for head, _ in service.requests]
     assert {head["x-amz-security-token"] for head in heads} == {KEYS[2]}
     assert {head["x-amz-log-type"] for head in heads} == {"Tail"}
-    assert len({head["x-amz-date"] for head in heads}) > 1, "signed when sent, not before"
+    signed_s = sorted(moment_of(head["x-amz-date"]).timestamp() for head in heads)
+    started_s, sent_s = (
+        sorted(sent.records[f"{name}_ns"] / 1e9 + unix_s() - now_ns() / 1e9) for name in ("started", "sent")
+    )
+    for signed, started, left in zip(signed_s, started_s, sent_s, strict=True):
+        assert int(started - CLOCKS_S) <= signed <= left + CLOCKS_S, "signed when it left, not before"
 
 
 def test_single_requests_are_signed(service):

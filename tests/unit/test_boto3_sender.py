@@ -158,7 +158,13 @@ def test_each_request_is_sent_once_and_its_reply_kept(process, serve, tmp_path, 
     assert arrival.sent_ns < arrival.done_ns
     assert {headers_in(head)["x-amz-log-type"] for head, _ in service.requests} == {"Tail"}
     assert all("Botocore" in head for head, _ in service.requests)
-    assert service.connections < 21, "connections are kept and used again"
+
+
+def test_a_connection_is_kept_and_used_again(serve):
+    service = serve()
+    lone = Lone(endpoint_of(service), [b"{}"])
+    assert [lone.ask(number, now_ns(), 20).status for number in range(3)] == [200] * 3
+    assert service.connections == 1
 
 
 def test_a_model_of_sagemaker_is_asked(process, serve):
@@ -239,7 +245,7 @@ def test_nothing_is_printed_when_connections_and_their_threads_end(serve, capfd)
 def test_what_takes_too_long_has_timed_out(process, serve, name):
     service = serve()
     endpoint = endpoint_of(service, function(name))
-    sent, _ = send(process, endpoint, count=5, timeout_s=0.5)
+    sent, _ = send(process, endpoint, count=5, timeout_s=0.5, prewarm=5)
     assert {fate for fate, _ in fates(sent)} == {"TIMED_OUT"}
     assert set(sent.errors) == {"no reply in time"} and sent.records["sent_ns"].all()
     arrival = Lone(endpoint, [b"{}"], 0.5).ask(0, now_ns(), 0.5)
