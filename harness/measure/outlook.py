@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import targets
+from harness.errors import UsageError
 from harness.experiment.plan import Trial
 from harness.measure.beforehand import LEAST_WARM, MOST_WARM
 from harness.measure.fitting import RunnableExperiment
@@ -13,7 +14,7 @@ from harness.measure.leases import SETTLE_S
 from harness.measure.purse import Purse, lines_of
 from harness.measure.visit import Visit
 from harness.record.metered import MeteredLine
-from targets.contract import Billed, Demand, Order, Package
+from targets.contract import Billed, Demand, DeploymentError, Order, Package
 
 ASSUMED_REQUEST_S = 1.0
 """What one request is taken to last where the experiment states no objective: nobody has measured it."""
@@ -43,7 +44,9 @@ def is_billed(runnable: RunnableExperiment) -> bool:
 
 
 def outlooks(runnable: RunnableExperiment, packages: Packages) -> Iterator[Outlook]:
-    """Each workload on each target that costs money, in the order of the plan."""
+    """Each workload on each target that costs money, in the order of the plan. UsageError with all that cannot be had
+    as it is ordered: nothing is made yet."""
+    problems: list[str] = []
     kept: dict[tuple[str, str, str], list[Trial]] = {}
     for trial in runnable.trials:
         if targets.target(trial.target).capabilities.billed:
@@ -51,7 +54,12 @@ def outlooks(runnable: RunnableExperiment, packages: Packages) -> Iterator[Outlo
     for (workload, name, _), trials in kept.items():
         package = packages[workload, name]
         order = Visit(runnable.experiment, trials[0], package, run_id="").order()
-        yield _outlook(runnable, trials, package, order)
+        try:
+            yield _outlook(runnable, trials, package, order)
+        except DeploymentError as error:
+            problems.append(f"{name}, {workload}: {error}")
+    if problems:
+        raise UsageError(problems)
 
 
 def _outlook(runnable: RunnableExperiment, trials: list[Trial], package: Package, order: Order) -> Outlook:

@@ -8,7 +8,7 @@ from targets.aws.common import OnAws, image_gb, refusal
 from targets.aws.endpoint import EndpointDeployment, Wanted
 from targets.aws.on_sagemaker import machine_refusal, resource_lines, shared_problems
 from targets.aws.sagemaker_meter import Instances, image_kept
-from targets.contract import Capabilities, Consumed, Demand, Deployment, Order, Package, Part, Sizing
+from targets.contract import Capabilities, Consumed, Demand, Deployment, DeploymentError, Order, Package, Part, Sizing
 from targets.local import containers
 from targets.local.declarations import refuse
 from targets.settings import Settings
@@ -103,25 +103,10 @@ class AwsSagemaker(OnAws):
             return f"{self.name} has instances with {most} GPU, not {accelerators}: set accelerators to {most} or 0"
         return refusal() or containers.missing(0)
 
-    def refusal(self, order: Order, more: int) -> str | None:
-        """That the instance that is named has not the unit's size, or none has; None where there is one."""
-        named, size = order.settings_of(AwsSagemakerSettings).instance_type, order.sizing
-        known = "; ".join(f"{name} has {_words(each)}" for name, each in TYPES.items())
-        if size.accelerators and not named:
-            return f"instance_type: name the one whose GPU a unit is to have ({known})"
-        if named and not _holds(named, size):
-            return (
-                f"instance_type: {named} is not one for a unit of {_words(size)}: give another size or type ({known})"
-            )
-        if not any(_holds(name, size) for name in TYPES):
-            return f"sizing: no instance is one for a unit of {_words(size)}: give less ({known})"
-        return None
-
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Push the image, make the endpoint; returned once every instance has answered SageMaker."""
         settings = order.settings_of(AwsSagemakerSettings)
-        refuse(machine_refusal(package, self.name))
-        bought = self._bought(order)
+        bought = self._bought(package, order)
         instance = {"instance_type": bought.instance_type, **vars(TYPES[bought.instance_type])}
         wanted = Wanted(
             offer={
@@ -146,21 +131,36 @@ class AwsSagemaker(OnAws):
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each."""
-        settings, bought = order.settings_of(AwsSagemakerSettings), self._bought(order)
+        settings, bought = order.settings_of(AwsSagemakerSettings), self._bought(package, order)
         units = f"an endpoint with {bought.count} x {bought.instance_type}, and as many beside while it is renewed"
         return resource_lines(image_gb(package), settings.role, units)
 
     def foresee(self, package: Package, order: Order, demand: Demand) -> Sequence[Consumed]:
         """What so much would consume; each forced start has a second set of instances."""
-        bought = self._bought(order)
+        bought = self._bought(package, order)
         return [*bought.kept(demand.seconds + demand.starts * RENEWAL_S), image_kept(image_gb(package), demand.seconds)]
 
-    def _bought(self, order: Order) -> Instances:
+    def _bought(self, package: Package, order: Order) -> Instances:
         """DeploymentError where it is refused."""
-        refuse(self.refusal(order, more=0))
+        refuse(machine_refusal(package, self.name))
+        check_size(order)
         settings = order.settings_of(AwsSagemakerSettings)
         fitting = (name for name in TYPES if _holds(name, order.sizing))
         return Instances(settings.instance_type or next(fitting), settings.replicas)
+
+
+def check_size(order: Order) -> None:
+    """DeploymentError where the instance that is named has not the unit's size, or none has."""
+    named, size = order.settings_of(AwsSagemakerSettings).instance_type, order.sizing
+    known = "; ".join(f"{name} has {_words(each)}" for name, each in TYPES.items())
+    if size.accelerators and not named:
+        raise DeploymentError(f"instance_type: name the one whose GPU a unit is to have ({known})")
+    if named and not _holds(named, size):
+        raise DeploymentError(
+            f"instance_type: {named} is not one for a unit of {_words(size)}: give another size or type ({known})"
+        )
+    if not any(_holds(name, size) for name in TYPES):
+        raise DeploymentError(f"sizing: no instance is one for a unit of {_words(size)}: give less ({known})")
 
 
 def _holds(name: str, unit: Sizing) -> bool:

@@ -15,7 +15,7 @@ from targets.aws.on_sagemaker import (
     shared_problems,
 )
 from targets.aws.sagemaker_meter import Serverless, image_kept
-from targets.contract import Capabilities, Consumed, Demand, Deployment, Order, Package, Part
+from targets.contract import Capabilities, Consumed, Demand, Deployment, DeploymentError, Order, Package, Part
 from targets.local.declarations import refuse
 from targets.rules.lambda_pool import PoolLimits
 from targets.settings import Settings
@@ -103,21 +103,9 @@ class AwsSagemakerServerless(OnAws):
         """As AWS has them, or a server that stands in for it, which holds to no limit."""
         return replace(CAPABILITIES, emulated=True, isolated=False, deploy_s=5.0) if is_emulated() else CAPABILITIES
 
-    def refusal(self, order: Order, more: int) -> str | None:
-        """That no unit of this size is sold, and the nearest ones; None where it is."""
-        memory_mb = order.sizing.memory_mb
-        if memory_mb in SIZES_MB:
-            return None
-        below, above = [size for size in SIZES_MB if size < memory_mb], [size for size in SIZES_MB if size > memory_mb]
-        nearest = " or ".join(str(size) for size in [*below[-1:], *above[:1]])
-        return (
-            f"sizing.function_memory_mb: {memory_mb} cannot be bought as SageMaker Serverless Inference: give {nearest}"
-        )
-
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Push the image, make the endpoint; returned once SageMaker has had an answer from a unit."""
         settings = order.settings_of(AwsSagemakerServerlessSettings)
-        refuse(machine_refusal(package, self.name))
         kept = {"ProvisionedConcurrency": settings.provisioned} if settings.provisioned else {}
         limits = {"memory_mb": order.sizing.memory_mb, "max_concurrency": settings.max_concurrency}
         metering = f"seconds as requests were under way, at most; {UNMETERED_REPLIES}"
@@ -140,10 +128,9 @@ class AwsSagemakerServerless(OnAws):
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each."""
-        settings = order.settings_of(AwsSagemakerServerlessSettings)
-        refuse(self.refusal(order, more=0))
-        kept = f", {settings.provisioned} of them provisioned" if settings.provisioned else ""
-        units = f"at most {settings.max_concurrency} units of {order.sizing.memory_mb} MB{kept}"
+        settings, bought = order.settings_of(AwsSagemakerServerlessSettings), self._bought(package, order)
+        kept = f", {bought.provisioned} of them provisioned" if bought.provisioned else ""
+        units = f"at most {settings.max_concurrency} units of {bought.memory_mb} MB{kept}"
         return resource_lines(image_gb(package), settings.role, f"a serverless endpoint, {units}")
 
     def foresee(self, package: Package, order: Order, demand: Demand) -> Sequence[Consumed]:
@@ -158,10 +145,23 @@ class AwsSagemakerServerless(OnAws):
 
     def _bought(self, package: Package, order: Order) -> Serverless:
         """DeploymentError where it is refused."""
-        refuse(self.refusal(order, more=0))
+        refuse(machine_refusal(package, self.name))
+        check_size(order)
         settings = order.settings_of(AwsSagemakerServerlessSettings)
         request_bytes = largest_request_bytes(package, order)
         return Serverless(order.sizing.memory_mb, settings.provisioned, request_bytes)
+
+
+def check_size(order: Order) -> None:
+    """DeploymentError for a size that is not sold, with the nearest that are."""
+    memory_mb = order.sizing.memory_mb
+    if memory_mb in SIZES_MB:
+        return
+    below, above = [size for size in SIZES_MB if size < memory_mb], [size for size in SIZES_MB if size > memory_mb]
+    nearest = " or ".join(str(size) for size in [*below[-1:], *above[:1]])
+    raise DeploymentError(
+        f"sizing.function_memory_mb: {memory_mb} cannot be bought as SageMaker Serverless Inference: give {nearest}"
+    )
 
 
 TARGET = AwsSagemakerServerless()
