@@ -441,6 +441,32 @@ class Platform(Protocol):
         """Remove it; fine when it is gone. Raises DeploymentError."""
 
 
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at, of this machine or of a platform. `needed`: nothing can be measured without it."""
+
+    what: str
+    ok: bool
+    told: str
+    needed: bool = False
+
+
+@runtime_checkable
+class Examined(Protocol):
+    """A platform that says what it can be used for from here."""
+
+    def findings(self) -> Iterable[Finding]:
+        """What was looked at, and the fix for what is not well. Soon, and nothing is made; names no account or key."""
+
+
+@runtime_checkable
+class Governed(Protocol):
+    """A platform that lets each of its users do so much, and no more."""
+
+    def policy(self, names: Sequence[str] = ()) -> str:
+        """What whoever measures on these of its targets, or on all, has to be allowed, as the platform takes it."""
+
+
 class DeploymentError(Exception):
     """The target could not be packaged, started or stopped: the message names what and the fix."""
 

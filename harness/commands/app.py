@@ -14,6 +14,7 @@ from harness.commands.forecast import forecast_app
 from harness.commands.machine import machine_app
 from harness.commands.measure import measure_app
 from harness.commands.new.app import new_app
+from harness.commands.policy import policy_app
 from harness.commands.prices import prices_app
 from harness.commands.read import read_app
 from harness.commands.review import review_app
@@ -28,7 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for commands in (machine_app, measure_app, read_app, forecast_app, remeasure_app):
+for commands in (machine_app, policy_app, measure_app, read_app, forecast_app, remeasure_app):
     app.add_typer(commands)
 app.add_typer(explain_app, name="explain")
 app.add_typer(new_app, name="new")

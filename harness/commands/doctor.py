@@ -4,14 +4,13 @@ import os
 import shutil
 import sys
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from harness.commands.listing import unusable
 from harness.load.host_times import HostTimes
 from harness.measure.gpus.nvml import gpu_facts, unreadable
 from harness.measure.machine import machine_facts, usable_cpus
-from targets.contract import DeploymentError
+from targets.contract import DeploymentError, Finding
 from targets.local import containers, gpus
 from targets.local.allowance import group_without_real_time
 from targets.packaging.cache import cache_root
@@ -19,16 +18,6 @@ from targets.priority import REAL_TIME, be_punctual
 
 LEAST_FREE_GB = 3
 COMFORTABLE_CPUS = 2
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `needed`: nothing can be measured without it."""
-
-    what: str
-    ok: bool
-    told: str
-    needed: bool = False
 
 
 def examine() -> list[Finding]:

@@ -1,10 +1,10 @@
 """AWS as a platform: how all of ours is found there by its tags, and removed in an order that can be."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from targets.aws import balancers, endpoints, functions, logs, network, registry, roles, tasks
+from targets.aws import balancers, endpoints, functions, logs, network, policy, registry, roles, tasks
 from targets.aws.account import Account, account
 from targets.aws.common import refusal
 from targets.aws.refusals import Refused
@@ -57,6 +57,10 @@ class Aws:
     def refusal(self) -> str | None:
         """Why it cannot be used from here, and the fix."""
         return refusal()
+
+    def policy(self, names: Sequence[str] = ()) -> str:
+        """An IAM policy for these of its targets, or for all."""
+        return policy.policy(names)
 
     def remnants(self, run: str = "") -> Iterable[Remnant]:
         """Everything that carries our tag, of one run or of all. What is only called as ours are is left alone."""
