@@ -110,13 +110,13 @@ class AwsEcs(OnAws):
         """What deploying makes there, a line each. DeploymentError for a size that is not sold."""
         check_size(order.sizing)
         settings = order.settings_of(AwsEcsSettings)
-        allowed = settings.reachable_from or "this machine's address"
+        allowed, most = settings.reachable_from or "this machine's address", settings.most_replicas or settings.replicas
         size = f"{order.sizing.cpus:g} vCPU and {order.sizing.memory_mb:,} MB"
         return [
             f"a registry repository with the image ({image_gb(package):.2f} GB)",
             f"the role {settings.role}, which is there" if settings.role else "a role that may write its log",
-            f"a cluster with a service of {settings.most_replicas or settings.replicas} tasks of {size} at most, and "
-            "single ones for starts, with a log group that is kept for a day",
+            f"a cluster with a service of {most} task{'s' if most != 1 else ''} at most, each of {size}, and single ones "
+            "for starts, with a log group that is kept for a day",
             f"a load balancer and two security groups, which let in {allowed} alone",
         ]
 

@@ -120,6 +120,26 @@ def units_until_end(run: Started, aws: Emulator) -> set[str]:
     return set(names.values())
 
 
+def test_a_budget_that_is_spent_ends_the_run_and_everything_of_it(aws: Emulator, bench: Bench):
+    """Requests last forty times as long as the objective lets the plan expect."""
+    experiment = bench.experiment(
+        name="spent",
+        workloads=[{"name": "known-truth", "settings": {"handler_ms": 4000}}],
+        targets=["aws-lambda"],
+        profiles=[{"constant": {"rate": 2, "seconds": 60}}],
+        objective={"latency_ms": 100},
+    )
+    asked = ("run", experiment, "--yes", "--results", bench.results)
+    refused = bench.run(*asked, "--budget-usd", "0.0001", **aws.environment)
+    assert refused.code == 2 and "budget_usd: 0.0001 is less than the plan is expected to cost" in refused.err
+    assert held(aws) == set() and bench.folders() == []
+    finished = bench.run(*asked, "--budget-usd", "0.001", **aws.environment)
+    assert finished.code == 1 and "budget_usd: 0.001 is spent" in finished.err, finished.out + finished.err
+    assert held(aws) == set() and "nothing of run" in finished.out
+    (folder,) = bench.folders()
+    assert folder.manifest.finished_at is None and folder.read_metered().spent_usd >= 0.001
+
+
 REQUESTS = 200
 
 
