@@ -25,8 +25,9 @@ class Cell:
 
 
 def decimals(value: float, digits: int = DIGITS) -> int:
-    """Decimal places that leave this many significant digits; negative ones are left of the point."""
-    return digits - 1 - math.floor(math.log10(abs(value))) if value else 0
+    """Decimal places that leave this many significant digits; negative ones are left of the point. A stranger's file
+    may make an infinite rate, which has none."""
+    return digits - 1 - math.floor(math.log10(abs(value))) if value and math.isfinite(value) else 0
 
 
 def fixed(value: float, places: int) -> str:

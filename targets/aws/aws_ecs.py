@@ -115,8 +115,8 @@ class AwsEcs(OnAws):
         return [
             f"a registry repository with the image ({image_gb(package):.2f} GB)",
             f"the role {settings.role}, which is there" if settings.role else "a role that may write its log",
-            f"a cluster with a service of {most} task{'s' if most != 1 else ''} at most, each of {size}, and single ones "
-            "for starts, with a log group that is kept for a day",
+            f"a cluster with a service of {most} task{'s' if most != 1 else ''} at most, each of {size}, and single "
+            "ones for starts, with a log group that is kept for a day",
             f"a load balancer and two security groups, which let in {allowed} alone",
         ]
 

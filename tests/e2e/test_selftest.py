@@ -44,7 +44,7 @@ def test_what_is_counted_is_what_is_true(bench: Bench, name: str):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--target", "nowhere"), "is not one of: docker-hybrid, docker-lambda"),
+        (("--target", "nowhere"), "is not one of: aws-ecs, aws-lambda"),
         (("--target", "process-lambda", "--scenario", "hang"), "'hang' is not one of"),
     ],
 )

@@ -449,7 +449,7 @@ def test_a_trial_that_was_not_sent_has_no_log_and_is_read_all_the_same(tmp_path)
 @pytest.mark.parametrize(
     ("names", "only", "words"),
     [
-        (["x"], [], "not one of: docker-hybrid, docker-lambda"),
+        (["x"], [], "not one of: aws-ecs, aws-lambda"),
         (
             ["process-lambda"],
             ["hang"],

@@ -602,3 +602,7 @@ def test_a_queue_is_a_column_where_it_exceeds_a_tenth_of_the_median(tmp_path, fo
     ]
     text = print_summary(summarise(stored(tmp_path, *trials)), form)
     assert ("queue" in text) == there
+
+
+def test_an_infinite_rate_of_a_strangers_file_is_told_as_such():
+    assert figure(math.inf) == "inf"
