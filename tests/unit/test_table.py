@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import math
 import tempfile
 from pathlib import Path
 
