@@ -146,6 +146,8 @@ class Order:
     """A folder that the workload may write into while it runs; it is handed into each unit."""
     images_absent: bool = False
     """make_cold removes the image as well, and the next start loads it again from a file."""
+    counted: "Callable[[Metered], object] | None" = None
+    """Is told of a deployment that is metered as soon as it begins to consume anything, before it is there."""
 
     def settings_of(self, kind: type[SomeSettings]) -> SomeSettings:
         """The settings, of the class that the target declares. DeploymentError when they are another target's."""
@@ -370,6 +372,12 @@ class Demand:
     """How long it will be there."""
     request_s: float
     """What one request holds a unit for."""
+    colds: int = 0
+    """Requests that may meet a start."""
+    trials: int = 1
+    """Each begins anew."""
+    start_s: float = 60.0
+    """How long what is started for one request alone is there."""
 
 
 @runtime_checkable

@@ -1,11 +1,11 @@
 """How long a deployment lasts: one trial, or a whole run where a target says that deploying takes long."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 
 from harness.measure.visit import Visit
-from targets.contract import Deployment, Witnessed
+from targets.contract import Deployment, Metered, Witnessed
 from targets.events import Event
 
 SETTLE_S = 90.0
@@ -37,12 +37,14 @@ class Leases:
     def __init__(self) -> None:
         self._kept: dict[str, Deployment] = {}
 
-    def take(self, visit: Visit) -> Lease:
-        """A deployment as if it were new. Raises StartFailed or another DeploymentError."""
+    def take(self, visit: Visit, counted: Callable[[Metered], object] | None = None) -> Lease:
+        """A deployment as if it were new. Raises StartFailed or another DeploymentError.
+
+        `counted` is told of one that is metered as soon as it consumes anything."""
         key = _key(visit)
         kept = self._kept.pop(key, None)
         if kept is None:
-            return Lease(visit.target.deploy(visit.package, visit.order()))
+            return Lease(visit.target.deploy(visit.package, replace(visit.order(), counted=counted)))
         try:
             earlier = len(kept.events())
             kept.reset(visit.witness)
@@ -76,5 +78,5 @@ def _destroy(deployment: Deployment) -> list[str]:
 
 def _key(visit: Visit) -> str:
     """Trials that share a deployment were ordered alike; their ledgers may differ."""
-    order = asdict(visit.order()) | {"ledger": None}
+    order = asdict(visit.order()) | {"ledger": None, "counted": None}
     return json.dumps([visit.trial.workload.key, visit.trial.target, order], default=str, sort_keys=True)

@@ -18,6 +18,8 @@ from targets.contract import Billed, Demand, DeploymentError, Order, Package
 
 ASSUMED_REQUEST_S = 1.0
 """What one request is taken to last where the experiment states no objective: nobody has measured it."""
+LONGEST_START_S = 600.0
+"""So long a start may take before it counts as failed."""
 Packages = Mapping[tuple[str, str], Package]
 Consent = Callable[[RunnableExperiment, Packages], Purse]
 """Whoever answers for the money: looks at what will be consumed before it is, and hands out the purse."""
@@ -71,12 +73,24 @@ def _outlook(runnable: RunnableExperiment, trials: list[Trial], package: Package
     longest_s = max(experiment.load.timeout_s, float(getattr(trial.settings, "timeout_s", 0.0)))
     deploy_s, share = target.capabilities.deploy_s, sum(each.expected_s for each in trials)
     waits_s = len(trials) * (longest_s + SETTLE_S)
-    expected = Demand(_requests(trials, 1), _starts(trials, 1), deploy_s + _run_s(runnable), expected_s)
+    starts = _starts(trials, 1)
+    expected = Demand(
+        requests=_requests(trials, 1),
+        starts=starts,
+        seconds=deploy_s + _run_s(runnable),
+        request_s=expected_s,
+        colds=starts,
+        trials=len(trials),
+    )
+    requests, attempts = _requests(trials, MOST_TRIES) * experiment.attempts, experiment.attempts
     most = Demand(
-        _requests(trials, MOST_TRIES) * experiment.attempts,
-        _starts(trials, MOST_TRIES) * experiment.attempts,
-        experiment.attempts * (10 * deploy_s + _run_s(runnable) + share + waits_s),
-        longest_s,
+        requests=requests,
+        starts=_starts(trials, MOST_TRIES) * attempts,
+        seconds=attempts * (10 * deploy_s + _run_s(runnable) + share + waits_s),
+        request_s=longest_s,
+        colds=requests,
+        trials=len(trials) * attempts,
+        start_s=LONGEST_START_S,
     )
 
     def lines(demand: Demand) -> list[MeteredLine]:

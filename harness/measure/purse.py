@@ -1,6 +1,6 @@
 """What a run may spend: counted all the time by our own metering, and a hard stop."""
 
-import _thread
+import signal
 import threading
 from array import array
 from bisect import bisect_right
@@ -90,6 +90,8 @@ class Purse:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self.is_spent = False
+        self._fault = ""
+        """Why nobody knows what is spent."""
 
     def open(self, workload: str, target: str, deployment: object) -> Meter | None:
         """Count a deployment from now on, to the end of the run; None where it costs nothing."""
@@ -154,12 +156,18 @@ class Purse:
 
     def _watch(self) -> None:
         while not self._stop.wait(LOOK_S):
-            if self.spent_usd >= (self.budget_usd or 0.0):
+            try:
+                is_over = self.spent_usd >= (self.budget_usd or 0.0)
+            except Exception as error:  # whatever a deployment's meter does: what is not counted is not kept up either
+                self._fault, is_over = f"{type(error).__name__}: {error}", True
+            if is_over:
                 self.is_spent = True
-                _thread.interrupt_main()
+                _interrupt()
                 return
 
     def _told(self) -> str:
+        if self._fault:
+            return f"budget_usd: what is spent could not be counted ({self._fault}), so the run was ended and torn down"
         spent, budget = self.spent_usd, self.budget_usd or 0.0
         return (
             f"budget_usd: {budget:g} is spent ({spent:.4f} by our own metering, what nobody told of taken at most): "
@@ -169,3 +177,10 @@ class Purse:
     def _lines(self) -> list[MeteredLine]:
         meters = list(self._meters.values())
         return self._earlier + [line for each in meters for line in each.lines(each.deployment.consumed())]
+
+
+def _interrupt() -> None:
+    """Wake the main thread as Ctrl-C would, out of whatever it waits for: by a signal that nobody has it ignore."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in numbers if callable(signal.getsignal(number))]
+    signal.pthread_kill(threading.main_thread().ident or 0, (heard or [signal.SIGINT])[0])

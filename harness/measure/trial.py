@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 from harness.clock import now_ns
 from harness.load.failures import WorkersLost
@@ -44,7 +45,7 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     """A target whose units do not start has failed all its requests; any other refusal is the bench's or machine's."""
     outset = Outset.look()
     try:
-        lease = leases.take(visit)
+        lease = leases.take(visit, partial(purse.open, visit.trial.workload.key, visit.trial.target))
     except StartFailed as error:
         return record_refusal(visit, outset, error)
     except DeploymentError as error:

@@ -91,11 +91,11 @@ def walk_plan(
     attempts = Attempts(folder, runnable.experiment.attempts, watcher)
     owned = variables(folder.manifest.run, Owner.current())
     with (
-        purse.watched(),
         _kept(folder, purse),
         _sweep_after(runnable, folder.manifest.run, watcher),
         closing(open_load(runnable.experiment.load.workers, owned)) as load,
         _leases(watcher) as leases,
+        purse.watched(),  # the innermost: a budget that is spent must not cut its own tearing down short
     ):
         for trial in trials:
             while attempts.is_due(trial):
@@ -189,8 +189,19 @@ def _sweep_after(runnable: RunnableExperiment, run_id: str, watcher: Watcher) ->
         yield
         cut_off = False
     finally:
-        for line in sweep(run_id, runnable.targets, cut_off):
+        _sweep(run_id, runnable.targets, cut_off, watcher)
+
+
+def _sweep(run_id: str, names: list[str], cut_off: bool, watcher: Watcher) -> None:
+    """Once more where it is interrupted itself: only the first signal is heard."""
+    try:
+        told = sweep(run_id, names, cut_off)
+    except KeyboardInterrupt:
+        for line in sweep(run_id, names, cut_off=True):
             watcher.say(line)
+        raise
+    for line in told:
+        watcher.say(line)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from targets.aws.account import account, is_emulated
 from targets.aws.common import OnAws, image_gb
 from targets.aws.network import range_problem
-from targets.aws.task_meter import LEAST_TASK_S, Size, TaskMeter
+from targets.aws.task_meter import Size, TaskMeter
 from targets.aws.tasks_deployment import TasksDeployment
 from targets.contract import Capabilities, Consumed, Demand, Deployment, DeploymentError, Order, Package, Part, Sizing
 from targets.serving.http_app import MOST_BODY_BYTES
@@ -23,8 +23,8 @@ TASK_MB: dict[float, range] = {
     16: range(32_768, 122_880 + 1, 8192),
 }
 """Memory that goes with each number of vCPU (Amazon ECS developer guide, Fargate task size); 1,536 is not sold."""
-ZONES = 3
-"""For the estimate only: most regions' default networks have three or more."""
+ZONES = 6
+"""For the estimate only: no region has more."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ class AwsEcs(OnAws):
         settings = order.settings_of(AwsEcsSettings)
         meter = TaskMeter(Size.of(package, order, ZONES))
         replicas = settings.most_replicas or settings.replicas
-        lived_s = [demand.seconds] * replicas + [max(LEAST_TASK_S, demand.request_s)] * demand.starts
+        lived_s = [demand.seconds] * replicas + [demand.start_s + demand.request_s] * demand.starts
         return list(meter.bill(lived_s, demand.seconds, demand.seconds, "bound"))
 
 

@@ -66,6 +66,8 @@ class AwsLambdaSettings:
             problems.append("role: an ARN is not accepted: give the role's name alone")
         if self.way_in == "url" and self.sender == "boto3":
             problems.append("sender: boto3 does not ask a function's URL: give aws-invoke, or way_in: invoke")
+        if self.way_in == "url" and self.provisioned:
+            problems.append("provisioned: a function's URL asks no version, which alone has them: give way_in: invoke")
         if self.reserved and self.provisioned > self.reserved:
             problems.append(f"provisioned: {self.provisioned} is not accepted: at most reserved, {self.reserved}")
         if problems:
@@ -131,11 +133,12 @@ class AwsLambda(OnAws):
         ]
 
     def foresee(self, package: Package, order: Order, demand: Demand) -> Sequence[Consumed]:
-        """What so much would consume: each forced start is taken to last as long as Lambda lets it."""
+        """What so much would consume: each start is taken to last as long as Lambda lets it."""
         settings = order.settings_of(AwsLambdaSettings)
         meter = LambdaMeter(Size.of(package, order, settings.provisioned, settings.tmp_mb))
-        held_s = demand.requests * demand.request_s + demand.starts * INIT_S
-        return [*meter.bound(demand.requests, held_s), *meter.standing(demand.seconds)]
+        held_s = demand.requests * demand.request_s + demand.colds * INIT_S
+        kept_s = [demand.seconds / demand.trials] * demand.trials if settings.provisioned else []
+        return [*meter.bound(demand.requests, held_s), *meter.standing(demand.seconds, kept_s)]
 
 
 TARGET = AwsLambda()

@@ -10,8 +10,8 @@ from targets.aws.refusals import GONE, Refused
 from targets.aws.tags import PREFIX, mapping, pairs, tags_of
 
 LISTENS = 80
-CHECK_S, HEALTHY = 5, 2
-"""So often each target is looked at, and so many looks make it healthy."""
+CHECK_S, PATIENT_S, HEALTHY = 5, 2, 2
+"""So often each target is looked at, for so long (which must be less), and so many looks decide."""
 IN_USE_LIMIT_S = 120.0
 MOST_TAGGED = 20
 """Of things whose tags are told at once."""
@@ -49,9 +49,13 @@ def make_balancer(account: Account, name: str, network: Network, group: str, run
         VpcId=network.vpc,
         HealthCheckPath="/",
         HealthCheckIntervalSeconds=CHECK_S,
+        HealthCheckTimeoutSeconds=PATIENT_S,
         HealthyThresholdCount=HEALTHY,
+        UnhealthyThresholdCount=HEALTHY,
         Tags=tags,
     )["TargetGroups"][0]["TargetGroupArn"]
+    at_once = [{"Key": "deregistration_delay.timeout_seconds", "Value": "0"}]  # or tasks would go on for five minutes
+    account.call("elbv2", "modify_target_group_attributes", TargetGroupArn=targets, Attributes=at_once)
     account.call(
         "elbv2",
         "create_listener",
@@ -73,37 +77,47 @@ def healthy(account: Account, targets: str) -> int:
 
 
 def list_balancers(account: Account) -> list[tuple[str, dict[str, str]]]:
-    """ARNs of those that are called as ours are, with their tags."""
-    found = account.pages("elbv2", "describe_load_balancers", "LoadBalancers")
-    return _with_tags(account, [each["LoadBalancerArn"] for each in found if _is_ours(each["LoadBalancerName"])])
+    """Names of those that are called as ours are, with their tags."""
+    return _with_tags(account, _balancers(account))
 
 
 def list_groups(account: Account) -> list[tuple[str, dict[str, str]]]:
     """The same of groups of targets."""
-    found = account.pages("elbv2", "describe_target_groups", "TargetGroups")
-    return _with_tags(account, [each["TargetGroupArn"] for each in found if _is_ours(each["TargetGroupName"])])
+    return _with_tags(account, _groups(account))
 
 
-def remove_balancer(account: Account, arn: str) -> None:
+def remove_balancer(account: Account, name: str) -> None:
     """With its listeners; fine when it is gone."""
-    _unless_gone(account, "delete_load_balancer", LoadBalancerArn=arn)
+    if arn := _balancers(account).get(name):
+        _unless_gone(account, "delete_load_balancer", LoadBalancerArn=arn)
 
 
-def remove_group(account: Account, arn: str) -> None:
+def remove_group(account: Account, name: str) -> None:
     """Wait until its balancer has let go of it; fine when it is gone."""
-    insist(
-        lambda: _unless_gone(account, "delete_target_group", TargetGroupArn=arn),
-        lambda refused: refused.code == "ResourceInUse",
-        IN_USE_LIMIT_S,
-    )
+    if arn := _groups(account).get(name):
+        insist(
+            lambda: _unless_gone(account, "delete_target_group", TargetGroupArn=arn),
+            lambda refused: refused.code == "ResourceInUse",
+            IN_USE_LIMIT_S,
+        )
 
 
-def _is_ours(name: str) -> bool:
-    return name.startswith(PREFIX)
+def _balancers(account: Account) -> dict[str, str]:
+    """ARN by name, of those that are called as ours are."""
+    found = account.pages("elbv2", "describe_load_balancers", "LoadBalancers")
+    named = {each["LoadBalancerName"]: each["LoadBalancerArn"] for each in found}
+    return {name: arn for name, arn in named.items() if name.startswith(PREFIX)}
 
 
-def _with_tags(account: Account, arns: list[str]) -> list[tuple[str, dict[str, str]]]:
-    listed = []
+def _groups(account: Account) -> dict[str, str]:
+    """The same of groups of targets."""
+    found = account.pages("elbv2", "describe_target_groups", "TargetGroups")
+    named = {each["TargetGroupName"]: each["TargetGroupArn"] for each in found}
+    return {name: arn for name, arn in named.items() if name.startswith(PREFIX)}
+
+
+def _with_tags(account: Account, named: dict[str, str]) -> list[tuple[str, dict[str, str]]]:
+    listed, names, arns = [], {arn: name for name, arn in named.items()}, list(named.values())
     for at in range(0, len(arns), MOST_TAGGED):
         try:
             told = account.call("elbv2", "describe_tags", ResourceArns=arns[at : at + MOST_TAGGED])["TagDescriptions"]
@@ -111,7 +125,7 @@ def _with_tags(account: Account, arns: list[str]) -> list[tuple[str, dict[str, s
             if refused.code not in GONE:
                 raise
             continue
-        listed += [(each["ResourceArn"], mapping(each["Tags"])) for each in told]
+        listed += [(names[each["ResourceArn"]], mapping(each["Tags"])) for each in told]
     return listed
 
 

@@ -76,6 +76,8 @@ class EndpointDeployment:
         self._since_s, self._heard, self._figures = wall_time(), 0, Figures()
         self._meter = SageMakerMeter(wanted.bought, image_gb(package))
         self.endpoints: tuple[Endpoint, ...] = ()
+        if order.counted is not None:
+            order.counted(self)
         try:
             self._make()
         except BaseException:
@@ -134,7 +136,8 @@ class EndpointDeployment:
 
     def _with_last_words(self, why: str) -> str:
         """What the units printed is gone with their log; it comes late, so that there may be nothing of it yet."""
-        printed = logs.read_messages(self._account, self._log_group, self._made_ms, "")
+        streams = logs.read_streams(self._account, self._log_group, self._made_ms, "")
+        printed = [line for lines in streams.values() for line in lines]
         return tell_end(why, scrub("\n".join(printed))) if printed else why
 
     def _remove_version(self) -> None:

@@ -13,6 +13,7 @@ from targets.aws.account import Account
 from targets.aws.common import PYTHON, architecture_of, variables_of
 from targets.aws.lambda_meter import LambdaMeter, Size
 from targets.aws.patience import insist
+from targets.aws.refusals import scrub
 from targets.aws.report import Report, read_log, read_tail
 from targets.aws.roles import take_role
 from targets.aws.tags import new_name, tags_of
@@ -39,6 +40,10 @@ COMMAND = [PYTHON, "-m", "awslambdaric", "targets.serving.function.handler"]
 LOG_RESULT, REQUEST_ID = "x-amz-log-result", "x-amzn-requestid"
 INIT_LIMIT_S = 10.0
 CLOCKS_S = 60.0
+PATTERNS = {
+    "text": "?REPORT ?INIT_REPORT",
+    "json": '{ ($.type = "platform.report") || ($.type = "platform.initReport") }',
+}
 LOG_POLL_S, LOG_LIMIT_S, EMULATED_LIMIT_S = 1.0, 30.0, 2.0
 AWAKE_LIMIT_S = 600.0
 
@@ -66,6 +71,8 @@ class FunctionDeployment:
         self._made, self._since_ms = False, _now_ms()
         functions.check_variables(self._variables)
         self._meter = LambdaMeter(Size.of(package, order, settings.provisioned, settings.tmp_mb))
+        if order.counted is not None:
+            order.counted(self)
         try:
             self._make(order)
         except BaseException:
@@ -130,7 +137,7 @@ class FunctionDeployment:
             self._meter.write_off(1, self._longest_s)
         if "FunctionError" in answer:
             said = answer["Payload"].read(2000).decode("utf-8", "replace")
-            raise DeploymentError(f"the function fails at its first request: {said}")
+            raise DeploymentError(f"the function fails at its first request: {scrub(said)}")
         told = reports[-1].init_ms if reports and not self._account.emulated else None
         self._first_start = {"client_ms": round(took_ms, 3)} | ({} if told is None else {"init_ms": told})
 
@@ -165,6 +172,7 @@ class FunctionDeployment:
         """Give units another nonce, for which every idle one is dropped; provisioned ones are let go, too."""
         if self._version:
             functions.release(self._account, self.name, self._version)
+            self._meter.release()
             self._version = ""
         self.generation = secrets.token_hex(8)
         self._variables[GENERATION_VARIABLE] = self.generation
@@ -183,6 +191,7 @@ class FunctionDeployment:
         self._replies, self._since_ms = 0, _now_ms()
         self.make_cold()
         if self._settings.provisioned:
+            self._meter.provision()
             self._version = functions.provision(self._account, self.name, self._settings.provisioned)
             self.endpoints = (self._endpoint(),)
 
@@ -208,8 +217,8 @@ class FunctionDeployment:
         """Read the log until it has a report for every reply, at most so long; an emulator logs at once or never."""
         deadline_ns = now_ns() + int((min(limit_s, EMULATED_LIMIT_S) if self._account.emulated else limit_s) * 1e9)
         while not self._are_told():
-            lines = logs.read_messages(self._account, self._log_group, self._since_ms, self._pattern)
-            self._take(report for line in lines for report in read_log(line.splitlines()))
+            streams = logs.read_streams(self._account, self._log_group, self._since_ms, self._pattern)
+            self._take(report for lines in streams.values() for report in read_log(lines))
             if now_ns() > deadline_ns or self._are_told():
                 return
             sleep(LOG_POLL_S)
@@ -219,7 +228,7 @@ class FunctionDeployment:
 
     @property
     def _pattern(self) -> str:
-        return "REPORT" if self._settings.log_format == "text" else '{ $.type = "platform.report" }'
+        return PATTERNS[self._settings.log_format]
 
     def _take(self, reports: Iterable[Report]) -> None:
         told = list(reports)

@@ -7,7 +7,7 @@ from typing import Any
 
 from targets.aws.account import Account
 from targets.aws.patience import insist, wait_until
-from targets.aws.refusals import GONE, Refused
+from targets.aws.refusals import GONE, Refused, scrub
 from targets.aws.tags import PREFIX
 from targets.contract import DeploymentError
 
@@ -88,7 +88,7 @@ def await_active(account: Account, name: str, qualifier: str = "") -> None:
         told = _look(account, name, qualifier)
         for state, reason in (("State", "StateReason"), ("LastUpdateStatus", "LastUpdateStatusReason")):
             if told.get(state) == "Failed":
-                raise DeploymentError(f"function {name} failed: {told.get(reason, 'Lambda gives no reason')}")
+                raise DeploymentError(f"function {name} failed: {scrub(told.get(reason, 'Lambda gives no reason'))}")
         return told.get("State") == "Active" and told.get("LastUpdateStatus", "Successful") == "Successful"
 
     wait_until(is_ready, f"function {name} was not active", ACTIVE_LIMIT_S)
@@ -120,7 +120,8 @@ def provision(account: Account, name: str, units: int) -> str:
     def is_ready() -> bool:
         told = account.call("lambda", "get_provisioned_concurrency_config", **where)
         if told["Status"] == "FAILED":
-            raise DeploymentError(f"{units} units could not be provisioned: {told.get('StatusReason', 'no reason')}")
+            why = scrub(told.get("StatusReason", "no reason"))
+            raise DeploymentError(f"{units} units could not be provisioned: {why}")
         return bool(told["Status"] == "READY")
 
     wait_until(is_ready, f"{units} provisioned units of {name} were not ready", PROVISION_LIMIT_S)

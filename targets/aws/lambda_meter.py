@@ -16,6 +16,7 @@ KEPT_STEP_S = 300
 FREE_TMP_MB = 512
 HOURS_PER_MONTH = 730
 SECONDS_PER_HOUR = 3600
+BYTES_PER_GB = 1e9
 REPORT_BYTES = 512
 """Of log that one request writes at most, where its function prints nothing: START, END and REPORT."""
 
@@ -45,6 +46,8 @@ class LambdaMeter:
         self._size = size
         self._begun_ns = now_ns()
         self._ended_ns: int | None = None
+        self._kept: list[tuple[int, int | None]] = []
+        """When provisioned units were ordered and let go, each time anew."""
         self._lock = threading.Lock()
         self._billed_ms: dict[str, int] = {}
         """By request: whoever is told of twice is billed once."""
@@ -63,8 +66,19 @@ class LambdaMeter:
             self._untold += requests
             self._untold_s += held_s
 
+    def provision(self) -> None:
+        """Provisioned units are ordered."""
+        with self._lock:
+            self._kept.append((now_ns(), None))
+
+    def release(self) -> None:
+        """They are let go."""
+        with self._lock:
+            self._kept = [(begun_ns, ended_ns or now_ns()) for begun_ns, ended_ns in self._kept]
+
     def end(self) -> None:
         """It is gone: what is billed for being there is billed no more."""
+        self.release()
         self._ended_ns = self._ended_ns or now_ns()
 
     def consumed(self) -> list[Consumed]:
@@ -72,30 +86,31 @@ class LambdaMeter:
         with self._lock:
             billed_ms, told = sum(self._billed_ms.values()), len(self._billed_ms)
             untold, untold_s = self._untold, self._untold_s
+            kept_s = [((ended_ns or now_ns()) - begun_ns) / 1e9 for begun_ns, ended_ns in self._kept]
         return [
             *self._by_use(told, billed_ms / MS_PER_S, "witnessed"),
             *(self.bound(untold, untold_s) if untold else ()),
-            *self.standing(((self._ended_ns or now_ns()) - self._begun_ns) / 1e9),
+            *self.standing(((self._ended_ns or now_ns()) - self._begun_ns) / 1e9, kept_s),
         ]
 
     def bound(self, requests: int, held_s: float) -> list[Consumed]:
         """What so many requests cost at most that hold a unit for so long, all together."""
         return list(self._by_use(requests, held_s, "bound"))
 
-    def standing(self, seconds: float) -> Iterator[Consumed]:
-        """What is billed for being there."""
+    def standing(self, seconds: float, kept_s: Iterable[float] = ()) -> Iterator[Consumed]:
+        """What is billed for being there; provisioned units each time that they were kept, for whole steps."""
         size = self._size
         yield Consumed("ecr.gb-month", size.image_gb * _hours(seconds) / HOURS_PER_MONTH, "image", "clock")
-        if size.provisioned:
-            kept_s = math.ceil(seconds / KEPT_STEP_S) * KEPT_STEP_S * size.provisioned
+        if stepped_s := sum(math.ceil(each / KEPT_STEP_S) * KEPT_STEP_S for each in kept_s) * size.provisioned:
             sku = size.sku.replace("lambda.", "lambda.provisioned.") + ".kept.gb-second"
-            yield Consumed(sku, kept_s * size.memory_mb / MB_PER_GB, "provisioned units", "clock")
+            yield Consumed(sku, stepped_s * size.memory_mb / MB_PER_GB, "provisioned units", "clock")
 
     def _by_use(self, requests: int, seconds: float, source: Source) -> Iterator[Consumed]:
         size = self._size
         # What provisioned units serve is billed at less: taken as on demand, it is never more than this.
         yield Consumed(f"{size.sku}.gb-second", seconds * size.memory_mb / MB_PER_GB, "function", source)
         yield Consumed("lambda.request", requests, "function", source)
+        yield Consumed("logs.gb-ingested", requests * REPORT_BYTES / BYTES_PER_GB, "log", "bound")
         if size.tmp_mb > FREE_TMP_MB:
             more_gb = (size.tmp_mb - FREE_TMP_MB) / MB_PER_GB
             yield Consumed("lambda.ephemeral.gb-second", seconds * more_gb, "function", source)

@@ -19,17 +19,20 @@ def make_group(account: Account, name: str, run_id: str) -> None:
     account.call("logs", "put_retention_policy", logGroupName=name, retentionInDays=DAYS_KEPT)
 
 
-def read_messages(account: Account, name: str, since_ms: int, pattern: str) -> list[str]:
-    """What was logged since a moment (wall time) and fits the pattern; nothing where there is no log yet."""
+def read_streams(account: Account, name: str, since_ms: int, pattern: str) -> dict[str, list[str]]:
+    """By stream, which is a unit: lines since a moment (wall time) that fit the pattern; none where there is no log."""
     try:
         events = account.pages(
             "logs", "filter_log_events", "events", logGroupName=name, startTime=since_ms, filterPattern=pattern
         )
     except Refused as refused:
         if refused.code in GONE:
-            return []
+            return {}
         raise
-    return [event["message"] for event in events]
+    streams: dict[str, list[str]] = {}
+    for event in events:
+        streams.setdefault(event.get("logStreamName", ""), []).extend(event["message"].splitlines())
+    return streams
 
 
 def list_groups(account: Account) -> list[tuple[str, dict[str, str]]]:

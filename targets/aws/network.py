@@ -19,6 +19,8 @@ LEAST_BITS = 24
 """A range that is wider than this is no longer only ours."""
 IN_USE_LIMIT_S = 300.0
 """A network interface outlives what had it for some minutes."""
+WITHOUT_FARGATE = frozenset({"use1-az3"})
+"""Zones in which no task is placed (Amazon ECS developer guide, Fargate availability)."""
 LEAST_ZONES = 2
 """A load balancer stands in at least so many."""
 
@@ -37,8 +39,10 @@ def find_network(account: Account) -> Network:
     if not vpcs:
         raise DeploymentError(f"there is no default VPC in {account.region}: make one (aws ec2 create-default-vpc)")
     vpc = vpcs[0]["VpcId"]
-    found = account.pages("ec2", "describe_subnets", "Subnets", Filters=_filters({"vpc-id": [vpc]}))
-    by_zone = {each["AvailabilityZone"]: each["SubnetId"] for each in found}
+    wanted = _filters({"vpc-id": [vpc], "default-for-az": ["true"]})
+    found = account.pages("ec2", "describe_subnets", "Subnets", Filters=wanted)
+    usable = [each for each in found if each.get("AvailabilityZoneId") not in WITHOUT_FARGATE]
+    by_zone = {each["AvailabilityZone"]: each["SubnetId"] for each in usable}
     if len(by_zone) < LEAST_ZONES:
         raise DeploymentError(f"the default VPC of {account.region} has subnets in one zone: add one in another")
     return Network(vpc, tuple(by_zone[zone] for zone in sorted(by_zone)))

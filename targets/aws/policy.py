@@ -165,7 +165,7 @@ TABLE: Mapping[str, Mapping[str, Sequence[Entry]]] = {
             _passing("ecs register_task_definition", "ecs-tasks.amazonaws.com"),
             _first_use("ecs create_cluster", "ecs.amazonaws.com"),
             Asked("ecs", "describe_clusters delete_cluster", CLUSTER),
-            Asked("ecs", "describe_services delete_service", SERVICE),
+            Asked("ecs", "describe_services delete_service update_service", SERVICE),
             Asked("ecs", "describe_tasks stop_task", TASK),
             Asked("ecs", "delete_task_definitions", DEFINITION),
             Asked("ecs", "list_clusters list_services list_tasks list_task_definitions list_task_definition_families"),
@@ -174,6 +174,7 @@ TABLE: Mapping[str, Mapping[str, Sequence[Entry]]] = {
         "balancers": [
             Asked("elbv2", "create_load_balancer create_listener", BALANCER, MAKING),
             Asked("elbv2", "create_target_group", TARGETS, MAKING),
+            Asked("elbv2", "modify_target_group_attributes", TARGETS),
             Implied(
                 "elbv2 create_load_balancer",
                 ["elasticloadbalancing:AddTags"],

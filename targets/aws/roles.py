@@ -10,7 +10,8 @@ from targets.aws.tags import PREFIX, mapping, pairs, run_name, tags_of
 PATH = "/frostline/"
 """Under which all of ours are listed."""
 POLICY = "frostline"
-LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", "logs:CreateLogGroup"]
+LOGS = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+"""No group: ours is made beforehand, and one that late lines brought back would carry no tag of ours."""
 METRICS = {"sagemaker.amazonaws.com": ["cloudwatch:PutMetricData"]}
 """What a service does as its role beside that: an endpoint's memory is told so (SageMaker, execution roles)."""
 PULL = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]

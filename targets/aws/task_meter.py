@@ -43,6 +43,7 @@ class TaskMeter:
         self._begun_ns = now_ns()
         self._ended_ns: int | None = None
         self._balanced_ns: int | None = None
+        self._untold = 0
         self._lock = threading.Lock()
         self._tasks: dict[str, tuple[int, int | None]] = {}
         """By a name of ours: when it was ordered, and when it was known to have ended."""
@@ -62,6 +63,10 @@ class TaskMeter:
         """The load balancer is ordered."""
         self._balanced_ns = self._balanced_ns or now_ns()
 
+    def bound(self, tasks: int) -> None:
+        """So many more may be there at any time, and nobody tells of each."""
+        self._untold = tasks
+
     def close(self) -> None:
         """All of it is gone."""
         with self._lock:
@@ -74,19 +79,25 @@ class TaskMeter:
             until_ns = self._ended_ns or now_ns()
             lived = [((ended or until_ns) - begun) / 1e9 for begun, ended in self._tasks.values()]
             stood_s = 0.0 if self._balanced_ns is None else (until_ns - self._balanced_ns) / 1e9
-        return list(self.bill(lived, stood_s, (until_ns - self._begun_ns) / 1e9, "clock"))
+        there_s = (until_ns - self._begun_ns) / 1e9
+        told = self.bill(lived, stood_s, there_s, "clock")
+        return [*told, *self._tasks_of([there_s] * self._untold, "bound")]
 
     def bill(self, lived_s: list[float], balanced_s: float, kept_s: float, source: Source) -> Iterator[Consumed]:
         """For tasks that lived so long each, a load balancer that stood so long, and an image that was kept so long."""
         size = self._size
-        task_hours = sum(max(LEAST_TASK_S, seconds) for seconds in lived_s) / SECONDS_PER_HOUR
-        if lived_s:
-            yield Consumed(f"{size.sku}.vcpu-hour", task_hours * size.cpus, "tasks", source)
-            yield Consumed(f"{size.sku}.gb-hour", task_hours * size.memory_mb / MB_PER_GB, "tasks", source)
-            yield Consumed("ipv4.hour", task_hours, "tasks' addresses", source)
+        yield from self._tasks_of(lived_s, source)
         if balanced_s and size.zones:
             hours = math.ceil(balanced_s / SECONDS_PER_HOUR)
             yield Consumed("alb.hour", hours, "load balancer", source)
             yield Consumed("alb.lcu-hour", hours, "load balancer", "bound")
             yield Consumed("ipv4.hour", hours * size.zones, "load balancer's addresses", source)
         yield Consumed("ecr.gb-month", size.image_gb * kept_s / SECONDS_PER_HOUR / HOURS_PER_MONTH, "image", source)
+
+    def _tasks_of(self, lived_s: list[float], source: Source) -> Iterator[Consumed]:
+        size = self._size
+        hours = sum(max(LEAST_TASK_S, seconds) for seconds in lived_s) / SECONDS_PER_HOUR
+        if lived_s:
+            yield Consumed(f"{size.sku}.vcpu-hour", hours * size.cpus, "tasks", source)
+            yield Consumed(f"{size.sku}.gb-hour", hours * size.memory_mb / MB_PER_GB, "tasks", source)
+            yield Consumed("ipv4.hour", hours, "tasks' addresses", source)

@@ -1,5 +1,7 @@
 """Tasks on Fargate: their definition, one that is started alone, a service of several, and the cluster of all."""
 
+import hashlib
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +10,7 @@ from typing import Any
 from targets.aws.account import Account
 from targets.aws.network import PORT, Network
 from targets.aws.patience import insist, wait_until
-from targets.aws.refusals import GONE, Refused
+from targets.aws.refusals import GONE, Refused, scrub
 from targets.aws.tags import PREFIX, mapping, pairs, tags_of
 from targets.contract import StartFailed
 
@@ -17,11 +19,18 @@ UNITS_PER_VCPU = 1024
 STOP_S = 2
 """A task that is told to end has so long before it is killed."""
 START_LIMIT_S = 600.0
-STOP_LIMIT_S = 300.0
+STOP_LIMIT_S = 600.0
 STEADY_LIMIT_S = 900.0
-STEPS = (("create", "createdAt", "pullStartedAt"), ("image", "pullStartedAt", "pullStoppedAt"))
-STARTED = ("start", "pullStoppedAt", "startedAt")
+PHASES = (
+    ("create", "createdAt", "pullStartedAt"),
+    ("image", "pullStartedAt", "pullStoppedAt"),
+    ("start", "pullStoppedAt", "startedAt"),
+)
+"""Parts of a start, each with the stamps between which it lies."""
+ROLE_LIMIT_S = 90.0
 MOST_DESCRIBED = 100
+NO_ROLE = "service linked role"
+"""The first time an account uses ECS, the role that it makes for itself is known some seconds later."""
 PASSING = frozenset({"ClusterContainsTasksException", "ClusterContainsServicesException", "UpdateInProgressException"})
 """What another moment's patience is enough for."""
 
@@ -58,7 +67,7 @@ class Place:
 
 def make_cluster(account: Account, name: str, run_id: str) -> None:
     """Make an empty one."""
-    account.call("ecs", "create_cluster", clusterName=name, tags=_tags(run_id))
+    insist(lambda: account.call("ecs", "create_cluster", clusterName=name, tags=_tags(run_id)), _is_first, ROLE_LIMIT_S)
 
 
 def define(account: Account, wanted: Wanted, run_id: str) -> str:
@@ -107,26 +116,33 @@ def start_task(account: Account, place: Place, definition: str, variables: Mappi
         taskDefinition=definition,
         launchType="FARGATE",
         count=1,
+        clientToken=secrets.token_hex(16),  # asked again, it is the same task
         networkConfiguration=place.configuration(),
         overrides={"containerOverrides": [{"name": CONTAINER, "environment": own}]},
         tags=_tags(run_id),
     )
     if not answer["tasks"]:
         reasons = ", ".join(str(each.get("reason")) for each in answer.get("failures", [])) or "no reason"
-        raise StartFailed(f"ECS starts no task: {reasons}")
+        raise StartFailed(f"ECS starts no task: {scrub(reasons)}")
     return str(answer["tasks"][0]["taskArn"])
 
 
 def look(account: Account, cluster: str, task: str) -> dict[str, Any]:
     """What ECS says of a task. StartFailed when it knows none, or it has ended."""
-    told = account.call("ecs", "describe_tasks", cluster=cluster, tasks=[task])["tasks"]
+    told = told_of(account, cluster, task)
     if not told:
         raise StartFailed("ECS does not know the task any more")
     if told[0]["lastStatus"] == "STOPPED":
         exits = [each["exitCode"] for each in told[0].get("containers", []) if each.get("exitCode") is not None]
         code = f", exit code {exits[0]}" if exits else ""
-        raise StartFailed(f"the task ended as it started: {told[0].get('stoppedReason', 'no reason')}{code}")
+        raise StartFailed(f"the task ended as it started: {scrub(told[0].get('stoppedReason', 'no reason'))}{code}")
     found: dict[str, Any] = told[0]
+    return found
+
+
+def told_of(account: Account, cluster: str, task: str) -> list[dict[str, Any]]:
+    """What ECS says of a task, also one that has ended a while ago; nothing where it knows none."""
+    found: list[dict[str, Any]] = account.call("ecs", "describe_tasks", cluster=cluster, tasks=[task])["tasks"]
     return found
 
 
@@ -139,7 +155,7 @@ def detail(task: Mapping[str, Any], name: str) -> str:
 def phases_ns(task: Mapping[str, Any]) -> dict[str, int]:
     """Parts of a start that only ECS sees, as durations of its clock; a part whose stamps are not there is left out."""
     parts = {}
-    for phase, begin, end in (*STEPS, STARTED):
+    for phase, begin, end in PHASES:
         begun, ended = task.get(begin), task.get(end)
         if isinstance(begun, datetime) and isinstance(ended, datetime) and ended >= begun:
             parts[phase] = round((ended - begun).total_seconds() * 1e6) * 1000
@@ -170,20 +186,30 @@ def make_service(
     account: Account, name: str, place: Place, definition: str, replicas: int, targets: str, run_id: str
 ) -> None:
     """So many tasks behind a load balancer."""
-    account.call(
-        "ecs",
-        "create_service",
-        cluster=place.cluster,
-        serviceName=name,
-        taskDefinition=definition,
-        desiredCount=replicas,
-        launchType="FARGATE",
-        networkConfiguration=place.configuration(),
-        loadBalancers=[{"targetGroupArn": targets, "containerName": CONTAINER, "containerPort": PORT}],
-        healthCheckGracePeriodSeconds=int(START_LIMIT_S),
-        tags=_tags(run_id),
-        propagateTags="SERVICE",
+    insist(
+        lambda: account.call(
+            "ecs",
+            "create_service",
+            cluster=place.cluster,
+            serviceName=name,
+            taskDefinition=definition,
+            desiredCount=replicas,
+            launchType="FARGATE",
+            networkConfiguration=place.configuration(),
+            loadBalancers=[{"targetGroupArn": targets, "containerName": CONTAINER, "containerPort": PORT}],
+            healthCheckGracePeriodSeconds=int(START_LIMIT_S),
+            clientToken=hashlib.sha256(name.encode()).hexdigest()[:32],
+            tags=_tags(run_id),
+            propagateTags="SERVICE",
+        ),
+        _is_first,
+        ROLE_LIMIT_S,
     )
+
+
+def set_replicas(account: Account, cluster: str, service: str, replicas: int) -> None:
+    """So many again, whatever target tracking made of them."""
+    account.call("ecs", "update_service", cluster=cluster, service=service, desiredCount=replicas)
 
 
 def running(account: Account, cluster: str, service: str) -> int:
@@ -191,7 +217,7 @@ def running(account: Account, cluster: str, service: str) -> int:
     told = account.call("ecs", "describe_services", cluster=cluster, services=[service])["services"][0]
     failed = [each for each in told.get("deployments", []) if each.get("rolloutState") == "FAILED"]
     if failed:
-        raise StartFailed(f"ECS gave the service up: {failed[0].get('rolloutStateReason', 'no reason')}")
+        raise StartFailed(f"ECS gave the service up: {scrub(failed[0].get('rolloutStateReason', 'no reason'))}")
     return int(told["runningCount"])
 
 
@@ -236,7 +262,7 @@ def remove_cluster(account: Account, name: str) -> None:
 
 
 def list_definitions(account: Account) -> list[tuple[str, dict[str, str]]]:
-    """ARNs of the definitions that are called as ours are, with their tags; those that are deleted are gone."""
+    """Definitions that are called as ours are, as family:revision, with their tags; those that are deleted are gone."""
     families = account.pages("ecs", "list_task_definition_families", "families", familyPrefix=PREFIX, status="ALL")
     arns = [
         arn
@@ -246,14 +272,14 @@ def list_definitions(account: Account) -> list[tuple[str, dict[str, str]]]:
             "ecs", "list_task_definitions", "taskDefinitionArns", familyPrefix=family, status=status
         )
     ]
-    return [(arn, _definition_tags(account, arn)) for arn in arns]
+    return [(arn.rpartition("/")[2], _definition_tags(account, arn)) for arn in arns]
 
 
-def remove_definition(account: Account, arn: str) -> None:
+def remove_definition(account: Account, name: str) -> None:
     """Retire it, then delete it; fine when either is done."""
     for operation, parameters in (
-        ("deregister_task_definition", {"taskDefinition": arn}),
-        ("delete_task_definitions", {"taskDefinitions": [arn]}),
+        ("deregister_task_definition", {"taskDefinition": name}),
+        ("delete_task_definitions", {"taskDefinitions": [name]}),
     ):
         try:
             account.call("ecs", operation, **parameters)
@@ -270,6 +296,10 @@ def _definition_tags(account: Account, arn: str) -> dict[str, str]:
             return {}
         raise
     return mapping(told.get("tags", []))
+
+
+def _is_first(refused: Refused) -> bool:
+    return NO_ROLE in str(refused).lower()
 
 
 def _tags(run_id: str) -> list[dict[str, str]]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 ECS_TASKS = "ecs-tasks.amazonaws.com"
 LOOK_S, EMULATED_LOOK_S = 1.0, 0.1
 """So often ECS is asked about a task that starts: it takes one request a second of everybody for long."""
+STAMPS_LIMIT_S = 60.0
 ASK_S = 0.02
 """So often a task that has an address is asked whether it is ready."""
 ASK_LIMIT_S = 1.0
@@ -56,10 +57,15 @@ class TasksDeployment:
         self._alone: dict[str, str] = {}
         """By unit: the ARN of its task."""
         self._units = 0
+        self._started: dict[str, str] = {}
+        """By unit: the ARN of each task that this trial started alone, also of those that have ended."""
         self._phases: dict[str, dict[str, int]] = {}
         self._meter = TaskMeter(Size.of(package, order, zones=balancers_zones(account)))
+        self._meter.bound(max(0, settings.most_replicas - settings.replicas))
         self._made = True
         self.endpoints: tuple[Endpoint, ...] = ()
+        if order.counted is not None:
+            order.counted(self)
         try:
             self._make()
         except BaseException:
@@ -130,11 +136,8 @@ class TasksDeployment:
         self._meter.begin(unit)
         own = {GENERATION_VARIABLE: self.generation, "FROSTLINE_UNIT": unit}
         task = tasks.start_task(self._account, self._place, self._definition, own, self._run_id)
-        self._alone[unit] = task
-        url = self._await_answer(task)
-        told = tasks.phases_ns(tasks.look(self._account, self.name, task))
-        self._phases[unit] = {} if self._account.emulated else told  # an emulator stamps whole seconds
-        return Endpoint(url)
+        self._alone[unit] = self._started[unit] = task
+        return Endpoint(self._await_answer(task))
 
     def _await_answer(self, task: str) -> str:
         deadline_ns, looked_ns, url = now_ns() + int(tasks.START_LIMIT_S * 1e9), 0, ""
@@ -178,7 +181,10 @@ class TasksDeployment:
         if ledger is not None:
             raise DeploymentError("a task on AWS can write into no folder of this machine")
         self._end_alone()
+        self._started.clear()
         self._phases.clear()
+        if self._settings.most_replicas:
+            tasks.set_replicas(self._account, self.name, self.name, self._settings.replicas)
         self._await_service()
 
     def scale_out(self) -> Endpoint:
@@ -194,11 +200,19 @@ class TasksDeployment:
         return []
 
     def settle(self, limit_s: float) -> None:
-        """Do nothing: what ECS tells of a start it tells at once."""
+        """Ask ECS for the stamps of each start, which come some seconds later; an emulator's are of whole seconds."""
+        deadline_ns = now_ns() + int(min(limit_s, STAMPS_LIMIT_S) * 1e9)
+        while waiting := [] if self._account.emulated else [unit for unit in self._started if unit not in self._phases]:
+            for unit in waiting:
+                told = tasks.told_of(self._account, self.name, self._started[unit])
+                parts = tasks.phases_ns(told[0]) if told else {}
+                if len(parts) == len(tasks.PHASES) or now_ns() > deadline_ns:
+                    self._phases[unit] = parts
+            sleep(self._look_s)
 
     def witnesses(self) -> Iterable[Witnessed]:
         """What ECS tells of each start, of its unit: it was started because we asked, for the request that followed."""
-        return [Witnessed(unit=unit, start_type="cold", phases_ns=parts) for unit, parts in self._phases.items()]
+        return [Witnessed(unit=unit, start_type="cold", phases_ns=self._phases.get(unit, {})) for unit in self._started]
 
     def completions(self, limit_s: float) -> Iterable[Completion]:
         """DeploymentError always."""
@@ -232,10 +246,10 @@ class TasksDeployment:
         """Remove service, tasks and load balancer; what is left of the run goes at its end. Safe to call twice."""
         if not self._made:
             return
-        account = self._account
-        tasks.remove_cluster(account, self.name)
-        for arn, _ in [each for each in balancers.list_balancers(account) if f"/{self.name}/" in each[0]]:
-            balancers.remove_balancer(account, arn)
+        try:
+            tasks.remove_cluster(self._account, self.name)
+        finally:
+            balancers.remove_balancer(self._account, self.name)
         self._meter.close()
         self._made = False
 

@@ -15,7 +15,7 @@ import targets
 from targets.aws import policy
 from targets.aws.policy import COMMON, TABLE, Asked, Implied, Signed
 from targets.aws.roles import PATH
-from targets.aws.tags import PREFIX, new_name, run_name
+from targets.aws.tags import PREFIX, run_name
 from tests.in_process import CommandLine
 
 FOLDER = Path(targets.__file__).parent / "aws"
@@ -268,7 +268,8 @@ def test_only_our_roles_are_passed_and_to_whom_they_are_made_for():
     assert services == ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "sagemaker.amazonaws.com"]
 
 
-NAME, RUN = new_name("2026-11-27T00-00-00Z_x_0000", "embed"), run_name("2026-11-27T00-00-00Z_x_0000")
+RUN = run_name("2026-11-27T00-00-00Z_x_0000")
+NAME = f"{RUN}-embed-0123ab"
 
 
 @pytest.mark.parametrize(
