@@ -65,10 +65,13 @@ class FunctionDeployment:
         self._ids: set[str] = set()
         self._replies = 0
         """Whose reports are awaited: those of this trial, of whom some may have no name."""
+        self._owed, self._heard = False, 0
+        """Whether nothing was told yet of the very first request; how many replies there were in all."""
         self._first_start: dict[str, Any] = {}
         self._colds, self._version, self._url = 0, "", ""
         self.endpoints: tuple[Endpoint, ...] = ()
         self._made, self._since_ms = False, _now_ms()
+        self._made_ms = self._since_ms
         functions.check_variables(self._variables)
         self._meter = LambdaMeter(Size.of(package, order, settings.provisioned, settings.tmp_mb))
         if order.counted is not None:
@@ -133,8 +136,7 @@ class FunctionDeployment:
         self.hear("", answer.get("LogResult", "").encode())
         self.settle(LOG_LIMIT_S)
         reports = list(self._reports.values())
-        if not reports:
-            self._meter.write_off(1, self._longest_s)
+        self._owed = not reports
         if "FunctionError" in answer:
             said = answer["Payload"].read(2000).decode("utf-8", "replace")
             raise DeploymentError(f"the function fails at its first request: {scrub(said)}")
@@ -210,15 +212,18 @@ class FunctionDeployment:
     def hear(self, request_id: str, header: bytes) -> None:
         """Take in the report that a reply carries; of one that carries none, the log is asked later."""
         self._replies += 1
+        self._heard += 1
         self._ids.update({request_id} - {""})
         self._take([] if self._url else read_tail(header))
 
     def settle(self, limit_s: float) -> None:
         """Read the log until it has a report for every reply, at most so long; an emulator logs at once or never."""
         deadline_ns = now_ns() + int((min(limit_s, EMULATED_LIMIT_S) if self._account.emulated else limit_s) * 1e9)
-        while not self._are_told():
-            streams = logs.read_streams(self._account, self._log_group, self._since_ms, self._pattern)
+        while not self._are_told() or self._owed:
+            since_ms = self._made_ms if self._owed else self._since_ms
+            streams = logs.read_streams(self._account, self._log_group, since_ms, self._pattern)
             self._take(report for lines in streams.values() for report in read_log(lines))
+            self._owed = self._owed and self._meter.told < self._heard
             if now_ns() > deadline_ns or self._are_told():
                 return
             sleep(LOG_POLL_S)
@@ -252,7 +257,7 @@ class FunctionDeployment:
 
     def consumed(self) -> Sequence[Consumed]:
         """What was told, what is there, and what nobody told at most."""
-        return self._meter.consumed()
+        return [*self._meter.consumed(), *(self._meter.bound(1, self._longest_s) if self._owed else ())]
 
     def bound(self, requests: int, in_flight_s: float) -> Sequence[Consumed]:
         """Whoever waits for a unit is billed for no longer than it waits."""

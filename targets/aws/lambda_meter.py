@@ -60,6 +60,12 @@ class LambdaMeter:
                 if report.billed_ms is not None:
                     self._billed_ms[report.request_id] = report.billed_ms
 
+    @property
+    def told(self) -> int:
+        """How many requests Lambda has told of."""
+        with self._lock:
+            return len(self._billed_ms)
+
     def write_off(self, requests: int, held_s: float) -> None:
         """Count requests of which nothing was told by what they can have cost at most."""
         with self._lock:
