@@ -15,7 +15,7 @@ import targets
 from targets.aws import policy
 from targets.aws.policy import COMMON, TABLE, Asked, Implied, Signed
 from targets.aws.roles import PATH
-from targets.aws.tags import PREFIX, run_name
+from targets.aws.tags import PREFIX, new_name, run_name
 from tests.in_process import CommandLine
 
 FOLDER = Path(targets.__file__).parent / "aws"
@@ -268,29 +268,28 @@ def test_only_our_roles_are_passed_and_to_whom_they_are_made_for():
     assert services == ["lambda.amazonaws.com", "ecs-tasks.amazonaws.com", "sagemaker.amazonaws.com"]
 
 
-RUN = run_name("2026-11-27T00-00-00Z_x_0000")
-NAME = f"{RUN}-embed-0123ab"
-
-
 @pytest.mark.parametrize(
     ("action", "arn"),
     [
-        ("lambda:InvokeFunction", f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}:7"),
-        ("lambda:InvokeFunctionUrl", f"arn:aws:lambda:us-east-1:123456789012:function:{NAME}"),
-        ("iam:PutRolePolicy", f"arn:aws:iam::123456789012:role{PATH}{RUN}-fn"),
-        ("ecr:PutImage", f"arn:aws:ecr:us-east-1:123456789012:repository/{RUN}/embed"),
-        ("logs:FilterLogEvents", f"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{NAME}:*"),
-        ("logs:DeleteLogGroup", f"arn:aws:logs:us-east-1:123456789012:log-group:/ecs/{NAME}"),
-        ("ecs:StopTask", f"arn:aws:ecs:us-east-1:123456789012:task/{NAME}/0123"),
-        ("ecs:DeleteService", f"arn:aws:ecs:us-east-1:123456789012:service/{NAME}/{NAME}"),
-        ("ecs:RunTask", f"arn:aws:ecs:us-east-1:123456789012:task-definition/{NAME}:1"),
+        ("lambda:InvokeFunction", "arn:aws:lambda:us-east-1:123456789012:function:{name}:7"),
+        ("lambda:InvokeFunctionUrl", "arn:aws:lambda:us-east-1:123456789012:function:{name}"),
+        ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role{path}{run}-fn"),
+        ("ecr:PutImage", "arn:aws:ecr:us-east-1:123456789012:repository/{run}/embed"),
+        ("logs:FilterLogEvents", "arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/{name}:*"),
+        ("logs:DeleteLogGroup", "arn:aws:logs:us-east-1:123456789012:log-group:/ecs/{name}"),
+        ("ecs:StopTask", "arn:aws:ecs:us-east-1:123456789012:task/{name}/0123"),
+        ("ecs:DeleteService", "arn:aws:ecs:us-east-1:123456789012:service/{name}/{name}"),
+        ("ecs:RunTask", "arn:aws:ecs:us-east-1:123456789012:task-definition/{name}:1"),
         (
             "elasticloadbalancing:DeleteTargetGroup",
-            f"arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{NAME}/5",
+            "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/{name}/5",
         ),
     ],
 )
 def test_names_that_are_given_are_among_those_that_are_allowed(action, arn):
+    run = "2026-11-27T00-00-00Z_x_0000"
+    arn = arn.format(name=new_name(run, "embed"), run=run_name(run), path=PATH)
+
     def allowed(what):
         return any(fnmatchcase(what, each) for statement in allowing(action) for each in many(statement["Resource"]))
 
