@@ -443,7 +443,11 @@ class Platform(Protocol):
         """Why it cannot be used from here, and the fix; None when it can."""
 
     def remnants(self, run: str = "") -> Iterable[Remnant]:
-        """Everything of ours that is there, of one run or of all; what must go first comes first."""
+        """Everything of ours that is there, of one run or of all; what must go first comes first. Raises
+        DeploymentError where nothing can be looked at."""
+
+    def unseen(self) -> Sequence[str]:
+        """What the latest `remnants` could not look at, and why, a line each: nothing is known of it."""
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone. Raises DeploymentError."""

@@ -6,13 +6,15 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import targets
 from harness.commands.listing import unusable
 from harness.load.host_times import HostTimes
 from harness.measure.gpus.nvml import gpu_facts, unreadable
 from harness.measure.machine import machine_facts, usable_cpus
-from targets.contract import DeploymentError, Finding
+from targets.contract import DeploymentError, Examined, Finding
 from targets.local import containers, gpus
 from targets.local.allowance import group_without_real_time
+from targets.names import Unreadable
 from targets.packaging.cache import cache_root
 from targets.priority import REAL_TIME, be_punctual
 
@@ -23,7 +25,20 @@ COMFORTABLE_CPUS = 2
 def examine() -> list[Finding]:
     """Every finding, the most important first."""
     machine = [_python(), _engine(), _base(), _space(), _cpus(), _timer(), _priority(), _steal()]
-    return [*machine, *_gpus(), *_own_files()]
+    return [*machine, *_gpus(), *_platforms(), *_own_files()]
+
+
+def _platforms() -> list[Finding]:
+    """Of each platform far away: whether it can be used from here."""
+    found = []
+    for name in targets.platform_names():
+        try:
+            platform = targets.platform(name)
+        except Unreadable as error:
+            found.append(Finding(name, False, str(error)))
+            continue
+        found += list(platform.findings()) if isinstance(platform, Examined) else []
+    return found
 
 
 def _gpus() -> list[Finding]:

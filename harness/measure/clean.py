@@ -17,7 +17,7 @@ import psutil
 import targets
 from harness.errors import MissingError
 from targets.clock import clock_id, now_ns, sleep, wall_time
-from targets.contract import DeploymentError, Remnant
+from targets.contract import DeploymentError, Platform, Remnant
 from targets.local import containers
 from targets.local.network import remove as remove_network
 from targets.ownership import (
@@ -35,6 +35,7 @@ from targets.packaging.archive import archive_folder, bring_back
 
 FOLDERS = ("frostline-front-", "frostline-service-", "frostline-load-")
 DEATH_LIMIT_S = 5.0
+IS_LEFT = "is left"
 LOOKS = 5
 LOOK_AGAIN_S = 0.2
 """The engine may still be making a container for a process that was just cut off: it is looked for more than once."""
@@ -97,6 +98,13 @@ def clean_platform(name: str, everything: bool, dry_run: bool) -> Cleaning:
     platform = targets.platform(name)
     if why := platform.refusal():
         raise MissingError(f"{name}: {why}")
+    try:
+        return _clean_platform(platform, name, everything, dry_run)
+    except DeploymentError as error:
+        raise MissingError(f"{name}: {error}") from error
+
+
+def _clean_platform(platform: Platform, name: str, everything: bool, dry_run: bool) -> Cleaning:
     cleaning = Cleaning([], [], [], [])
     for item in list(_remnants(name)):
         if item.alive and not everything:
@@ -107,15 +115,24 @@ def clean_platform(name: str, everything: bool, dry_run: bool) -> Cleaning:
                 cleaning.removed.append(item)
         except DeploymentError as error:
             cleaning.notices.append(f"{item.name} could not be removed: {error}")
-    cleaning.notices.append(f"{platform.where()}: {'nothing was removed' if dry_run else _rest(name)}")
+    rest = _with_unseen("nothing was removed", platform) if dry_run else _rest(name)
+    cleaning.notices.append(f"{platform.where()}: {rest}")
     return cleaning
 
 
 def _rest(name: str, run: str = "") -> str:
-    """What is there of ours, by another look: the proof that nothing is."""
-    left = list(_remnants(name, run))
-    of = f" of run {run}" if run else " that Frostline made"
-    return f"still there: {', '.join(item.name for item in left)}" if left else f"nothing{of} is left"
+    """What is there of ours, by another look: the proof that nothing is, where all of it could be looked at."""
+    left, of = list(_remnants(name, run)), f" of run {run}" if run else " that Frostline made"
+    platform = targets.platform(name)
+    if not left and not platform.unseen():
+        return f"nothing{of} {IS_LEFT}"
+    told = f"still there: {', '.join(item.name for item in left)}" if left else f"nothing{of} was found"
+    return _with_unseen(told, platform)
+
+
+def _with_unseen(told: str, platform: Platform) -> str:
+    unseen = platform.unseen()
+    return f"{told}; not looked at: {'; '.join(unseen)}" if unseen else told
 
 
 def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None = None) -> list[str]:
@@ -152,7 +169,7 @@ def _sweep_platform(name: str, run_id: str) -> str:
     except Exception as error:
         return f"{name}: what is left of run {run_id} is not known ({error}): {again}"
     told = f"{name}: {targets.platform(name).where()}: {rest}"
-    return "; ".join([told, *failed, again]) if "still there" in rest else told
+    return told if rest.endswith(IS_LEFT) else "; ".join([told, *failed, again])
 
 
 def _remove_until_gone(remove: Callable[[], int], cut_off: bool) -> None:

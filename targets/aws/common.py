@@ -49,9 +49,9 @@ class OnAws:
 
 
 def refusal() -> str | None:
-    """Why AWS cannot be used from here, and the fix: asked once, for the identity is kept."""
+    """Why AWS cannot be used from here now, and the fix: credentials that held may have expired."""
     try:
-        account().number()
+        account().identify()
     except DeploymentError as error:
         return str(error)
     return None

@@ -7,9 +7,10 @@ from functools import cache
 from targets.aws import balancers, endpoints, functions, logs, network, policy, registry, roles, tasks
 from targets.aws.account import Account, account
 from targets.aws.common import refusal
-from targets.aws.refusals import Refused
+from targets.aws.examination import examine
+from targets.aws.refusals import NotThere, Refused
 from targets.aws.tags import remnant
-from targets.contract import DeploymentError, Kind, Remnant
+from targets.contract import DeploymentError, Finding, Kind, Remnant
 
 Listed = list[tuple[str, dict[str, str]]]
 
@@ -48,15 +49,20 @@ class Aws:
     def __init__(self) -> None:
         self._unseen: dict[str, str] = {}
         """Sorts that could not be listed, and why."""
+        self._arns: dict[str, str] = {}
+        """By what a remnant is called, where AWS calls it by its ARN."""
 
     def where(self) -> str:
-        """Which account, region and server, and what could not be looked at there."""
-        unseen = "".join(f"; {name} not looked at: {why}" for name, why in sorted(self._unseen.items()))
-        return account().where() + unseen
+        """Which account, region and server."""
+        return account().where()
 
     def refusal(self) -> str | None:
         """Why it cannot be used from here, and the fix."""
         return refusal()
+
+    def findings(self) -> Iterable[Finding]:
+        """Whose account it is, and what may be done there."""
+        return examine({sort.name: sort.list for sort in SORTS})
 
     def policy(self, names: Sequence[str] = ()) -> str:
         """An IAM policy for these of its targets, or for all."""
@@ -67,21 +73,35 @@ class Aws:
         self._unseen.clear()
         for sort in SORTS:
             for name, tags in self._listed(sort):
-                found = remnant(f"{sort.name} {name}", tags)
+                found = remnant(f"{sort.name} {self._shown(name)}", tags)
                 if found is not None and run in ("", found.run):
                     yield found
+
+    def unseen(self) -> Sequence[str]:
+        """Sorts that could not be listed, and why."""
+        return [f"{name} ({why})" for name, why in sorted(self._unseen.items())]
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
         sort, _, name = remnant.name.partition(" ")
-        _sorts()[sort].remove(account(), name)
+        _sorts()[sort].remove(account(), self._arns.get(name, name))
+
+    def _shown(self, name: str) -> str:
+        """What may be printed: an ARN has the account in it."""
+        if not name.startswith("arn:"):
+            return name
+        shown = name.split(":", 5)[-1]
+        self._arns[shown] = name
+        return shown
 
     def _listed(self, sort: Sort) -> Listed:
-        """One service that is refused, or not there, hides none of the others."""
+        """One service that is refused, or not there, hides none of the others. Raises what would be of all of them."""
         try:
             return sort.list(account())
-        except Refused as refused:
-            self._unseen[sort.name] = str(refused)
+        except (Refused, NotThere) as error:
+            if isinstance(error, Refused) and error.is_of_login:
+                raise
+            self._unseen[sort.name] = str(error)
         return []
 
 

@@ -51,6 +51,8 @@ class Asked:
     """Separated by blanks."""
     on: Sequence[str] = ANYTHING
     when: Condition = ()
+    is_needed: bool = True
+    """Without the others, a file can do with less."""
 
     @property
     def actions(self) -> list[str]:
@@ -112,6 +114,7 @@ ON_SAGEMAKER: Mapping[str, Sequence[Entry]] = {
 TABLE: Mapping[str, Mapping[str, Sequence[Entry]]] = {
     COMMON: {
         "account": [Asked("sts", "get_caller_identity")],
+        "examination": [Asked("iam", "simulate_principal_policy", is_needed=False)],
         "roles": [
             Asked("iam", "create_role", ROLE, MAKING),
             Implied("iam create_role", ["iam:TagRole"], ROLE, MAKING),
@@ -242,7 +245,8 @@ def statements(names: Sequence[str] = ()) -> Iterator[Statement]:
     """What these targets need, or all: each set of things once, its actions in the order of their names."""
     kept: dict[tuple[tuple[str, ...], Condition], set[str]] = {}
     for name in (COMMON, *(names or [name for name in TABLE if name != COMMON])):
-        for entry in chain.from_iterable(TABLE[name].values()):
+        needed = (each for each in chain.from_iterable(TABLE[name].values()) if getattr(each, "is_needed", True))
+        for entry in needed:
             kept.setdefault((tuple(entry.on), entry.when), set()).update(entry.actions)
     for (on, when), actions in kept.items():
         yield Statement(sorted(actions), on, when)

@@ -135,7 +135,8 @@ def look(account: Account, cluster: str, task: str) -> dict[str, Any]:
     if told[0]["lastStatus"] == "STOPPED":
         exits = [each["exitCode"] for each in told[0].get("containers", []) if each.get("exitCode") is not None]
         code = f", exit code {exits[0]}" if exits else ""
-        raise StartFailed(f"the task ended as it started: {scrub(told[0].get('stoppedReason', 'no reason'))}{code}")
+        why = scrub(told[0].get("stoppedReason", "no reason"))
+        raise StartFailed(f"the task ended as it started: {why}{code}")
     found: dict[str, Any] = told[0]
     return found
 
@@ -217,7 +218,8 @@ def running(account: Account, cluster: str, service: str) -> int:
     told = account.call("ecs", "describe_services", cluster=cluster, services=[service])["services"][0]
     failed = [each for each in told.get("deployments", []) if each.get("rolloutState") == "FAILED"]
     if failed:
-        raise StartFailed(f"ECS gave the service up: {scrub(failed[0].get('rolloutStateReason', 'no reason'))}")
+        why = scrub(failed[0].get("rolloutStateReason", "no reason"))
+        raise StartFailed(f"ECS gave the service up: {why}")
     return int(told["runningCount"])
 
 

@@ -28,6 +28,9 @@ class Shared:
     def remnants(self, run=""):
         return [each for each in self.there if run in ("", each.run)]
 
+    def unseen(self):
+        return []
+
     def remove(self, remnant):
         self.there.remove(remnant)
 
@@ -59,6 +62,14 @@ class Away(Shared):
         raise ConnectionError("no route")
 
 
+class Hidden(Shared):
+    def unseen(self):
+        return ["cluster (the permission to list is missing)"]
+
+
+HIDDEN = "nothing of run run-1 was found; not looked at: cluster (the permission to list is missing); remove it with"
+
+
 class Stubborn(Shared):
     def remove(self, remnant):
         raise DeploymentError("it is in use")
@@ -69,6 +80,7 @@ class Stubborn(Shared):
     [
         (Away(), "shared: what is left of run run-1 is not known (no route): remove it with `frostline clean --on"),
         (Stubborn(Remnant("fn-1", "run-1", "")), "still there: shared fn-1; shared fn-1 could not be removed (it is"),
+        (Hidden(Remnant("fn-1", "run-1", "")), HIDDEN),
         (Shared(Remnant("fn-1", "run-1", ""), Remnant("fn-2", "run-2", "")), "shared: there: nothing of run run-1 is"),
     ],
 )
@@ -94,4 +106,29 @@ def test_a_platform_is_cleaned_of_what_nobody_lives_for_and_dry_it_is_only_said(
     assert done.notices == ["there: still there: shared mine"]
     platform.refusal = lambda: "no credentials: give some"
     with pytest.raises(MissingError, match="shared: no credentials"):
+        cleaning.clean_platform("shared", everything=False, dry_run=True)
+
+
+def test_what_could_not_be_looked_at_is_said(monkeypatch):
+    platform = Hidden()
+    platform.refusal = lambda: None
+    monkeypatch.setattr("targets.platform", lambda name: platform)
+    told = [cleaning.clean_platform("shared", everything=False, dry_run=dry).notices for dry in (False, True)]
+    assert [line.partition("; ")[0] for (line,) in told] == [
+        "there: nothing that Frostline made was found",
+        "there: nothing was removed",
+    ]
+    assert all("; not looked at: cluster (" in line for (line,) in told)
+
+
+class Expired(Shared):
+    def remnants(self, run=""):
+        raise DeploymentError("expired: log in")
+
+
+def test_a_platform_of_which_nothing_can_be_looked_at_is_missing(monkeypatch):
+    platform = Expired()
+    platform.refusal = lambda: None
+    monkeypatch.setattr("targets.platform", lambda name: platform)
+    with pytest.raises(MissingError, match="shared: expired: log in"):
         cleaning.clean_platform("shared", everything=False, dry_run=True)

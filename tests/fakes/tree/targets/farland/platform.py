@@ -1,6 +1,6 @@
 """The far platform: how all of ours is found again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from targets.contract import Kind, Remnant
 from targets.farland.region import known_region, region
@@ -24,6 +24,10 @@ class Farland:
         there = known_region()
         held = there.call("GET", "/deployments")["deployments"] if there else []
         return [Remnant(item["name"], item["run"], item["owner"]) for item in held if run in ("", item["run"])]
+
+    def unseen(self) -> Sequence[str]:
+        """All of it can be looked at."""
+        return []
 
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
