@@ -42,8 +42,6 @@ class AwsEcsSettings:
     """private: this machine is in the same network, and reaches tasks there."""
     role: str = ""
     """Name of a role that pulls the image and writes the log; without one the run makes its own."""
-    region: str = ""
-    """Instead of the environment's."""
 
     def __post_init__(self) -> None:
         problems = []
@@ -104,7 +102,7 @@ class AwsEcs(OnAws):
         """Push the image and start the service; returns once every replica answers through the load balancer."""
         check_size(order.sizing)
         settings = order.settings_of(AwsEcsSettings)
-        return TasksDeployment(account(settings.region), package, order, settings)
+        return TasksDeployment(account(), package, order, settings)
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each. DeploymentError for a size that is not sold."""

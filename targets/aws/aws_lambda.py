@@ -47,8 +47,6 @@ class AwsLambdaSettings:
     tmp_mb: int = 512
     role: str = ""
     """Name of a role that it takes; without one the run makes its own."""
-    region: str = ""
-    """Instead of the environment's."""
 
     def __post_init__(self) -> None:
         problems = [
@@ -119,7 +117,7 @@ class AwsLambda(OnAws):
     def deploy(self, package: Package, order: Order) -> Deployment:
         """Push the image, make the function, and have it start once: what follows finds the image made ready."""
         settings = order.settings_of(AwsLambdaSettings)
-        return FunctionDeployment(account(settings.region), package, order, settings)
+        return FunctionDeployment(account(), package, order, settings)
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each."""

@@ -44,8 +44,6 @@ class AwsSagemakerSettings:
     """Or boto3, which shows what a user of the SDK sees."""
     role: str = ""
     """Name of a role that it takes; without one the run makes its own."""
-    region: str = ""
-    """Instead of the environment's."""
 
     def __post_init__(self) -> None:
         problems = shared_problems(self.sender, self.role)
@@ -127,7 +125,7 @@ class AwsSagemaker(OnAws):
                 "metering": "hours of instances, by our clock; data is not metered, for nobody tells of it",
             },
         )
-        return EndpointDeployment(account(settings.region), package, order, wanted)
+        return EndpointDeployment(account(), package, order, wanted)
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each."""

@@ -42,8 +42,6 @@ class AwsSagemakerServerlessSettings:
     """Or boto3, which shows what a user of the SDK sees."""
     role: str = ""
     """Name of a role that it takes; without one the run makes its own."""
-    region: str = ""
-    """Instead of the environment's."""
 
     def __post_init__(self) -> None:
         problems = shared_problems(self.sender, self.role)
@@ -124,7 +122,7 @@ class AwsSagemakerServerless(OnAws):
             sender=settings.sender,
             facts={"limits": limits, "provisioned": settings.provisioned, "metering": metering},
         )
-        return EndpointDeployment(account(settings.region), package, order, wanted)
+        return EndpointDeployment(account(), package, order, wanted)
 
     def resources(self, package: Package, order: Order) -> Sequence[str]:
         """What deploying makes there, a line each."""

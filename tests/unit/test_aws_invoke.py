@@ -166,7 +166,9 @@ def test_the_plan_holds_no_credentials(service, tmp_path):
     [
         ({"url": "ftp://x/"}, ["url: 'ftp://x/' is not accepted: give http://host:port/path"]),
         ({"url": "https://a:b@x/"}, ["url: a name or password in it would not be sent"]),
-        ({"url": "http://x/", "ca_file": "x"}, ["ca_file: plain HTTP has no certificate"]),
+        ({"url": "http://127.0.0.1/", "ca_file": "x"}, ["ca_file: plain HTTP has no certificate"]),
+        ({"url": "http://x/"}, ["url: a signature and a session's token would leave in clear"]),
+        ({"sender_settings": {**SETTINGS, "service": "iam"}}, ["sender_settings: service 'iam' is not one of: lambda"]),
         ({"url": "https://x/", "ca_file": "/none"}, ["ca_file: '/none' is not accepted"]),
         ({"method": "HEAD"}, ["method: 'HEAD' is not accepted"]),
         ({"headers": {"authorization": "x"}}, ["headers: 'authorization' is not accepted: the signature is written"]),

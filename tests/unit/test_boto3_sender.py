@@ -288,12 +288,18 @@ def test_without_credentials_nothing_is_sent(serve, monkeypatch):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"url": "http://x/2015-03-31/functions/a/b/invocations"}, ["url: its path '/2015-03-31/functions/a/b/inv"]),
         (
-            {"url": "http://x/"},
+            {"url": "http://127.0.0.1/2015-03-31/functions/a/b/invocations"},
+            ["url: its path '/2015-03-31/functions/a/b/inv"],
+        ),
+        (
+            {"url": "http://127.0.0.1/"},
             ["url: its path '/' is not that of Invoke: give one like /2015-03-31/functions/{Functi"],
         ),
-        ({"url": "http://x/2015-03-31/functions/a/invocations?q=1"}, ["url: 'q' is not accepted: Invoke has no such"]),
+        (
+            {"url": "http://127.0.0.1/2015-03-31/functions/a/invocations?q=1"},
+            ["url: 'q' is not accepted: Invoke has no such"],
+        ),
         ({"headers": {"X-Other": "1"}}, ["headers: 'X-Other' is not accepted: Invoke has no such parameter: leave"]),
         ({"method": "GET"}, ["method: 'GET' is not accepted: the SDK sends a POST"]),
         (

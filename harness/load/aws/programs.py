@@ -16,7 +16,9 @@ class Program:
         """Start it. OSError where that cannot be."""
         self._output, inner = os.pipe()
         try:
-            actions = [(os.POSIX_SPAWN_DUP2, inner, 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+            quiet = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+            deaf = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]  # ours is the pipe by which plans come
+            actions = [*deaf, (os.POSIX_SPAWN_DUP2, inner, 1), *quiet]
             spawn = native("os", "posix_spawnp")
             self._pid = spawn(command[0], command, os.environ, file_actions=actions)
         except OSError:

@@ -85,8 +85,10 @@ class Fleet:
             raise SenderFailed("\n".join(problems))
         with self._asked():
             try:
+                self._link.roster.is_busy = True
                 return self._sending.carry_out()
             finally:
+                self._link.roster.is_busy = False
                 self._sending.drop()
                 self._sending = None
                 self._link.stop_users()

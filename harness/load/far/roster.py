@@ -41,6 +41,8 @@ class Roster:
     def __init__(self, most: int, ours: Identity, reply: Reply, tell: Callable[[str], None]) -> None:
         self.most = most
         self.members: dict[str, Member] = {}
+        self.is_busy = False
+        """A schedule is under way: who comes now would have Locust deal its users anew, and waits for the next."""
         self.on_loss: Callable[[str, str], None] = lambda client, why: None
         self._ours, self._reply, self._tell = ours, reply, tell
         self._looked_ns = now_ns()
@@ -92,7 +94,7 @@ class Roster:
             why = f"the worker on {host} has another Frostline: {other}: install the run's on its machine"
             self._tell(f"refused: {why}")
             self._reply(client, OVER, {"why": why, "fault": True})
-        elif len(self.members) == self.most:
+        elif len(self.members) == self.most or self.is_busy:
             self._reply(client, FULL, {})
         else:
             self.members[client] = Member(client, host, _name(said.get("network")), now_ns())

@@ -14,7 +14,6 @@ from botocore import exceptions, xform_name
 from botocore.parsers import ResponseParserError
 from urllib3.exceptions import InsecureRequestWarning
 
-from harness.files.problems import not_one_of
 from harness.load.aws.credentials import keyring
 from harness.load.aws.sdk import OPERATIONS, Operation, client_for, operation_of
 from harness.load.aws.settings import AwsSettings, settings_problems
@@ -43,8 +42,6 @@ class Boto3:
         service = endpoint.sender_settings.get("service")
         if service in OPERATIONS:
             problems += operation_of(service).parameters(endpoint)[1]
-        elif service:
-            problems.append(f"sender_settings: service {not_one_of(service, OPERATIONS)}")
         return problems
 
     @contextmanager
