@@ -36,6 +36,8 @@ class Consenting:
         experiment = runnable.experiment
         book = _book(experiment)
         plans = list(outlooks(runnable, packages))
+        if lacking := price([line for plan in plans for line in plan.most_lines], book).problems:
+            raise UsageError([f"budget_usd: no budget can be kept: {line}" for line in lacking])
         expected_usd = _usd([line for plan in plans for line in plan.expected_lines], book)
         most_usd = _usd([line for plan in plans for line in plan.most_lines], book)
         stated_usd = self.budget_usd or experiment.budget_usd
@@ -91,6 +93,11 @@ def _told(
     """The plan, a line each."""
     names = sorted({name for plan in plans if (name := targets.platform_of(plan.target))})
     lines = [f"Made on {name} ({targets.platform(name).where()}), and removed at the end:" for name in names]
+    if any(book.region not in targets.platform(name).where() for name in names):
+        lines.append(
+            f"Prices are those of {book.region}, and it is made elsewhere: what is really asked there differs, and the "
+            "budget is kept in these; state priced_as.region, with a book of that region"
+        )
     for plan in plans:
         lines.append(f"  {plan.target}, {plan.workload}:")
         lines += [f"    {resource}" for resource in plan.resources]

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from targets.aws import servers
-from targets.aws.refusals import EXPIRED, THROTTLED, NoAccess, NotThere, Refused, login_problem, refusal_of, scrub
+from targets.aws.refusals import EXPIRED, NoAccess, NotThere, Refused, is_passing, login_problem, refusal_of, scrub
 from targets.aws.servers import Surroundings, is_emulated, mixture, origin, surroundings
 from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError
@@ -17,7 +17,7 @@ NO_REGION = "no region is set: set AWS_REGION, or `region` in your AWS profile"
 NO_CREDENTIALS = "no AWS credentials were found: set AWS_PROFILE, log in (`aws sso login`) or configure a profile"
 PATIENCE_S = 60.0
 """How long an operation that is throttled is asked for again."""
-CONNECT_S, ANSWER_S = 10.0, 60.0
+CONNECT_S, ANSWER_S, INVOKED_S = 10.0, 60.0, 930.0
 LOGGERS = ("botocore.credentials", "botocore.tokens")
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -33,7 +33,7 @@ class Account:
         self._region, self._patience_s, self._answer_s = region, patience_s, answer_s
         self.session = self._find()
         self.region: str = self.session.region_name
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, bool], Any] = {}
         self._identity: dict[str, Any] = {}
 
     def _find(self) -> Any:
@@ -63,20 +63,23 @@ class Account:
         """Where a service is asked."""
         return str(self.client(service).meta.endpoint_url).rstrip("/")
 
-    def client(self, service: str) -> Any:
-        """A client that asks once: what it is refused is seen here. DeploymentError where the region has none."""
+    def client(self, service: str, is_invocation: bool = False) -> Any:
+        """A client that asks once: what it is refused is seen here; an invocation's waits for as long as one may take.
+        DeploymentError where the region has none."""
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
-        if service not in self._clients:
-            limit_s = {"connect_timeout": min(CONNECT_S, self._answer_s), "read_timeout": self._answer_s}
+        key = (service, is_invocation)
+        if key not in self._clients:
+            answer_s = INVOKED_S if is_invocation else self._answer_s
+            limit_s = {"connect_timeout": min(CONNECT_S, self._answer_s), "read_timeout": answer_s}
             once = Config(retries={"total_max_attempts": 1}, **limit_s)
             try:
-                self._clients[service] = self.session.client(service, config=once)
+                self._clients[key] = self.session.client(service, config=once)
             except (BotoCoreError, ValueError) as error:
                 why = login_problem(error) or f"{service} cannot be reached: {scrub(str(error))}"
                 raise NoAccess(why) from error
-        return self._clients[service]
+        return self._clients[key]
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """What one operation (snake case) answers; asked again only while it is throttled. Raises Refused, NoAccess."""
@@ -98,13 +101,13 @@ class Account:
         deadline_ns, pause_s, is_renewed = now_ns() + int(patience_s * 1e9), FIRST_PAUSE_S, False
         while True:
             try:
-                return ask(self.client(service))
+                return ask(self.client(service, operation == "invoke"))
             except ClientError as error:
                 refused = refusal_of(error, service, operation, self.region)
                 if refused.code in EXPIRED and not is_renewed and self._renew():
                     is_renewed = True
                     continue
-                if refused.code not in THROTTLED or now_ns() > deadline_ns:
+                if not is_passing(refused.code, operation) or now_ns() > deadline_ns:
                     raise refused from error
             except BotoCoreError as error:
                 raise self._unreached(error, service, operation) from error

@@ -17,11 +17,19 @@ THROTTLED = frozenset(
     {
         *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
         *("TooManyRequestsException", "RequestLimitExceeded", "PriorRequestNotComplete", "SlowDown"),
-        *("InternalFailure", "InternalError", "InternalServerError", "ServiceException", "ServiceUnavailable"),
-        *("ServiceUnavailableException", "ServerException", "EC2ThrottledException"),
+        "EC2ThrottledException",
     }
 )
-"""Codes of what succeeds when it is asked again later."""
+"""Codes of what was not done, and succeeds when it is asked again later."""
+FAULTS = frozenset(
+    {
+        *("InternalFailure", "InternalError", "InternalServerError", "ServiceException", "ServiceUnavailable"),
+        *("ServiceUnavailableException", "ServerException"),
+    }
+)
+"""Codes after which nobody knows whether it was done: what makes nothing may be asked again."""
+REPEATABLE = ("get", "list", "describe", "filter", "delete", "deregister", "put", "update", "stop")
+"""Verbs of operations that come to the same when they are asked twice."""
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
 INVALID = frozenset(
     {
@@ -94,6 +102,11 @@ class Refused(DeploymentError):
     def is_of_login(self) -> bool:
         """Whether everything else would be refused as well."""
         return self.code in EXPIRED | INVALID
+
+
+def is_passing(code: str, operation: str) -> bool:
+    """Whether an operation in snake case that was refused so may be asked again."""
+    return code in THROTTLED or (code in FAULTS and operation.partition("_")[0] in REPEATABLE)
 
 
 def permission(service: str, operation: str) -> str:

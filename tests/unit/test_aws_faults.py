@@ -210,6 +210,14 @@ def test_what_lasts_is_told_and_leaves_nothing(faults: Faults, operation: str, c
     assert swept() == [] and bystanders() == [OTHER]
 
 
+def test_what_may_have_been_made_is_not_made_twice(faults: Faults):
+    faults.refuse("CreateFunction", "ServiceException", times=1)
+    with pytest.raises(Refused, match="lambda:CreateFunction was refused"):
+        deploy()
+    assert faults.calls["CreateFunction"] == 1
+    assert swept() == []
+
+
 @pytest.mark.parametrize("state", ["State", "LastUpdateStatus"])
 def test_a_function_that_never_becomes_active_is_told_within_the_limit(faults: Faults, state: str):
     looking = {"State": "Active", "LastUpdateStatus": "Successful"} | {state: "Pending"}
