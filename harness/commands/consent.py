@@ -1,5 +1,6 @@
 """Before a run costs money: what will be made, what it will cost, what it may cost; and whether that is wanted."""
 
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,25 +34,20 @@ class Consenting:
 
     def __call__(self, runnable: RunnableExperiment, packages: Packages) -> Purse:
         """The purse for a run. UsageError where it is not wanted, or costs more than it may."""
-        experiment = runnable.experiment
-        book = _book(experiment)
+        stated_usd = runnable.experiment.budget_usd if self.budget_usd is None else self.budget_usd
+        if stated_usd is not None and not 0 <= stated_usd < math.inf:
+            raise UsageError([f"budget_usd: {stated_usd:g} is not accepted: give an amount of USD"])
+        book = _book(runnable.experiment)
         plans = list(outlooks(runnable, packages))
         if lacking := price([line for plan in plans for line in plan.most_lines], book).problems:
             raise UsageError([f"budget_usd: no budget can be kept: {line}" for line in lacking])
         expected_usd = _usd([line for plan in plans for line in plan.expected_lines], book)
         most_usd = _usd([line for plan in plans for line in plan.most_lines], book)
-        stated_usd = self.budget_usd or experiment.budget_usd
         for line in _told(runnable, plans, book, expected_usd, most_usd):
             self.say(line)
-        if stated_usd is not None and stated_usd < expected_usd:
-            raise UsageError(
-                [
-                    f"budget_usd: {stated_usd:g} is less than the plan is expected to cost, {expected_usd:.4f}: raise "
-                    "it, or measure less (rounds, cold_starts, profiles)"
-                ]
-            )
-        budget_usd = stated_usd or max(CENT, most_usd)
-        whose = "as stated" if stated_usd else "the most that it can cost, as no budget_usd is stated"
+        _check_budget(stated_usd, expected_usd)
+        budget_usd = max(CENT, most_usd) if stated_usd is None else stated_usd
+        whose = "as stated" if stated_usd is not None else "the most that it can cost, as no budget_usd is stated"
         self.say(
             f"Budget: {budget_usd:.2f} USD ({whose}). The run ends when it has spent that by our own metering, and all "
             "of the above is removed, however it ends."
@@ -59,6 +55,17 @@ class Consenting:
         if not self.yes:
             _ask()
         return Purse(lambda lines: _usd(lines, book), budget_usd)
+
+
+def _check_budget(stated_usd: float | None, expected_usd: float) -> None:
+    """UsageError where it would end the run before it is through."""
+    if stated_usd is not None and stated_usd < expected_usd:
+        raise UsageError(
+            [
+                f"budget_usd: {stated_usd:g} is less than the plan is expected to cost, {expected_usd:.4f}: raise it, "
+                "or measure less (rounds, cold_starts, profiles)"
+            ]
+        )
 
 
 def on_platform(experiment: Experiment, name: str) -> Experiment:

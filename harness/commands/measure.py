@@ -45,7 +45,7 @@ def run(
     from harness.commands.runner import plainly, resume_run, run_experiment
 
     shown = console()
-    consent, load = Consenting(plainly(shown), yes, budget_usd or None), LoadFrom(load_listen, join_within_s)
+    consent, load = Consenting(plainly(shown), yes, budget_usd), LoadFrom(load_listen, join_within_s)
     if resume is None:
         raise typer.Exit(run_experiment(experiment, rounds, results, shown, wait, on, consent, load_workers, load))
     if experiment is not None or rounds is not None or on is not None or load_workers is not None:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,7 +82,8 @@ class EndpointDeployment:
         try:
             self._make()
         except BaseException:
-            self.destroy()
+            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
+                self.destroy()
             raise
 
     def _make(self) -> None:

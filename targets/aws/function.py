@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -79,7 +80,8 @@ class FunctionDeployment:
         try:
             self._make(order)
         except BaseException:
-            self.destroy()
+            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
+                self.destroy()
             raise
 
     def _own_variables(self) -> dict[str, str]:

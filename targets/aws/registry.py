@@ -22,14 +22,16 @@ def push(account: Account, package: Package, run_id: str) -> str:
     tag = package.reference.rpartition(":")[2]
     registry, login = _registry(account)
     place = f"{registry}/{repository}"
-    with closing(containers.engine()) as client, engine_errors(f"pushing image {package.reference}"):
-        image = client.images.get(package.reference)
-        image.tag(place, tag)
-        try:
-            digest = _push(client, place, tag, login)
-        finally:
-            if not account.emulated:  # an emulator runs what this engine has under the very name
-                client.images.remove(f"{place}:{tag}", noprune=True)
+    try:
+        with closing(containers.engine()) as client, engine_errors(f"pushing image {package.reference}"):
+            client.images.get(package.reference).tag(place, tag)
+            try:
+                digest = _push(client, place, tag, login)
+            finally:
+                if not account.emulated:  # an emulator runs what this engine has under the very name
+                    client.images.remove(f"{place}:{tag}", noprune=True)
+    except DeploymentError as error:  # in the engine's words: the registry's host has the account in it
+        raise DeploymentError(scrub(str(error))) from error
     return f"{place}@{digest}"
 
 
@@ -103,7 +105,7 @@ def _push(client: Any, place: str, tag: str, login: dict[str, str]) -> str:
     digest = ""
     for line in client.api.push(place, tag=tag, auth_config=login, stream=True, decode=True):
         if "error" in line:
-            raise DeploymentError(f"the image could not be pushed to the registry: {scrub(str(line['error']))}")
+            raise DeploymentError(f"the image could not be pushed to the registry: {line['error']}")
         digest = (line.get("aux") or {}).get("Digest", digest)
     if not digest:
         raise DeploymentError("the image was pushed, and the engine told no digest of it: run it again")

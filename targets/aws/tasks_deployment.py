@@ -3,6 +3,7 @@
 import http.client
 import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,8 @@ class TasksDeployment:
         try:
             self._make()
         except BaseException:
-            self.destroy()
+            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
+                self.destroy()
             raise
 
     def _make(self) -> None:

@@ -53,3 +53,45 @@ def test_what_can_be_bought_is_foreseen():
     for plan in kept:
         assert plan.resources and plan.expected.starts == 3
         assert sum(line.quantity for line in plan.expected_lines) < sum(line.quantity for line in plan.most_lines)
+
+
+SMALL = {"workloads": [ONE], "rounds": 2, "targets": ["aws-lambda"], "sizing": {"function_memory_mb": 1024}}
+
+
+def lambda_plan(**fields):
+    """Two rounds of three forced starts and of 2 requests a second for 5 s, of a function of one GB."""
+    runnable = RunnableExperiment(parse_experiment(FIELDS | SMALL | fields, "test"), ["aws-lambda"], [])
+    package = Package("echo", "frostline/echo:0123456789ab", {"machine": "x86_64", "size_bytes": 10**9})
+    (plan,) = outlooks(runnable, {("one", "aws-lambda"): package})
+    return plan
+
+
+def amounts(lines):
+    return {line.sku: line.quantity for line in lines}
+
+
+def test_what_is_expected_of_a_small_experiment_is_what_paper_says():
+    """2 x 3 starts; 1 request as it is deployed, 2 x 10 of traffic, 2 x (8 + 2) before it, and the starts: 47, of a
+    second each as none is stated, and 10 s more for each start."""
+    plan = lambda_plan()
+    assert (plan.expected.requests, plan.expected.starts, plan.expected.request_s) == (1 + 20 + 20 + 6, 6, 1.0)
+    expected = amounts(plan.expected_lines)
+    assert expected["lambda.request"] == 47
+    assert expected["lambda.x86.gb-second"] == pytest.approx(47 * 1 + 6 * 10)
+    assert expected["ecr.gb-month"] == pytest.approx(plan.expected.seconds / 3600 / 730)
+
+
+def test_the_most_is_that_of_every_trial_tried_again_and_every_request_as_long_as_it_may_be():
+    """Three attempts of a trial, each with three tries of a start: 3 x (1 + 20 + 20 + 18), each of 90 s and the 10 s
+    that an initialisation may take before it is cut off and made again."""
+    plan = lambda_plan()
+    assert (plan.most.requests, plan.most.starts, plan.most.request_s) == (177, 54, 90)
+    most = amounts(plan.most_lines)
+    assert most["lambda.request"] == 177
+    assert most["lambda.x86.gb-second"] == pytest.approx(177 * (90 + 10))
+
+
+def test_a_stated_objective_is_what_a_request_is_taken_to_last():
+    plan = lambda_plan(objective={"latency_ms": 250})
+    assert amounts(plan.expected_lines)["lambda.x86.gb-second"] == pytest.approx(47 * 0.25 + 6 * 10)
+    assert plan.most.request_s == 90
