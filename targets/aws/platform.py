@@ -49,8 +49,6 @@ class Aws:
     def __init__(self) -> None:
         self._unseen: dict[str, str] = {}
         """Sorts that could not be listed, and why."""
-        self._arns: dict[str, str] = {}
-        """By what a remnant is called, where AWS calls it by its ARN."""
 
     def where(self) -> str:
         """Which account, region and server."""
@@ -73,7 +71,7 @@ class Aws:
         self._unseen.clear()
         for sort in SORTS:
             for name, tags in self._listed(sort):
-                found = remnant(f"{sort.name} {self._shown(name)}", tags)
+                found = remnant(f"{sort.name} {name}", tags)
                 if found is not None and run in ("", found.run):
                     yield found
 
@@ -84,15 +82,7 @@ class Aws:
     def remove(self, remnant: Remnant) -> None:
         """Remove it; fine when it is gone."""
         sort, _, name = remnant.name.partition(" ")
-        _sorts()[sort].remove(account(), self._arns.get(name, name))
-
-    def _shown(self, name: str) -> str:
-        """What may be printed: an ARN has the account in it."""
-        if not name.startswith("arn:"):
-            return name
-        shown = name.split(":", 5)[-1]
-        self._arns[shown] = name
-        return shown
+        _sorts()[sort].remove(account(), name)
 
     def _listed(self, sort: Sort) -> Listed:
         """One service that is refused, or not there, hides none of the others. Raises what would be of all of them."""

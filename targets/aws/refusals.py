@@ -10,7 +10,7 @@ SECRETS = (
     re.compile(r"arn:aws[a-z-]*:[^\s\"'<>,)]+"),
     re.compile(r"(?:AKIA|ASIA|ABIA|ACCA|AIDA|AROA|AGPA|AIPA|ANPA|APKA)[A-Z0-9]{12,}"),
     re.compile(r"(?<!\d)\d{12}(?!\d)|(?<![\d-])\d{4}-\d{4}-\d{4}(?![\d-])"),
-    re.compile(r"(?<=//)[^/\s@]+(?=@)"),
+    re.compile(r"(?<=//)(?!#[0-9a-f]{8}@)[^/\s@]+(?=@)"),
 )
 """ARNs; access keys and ids of users and roles; accounts, in either form; what stands before a host."""
 THROTTLED = frozenset(

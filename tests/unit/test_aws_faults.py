@@ -9,14 +9,27 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import docker
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError
 from moto import mock_aws
 
 import targets
+from harness.measure import clean
 from targets.aws import account as account_of
-from targets.aws import balancers, function, functions, network, patience, platform, registry, tasks, tasks_deployment
+from targets.aws import (
+    balancers,
+    common,
+    function,
+    functions,
+    network,
+    patience,
+    platform,
+    registry,
+    tasks,
+    tasks_deployment,
+)
 from targets.aws.aws_ecs import AwsEcsSettings
 from targets.aws.aws_lambda import AwsLambdaSettings
 from targets.aws.refusals import NoAccess, Refused
@@ -31,6 +44,7 @@ OTHER = "frostline-of-somebody-else"
 LEAST_SLEEP_S = 5.0
 """Or a limit of ten minutes would be looked at thousands of times."""
 Fault = Callable[[], Any]
+PUSH = registry.push
 
 
 class Clock:
@@ -72,6 +86,25 @@ class Faults:
         if self.coming[operation]:
             return self.coming[operation].pop(0)
         return self.always.get(operation)
+
+
+class Unpushing:
+    """An engine whose registry does not answer, which it names."""
+
+    def __getattr__(self, name: str) -> Any:
+        return self
+
+    def get(self, reference: str) -> Any:
+        return self
+
+    def remove(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def tag(self, place: str, tag: str) -> None:
+        raise docker.errors.APIError(f"no such host: {place}", explanation=f"no such host: {place}")
+
+    def close(self) -> None:
+        pass
 
 
 class Body:
@@ -257,6 +290,64 @@ def test_credentials_that_expire_in_mid_run_are_told_and_the_sweep_takes_up_late
     assert swept() == []
 
 
+def test_credentials_that_expired_are_seen_before_the_next_trial_and_nothing_is_called_gone(faults: Faults):
+    deployment = deploy()
+    assert common.refusal() is None
+    for operation in ("GetCallerIdentity", "ListFunctions"):
+        faults.refuse(operation, "ExpiredToken", None)
+    assert "log in again (`aws sso login`), and carry on with --resume" in (common.refusal() or "")
+    with pytest.raises(Refused, match="the credentials have expired"):
+        list(targets.platform("aws").remnants(RUN))
+    (told,) = clean.sweep(RUN, ["aws-lambda"], cut_off=False)
+    assert told.startswith(f"aws: what is left of run {RUN} is not known (the credentials have expired: log in again")
+    assert told.endswith("remove it with `frostline clean --on aws`")
+    faults.always = {"Invoke": faults.always["Invoke"]}
+    assert common.refusal() is None, "whoever logged in again goes on"
+    (told,) = clean.sweep(RUN, ["aws-lambda"], cut_off=False)
+    assert told.endswith(f"nothing of run {RUN} is left")
+    deployment.destroy()
+
+
+def test_what_went_wrong_is_told_and_not_what_its_removal_says(faults: Faults):
+    faults.refuse("CreateFunction", "AccessDeniedException", None)
+    faults.refuse("DeleteFunction", "AccessDeniedException", None)
+    with pytest.raises(Refused, match="the permission lambda:CreateFunction is missing"):
+        deploy()
+
+
+def test_a_ctrl_c_stays_one_whatever_its_removal_says(faults: Faults):
+    def interrupt() -> Any:
+        raise KeyboardInterrupt
+
+    faults.answer("CreateFunction", interrupt)
+    faults.refuse("DeleteFunction", "ExpiredTokenException", None)
+    with pytest.raises(KeyboardInterrupt):
+        deploy()
+
+
+ARN = "arn:aws:iam::123456789012:role/frostline/x"
+SAID = [
+    ("GetFunction", {"Configuration": {"State": "Failed", "StateReason": f"{ARN} may not"}}),
+    ("Invoke", {"FunctionError": "Unhandled", "LogResult": "", "Payload": Body(f"no {ARN}".encode())}),
+]
+
+
+@pytest.mark.parametrize(("operation", "answer"), SAID)
+def test_reasons_that_aws_gives_name_no_account(faults: Faults, operation: str, answer: Any):
+    faults.answer(operation, lambda: answer, None)
+    with pytest.raises(DeploymentError, match=r"#[0-9a-f]{8}") as caught:
+        deploy()
+    assert "123456789012" not in str(caught.value)
+
+
+def test_an_engine_that_cannot_push_names_no_account(faults: Faults, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(registry.containers, "engine", Unpushing)
+    monkeypatch.setattr(registry, "push", PUSH)
+    with pytest.raises(DeploymentError, match=r"pushing image .* failed") as caught:
+        deploy()
+    assert "123456789012" not in str(caught.value) and "#" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("operation", "code", "message"),
     [
@@ -348,6 +439,14 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks_deployment, "is_ready", lambda url: True)
     monkeypatch.setattr(balancers, "healthy", lambda account, targets: 1)
     monkeypatch.setattr(tasks, "running", lambda account, cluster, service: 1)
+
+
+@pytest.mark.usefixtures("answering")
+def test_what_is_left_is_named_without_its_account(faults: Faults):
+    serve()
+    names = [remnant.name for remnant in targets.platform("aws").remnants(RUN)]
+    assert not [name for name in names if "arn:" in name or "123456789012" in name]
+    assert any(name.startswith("balancer frostline-") for name in names)
 
 
 @pytest.mark.usefixtures("answering")
