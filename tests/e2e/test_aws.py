@@ -1,6 +1,7 @@
 """AWS by a server that stands in for it: images are pushed, functions and tasks run, and nothing of it is left."""
 
 import json
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ from tests.emulator.server import Emulator, emulator, require_emulator
 
 pytestmark = [pytest.mark.docker]
 BOTH = ("aws-lambda", "aws-ecs")
-MOMENTS = 10
+MOMENTS = int(os.environ.get("FROSTLINE_MOMENTS", "10"))
+"""At which a run is killed, spread over it; the gate has time for some of them."""
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +188,7 @@ def logged(aws: Emulator, function: str) -> list[str]:
 
 
 def test_what_a_killed_run_left_is_swept_and_nothing_else(aws: Emulator, bench: Bench):
-    """Killed at ten moments of a run, beside a live run's things and things of nobody's that are called as ours are."""
+    """Killed at moments all over a run, beside a live run's things and things of nobody's that are called as ours are."""
     experiment = bench.experiment(
         name="killed",
         workloads=["echo"],
