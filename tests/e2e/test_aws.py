@@ -188,7 +188,7 @@ def logged(aws: Emulator, function: str) -> list[str]:
 
 
 def test_what_a_killed_run_left_is_swept_and_nothing_else(aws: Emulator, bench: Bench):
-    """Killed at moments all over a run, beside a live run's things and things of nobody's that are called as ours are."""
+    """Killed at moments all over a run, beside what is a live run's, and what is nobody's and is called as ours is."""
     experiment = bench.experiment(
         name="killed",
         workloads=["echo"],
