@@ -235,7 +235,7 @@ class FunctionDeployment:
 
     @property
     def _pattern(self) -> str:
-        return PATTERNS[self._settings.log_format]
+        return "" if self._account.emulated else PATTERNS[self._settings.log_format]  # an emulator may know no pattern
 
     def _take(self, reports: Iterable[Report]) -> None:
         told = list(reports)

@@ -2,6 +2,7 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -131,7 +132,8 @@ class Sandbox(ABC):
         What is no mark of this unit and of its present runtime is ignored."""
         mark = marks.accept(line, self.name, self.begun_ns)
         if mark:
-            self._loop.call_soon_threadsafe(self._take_mark, *mark)
+            with suppress(RuntimeError):  # the loop has ended, and nobody is there to be told
+                self._loop.call_soon_threadsafe(self._take_mark, *mark)
         return mark is not None and mark[0] == "init_end"
 
     def _take_mark(self, kind: marks.MarkKind, at_ns: int) -> None:

@@ -24,7 +24,7 @@ BROWSERS = ("chromium", "google-chrome", "chromium-browser")
 PACKAGED = ("echo", "filetype", "embed-onnx", "known-truth")
 
 
-LONGEST = ("test_torch.py", "test_selftest.py", "test_durability.py", "test_abrupt_ends.py")
+LONGEST = ("test_aws.py", "test_torch.py", "test_load_workers.py", "test_selftest.py", "test_durability.py")
 """These begin first, so that no worker has one of them left when the others are done."""
 
 
