@@ -1,7 +1,6 @@
 """AWS by a server that stands in for it: images are pushed, functions and tasks run, and nothing of it is left."""
 
 import json
-import os
 import re
 import signal
 import time
@@ -24,8 +23,7 @@ pytestmark = [pytest.mark.docker]
 ACCOUNT = re.compile(r"(?<![\d.])0{12}(?!\d)")
 """The emulator's, and no tail of a small number."""
 BOTH = ("aws-lambda", "aws-ecs")
-MOMENTS = int(os.environ.get("FROSTLINE_MOMENTS", "10"))
-"""At which a run is killed, spread over it; the gate has time for some of them."""
+MOMENTS = 10
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +188,7 @@ def logged(aws: Emulator, function: str) -> list[str]:
     return [line for page in pages for event in page["events"] for line in event["message"].splitlines()]
 
 
+@pytest.mark.lasting
 def test_what_a_killed_run_left_is_swept_and_nothing_else(aws: Emulator, bench: Bench):
     """Killed at moments all over a run, beside what is a live run's, and what is nobody's and is called as ours is."""
     experiment = bench.experiment(

@@ -224,6 +224,7 @@ def clock(worker):
     return worker["far"]["clock"]
 
 
+@pytest.mark.lasting
 @pytest.mark.parametrize("way", ["killed", "cut off"])
 def test_a_worker_that_is_lost_makes_it_invalid_and_what_the_other_measured_is_kept(site, server, way):
     with run_at(site.host) as far:
@@ -256,6 +257,7 @@ def test_a_worker_that_is_lost_makes_it_invalid_and_what_the_other_measured_is_k
             site.mend(1)
 
 
+@pytest.mark.lasting
 def test_an_address_that_each_machine_has_of_its_own_is_not_asked_from_elsewhere(site, server):
     with run_at(site.host, workers=1) as far:
         far.start(*inside(site.spaces[0]))
@@ -265,6 +267,7 @@ def test_an_address_that_each_machine_has_of_its_own_is_not_asked_from_elsewhere
         assert fates(send(far, server, count=20)[0].records) == {"ANSWERED": 20}
 
 
+@pytest.mark.lasting
 def test_a_plan_that_one_machine_cannot_carry_out_is_refused_with_its_name_and_the_next_one_is_sent(
     site, server, tmp_path
 ):
@@ -290,6 +293,7 @@ def near():
     found.close()
 
 
+@pytest.mark.lasting
 def test_the_command_tells_what_two_workers_measured_and_never_the_token(near, tmp_path):
     """Over loopback; headers travel to a proven worker, and appear nowhere."""
     port, token = free_port("127.0.0.1"), secrets.token_hex(32)
@@ -377,6 +381,7 @@ def whisper(port, sealed_by):
     context.term()
 
 
+@pytest.mark.lasting
 def test_a_worker_of_another_source_is_refused_in_plain_words_on_both_sides(tmp_path, near):
     (tmp_path / "harness/load/senders").mkdir(parents=True)
     (tmp_path / "harness/load/senders/own_sender.py").write_text("SENDER = None\n")
@@ -389,11 +394,13 @@ def test_a_worker_of_another_source_is_refused_in_plain_words_on_both_sides(tmp_
         assert any(line.startswith("refused: the worker on") and "another Frostline" in line for line in far.told)
 
 
+@pytest.mark.lasting
 def test_workers_that_do_not_come_are_waited_for_as_long_as_was_said():
     with run_at("127.0.0.1", within_s=2.0) as far, pytest.raises(TrialError, match="0 of 2 were there within 2 s"):
         far.load.muster()
 
 
+@pytest.mark.lasting
 def test_an_address_that_cannot_be_had_is_told():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
