@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 help:
 	@echo "make bench      set up and run the quickstart experiment (ROUNDS=n, EXPERIMENT=name)"
 	@echo "make test       set up and run all tests; Docker tests skip without an engine"
-	@echo "make test-lasting  what the gate has no time for: load workers on other machines, kills of runs on the emulator of AWS"
+	@echo "make test-lasting  what the gate has no time for: load workers on other machines, most of AWS's emulators"
 	@echo "make test-models every workload with a model on both packagings, outside of the gate (WORKLOAD=name takes one)"
 	@echo "make check      ruff, mypy, import-linter"
 	@echo "make benchmark  the load path beside k6, alone and at other people's servers, the local Lambda beside the bare emulator, memory of large trials, 10 million requests shown, the forecast's loops, signatures"
@@ -49,7 +49,7 @@ test-alone: test-parts test-whole
 	$(BIN)/python -m pytest tests/e2e -m alone
 
 test-parts: ready
-	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -n $(WORKERS)
+	$(BIN)/python -m pytest --ignore=tests/e2e --ignore=tests/models -m 'not lasting' -n $(WORKERS)
 
 test-whole: ready
 	$(BIN)/python -m pytest tests/e2e -m 'not alone and not lasting' -n $(WHOLE) --dist loadfile --no-loadscope-reorder
@@ -59,7 +59,7 @@ $(VENV)/ready: $(VENV)/dev $(SOURCES)
 	$(BIN)/python -m tests.ready >$@ || { tail -n 40 $@; rm $@; exit 1; }
 
 test-lasting: ready
-	$(BIN)/python -m pytest tests/e2e -m lasting
+	$(BIN)/python -m pytest tests --ignore=tests/models -m lasting
 
 test-models: install-dev
 	$(BIN)/python -m pytest tests/models $(if $(WORKLOAD),-k $(WORKLOAD))

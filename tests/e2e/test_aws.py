@@ -97,6 +97,7 @@ def test_its_own_bill_is_told_beside_the_month(quick: tuple[Bench, Any, str], aw
 KNOWN = {"name": "known-truth", "settings": {"handler_ms": 40, "seed": 3}}
 
 
+@pytest.mark.lasting
 def test_start_classes_are_those_of_the_containers_that_were_started(aws: Emulator, bench: Bench):
     """Truth is the engine's word: each container of the emulator's is one start, met by the first that it answers."""
     experiment = bench.experiment(
@@ -131,6 +132,7 @@ def units_until_end(run: Started, aws: Emulator) -> set[str]:
     return set(names.values())
 
 
+@pytest.mark.lasting
 def test_a_budget_that_is_spent_ends_the_run_and_everything_of_it(aws: Emulator, bench: Bench):
     """Requests last forty times as long as the objective lets the plan expect."""
     experiment = bench.experiment(
@@ -154,6 +156,7 @@ def test_a_budget_that_is_spent_ends_the_run_and_everything_of_it(aws: Emulator,
 REQUESTS = 200
 
 
+@pytest.mark.lasting
 def test_own_metering_is_what_the_log_says_was_billed(aws: Emulator, monkeypatch: pytest.MonkeyPatch):
     """Every request has a known duration; what the log tells of them is added up here once more, and apart."""
     for name, text in aws.environment.items():

@@ -13,6 +13,8 @@ from targets.aws.refusals import Refused
 from targets.contract import DeploymentError, Metered, Order, Package, Reported, Sizing, StartFailed
 from tests.moto import mean, moto_server
 
+pytestmark = pytest.mark.lasting
+
 PACKAGE = Package("echo", "frostline/echo:0123456789ab", {"machine": "x86_64", "size_bytes": 200_000_000})
 SIZES = {"aws-sagemaker-serverless": Sizing.of_function(2048), "aws-sagemaker": Sizing(2048, 1.0)}
 GENERATION = "FROSTLINE_GENERATION"

@@ -12,6 +12,8 @@ from targets.aws.refusals import Refused
 from targets.contract import DeploymentError, StartFailed
 from tests.moto import mean
 
+pytestmark = pytest.mark.lasting
+
 NAME, VERSION = "frostline-12345678-echo-abcdef", "frostline-12345678-echo-abcdef-1"
 ARN = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/x"
 ROLE = "arn:aws:iam::123456789012:role/frostline/frostline-12345678-model"
