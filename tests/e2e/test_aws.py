@@ -74,7 +74,8 @@ def test_quickstart_runs_there_unchanged_and_leaves_nothing(quick: tuple[Bench, 
         assert row["ok"] == row["scheduled"] > 0, row
     assert "Nothing is really billed: it is emulated" in out and "nothing of run" in out
     assert "emulated: it stands in for a cloud service" in out
-    assert held(aws) == set() and aws.containers() == []
+    assert held(aws) == set()
+    until(lambda: aws.containers() == [], "the emulator has ended what it ran")
 
 
 def test_what_is_kept_of_it_names_no_account_and_no_key(quick: tuple[Bench, Any, str]):
@@ -236,7 +237,7 @@ def test_what_a_killed_run_left_is_swept_and_nothing_else(aws: Emulator, bench: 
         for name in spared:
             ecr.delete_repository(repositoryName=name.removeprefix("repository "), force=True)
         bench.run("clean")
-    assert aws.containers() == []
+    until(lambda: aws.containers() == [], "the emulator has ended what it ran")
 
 
 def lasting(aws: Emulator, bench: Bench, experiment: Path) -> float:
