@@ -114,7 +114,8 @@ class Purse:
             yield flight
         except BaseException:
             if flight is not None:
-                flight.break_off()
+                with self._lock:
+                    flight.break_off()
             raise
         finally:
             with self._lock:

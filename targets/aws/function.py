@@ -286,12 +286,11 @@ class FunctionDeployment:
 
     def destroy(self) -> None:
         """Remove function and log; the role and the image are the run's, and go at its end. Safe to call twice."""
-        if not self._made:
-            return
-        functions.remove_function(self._account, self.name)
-        logs.remove_group(self._account, self._log_group)
+        if self._made:
+            functions.remove_function(self._account, self.name)
+            logs.remove_group(self._account, self._log_group)
+            self._made = False
         self._meter.end()
-        self._made = False
 
 
 def _now_ms() -> int:
