@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from targets.aws.account import account, is_emulated
-from targets.aws.common import OnAws, image_gb
+from targets.aws.common import OnAws, RealTime, image_gb, role_problems, shared_resources
 from targets.aws.network import range_problem
 from targets.aws.task_meter import Size, TaskMeter
 from targets.aws.tasks_deployment import TasksDeployment
@@ -28,7 +28,7 @@ ZONES = 6
 
 
 @dataclass(frozen=True)
-class AwsEcsSettings:
+class AwsEcsSettings(RealTime):
     """How the service is set up."""
 
     replicas: int = 1
@@ -44,7 +44,7 @@ class AwsEcsSettings:
     """Name of a role that pulls the image and writes the log; without one the run makes its own."""
 
     def __post_init__(self) -> None:
-        problems = []
+        problems = role_problems(self.role)
         if self.address not in ADDRESSES:
             problems.append(f"address: {self.address!a} is not one of: {', '.join(ADDRESSES)}")
         if self.most_replicas and self.most_replicas < self.replicas:
@@ -53,14 +53,8 @@ class AwsEcsSettings:
             problems.append(f"cpu_percent: {self.cpu_percent:g} is not accepted: give 1 to 100")
         if self.reachable_from and (why := range_problem(self.reachable_from)):
             problems.append(f"reachable_from: {self.reachable_from!a} is not accepted: {why}")
-        if ":" in self.role:
-            problems.append("role: an ARN is not accepted: give the role's name alone")
         if problems:
             raise ValueError("\n".join(problems))
-
-    def compress(self, factor: float) -> "AwsEcsSettings":
-        """The same: nobody can make AWS's time pass faster."""
-        return self
 
     def case(self) -> dict[str, float | str]:
         """What tells two rows apart."""
@@ -111,8 +105,7 @@ class AwsEcs(OnAws):
         allowed, most = settings.reachable_from or "this machine's address", settings.most_replicas or settings.replicas
         size = f"{order.sizing.cpus:g} vCPU and {order.sizing.memory_mb:,} MB"
         return [
-            f"a registry repository with the image ({image_gb(package):.2f} GB)",
-            f"the role {settings.role}, which is there" if settings.role else "a role that may write its log",
+            *shared_resources(image_gb(package), settings.role),
             f"a cluster with a service of {most} task{'s' if most != 1 else ''} at most, each of {size}, and single "
             "ones for starts, with a log group that is kept for a day",
             f"a load balancer and two security groups, which let in {allowed} alone",

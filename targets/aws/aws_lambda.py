@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from targets.aws.account import account, is_emulated
-from targets.aws.common import OnAws, image_gb
+from targets.aws.common import OnAws, RealTime, image_gb, shared_problems, shared_resources
 from targets.aws.function import FunctionDeployment
 from targets.aws.lambda_meter import LambdaMeter, Size
 from targets.contract import (
@@ -20,7 +20,7 @@ from targets.contract import (
 from targets.rules.lambda_pool import PoolLimits
 from targets.settings import Settings
 
-WAYS_IN, SENDERS, LOG_FORMATS = ("invoke", "url"), ("aws-invoke", "boto3"), ("text", "json")
+WAYS_IN, LOG_FORMATS = ("invoke", "url"), ("text", "json")
 MOST_TIMEOUT_S = 900
 ACCOUNT_LIMIT = 1000
 """Units at once that a region gives without being asked (AWS Lambda quotas)."""
@@ -29,7 +29,7 @@ INIT_S = 10.0
 
 
 @dataclass(frozen=True)
-class AwsLambdaSettings:
+class AwsLambdaSettings(RealTime):
     """How the function is set up."""
 
     timeout_s: float = 60.0
@@ -49,19 +49,16 @@ class AwsLambdaSettings:
     """Name of a role that it takes; without one the run makes its own."""
 
     def __post_init__(self) -> None:
-        problems = [
+        problems = shared_problems(self.sender, self.role) + [
             f"{name}: {value!a} is not one of: {', '.join(allowed)}"
             for name, value, allowed in (
                 ("way_in", self.way_in, WAYS_IN),
-                ("sender", self.sender, SENDERS),
                 ("log_format", self.log_format, LOG_FORMATS),
             )
             if value not in allowed
         ]
         if not 1 <= self.timeout_s <= MOST_TIMEOUT_S:
             problems.append(f"timeout_s: {self.timeout_s:g} is not accepted: Lambda takes 1 to {MOST_TIMEOUT_S}")
-        if ":" in self.role:
-            problems.append("role: an ARN is not accepted: give the role's name alone")
         if self.way_in == "url" and self.sender == "boto3":
             problems.append("sender: boto3 does not ask a function's URL: give aws-invoke, or way_in: invoke")
         if self.way_in == "url" and self.provisioned:
@@ -70,10 +67,6 @@ class AwsLambdaSettings:
             problems.append(f"provisioned: {self.provisioned} is not accepted: at most reserved, {self.reserved}")
         if problems:
             raise ValueError("\n".join(problems))
-
-    def compress(self, factor: float) -> "AwsLambdaSettings":
-        """The same: nobody can make AWS's time pass faster."""
-        return self
 
     def case(self) -> dict[str, float | str]:
         """What tells two rows apart: of what is as usual, nothing is said."""
@@ -123,10 +116,8 @@ class AwsLambda(OnAws):
         """What deploying makes there, a line each."""
         settings = order.settings_of(AwsLambdaSettings)
         kept = f", {settings.provisioned} units provisioned" if settings.provisioned else ""
-        role = f"the role {settings.role}, which is there" if settings.role else "a role that may write its log"
         return [
-            f"a registry repository with the image ({image_gb(package):.2f} GB)",
-            role,
+            *shared_resources(image_gb(package), settings.role, "write its log"),
             f"a function of {order.sizing.memory_mb} MB{kept}, with a log group that is kept for a day",
         ]
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from targets.aws.account import account, is_emulated
-from targets.aws.common import OnAws, image_gb, refusal
+from targets.aws.common import OnAws, RealTime, image_gb, refusal, shared_problems
 from targets.aws.endpoint import EndpointDeployment, Wanted
-from targets.aws.on_sagemaker import machine_refusal, resource_lines, shared_problems
+from targets.aws.on_sagemaker import machine_refusal, resource_lines
 from targets.aws.sagemaker_meter import Instances, image_kept
 from targets.contract import Capabilities, Consumed, Demand, Deployment, DeploymentError, Order, Package, Part, Sizing
 from targets.local import containers
@@ -33,7 +33,7 @@ TYPES = {
 
 
 @dataclass(frozen=True)
-class AwsSagemakerSettings:
+class AwsSagemakerSettings(RealTime):
     """How the endpoint is set up."""
 
     replicas: int = 1
@@ -53,10 +53,6 @@ class AwsSagemakerSettings:
             problems.append(f"instance_type: {self.instance_type!a} is not one of: {', '.join(TYPES)}")
         if problems:
             raise ValueError("\n".join(problems))
-
-    def compress(self, factor: float) -> "AwsSagemakerSettings":
-        """The same: nobody can make AWS's time pass faster."""
-        return self
 
     def case(self) -> dict[str, float | str]:
         """What tells two rows apart: of what is as usual, nothing is said."""

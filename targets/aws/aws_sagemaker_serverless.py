@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from targets.aws.account import account, is_emulated
-from targets.aws.common import OnAws, image_gb
+from targets.aws.common import OnAws, RealTime, image_gb, shared_problems
 from targets.aws.endpoint import EndpointDeployment, Wanted
 from targets.aws.on_sagemaker import (
     LONGEST_REQUEST_S,
@@ -12,7 +12,6 @@ from targets.aws.on_sagemaker import (
     largest_request_bytes,
     machine_refusal,
     resource_lines,
-    shared_problems,
 )
 from targets.aws.sagemaker_meter import Serverless, image_kept
 from targets.contract import Capabilities, Consumed, Demand, Deployment, DeploymentError, Order, Package, Part
@@ -29,7 +28,7 @@ REQUEST_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class AwsSagemakerServerlessSettings:
+class AwsSagemakerServerlessSettings(RealTime):
     """How the endpoint is set up."""
 
     max_concurrency: int = 20
@@ -57,10 +56,6 @@ class AwsSagemakerServerlessSettings:
             problems.append(f"keep_alive_s: {self.keep_alive_s:g} is not accepted: give 0 or more")
         if problems:
             raise ValueError("\n".join(problems))
-
-    def compress(self, factor: float) -> "AwsSagemakerServerlessSettings":
-        """The same: nobody can make AWS's time pass faster."""
-        return self
 
     def case(self) -> dict[str, float | str]:
         """What tells two rows apart: of what is as usual, nothing is said."""

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Self
 
-from targets.aws.account import NO_CREDENTIALS, account
+from targets.aws.account import account
 from targets.backing.contract import server_of
 from targets.contract import DeploymentError, Order, Package
 from targets.local import containers
 from targets.local.processes import model_environment
-from targets.packaging.image import PYTHON, build_image
+from targets.packaging.image import build_image
 from targets.workloads.contract import Imaged, Workload
 
 GB = 1e9
@@ -17,6 +18,34 @@ MOST_IMAGE_GB = 10.0
 """Uncompressed (AWS Lambda quotas, SageMaker serverless quotas)."""
 ARCHITECTURES = {"x86_64": ("x86_64", "x86"), "aarch64": ("arm64", "arm")}
 """By the machine that an image is of: its name at AWS, and in the price book."""
+SENDERS = ("aws-invoke", "boto3")
+
+
+class RealTime:
+    """Settings of what lives by AWS's own time."""
+
+    def compress(self, factor: float) -> Self:
+        """The same: nobody can make AWS's time pass faster."""
+        return self
+
+
+def role_problems(role: str) -> list[str]:
+    """What of a role's name is not accepted, a line each."""
+    return ["role: an ARN is not accepted: give the role's name alone"] if ":" in role else []
+
+
+def shared_problems(sender: str, role: str) -> list[str]:
+    """The same of settings that all have whose requests are signed."""
+    known = [] if sender in SENDERS else [f"sender: {sender!a} is not one of: {', '.join(SENDERS)}"]
+    return known + role_problems(role)
+
+
+def shared_resources(image_gb: float, role: str, may: str = "write its log and pull its image") -> list[str]:
+    """What deploying anything makes, a line each; a role of the run's own `may` do so much."""
+    return [
+        f"a registry repository with the image ({image_gb:.2f} GB)",
+        f"the role {role}, which is there" if role else f"a role that may {may}",
+    ]
 
 
 class OnAws:
@@ -70,6 +99,3 @@ def image_gb(package: Package) -> float:
 def variables_of(package: Package, order: Order) -> dict[str, str]:
     """What the serving code reads."""
     return model_environment(package.workload, order.sizing.cpus, order)
-
-
-__all__ = ["NO_CREDENTIALS", "PYTHON", "OnAws", "architecture_of", "image_gb", "refusal", "variables_of"]

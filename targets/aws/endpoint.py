@@ -1,8 +1,7 @@
 """A deployed endpoint on AWS: asked by signed requests, made cold by another version, metered from outside."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,9 @@ from typing import Any
 from targets.aws import endpoints, logs, registry
 from targets.aws.account import Account
 from targets.aws.common import image_gb, variables_of
+from targets.aws.deployment import AwsDeployment, refuse_ledger
 from targets.aws.metrics import LATENCY, Figures, read_figures
+from targets.aws.on_sagemaker import LONGEST_REQUEST_S
 from targets.aws.patience import Overdue
 from targets.aws.refusals import Refused, scrub
 from targets.aws.roles import take_role
@@ -19,7 +20,6 @@ from targets.aws.tags import new_name, tags_of
 from targets.clock import now_ns, sleep, wall_time
 from targets.contract import (
     GENERATION_VARIABLE,
-    Completion,
     Consumed,
     DeploymentError,
     Endpoint,
@@ -28,15 +28,12 @@ from targets.contract import (
     UnitUsage,
     Witnessed,
 )
-from targets.events import Event
 from targets.local.last_words import tell_end
 from targets.serving.platform import MEMORY_VARIABLE
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 REQUEST_ID = "x-amzn-requestid"
 FIGURES_POLL_S = 10.0
-MOST_REQUEST_S = 60.0
-"""So long SageMaker waits for a container's answer (SageMaker API, InvokeEndpoint)."""
 MOST_VARIABLE = 1024
 """Characters of one environment variable's value (SageMaker API, EnvironmentValue)."""
 
@@ -58,7 +55,7 @@ class Wanted:
     facts: Mapping[str, Any]
 
 
-class EndpointDeployment:
+class EndpointDeployment(AwsDeployment):
     """One endpoint, and the version of it that is asked. Each version is a model and a configuration of its own."""
 
     def __init__(self, account: Account, package: Package, order: Order, wanted: Wanted) -> None:
@@ -77,16 +74,10 @@ class EndpointDeployment:
         self._since_s, self._heard, self._figures = wall_time(), 0, Figures()
         self._meter = SageMakerMeter(wanted.bought, image_gb(package))
         self.endpoints: tuple[Endpoint, ...] = ()
-        if order.counted is not None:
-            order.counted(self)
-        try:
-            self._make()
-        except BaseException:
-            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
-                self.destroy()
-            raise
+        self.begin(order)
 
-    def _make(self) -> None:
+    def make(self, order: Order) -> None:
+        """All of it; returns once its units answer."""
         account, run_id = self._account, self._run_id
         self._role = take_role(account, run_id, SAGEMAKER, self._wanted.role)
         self._image = registry.push(account, self._package, run_id)
@@ -185,8 +176,7 @@ class EndpointDeployment:
 
     def reset(self, ledger: Path | None) -> None:
         """Units of another nonce. DeploymentError where a ledger is asked for: no folder is shared."""
-        if ledger is not None:
-            raise DeploymentError("an endpoint on AWS can write into no folder of this machine")
+        refuse_ledger(ledger)
         self.make_cold()
         self.wake()
         self._begin_window()
@@ -198,10 +188,6 @@ class EndpointDeployment:
     def usage(self) -> list[UnitUsage]:
         """DeploymentError always."""
         raise DeploymentError("SageMaker cannot be asked for memory: each answer tells what its unit has used")
-
-    def events(self) -> list[Event]:
-        """None: SageMaker keeps its log of units to itself."""
-        return []
 
     def hear(self, request_id: str, header: bytes) -> None:
         """Count a reply: so many values CloudWatch is to have."""
@@ -221,21 +207,17 @@ class EndpointDeployment:
         """None: what CloudWatch has is of no single request and of no single unit."""
         return ()
 
-    def completions(self, limit_s: float) -> Iterable[Completion]:
-        """DeploymentError always."""
-        raise DeploymentError("each request is answered by its reply")
-
-    def consumed(self) -> Sequence[Consumed]:
+    def consumed(self) -> list[Consumed]:
         """What is there by our clock, and what requests of which nobody told anything held at most."""
         return self._meter.consumed()
 
-    def bound(self, requests: int, in_flight_s: float) -> Sequence[Consumed]:
+    def bound(self, requests: int, in_flight_s: float) -> list[Consumed]:
         """No request holds a unit for longer than it is under way."""
         return self._meter.bound(requests, in_flight_s)
 
     def write_off(self, requests: int, in_flight_s: float | None) -> None:
         """As they were under way; of how long nobody knows, as long as SageMaker waits for a container."""
-        self._meter.write_off(requests, requests * MOST_REQUEST_S if in_flight_s is None else in_flight_s)
+        self._meter.write_off(requests, requests * LONGEST_REQUEST_S if in_flight_s is None else in_flight_s)
 
     def describe(self) -> dict[str, Any]:
         """Limits in force, and what CloudWatch has told by now of the time since the last reset, in its own units.

@@ -2,8 +2,7 @@
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,7 +10,8 @@ from urllib.parse import quote
 import targets
 from targets.aws import functions, logs, registry
 from targets.aws.account import Account
-from targets.aws.common import PYTHON, architecture_of, variables_of
+from targets.aws.common import architecture_of, variables_of
+from targets.aws.deployment import AwsDeployment, refuse_ledger
 from targets.aws.lambda_meter import LambdaMeter, Size
 from targets.aws.patience import insist
 from targets.aws.refusals import scrub
@@ -21,7 +21,6 @@ from targets.aws.tags import new_name, tags_of
 from targets.clock import now_ns, sleep, wall_time
 from targets.contract import (
     GENERATION_VARIABLE,
-    Completion,
     Consumed,
     DeploymentError,
     Endpoint,
@@ -30,8 +29,7 @@ from targets.contract import (
     UnitUsage,
     Witnessed,
 )
-from targets.events import Event
-from targets.packaging.image import FUNCTION_COMMAND
+from targets.packaging.image import FUNCTION_COMMAND, PYTHON
 
 if TYPE_CHECKING:
     from targets.aws.aws_lambda import AwsLambdaSettings
@@ -49,7 +47,7 @@ LOG_POLL_S, LOG_LIMIT_S, EMULATED_LIMIT_S = 1.0, 30.0, 2.0
 AWAKE_LIMIT_S = 600.0
 
 
-class FunctionDeployment:
+class FunctionDeployment(AwsDeployment):
     """One function. Its first start is made while it is deployed: it alone waits for the image to be made ready."""
 
     def __init__(self, account: Account, package: Package, order: Order, settings: "AwsLambdaSettings") -> None:
@@ -75,14 +73,7 @@ class FunctionDeployment:
         self._made_ms = self._since_ms
         functions.check_variables(self._variables)
         self._meter = LambdaMeter(Size.of(package, order, settings.provisioned, settings.tmp_mb))
-        if order.counted is not None:
-            order.counted(self)
-        try:
-            self._make(order)
-        except BaseException:
-            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
-                self.destroy()
-            raise
+        self.begin(order)
 
     def _own_variables(self) -> dict[str, str]:
         """How late an invocation begins can be told where the time limit is known; an emulator starts units within."""
@@ -93,7 +84,8 @@ class FunctionDeployment:
     def _whole_timeout_s(self) -> int:
         return -int(-self._timeout_s // 1)
 
-    def _make(self, order: Order) -> None:
+    def make(self, order: Order) -> None:
+        """All of it, and its first start."""
         account, settings = self._account, self._settings
         role = take_role(account, order.run_id, LAMBDA, settings.role)
         image = registry.push(account, self._package, order.run_id)
@@ -187,8 +179,7 @@ class FunctionDeployment:
 
     def reset(self, ledger: Path | None) -> None:
         """No unit but those that are provisioned. DeploymentError where a ledger is asked for: no folder is shared."""
-        if ledger is not None:
-            raise DeploymentError("a function on AWS can write into no folder of this machine")
+        refuse_ledger(ledger)
         self._earlier.update(self._reports)
         self._reports.clear()
         self._ids.clear()
@@ -206,10 +197,6 @@ class FunctionDeployment:
     def usage(self) -> list[UnitUsage]:
         """DeploymentError always."""
         raise DeploymentError("Lambda tells memory with each request, and cannot be asked for it")
-
-    def events(self) -> list[Event]:
-        """None: Lambda keeps its log of units to itself."""
-        return []
 
     def hear(self, request_id: str, header: bytes) -> None:
         """Take in the report that a reply carries; of one that carries none, the log is asked later."""
@@ -253,15 +240,11 @@ class FunctionDeployment:
             else:
                 yield told
 
-    def completions(self, limit_s: float) -> Iterable[Completion]:
-        """DeploymentError always."""
-        raise DeploymentError("each request is answered by its reply")
-
-    def consumed(self) -> Sequence[Consumed]:
+    def consumed(self) -> list[Consumed]:
         """What was told, what is there, and what nobody told at most."""
         return [*self._meter.consumed(), *(self._meter.bound(1, self._longest_s) if self._owed else ())]
 
-    def bound(self, requests: int, in_flight_s: float) -> Sequence[Consumed]:
+    def bound(self, requests: int, in_flight_s: float) -> list[Consumed]:
         """Whoever waits for a unit is billed for no longer than it waits."""
         return self._meter.bound(requests, in_flight_s)
 

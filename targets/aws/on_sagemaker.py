@@ -3,23 +3,12 @@
 import json
 
 import targets
-from targets.aws.common import architecture_of
+from targets.aws.common import architecture_of, shared_resources
 from targets.contract import Order, Package
 
-SENDERS = ("aws-invoke", "boto3")
 LONGEST_REQUEST_S = 60.0
 """So long a unit has for its answer (SageMaker API, InvokeEndpoint)."""
 UNMETERED_REPLIES = "data of requests as of the largest; data of replies is not metered, for nobody tells of it"
-
-
-def shared_problems(sender: str, role: str) -> list[str]:
-    """What of settings that both have cannot be, a line each."""
-    problems = []
-    if sender not in SENDERS:
-        problems.append(f"sender: {sender!a} is not one of: {', '.join(SENDERS)}")
-    if ":" in role:
-        problems.append("role: an ARN is not accepted: give the role's name alone")
-    return problems
 
 
 def machine_refusal(package: Package, name: str) -> str | None:
@@ -39,7 +28,6 @@ def largest_request_bytes(package: Package, order: Order) -> int:
 def resource_lines(image_gb: float, role: str, endpoint: str) -> list[str]:
     """What deploying makes, a line each."""
     return [
-        f"a registry repository with the image ({image_gb:.2f} GB)",
-        f"the role {role}, which is there" if role else "a role that may write its log and pull its image",
+        *shared_resources(image_gb, role),
         f"{endpoint}, with a model, a configuration, and a log group that is kept for a day",
     ]

@@ -2,14 +2,14 @@
 
 import http.client
 import secrets
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from targets.aws import balancers, logs, network, registry, tasks
 from targets.aws.account import Account
 from targets.aws.common import architecture_of, variables_of
+from targets.aws.deployment import AwsDeployment, refuse_ledger
 from targets.aws.patience import wait_until
 from targets.aws.roles import take_role
 from targets.aws.scaling import track
@@ -18,7 +18,6 @@ from targets.aws.task_meter import Size, TaskMeter
 from targets.clock import now_ns, sleep
 from targets.contract import (
     GENERATION_VARIABLE,
-    Completion,
     Consumed,
     DeploymentError,
     Endpoint,
@@ -28,7 +27,6 @@ from targets.contract import (
     UnitUsage,
     Witnessed,
 )
-from targets.events import Event
 from targets.packaging.image import SERVICE_COMMAND
 from targets.serving.platform import MEMORY_VARIABLE
 
@@ -44,7 +42,7 @@ ASK_S = 0.02
 ASK_LIMIT_S = 1.0
 
 
-class TasksDeployment:
+class TasksDeployment(AwsDeployment):
     """One cluster of its own. What is started alone goes when it is made cold; the service stays to the end."""
 
     def __init__(self, account: Account, package: Package, order: Order, settings: "AwsEcsSettings") -> None:
@@ -65,16 +63,10 @@ class TasksDeployment:
         self._meter.bound(max(0, settings.most_replicas - settings.replicas))
         self._made = True
         self.endpoints: tuple[Endpoint, ...] = ()
-        if order.counted is not None:
-            order.counted(self)
-        try:
-            self._make()
-        except BaseException:
-            with suppress(DeploymentError):  # what went wrong is told; what could not be removed goes at the run's end
-                self.destroy()
-            raise
+        self.begin(order)
 
-    def _make(self) -> None:
+    def make(self, order: Order) -> None:
+        """All of it; returns once its units answer."""
         account, run_id = self._account, self._run_id
         role = take_role(account, run_id, ECS_TASKS, self._settings.role)
         image = registry.push(account, self._package, run_id)
@@ -180,8 +172,7 @@ class TasksDeployment:
 
     def reset(self, ledger: Path | None) -> None:
         """The service alone, every replica of which answers. DeploymentError where a ledger is asked for."""
-        if ledger is not None:
-            raise DeploymentError("a task on AWS can write into no folder of this machine")
+        refuse_ledger(ledger)
         self._end_alone()
         self._started.clear()
         self._phases.clear()
@@ -196,10 +187,6 @@ class TasksDeployment:
     def usage(self) -> list[UnitUsage]:
         """DeploymentError always."""
         raise DeploymentError("Fargate cannot be asked for memory: each answer tells what its task has used")
-
-    def events(self) -> list[Event]:
-        """None: ECS tells of its tasks on its own clock."""
-        return []
 
     def settle(self, limit_s: float) -> None:
         """Ask ECS for the stamps of each start, which come some seconds later; an emulator's are of whole seconds."""
@@ -216,15 +203,11 @@ class TasksDeployment:
         """What ECS tells of each start, of its unit: it was started because we asked, for the request that followed."""
         return [Witnessed(unit=unit, start_type="cold", phases_ns=self._phases.get(unit, {})) for unit in self._started]
 
-    def completions(self, limit_s: float) -> Iterable[Completion]:
-        """DeploymentError always."""
-        raise DeploymentError("each request is answered by its reply")
-
-    def consumed(self) -> Sequence[Consumed]:
+    def consumed(self) -> list[Consumed]:
         """Tasks, load balancer, addresses and image, by our clock."""
         return self._meter.consumed()
 
-    def bound(self, requests: int, in_flight_s: float) -> Sequence[Consumed]:
+    def bound(self, requests: int, in_flight_s: float) -> list[Consumed]:
         """Nothing: a request costs nothing of its own."""
         return []
 
