@@ -6,7 +6,7 @@ A folder on PYTHONPATH that mirrors this tree adds to it, as in my/targets/toyla
 
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +26,7 @@ __all__ = [
     "platform",
     "platform_names",
     "platform_of",
+    "platforms_of",
     "roots",
     "target",
     "target_names",
@@ -113,6 +114,11 @@ def platform_of(name: str) -> str | None:
     path = _target_files()[name]
     folder = path.parent.parent if path.name == "__init__.py" else path.parent
     return folder.name if folder.name in _platform_files() else None
+
+
+def platforms_of(names: Iterable[str]) -> list[str]:
+    """The platforms on which targets of these names run, each once."""
+    return sorted({found for name in names if (found := platform_of(name))})
 
 
 def target_problems(name: str) -> list[str]:

@@ -435,6 +435,8 @@ class Platform(Protocol):
 
     stand_ins: Mapping[Kind, str]
     """By side of the question: its target that an experiment's local ones are replaced by."""
+    region: str
+    """Where things are made and looked for from now on, which may be set; "" is where the environment says."""
 
     def where(self) -> str:
         """Which account, region and server are meant, in words that may be stored."""

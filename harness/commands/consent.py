@@ -98,7 +98,7 @@ def _told(
     runnable: RunnableExperiment, plans: Sequence[Outlook], book: PriceBook, expected_usd: float, most_usd: float
 ) -> list[str]:
     """The plan, a line each."""
-    names = sorted({name for plan in plans if (name := targets.platform_of(plan.target))})
+    names = targets.platforms_of(plan.target for plan in plans)
     lines = [f"Made on {name} ({targets.platform(name).where()}), and removed at the end:" for name in names]
     if any(book.region not in targets.platform(name).where() for name in names):
         lines.append(

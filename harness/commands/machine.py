@@ -48,15 +48,18 @@ def clean(
     on: Annotated[
         str | None, typer.Option("--on", metavar="PLATFORM", help="what lies on this platform instead, such as aws")
     ] = None,
+    region: Annotated[
+        str, typer.Option(help="with --on: where a run's experiment named one; else where the environment says")
+    ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="with --on: only say what would be removed")] = False,
 ) -> None:
     """Remove containers, processes and work folders that a killed run left behind; or what it left on a platform."""
     from harness.measure.clean import clean as remove
     from harness.measure.clean import clean_platform
 
-    if problems := _clean_problems(on, dry_run, images, anchors):
+    if problems := _clean_problems(on, region, dry_run, images, anchors):
         raise UsageError(problems)
-    cleaning = remove(all_, images, anchors) if on is None else clean_platform(on, all_, dry_run)
+    cleaning = remove(all_, images, anchors) if on is None else clean_platform(on, all_, dry_run, region)
     done = "would remove" if dry_run else "removed"
     for item in cleaning.removed:
         print(f"{done} {item.kind} {item.name}")
@@ -69,7 +72,7 @@ def clean(
     print(f"{len(cleaning.removed)} {'to remove' if dry_run else 'removed'}")
 
 
-def _clean_problems(on: str | None, dry_run: bool, images: bool, anchors: bool) -> list[str]:
+def _clean_problems(on: str | None, region: str, dry_run: bool, images: bool, anchors: bool) -> list[str]:
     """Options that do not go together, and a platform that there is not."""
     import targets
     from harness.files.problems import not_one_of
@@ -79,6 +82,8 @@ def _clean_problems(on: str | None, dry_run: bool, images: bool, anchors: bool) 
         problems.append("clean: --anchors says which images --images removes: give both")
     if dry_run and on is None:
         problems.append("clean: --dry-run is of what lies on a platform: give --on, or leave it out")
+    if region and on is None:
+        problems.append("clean: --region is a platform's: give --on, or leave it out")
     if on is not None and images:
         problems.append("clean: --images are this machine's: leave out --on, or --images")
     if on is not None and on not in targets.platform_names():

@@ -83,6 +83,9 @@ class Experiment(Part):
     budget_usd: float | None = Field(None, gt=0, le=100_000)
     """A run on targets that cost money is ended when it has spent so much by its own metering. Without one, the most
     that its plan can cost is its budget."""
+    region: str | None = Field(None, pattern=r"^[a-z0-9-]{1,40}$")
+    """Where targets of a platform are made, as it calls that; without one, where the environment says. Targets of this
+    machine have none."""
     objective: Objective | None = None
     """What users still find good; without one, nothing is said of it, and nothing is guessed."""
     margin: float = Field(0.10, gt=0, lt=1)

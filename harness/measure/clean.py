@@ -92,10 +92,11 @@ def clean(everything: bool, images: bool, anchors: bool = False) -> Cleaning:
     return cleaning
 
 
-def clean_platform(name: str, everything: bool, dry_run: bool) -> Cleaning:
-    """Remove what no living run owns on one platform; `dry_run`: only say what that is. MissingError when it cannot be
-    used from here."""
+def clean_platform(name: str, everything: bool, dry_run: bool, region: str = "") -> Cleaning:
+    """Remove what no living run owns on one platform, in a region or where the environment says; `dry_run`: only say
+    what that is. MissingError when it cannot be used from here."""
     platform = targets.platform(name)
+    platform.region = region
     if why := platform.refusal():
         raise MissingError(f"{name}: {why}")
     try:
@@ -141,7 +142,7 @@ def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None 
     run_owner = owner or Owner.current()
     for item in (item for item in marked_processes() if item.run == run_id):
         _remove(item)
-    told = [_sweep_platform(name, run_id) for name in sorted({*filter(None, map(targets.platform_of, names))})]
+    told = [_sweep_platform(name, run_id) for name in targets.platforms_of(names)]
     if any(targets.target(name).capabilities.engine for name in names):
         gone = (DeploymentError, docker.errors.DockerException, OSError)  # the engine is: `clean` does it later
         with suppress(*gone), closing(containers.engine()) as client:
@@ -157,7 +158,8 @@ def sweep(run_id: str, names: Sequence[str], cut_off: bool, owner: Owner | None 
 
 def _sweep_platform(name: str, run_id: str) -> str:
     """Whatever a platform does, it ends no run: what is left there is said, with the command that removes it later."""
-    again = f"remove it with `frostline clean --on {name}`"
+    region = f" --region {chosen}" if (chosen := targets.platform(name).region) else ""
+    again = f"remove it with `frostline clean --on {name}{region}`"
     failed = []
     try:
         for item in _remnants(name, run_id):

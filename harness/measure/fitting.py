@@ -59,6 +59,7 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
 
     UsageError when the generator could not have as many requests in flight as is asked for, or a unit not its size.
     """
+    enter_region(experiment)
     load = experiment.load
     problems = load_problems(load.cap, load.prewarm, experiment.replicas, most_descriptors())
     problems += _schedule_problems(experiment)
@@ -88,6 +89,13 @@ def fit_to_machine(experiment: Experiment) -> RunnableExperiment:
     if not runnable.trials:
         raise MissingError("\n".join([f"nothing can be measured on {', '.join(chosen)}", *notices]))
     return runnable
+
+
+def enter_region(experiment: Experiment) -> None:
+    """From now on its platforms make and find things where it says, or where the environment does: before anybody asks
+    whether they can be used."""
+    for name in targets.platforms_of([*experiment.targets, *experiment.without_engine]):
+        targets.platform(name).region = experiment.region or ""
 
 
 def _schedule_problems(experiment: Experiment) -> list[str]:

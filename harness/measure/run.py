@@ -22,7 +22,7 @@ from harness.measure.alone import alone
 from harness.measure.anchor import Anchor, prepare_same_anchor
 from harness.measure.clean import sweep
 from harness.measure.constancy import changes, lasting_facts, software_facts
-from harness.measure.fitting import RunnableExperiment
+from harness.measure.fitting import RunnableExperiment, enter_region
 from harness.measure.gpus.nvml import gpu_facts
 from harness.measure.machine import machine_facts
 from harness.measure.outlook import Consent, Packages, is_billed
@@ -145,7 +145,7 @@ def _manifest(
         facts={
             "machine": machine_facts() | (gpu_facts() if runnable.experiment.sizing.accelerators else {}),
             "software": software_facts(),
-            "lasting": lasting_facts(runnable.engine),
+            "lasting": lasting_facts(runnable.engine) | _places(runnable),
             "validity": validity.in_force.facts(),
         },
         owner={"process": str(Owner.current())},
@@ -168,6 +168,7 @@ def _read_runnable(manifest: Manifest) -> RunnableExperiment:
         raise UsageError(
             [f"manifest.json: targets: {quote(name)} is not one of: {', '.join(known)}" for name in unknown]
         )
+    enter_region(experiment)
     return RunnableExperiment(experiment, list(manifest.targets), manifest.notices)
 
 
@@ -194,7 +195,13 @@ def _machine_changes(manifest: Manifest, runnable: RunnableExperiment) -> list[s
     before = manifest.facts.get("lasting") or {}
     if "source_sha256" in before:  # of a Frostline that hashed all of its code: surely not this one
         return ["the code that measures is not that of the Frostline which began this run"]
-    return [f"facts changed since the run began: {line}" for line in changes(before, lasting_facts(runnable.engine))]
+    now = lasting_facts(runnable.engine) | _places(runnable)
+    return [f"facts changed since the run began: {line}" for line in changes(before, now)]
+
+
+def _places(runnable: RunnableExperiment) -> dict[str, str]:
+    """By platform: whose account and which region it is. A run that went on in another would be two runs in one."""
+    return {f"made_on_{name}": targets.platform(name).where() for name in targets.platforms_of(runnable.targets)}
 
 
 def _limit_changes(manifest: Manifest) -> list[str]:

@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, Any] = {
     },
     "settings": {},
     "load": {"workers": 1, "prewarm": 8, "cap": 20_000, "timeout_s": 90},
+    "region": None,
     "objective": None,
     "margin": 0.1,
 }

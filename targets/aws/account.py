@@ -13,7 +13,7 @@ from targets.clock import now_ns, sleep
 from targets.contract import DeploymentError
 
 Answer = TypeVar("Answer")
-NO_REGION = "no region is set: set AWS_REGION, or `region` in your AWS profile"
+NO_REGION = "no region is set: set AWS_REGION, or `region` in your AWS profile or in the experiment"
 NO_CREDENTIALS = "no AWS credentials were found: set AWS_PROFILE, log in (`aws sso login`) or configure a profile"
 PATIENCE_S = 60.0
 """How long an operation that is throttled is asked for again."""
@@ -173,9 +173,23 @@ def _account(region: str, _: Surroundings) -> Account:
     return Account(region)
 
 
+_chosen = ""
+
+
+def choose_region(region: str) -> None:
+    """Of the account that is meant from now on; "" is the environment's."""
+    global _chosen
+    _chosen = region
+
+
+def chosen_region() -> str:
+    """The region that counts before the environment's; "" is none."""
+    return _chosen
+
+
 def account(region: str = "") -> Account:
-    """The one that the environment means now, or its other region. DeploymentError with the fix where there is none."""
-    return _account(region, surroundings())
+    """The one that is meant now, or its other region. DeploymentError with the fix where there is none."""
+    return _account(region or _chosen, surroundings())
 
 
 def forget() -> None:
@@ -184,4 +198,4 @@ def forget() -> None:
     servers.forget()
 
 
-__all__ = ["Account", "NoAccess", "Refused", "account", "forget", "is_emulated"]
+__all__ = ["Account", "NoAccess", "Refused", "account", "choose_region", "chosen_region", "forget", "is_emulated"]

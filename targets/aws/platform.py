@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from targets.aws import balancers, endpoints, functions, logs, network, policy, registry, roles, tasks
-from targets.aws.account import Account, account
+from targets.aws.account import Account, account, choose_region, chosen_region
 from targets.aws.common import refusal
 from targets.aws.examination import examine
 from targets.aws.refusals import NotThere, Refused
@@ -42,13 +42,22 @@ SORTS = (
 
 
 class Aws:
-    """One account and region: those that the environment means."""
+    """One account and region: those that the environment means, or a region that is set."""
 
     stand_ins: Mapping[Kind, str] = {"function": "aws-lambda", "service": "aws-ecs"}
 
     def __init__(self) -> None:
         self._unseen: dict[str, str] = {}
         """Sorts that could not be listed, and why."""
+
+    @property
+    def region(self) -> str:
+        """The region that counts before the environment's; "" is none."""
+        return chosen_region()
+
+    @region.setter
+    def region(self, region: str) -> None:
+        choose_region(region)
 
     def where(self) -> str:
         """Which account, region and server."""

@@ -17,9 +17,12 @@ from botocore.exceptions import ClientError
 from botocore.httpsession import URLLib3Session
 from botocore.tokens import SSOTokenProvider
 
+from harness.errors import UsageError
+from harness.experiment.question import parse_experiment
+from harness.measure.fitting import enter_region
 from targets.aws import account as account_of
 from targets.aws import servers
-from targets.aws.account import Account
+from targets.aws.account import NO_REGION, Account
 from targets.aws.common import refusal
 from targets.aws.policy import TABLE, Asked, Signed
 from targets.aws.refusals import CHECKED, LOGINS, NoAccess, Refused
@@ -162,6 +165,37 @@ def test_credentials_and_region_are_found_as_every_aws_tool_finds_them(
     found = Account()
     assert (found.session.get_credentials().method, found.region) == (method, region)
     assert Account("eu-central-1").region == "eu-central-1", "what is stated counts before"
+
+
+ON_AWS = {"name": "there", "question": "?", "workloads": ["echo"], "targets": ["aws-lambda"], "profiles": []}
+
+
+def test_an_experiment_s_region_counts_before_the_environment_s_and_is_of_that_experiment_alone(home, monkeypatch):
+    set_all(monkeypatch, KEYS | {"AWS_REGION": "eu-north-1"})
+    for stated, meant in (({"region": "eu-west-3"}, "eu-west-3"), ({}, "eu-north-1")):
+        enter_region(parse_experiment(ON_AWS | stated, "test"))
+        assert account_of.account().region == meant
+
+
+def test_keys_and_an_experiment_s_region_are_enough(home, monkeypatch):
+    set_all(monkeypatch, KEYS)
+    try:
+        enter_region(parse_experiment(ON_AWS | {"region": "eu-west-3"}, "test"))
+        assert account_of.account().region == "eu-west-3"
+    finally:
+        enter_region(parse_experiment(ON_AWS, "test"))
+    assert NO_REGION in str(refusal())
+
+
+@pytest.mark.parametrize("region", ["EU West", "", "arn:aws:x", "a" * 41])
+def test_what_is_no_region_s_name_is_refused(region):
+    with pytest.raises(UsageError, match="region"):
+        parse_experiment(ON_AWS | {"region": region}, "test")
+
+
+def test_a_region_to_be_cleaned_is_a_platform_s(capsys, monkeypatch):
+    code, printed = CommandLine(monkeypatch, capsys)("clean", "--region", "eu-west-1")
+    assert code == 2 and "--region is a platform's: give --on" in printed
 
 
 def test_what_is_asked_is_known_to_the_settings_of_servers():

@@ -19,6 +19,8 @@ OWNERS = {
 class Shared:
     """A platform that others use as well."""
 
+    region = ""
+
     def __init__(self, *remnants):
         self.there = list(remnants)
 
@@ -67,6 +69,10 @@ class Hidden(Shared):
         return ["cluster (the permission to list is missing)"]
 
 
+class Abroad(Away):
+    region = "far-1"
+
+
 HIDDEN = "nothing of run run-1 was found; not looked at: cluster (the permission to list is missing); remove it with"
 
 
@@ -82,6 +88,7 @@ class Stubborn(Shared):
         (Stubborn(Remnant("fn-1", "run-1", "")), "still there: shared fn-1; shared fn-1 could not be removed (it is"),
         (Hidden(Remnant("fn-1", "run-1", "")), HIDDEN),
         (Shared(Remnant("fn-1", "run-1", ""), Remnant("fn-2", "run-2", "")), "shared: there: nothing of run run-1 is"),
+        (Abroad(), "remove it with `frostline clean --on shared --region far-1`"),
     ],
 )
 def test_whatever_a_platform_does_ends_no_run_and_is_said(monkeypatch, platform, told):
@@ -107,6 +114,15 @@ def test_a_platform_is_cleaned_of_what_nobody_lives_for_and_dry_it_is_only_said(
     platform.refusal = lambda: "no credentials: give some"
     with pytest.raises(MissingError, match="shared: no credentials"):
         cleaning.clean_platform("shared", everything=False, dry_run=True)
+
+
+def test_a_platform_is_cleaned_where_is_said_and_otherwise_where_the_environment_says(monkeypatch):
+    platform = Shared()
+    platform.refusal = lambda: None
+    monkeypatch.setattr("targets.platform", lambda name: platform)
+    for region in ("far-1", ""):
+        cleaning.clean_platform("shared", everything=False, dry_run=True, region=region)
+        assert platform.region == region
 
 
 def test_what_could_not_be_looked_at_is_said(monkeypatch):

@@ -10,7 +10,7 @@ from harness.experiment.question import parse_experiment
 from harness.measure import constancy
 from harness.measure.constancy import MEASURING, Circumstances, changes, lasting_facts, measuring_sha256
 from harness.measure.fitting import RunnableExperiment
-from harness.measure.run import _machine_changes
+from harness.measure.run import _machine_changes, _places
 from harness.measure.walk import _check_constancy
 from tests.synthetic import manifest
 
@@ -121,6 +121,23 @@ def test_a_run_of_the_time_when_all_code_was_hashed_is_not_taken_up_with_this_co
     (line,) = _machine_changes(manifest(facts={"lasting": {"source_sha256": "a" * 64}}), runnable)
     assert "began this run" in line
     assert _machine_changes(manifest(facts={"lasting": lasting_facts(False)}), runnable) == []
+
+
+def test_a_run_goes_on_in_no_other_region_than_it_began_in(monkeypatch):
+    class Platform:
+        place = "account x, eu-west-1"
+
+        def where(self):
+            return self.place
+
+    monkeypatch.setattr("targets.platform_of", lambda name: "far")
+    monkeypatch.setattr("targets.platform", lambda name: Platform())
+    runnable = RunnableExperiment(parse_experiment(FIELDS, "test"), ["process-lambda"], [])
+    began = manifest(facts={"lasting": lasting_facts(False) | _places(runnable)})
+    assert _machine_changes(began, runnable) == []
+    monkeypatch.setattr(Platform, "place", "account x, us-east-1")
+    (line,) = _machine_changes(began, runnable)
+    assert "made_on_far: 'account x, eu-west-1' is now 'account x, us-east-1'" in line
 
 
 def test_a_run_whose_facts_changed_ends(monkeypatch):
