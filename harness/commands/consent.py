@@ -1,6 +1,5 @@
 """Before a run costs money: what will be made, what it will cost, what it may cost; and whether that is wanted."""
 
-import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +8,13 @@ import targets
 from harness.cost.book import PriceBook, book_for
 from harness.cost.metered import price
 from harness.errors import UsageError
-from harness.experiment.question import Experiment, parse_experiment
+from harness.experiment.question import MOST_BUDGET_USD, Experiment, parse_experiment
+from harness.files.problems import not_one_of
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.outlook import ASSUMED_REQUEST_S, Outlook, Packages, outlooks
 from harness.measure.purse import Purse
 from harness.record.figures import figure, plural
-from harness.record.metered import MeteredLine
+from harness.record.metered import Metered, MeteredLine
 from targets.contract import Kind
 
 CENT = 0.01
@@ -26,27 +26,31 @@ NOBODY = (
 
 @dataclass(frozen=True)
 class Consenting:
-    """Shows the plan, and asks a person unless that was done before. `budget_usd` counts before the experiment's."""
+    """Shows the plan, and asks a person unless that was done before. `budget_usd` counts before that with which a run
+    that is taken up again began, and this before the experiment's."""
 
     say: Callable[[str], None]
     yes: bool = False
     budget_usd: float | None = None
 
-    def __call__(self, runnable: RunnableExperiment, packages: Packages) -> Purse:
-        """The purse for a run. UsageError where it is not wanted, or costs more than it may."""
-        stated_usd = runnable.experiment.budget_usd if self.budget_usd is None else self.budget_usd
-        if stated_usd is not None and not 0 <= stated_usd < math.inf:
-            raise UsageError([f"budget_usd: {stated_usd:g} is not accepted: give an amount of USD"])
+    def __call__(self, runnable: RunnableExperiment, packages: Packages, earlier: Metered | None = None) -> Purse:
+        """The purse for a run, in which `earlier` is spent. UsageError where it is not wanted, or costs more than it
+        may."""
+        began_with = earlier.budget_usd if earlier else None
+        stated = (self.budget_usd, began_with, runnable.experiment.budget_usd)
+        stated_usd = next((usd for usd in stated if usd is not None), None)
+        if stated_usd is not None and not 0 <= stated_usd <= MOST_BUDGET_USD:
+            raise UsageError([f"budget_usd: {stated_usd:g} is not accepted: give 0 to {MOST_BUDGET_USD:,} USD"])
         book = _book(runnable.experiment)
         plans = list(outlooks(runnable, packages))
-        if lacking := price([line for plan in plans for line in plan.most_lines], book).problems:
-            raise UsageError([f"budget_usd: no budget can be kept: {line}" for line in lacking])
-        expected_usd = _usd([line for plan in plans for line in plan.expected_lines], book)
         most_usd = _usd([line for plan in plans for line in plan.most_lines], book)
+        expected_usd = _usd([line for plan in plans for line in plan.expected_lines], book)
         for line in _told(runnable, plans, book, expected_usd, most_usd):
             self.say(line)
         _check_budget(stated_usd, expected_usd)
         budget_usd = max(CENT, most_usd) if stated_usd is None else stated_usd
+        if budget_usd > MOST_BUDGET_USD:
+            raise UsageError([f"budget_usd: the plan can cost {budget_usd:,.0f} USD at most: state what it may cost"])
         whose = "as stated" if stated_usd is not None else "the most that it can cost, as no budget_usd is stated"
         self.say(
             f"Budget: {budget_usd:.2f} USD ({whose}). The run ends when it has spent that by our own metering, and all "
@@ -54,7 +58,9 @@ class Consenting:
         )
         if not self.yes:
             _ask()
-        return Purse(lambda lines: _usd(lines, book), budget_usd)
+        purse = Purse(lambda lines: _usd(lines, book), budget_usd)
+        purse.carry_on(earlier.lines if earlier else [])
+        return purse
 
 
 def _check_budget(stated_usd: float | None, expected_usd: float) -> None:
@@ -71,7 +77,7 @@ def _check_budget(stated_usd: float | None, expected_usd: float) -> None:
 def on_platform(experiment: Experiment, name: str) -> Experiment:
     """The same experiment with the platform's targets in place of its own. UsageError where one has no counterpart."""
     if name not in (known := targets.platform_names()):
-        raise UsageError([f"--on: {name!a} is not one of: {', '.join(known)}"])
+        raise UsageError([f"--on: {not_one_of(name, known)}"])
     stand_ins = targets.platform(name).stand_ins
     problems, chosen = [], []
     for own in experiment.targets:
@@ -139,13 +145,18 @@ def _book(experiment: Experiment) -> PriceBook:
 
 
 def _usd(lines: Sequence[MeteredLine], book: PriceBook) -> float:
-    total = price(lines, book).total
-    return float(total) if total is not None else 0.0
+    """UsageError with all that has no price."""
+    bill = price(lines, book)
+    if lacking := sorted({cost.SkuId for cost in bill.costs if cost.ListCost is None}):
+        where = f"no price in {book.provider} {book.region}, so no budget can be kept"
+        fix = "make a book with `frostline prices refresh`, or state a priced_as.region whose book has it"
+        raise UsageError([f"budget_usd: {sku} has {where}: {fix}" for sku in lacking])
+    return float(bill.total or 0)
 
 
 def _ask() -> None:
     """UsageError unless a person says yes."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise UsageError([NOBODY])
     print("Go on? [y/N] ", end="", flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

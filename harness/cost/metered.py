@@ -77,7 +77,7 @@ class OwnBill:
     bill: MeteredBill
     budget_usd: float | None
     spent_usd: float | None
-    """By the run's own prices, when it last looked."""
+    """When it last looked, by the prices of that time."""
     emulated: dict[str, bool | None]
     """By target of its lines: whether it stands in for a cloud, so that nothing was really billed; None where the
     manifest does not say."""

@@ -32,6 +32,8 @@ from loadprofiles import LoadProfile
 from targets.contract import DeploymentError, Target
 from targets.settings import Settings
 
+MOST_BUDGET_USD = 100_000
+
 
 class Experiment(Part):
     """Workloads x targets x profiles, over interleaved rounds."""
@@ -80,7 +82,7 @@ class Experiment(Part):
     """By target: settings of its own, which count before `function` and `replicas`."""
     load: LoadChoice = LoadChoice()
     """How requests are sent."""
-    budget_usd: float | None = Field(None, gt=0, le=100_000)
+    budget_usd: float | None = Field(None, gt=0, le=MOST_BUDGET_USD)
     """A run on targets that cost money is ended when it has spent so much by its own metering. Without one, the most
     that its plan can cost is its budget."""
     region: str | None = Field(None, pattern=r"^[a-z0-9-]{1,40}$")

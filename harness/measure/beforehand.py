@@ -1,8 +1,10 @@
 """What comes before a trial's first request: a few warm ones, and the pool that its traffic would have left."""
 
+from array import array
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from harness.clock import now_ns
@@ -12,6 +14,7 @@ from harness.load.senders import SenderFailed
 from harness.load.wire import Fate
 from harness.measure.forced import Asker
 from harness.measure.hearing import hear_replies, write_off_lost
+from harness.measure.purse import Fly, Purse
 from harness.measure.rows.evidence import UnitLog
 from harness.measure.rows.judge import Judge
 from harness.measure.rows.starts import STARTED
@@ -76,6 +79,8 @@ class Preparation:
     visit: Visit
     deployment: Deployment
     asker: Asker
+    fly: Fly = field(default_factory=lambda: partial(Purse().flight, None))
+    """Counts what is under way, where that costs money."""
     begun_ns: int = field(default_factory=now_ns)
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -190,9 +195,10 @@ class Preparation:
             self.deployment.make_cold()
             return None
         endpoint = self.deployment.endpoints[0]
-        with ThreadPoolExecutor(count, thread_name_prefix="beforehand") as threads:
+        with self.fly(array("d", [0.0] * count)), ThreadPoolExecutor(count, thread_name_prefix="beforehand") as threads:
             asked = [threads.submit(self.asker.ask, endpoint, None, index, now_ns()) for index in range(count)]
-            self._judge([one.result() for one in asked])
+            came = [one.result() for one in asked]
+        self._judge(came)
         return "asked"
 
     def _ask(self, least: int) -> "list[Asked]":
@@ -202,11 +208,14 @@ class Preparation:
         wanted = max(least, min(len(self.asker.payloads), MOST_WARM))
         until_ns = now_ns() + int(WARM_S * 1e9)
         asked: list[Arrival] = []
-        while len(asked) < wanted and (len(asked) < least or now_ns() < until_ns):
-            index = len(asked)
-            asked.append(self.asker.ask(endpoints[index % len(endpoints)], ready, index, now_ns()))
-            if asked[-1].fate != Fate.ANSWERED:
-                break
+        with self.fly(None) as flight:
+            while len(asked) < wanted and (len(asked) < least or now_ns() < until_ns):
+                index = len(asked)
+                asked.append(self.asker.ask(endpoints[index % len(endpoints)], ready, index, now_ns()))
+                if flight is not None:
+                    flight.advance(len(asked))
+                if asked[-1].fate != Fate.ANSWERED:
+                    break
         return self._judge(asked)
 
     def _judge(self, asked: list[Arrival]) -> "list[Asked]":

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import targets
 from harness.errors import UsageError
 from harness.experiment.plan import Trial
-from harness.measure.beforehand import LEAST_WARM, MOST_WARM
+from harness.measure.beforehand import LEAST_WARM, MOST_STANDING, MOST_WARM
 from harness.measure.fitting import RunnableExperiment
 from harness.measure.forced import MOST_TRIES
 from harness.measure.leases import SETTLE_S
 from harness.measure.purse import Purse, lines_of
 from harness.measure.visit import Visit
-from harness.record.metered import MeteredLine
+from harness.record.metered import Metered, MeteredLine
 from targets.contract import Billed, Demand, DeploymentError, Order, Package
 
 ASSUMED_REQUEST_S = 1.0
@@ -21,8 +21,9 @@ ASSUMED_REQUEST_S = 1.0
 LONGEST_START_S = 600.0
 """So long a start may take before it counts as failed."""
 Packages = Mapping[tuple[str, str], Package]
-Consent = Callable[[RunnableExperiment, Packages], Purse]
-"""Whoever answers for the money: looks at what will be consumed before it is, and hands out the purse."""
+Consent = Callable[[RunnableExperiment, Packages, Metered | None], Purse]
+"""Whoever answers for the money: looks at what will be consumed before it is, and at what a run that is taken up again
+has consumed, and hands out the purse."""
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,15 @@ def _outlook(runnable: RunnableExperiment, trials: list[Trial], package: Package
     waits_s = len(trials) * (longest_s + SETTLE_S)
     starts = _starts(trials, 1)
     expected = Demand(
-        requests=_requests(trials, 1),
+        requests=_requests(trials, 1, expected_s),
         starts=starts,
         seconds=deploy_s + _run_s(runnable),
         request_s=expected_s,
         colds=starts,
         trials=len(trials),
     )
-    requests, attempts = _requests(trials, MOST_TRIES) * experiment.attempts, experiment.attempts
+    attempts = experiment.attempts
+    requests = _requests(trials, MOST_TRIES, longest_s) * attempts
     most = Demand(
         requests=requests,
         starts=_starts(trials, MOST_TRIES) * attempts,
@@ -105,11 +107,15 @@ def _run_s(runnable: RunnableExperiment) -> float:
     return 60 * runnable.expected_minutes
 
 
-def _requests(trials: list[Trial], tries: int) -> int:
-    """Under traffic, forced, and beforehand: warm ones, and as many at once as a second of its traffic has."""
+def _requests(trials: list[Trial], tries: int, request_s: float) -> int:
+    """Under traffic, forced, and beforehand: warm ones, and as many at once as its traffic keeps under way."""
     under_load = [trial for trial in trials if trial.load is not None]
     sent = sum(math.ceil(trial.load.rate * trial.load.seconds) for trial in under_load if trial.load)
-    before = sum(max(LEAST_WARM + 1, MOST_WARM) + math.ceil(trial.load.rate) for trial in under_load if trial.load)
+    before = sum(
+        max(LEAST_WARM + 1, MOST_WARM) + min(MOST_STANDING, math.ceil(trial.load.rate * max(1.0, request_s)))
+        for trial in under_load
+        if trial.load
+    )
     return 1 + sent + before + _starts(trials, tries)
 
 

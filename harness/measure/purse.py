@@ -5,7 +5,7 @@ import threading
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 from harness.clock import now_ns
@@ -16,12 +16,15 @@ from targets.contract import Consumed, Metered
 
 LOOK_S = 0.5
 """So often it is looked whether the budget is spent."""
+LOOKS_KEPT = 20
+"""After so many what is spent is kept anew: of a run that is killed, no more than that is lost."""
 Price = Callable[[Sequence[MeteredLine]], float]
-"""What so much costs, in USD."""
+"""What so much costs, in USD. Raises where anything has no price."""
+Write = Callable[[MeteredRecord], object]
 
 
 class BudgetSpent(TrialError):
-    """The run was ended because its budget is spent: what was measured is kept."""
+    """The run was ended because its budget is spent, or nobody knows what is: what was measured is kept."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,10 @@ class Flight:
         return begun
 
 
+Fly = Callable[["array[float] | None"], AbstractContextManager[Flight | None]]
+"""Begins a flight of requests that leave by a schedule, in seconds, or one after the other."""
+
+
 class Purse:
     """All deployments of a run that cost money."""
 
@@ -87,11 +94,11 @@ class Purse:
         """What the run had consumed before it was taken up again."""
         self._meters: dict[int, Meter] = {}
         self._flight: Flight | None = None
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
         self._stop = threading.Event()
+        self._fault: BudgetSpent | None = None
+        """Nobody knows what is spent."""
         self.is_spent = False
-        self._fault = ""
-        """Why nobody knows what is spent."""
 
     def open(self, workload: str, target: str, deployment: object) -> Meter | None:
         """Count a deployment from now on, to the end of the run; None where it costs nothing."""
@@ -122,62 +129,88 @@ class Purse:
                 self._flight = None
 
     def record(self) -> MeteredRecord | None:
-        """As the run keeps it: what is told by now; None where nothing cost anything."""
-        with self._lock:
-            lines = self._lines()
-        if not lines:
-            return None
-        spent = self._price(lines) if self._price else None
-        return MeteredRecord(budget_usd=self.budget_usd, spent_usd=spent, lines=lines)
+        """As the run keeps it: what is told by now, and what may be under way at most; None where nothing cost
+        anything. BudgetSpent where that cannot be counted."""
+        lines, spent = self._look()
+        return MeteredRecord(budget_usd=self.budget_usd, spent_usd=spent, lines=lines) if lines else None
+
+    def keep(self, write: Write) -> None:
+        """Write what is spent by now, from whichever thread. Raises as `record`, and what `write` does."""
+        with self._writing:
+            if (record := self.record()) is not None:
+                write(record)
 
     @property
     def spent_usd(self) -> float:
-        """What is told, and what may be under way at most."""
-        with self._lock:
-            lines = self._lines() + (self._flight.look() if self._flight else [])
-        return self._price(lines) if self._price else 0.0
+        """What is told, and what may be under way at most. BudgetSpent where that cannot be counted."""
+        return self._look()[1] or 0.0
+
+    def check(self) -> None:
+        """BudgetSpent where nothing more may begin."""
+        if self.budget_usd is None or self._price is None:
+            return
+        if self._fault is not None:
+            raise self._fault
+        if self.is_spent or self.spent_usd >= self.budget_usd:
+            raise BudgetSpent(self._told())
 
     @contextmanager
-    def watched(self) -> Iterator[None]:
+    def watched(self, write: Write) -> Iterator[None]:
         """Ends what goes on in the main thread as Ctrl-C does once the budget is spent. Raises BudgetSpent then."""
         if self.budget_usd is None or self._price is None:
             yield
             return
-        watch = threading.Thread(target=self._watch, name="purse", daemon=True)
+        watch = threading.Thread(target=self._watch, args=(write,), name="purse", daemon=True)
         watch.start()
         try:
             yield
         except KeyboardInterrupt:
             if self.is_spent:
-                raise BudgetSpent(self._told()) from None
+                raise self._fault or BudgetSpent(self._told()) from None
             raise
         finally:
             self._stop.set()
             watch.join()
 
-    def _watch(self) -> None:
+    def _watch(self, write: Write) -> None:
+        looks = 0
         while not self._stop.wait(LOOK_S):
+            looks += 1
             try:
                 is_over = self.spent_usd >= (self.budget_usd or 0.0)
-            except Exception as error:  # whatever a deployment's meter does: what is not counted is not kept up either
-                self._fault, is_over = f"{type(error).__name__}: {error}", True
+                if not looks % LOOKS_KEPT:
+                    self.keep(write)
+            except Exception as error:  # what is not counted, or not kept, is not kept up either
+                self._fault, is_over = _uncounted(error), True
             if is_over:
                 self.is_spent = True
                 _interrupt()
                 return
 
     def _told(self) -> str:
-        if self._fault:
-            return f"budget_usd: what is spent could not be counted ({self._fault}), so the run was ended and torn down"
         spent, budget = self.spent_usd, self.budget_usd or 0.0
         return (
             f"budget_usd: {budget:g} is spent ({spent:.4f} by our own metering, what nobody told of taken at most): "
             "the run was ended and torn down, and its trials are kept; carry on with --resume and a larger --budget-usd"
         )
 
-    def _lines(self) -> list[MeteredLine]:
-        meters = list(self._meters.values())
-        return self._earlier + [line for each in meters for line in each.lines(each.deployment.consumed())]
+    def _look(self) -> tuple[list[MeteredLine], float | None]:
+        """All that was consumed, and its price; None without prices."""
+        try:
+            with self._lock:
+                meters = list(self._meters.values())
+                told = [line for each in meters for line in each.lines(each.deployment.consumed())]
+                lines = [*self._earlier, *told, *(self._flight.look() if self._flight else ())]
+            return lines, self._price(lines) if self._price else None
+        except Exception as error:  # whatever a deployment's meter does
+            raise _uncounted(error) from error
+
+
+def _uncounted(error: Exception) -> BudgetSpent:
+    if isinstance(error, BudgetSpent):
+        return error
+    why = f"{type(error).__name__}: {error}"
+    return BudgetSpent(f"budget_usd: what is spent could not be counted ({why}), so the run was ended and torn down")
 
 
 def _interrupt() -> None:

@@ -30,6 +30,7 @@ from harness.measure.purse import Purse
 from harness.measure.walk import OpenLoad, Watcher, walk_plan
 from harness.record.capacity import keep_capacities
 from harness.record.folder import RunFolder
+from harness.record.metered import Metered
 from harness.record.nouns import Manifest, package_identity
 from harness.record.target_facts import PartFacts, TargetFacts
 from targets.contract import DeploymentError, Package
@@ -75,12 +76,14 @@ def start_run(
         return walk_plan(runnable, folder, packages, watcher, witness, purse, open_load)
 
 
-def _purse(runnable: RunnableExperiment, packages: Packages, consent: Consent | None) -> Purse | None:
+def _purse(
+    runnable: RunnableExperiment, packages: Packages, consent: Consent | None, earlier: Metered | None = None
+) -> Purse | None:
     if not is_billed(runnable):
         return None
     if consent is None:
         raise UsageError([f"{', '.join(runnable.targets)} cost money, and nobody is asked here: use `frostline run`"])
-    return consent(runnable, packages)
+    return consent(runnable, packages, earlier)
 
 
 @interruptible()
@@ -109,8 +112,6 @@ def continue_run(
     if reasons:
         raise MissingError("\n".join(f"{name}: {why}" for name, why in reasons.items()))
     with alone(folder.manifest.run):
-        if earlier_owner is not None and not earlier_owner.alive:
-            sweep(folder.manifest.run, runnable.targets, cut_off=False, owner=earlier_owner)
         has_anchor = bool(folder.manifest.anchor)
         packages = (
             _anchor_packages(folder.manifest, runnable, watcher)
@@ -120,9 +121,10 @@ def continue_run(
         differences = [*_machine_changes(folder.manifest, runnable), *_package_changes(folder.manifest, packages)]
         if differences := differences + _limit_changes(folder.manifest):
             raise UsageError([f"{line}: start a new run" for line in differences])
-        purse = _purse(runnable, packages, consent)
-        if purse is not None and (metered := folder.read_metered()) is not None:
-            purse.carry_on(metered.lines)
+        if earlier_owner is not None and not earlier_owner.alive:
+            for line in sweep(folder.manifest.run, runnable.targets, cut_off=False, owner=earlier_owner):
+                watcher.say(line)
+        purse = _purse(runnable, packages, consent, folder.read_metered())
         folder.manifest.owner = {"process": str(Owner.current())}
         folder.write_manifest()
         return walk_plan(runnable, folder, packages, watcher, None, purse, open_load)

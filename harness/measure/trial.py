@@ -1,6 +1,7 @@
 """One trial: deploy, send the schedule or force cold starts, watch, remove, and put it all on record."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
@@ -14,9 +15,9 @@ from harness.measure.constancy import Circumstances
 from harness.measure.forced import Asker, force_cold_starts
 from harness.measure.gpus.records import add_gpus, gpus_of_units
 from harness.measure.gpus.sampler import GpuSampler
-from harness.measure.hearing import hear_replies, write_off_untold
+from harness.measure.hearing import account_of, write_off_untold
 from harness.measure.leases import SETTLE_S, Leases
-from harness.measure.purse import Flight, Purse
+from harness.measure.purse import Flight, Fly, Purse
 from harness.measure.recording import Outset, record_refusal, record_trial, record_unsent
 from harness.measure.rows.completions import KeptCompletions
 from harness.measure.sampler import Sampler
@@ -51,22 +52,23 @@ def _measure(visit: Visit, leases: Leases, load: LoadProcess, progress: Progress
     except DeploymentError as error:
         return record_unsent(visit, outset, str(error))
     deployment, can = lease.deployment, visit.target.capabilities
-    meter = purse.open(visit.trial.workload.key, visit.trial.target, deployment)
-    try:
-        beforehand = _prepare(visit, deployment)
-        with Sampler(deployment, can.usage == "polled") as sampler, GpuSampler(visit.has_gpus) as gpus:
-            with purse.flight(meter, visit.schedule) as flight:
-                sent = _send(visit, deployment, load, _counted(progress, flight))
-                end_ns = now_ns()
-                hear_replies(deployment, sent)
-            ends, unheard = _take_ends(deployment, can)  # watched: most of a batch may be worked off by then
-        said, unsaid = _take_account(deployment, ends)
-    finally:
-        problems = leases.give_back(visit, lease)
-    said = replace(said, witnesses=lease.new_words(said.witnesses, beforehand.request_ids))
-    said = replace(said, events=lease.events())  # after the removal, which is one of them
-    result = record_trial(visit, outset, said, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
-    write_off_untold(deployment, sent, result.record.witnessed)
+    fly = partial(purse.flight, purse.open(visit.trial.workload.key, visit.trial.target, deployment))
+    with ExitStack() as account:
+        try:
+            beforehand = _prepare(visit, deployment, fly)
+            with Sampler(deployment, can.usage == "polled") as sampler, GpuSampler(visit.has_gpus) as gpus:
+                with fly(visit.schedule) as flight:
+                    sent = _send(visit, deployment, load, _counted(progress, flight))
+                    end_ns = now_ns()
+                account.enter_context(account_of(deployment, sent, can))
+                ends, unheard = _take_ends(deployment, can)  # watched: most of a batch may be worked off by then
+            said, unsaid = _take_account(deployment, ends)
+        finally:
+            problems = leases.give_back(visit, lease)
+        said = replace(said, witnesses=lease.new_words(said.witnesses, beforehand.request_ids))
+        said = replace(said, events=lease.events())  # after the removal, which is one of them
+        result = record_trial(visit, outset, said, sent, sampler.table(sent.begin_ns), end_ns, beforehand)
+        write_off_untold(deployment, result.record.witnessed, can)
     if visit.has_gpus:
         result = add_gpus(result, gpus.table(sent.begin_ns, gpus_of_units(said.events)))
     silent = [*unheard, *unsaid]
@@ -85,11 +87,11 @@ def _counted(progress: Progress, flight: Flight | None) -> Progress:
     return advance
 
 
-def _prepare(visit: Visit, deployment: Deployment) -> Beforehand:
+def _prepare(visit: Visit, deployment: Deployment, fly: Fly) -> Beforehand:
     """Do what the trial's begin asks for before its first request, if anything."""
     if visit.trial.begin != "steady":
         return NOTHING
-    return Preparation(visit, deployment, _asker(visit)).carry_out()
+    return Preparation(visit, deployment, _asker(visit), fly).carry_out()
 
 
 def _asker(visit: Visit) -> Asker:

@@ -95,10 +95,13 @@ def walk_plan(
         _sweep_after(runnable, folder.manifest.run, watcher),
         closing(open_load(runnable.experiment.load.workers, owned)) as load,
         _leases(watcher) as leases,
-        purse.watched(),  # the innermost: a budget that is spent must not cut its own tearing down short
+        purse.watched(
+            folder.write_metered
+        ),  # the innermost: a budget that is spent must not cut its own tearing down short
     ):
         for trial in trials:
             while attempts.is_due(trial):
+                purse.check()
                 _await_platform(trial, runnable, folder.manifest.run, watcher)
                 _check_constancy(folder.manifest, runnable)
                 load.muster()
@@ -106,7 +109,7 @@ def walk_plan(
                 visit = _prepare_visit(runnable, folder, packages, trial, attempts.next_number(trial), witness)
                 result = visit_target(visit, leases, load, watcher.advance, purse)
                 record = folder.save_trial(result.record, result.requests, result.samples, result.gpus)
-                _keep(folder, purse)
+                purse.keep(folder.write_metered)
                 attempts.add(record)
                 watcher.end(trial, record)
     folder.manifest.finished_at = utc_now().isoformat(timespec="seconds")
@@ -167,18 +170,13 @@ def _check_constancy(manifest: Manifest, runnable: RunnableExperiment) -> None:
         raise TrialError(f"{why}\nthe run ends here, for its trials could not be compared: start a new one")
 
 
-def _keep(folder: RunFolder, purse: Purse) -> None:
-    if (metered := purse.record()) is not None:
-        folder.write_metered(metered)
-
-
 @contextmanager
 def _kept(folder: RunFolder, purse: Purse) -> Iterator[None]:
     """What was consumed is kept once more when all is torn down, however the run ends."""
     try:
         yield
     finally:
-        _keep(folder, purse)
+        purse.keep(folder.write_metered)
 
 
 @contextmanager

@@ -38,5 +38,5 @@ class Metered(Record):
     budget_usd: Usd | None = None
     """What the run might spend at most; None where nobody set a limit."""
     spent_usd: Usd | None = None
-    """What it had spent, by its own prices, when it last looked; None where it never did."""
+    """What it had spent when it last looked, by the prices of that time; None where it never did."""
     lines: list[MeteredLine] = []

@@ -1,5 +1,6 @@
 """What is done before a trial's first request, at deployments that do as they are told."""
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -210,6 +211,26 @@ def test_where_nothing_stands_by_as_many_are_asked_at_once_as_the_pool_has():
     assert record.start_ms == START_MS and set(record.warm_ms) == {TOOK_MS}
     assert asker.count - max(LEAST_WARM + 1, len(PAYLOADS)) == 10, "one every hundredth for a tenth"
     assert record.warm_requests == asker.count and deployment.colds == 0
+
+
+def test_what_is_asked_beforehand_is_counted_while_it_is_under_way():
+    flights = []
+
+    class Flight:
+        def __init__(self, schedule):
+            self.schedule, self.ended = schedule, []
+            self.advance = self.ended.append
+
+    @contextmanager
+    def fly(schedule):
+        flights.append(Flight(schedule))
+        yield flights[-1]
+
+    it = visit(profile={"constant": {"rate": 100, "seconds": 1}})
+    Preparation(it, Pooling(), Answering(first_ms=START_MS), fly).carry_out()
+    one_by_one, at_once = flights
+    assert one_by_one.schedule is None and one_by_one.ended == [*range(1, max(LEAST_WARM + 1, len(PAYLOADS)) + 1)]
+    assert list(at_once.schedule) == [0.0] * 10, "all of them at once"
 
 
 def test_where_nothing_stands_by_and_nothing_would_be_left_it_is_made_cold():

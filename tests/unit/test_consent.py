@@ -10,7 +10,8 @@ from harness.commands.consent import NOBODY, Consenting, on_platform
 from harness.errors import UsageError
 from harness.experiment.question import parse_experiment
 from harness.measure.fitting import RunnableExperiment
-from harness.record.metered import MeteredLine
+from harness.measure.purse import BudgetSpent
+from harness.record.metered import Metered, MeteredLine
 from targets.contract import Package
 from tests.moto import mean
 
@@ -27,7 +28,12 @@ FIELDS = {
 EXPECTED_USD = 107 * 0.0000166667 + 47 * 0.0000002
 """107 GB-seconds and 47 requests, as test_outlook.py has them; the image's share of a month is less than a cent's
 thousandth."""
-MOST_USD = 17_700 * 0.0000166667 + 177 * 0.0000002
+MOST_USD = 124_500 * 0.0000166667 + 1245 * 0.0000002
+
+
+LINE = MeteredLine(
+    workload="echo", target="aws-lambda", sku="lambda.x86.gb-second", quantity=1000, of="function", source="clock"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -38,12 +44,13 @@ def account(monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.StringIO())
 
 
-def consent(fields=(), **given):
+def consent(fields=(), earlier=None, **given):
     """The purse, and what was said."""
     said = []
     runnable = RunnableExperiment(parse_experiment(FIELDS | dict(fields), "test"), ["aws-lambda"], [])
     package = Package("echo", "frostline/echo:0123456789ab", {"machine": "x86_64", "size_bytes": 10**9})
-    return Consenting(said.append, **given)(runnable, {("echo", "aws-lambda"): package}), "\n".join(said)
+    consenting = Consenting(said.append, **given)
+    return consenting(runnable, {("echo", "aws-lambda"): package}, earlier), "\n".join(said)
 
 
 class Person(io.StringIO):
@@ -63,10 +70,7 @@ def test_the_plan_says_what_is_made_what_it_costs_and_what_it_may_cost():
 
 def test_the_purse_counts_by_the_price_book():
     purse, _ = consent(yes=True)
-    line = MeteredLine(
-        workload="echo", target="aws-lambda", sku="lambda.x86.gb-second", quantity=1000, of="function", source="clock"
-    )
-    purse.carry_on([line])
+    purse.carry_on([LINE])
     assert purse.spent_usd == pytest.approx(0.0166667)
 
 
@@ -87,10 +91,32 @@ def test_less_than_is_expected_is_refused_and_nothing_is_no_lack_of_a_budget(bud
     assert problem.startswith(f"budget_usd: {budget_usd:g} is less than the plan is expected to cost, 0.00")
 
 
-@pytest.mark.parametrize("budget_usd", [math.nan, math.inf, -math.inf, -1.0])
+@pytest.mark.parametrize("budget_usd", [math.nan, math.inf, -math.inf, -1.0, 100_001.0])
 def test_a_budget_that_is_no_amount_is_refused(budget_usd):
-    with pytest.raises(UsageError, match=r"budget_usd: .* is not accepted: give an amount of USD"):
+    with pytest.raises(UsageError, match=r"budget_usd: .* is not accepted: give 0 to 100,000 USD"):
         consent(yes=True, budget_usd=budget_usd)
+
+
+@pytest.mark.parametrize(("given", "budget_usd"), [({}, 1.5), ({"budget_usd": 2.0}, 2.0)])
+def test_a_run_that_is_taken_up_again_keeps_its_budget_and_what_it_has_spent(given, budget_usd):
+    earlier = Metered(budget_usd=1.5, spent_usd=0.1, lines=[LINE])
+    purse, said = consent({"budget_usd": 3}, earlier, yes=True, **given)
+    assert purse.budget_usd == budget_usd and f"Budget: {budget_usd:.2f} USD (as stated)" in said
+    assert purse.spent_usd == pytest.approx(0.0166667)
+
+
+def test_what_has_no_price_is_never_taken_to_cost_nothing():
+    purse, _ = consent(yes=True)
+    purse.carry_on([LINE.model_copy(update={"sku": "aws.moonlight"})])
+    with pytest.raises(BudgetSpent, match=r"aws.moonlight has no price in AWS us-east-1, so no budget can be kept"):
+        purse.check()
+
+
+def test_who_has_no_input_at_all_is_nobody(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError) as refused:
+        consent()
+    assert refused.value.problems == [NOBODY]
 
 
 def test_nobody_is_taken_to_agree_who_was_not_asked():

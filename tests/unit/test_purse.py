@@ -6,6 +6,7 @@ from array import array
 
 import pytest
 
+from harness.errors import UsageError
 from harness.measure.purse import BudgetSpent, Flight, Meter, Purse, lines_of
 from harness.record.metered import MeteredLine
 from targets.contract import Consumed
@@ -28,6 +29,10 @@ class Counting:
 
     def write_off(self, requests, in_flight_s):
         self.quantity += requests
+
+
+def nowhere(record):
+    """Keeps nothing."""
 
 
 def usd(lines):
@@ -92,7 +97,7 @@ def test_a_budget_that_is_spent_in_mid_trial_ends_it_as_ctrl_c_would():
     meter = purse.open("echo", "aws-lambda", deployment)
     torn_down = []
     told = pytest.raises(BudgetSpent, match=r"budget_usd: 10 is spent \(10\.0000 by our own metering.*--budget-usd")
-    with told, purse.watched():
+    with told, purse.watched(nowhere):
         try:
             with purse.flight(meter, array("d", [0.0] * 10)):
                 wait(FAR_S)
@@ -109,22 +114,73 @@ def wait(seconds):
 
 
 def test_somebody_elses_ctrl_c_is_no_spent_budget():
-    with pytest.raises(KeyboardInterrupt), Purse(usd, 10.0).watched():
+    with pytest.raises(KeyboardInterrupt), Purse(usd, 10.0).watched(nowhere):
         raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("purse", [Purse(), Purse(usd), Purse(None, 1.0)])
 def test_without_a_budget_or_prices_nobody_watches(purse):
     before = threading.active_count()
-    with purse.watched():
+    with purse.watched(nowhere):
         assert threading.active_count() == before
 
 
 def test_a_watch_ends_with_what_it_watches():
     before = threading.active_count()
-    with Purse(usd, 1.0).watched():
+    with Purse(usd, 1.0).watched(nowhere):
         assert threading.active_count() == before + 1
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("spent", [10.0, 11.0])
+def test_nothing_more_begins_once_a_budget_is_spent(spent):
+    purse = Purse(usd, 10.0)
+    purse.open("echo", "aws-lambda", deployment := Counting(9.0))
+    purse.check()
+    deployment.quantity = spent
+    with pytest.raises(BudgetSpent, match="budget_usd: 10 is spent"):
+        purse.check()
+    Purse(usd).check()
+
+
+class Broken(Counting):
+    def consumed(self):
+        raise KeyError("no such unit")
+
+
+def test_where_nobody_knows_what_is_spent_the_run_ends_with_that_word():
+    purse = Purse(usd, 10.0)
+    purse.open("echo", "aws-lambda", Broken())
+    told = r"budget_usd: what is spent could not be counted \(KeyError: 'no such unit'\), so the run was ended"
+    with pytest.raises(BudgetSpent, match=told), purse.watched(nowhere):
+        wait(FAR_S)
+    for again in (purse.check, purse.record, lambda: purse.keep(nowhere)):
+        with pytest.raises(BudgetSpent, match=told):
+            again()
+
+
+def test_what_has_no_price_is_not_counted_and_ends_the_run():
+    def unpriced(lines):
+        raise UsageError(["lambda.request has no price"])
+
+    purse = Purse(unpriced, 10.0)
+    with pytest.raises(BudgetSpent, match=r"could not be counted .*request has no price"), purse.watched(nowhere):
+        wait(FAR_S)
+
+
+def test_while_a_run_goes_on_what_is_spent_is_kept_with_what_is_under_way(monkeypatch):
+    monkeypatch.setattr("harness.measure.purse.LOOK_S", 0.01)
+    kept, purse = [], Purse(usd, 10.0)
+    meter = purse.open("echo", "aws-lambda", Counting(2.0))
+    come = threading.Event()
+
+    def write(record):
+        kept.append(record)
+        come.set()
+
+    with purse.watched(write), purse.flight(meter, array("d", [0.0] * 3)):
+        assert come.wait(FAR_S)
+    assert kept[0].spent_usd == 2 + 3
 
 
 def test_what_nobody_told_is_kept_as_such():
